@@ -1,0 +1,1 @@
+//! Which Pyodide: releases, digests, contents.

@@ -1,0 +1,2 @@
+//! The taipan command: parse, call, report.
+fn main() {}

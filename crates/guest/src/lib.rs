@@ -1,0 +1,1 @@
+//! One isolate: store, memory mapping, calls across, the WebAssembly JavaScript interface.

@@ -1,0 +1,1 @@
+//! The link step: WebAssembly in, WebAssembly out; knows no engine.

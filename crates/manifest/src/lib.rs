@@ -1,0 +1,1 @@
+//! A worker's configuration, read and checked.

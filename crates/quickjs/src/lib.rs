@@ -1,0 +1,1 @@
+//! The JavaScript engine as a position-independent WebAssembly side module.

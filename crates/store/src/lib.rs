@@ -1,0 +1,1 @@
+//! Content-addressed cache and download; the only downloader.

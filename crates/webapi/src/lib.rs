@@ -1,0 +1,1 @@
+//! The web platform of a worker: fetch, Request, Response, Headers, streams, timers, crypto.
