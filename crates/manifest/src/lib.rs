@@ -1,1 +1,30 @@
 //! A worker's configuration, read and checked.
+//!
+//! This crate only computes: text in, data out. It reads no file, no clock and
+//! no environment; the `cli` hands it names and texts.
+//!
+//! ```text
+//! names of files ──discover──► Source ──(the caller reads it)──► text
+//! text ──parse──► Manifest + warnings ◄──override_vars── parse_dev_vars ◄── text of .dev.vars
+//! ```
+
+mod check;
+mod date;
+mod dev_vars;
+mod discover;
+mod error;
+mod keys;
+mod location;
+mod manifest;
+mod tree;
+mod warning;
+
+pub use check::{Checked, parse};
+pub use date::Date;
+pub use dev_vars::{DEV_VARS_FILE, DevVars, parse_dev_vars};
+pub use discover::{CONFIGURATION_FILES, ENTRY_FILES, Source, discover};
+pub use error::Error;
+pub use location::Location;
+pub use manifest::{Dev, Limits, Manifest, Variable};
+pub use tree::Format;
+pub use warning::Warning;

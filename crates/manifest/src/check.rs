@@ -1,0 +1,267 @@
+//! From text to a checked configuration.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
+};
+
+use crate::{
+    Date, Dev, Error, Format, Limits, Location, Manifest, Variable, Warning,
+    keys::{self, Effect, Keys},
+    tree::{self, Entry, Node, Value},
+};
+
+/// The longest configuration that is read, in bytes: a thousand times a long
+/// one, and little enough to parse at every save.
+pub(crate) const CONFIGURATION_BYTES_MAX: usize = 1 << 20;
+
+/// A configuration and what in it has no effect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// The configuration.
+    pub manifest: Manifest,
+    /// What has no effect: keys of the top level first, each in the order of
+    /// the file.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads and checks the `text` of the configuration file called `file`.
+pub fn parse(file: &str, text: &str, format: Format) -> Result<Checked, Error> {
+    if text.len() > CONFIGURATION_BYTES_MAX {
+        let (bytes, bytes_max) = (text.len(), CONFIGURATION_BYTES_MAX);
+        return Err(Error::TooLong { file: file.to_owned(), bytes, bytes_max });
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader { file, text, warnings: Vec::new() };
+    let root = tree::read(text, format)
+        .map_err(|syntax| Error::Syntax { at: reader.at(syntax.offset), reason: syntax.reason })?;
+    let manifest = reader.top(root)?;
+    Ok(Checked { manifest, warnings: reader.warnings })
+}
+
+/// The text under examination, and what was noticed so far.
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    warnings: Vec<Warning>,
+}
+
+impl Reader<'_> {
+    fn top(&mut self, root: Node) -> Result<Manifest, Error> {
+        let mut main = None;
+        let mut manifest = Manifest::bare("");
+        for Entry { key, node, .. } in self.table("", keys::TOP, root)? {
+            match key.as_str() {
+                "name" => manifest.name = Some(self.text(&key, node)?),
+                "main" => main = Some(self.main(&key, node)?),
+                "compatibility_date" => manifest.compatibility_date = Some(self.date(&key, &node)?),
+                "compatibility_flags" => manifest.compatibility_flags = self.flags(&key, node)?,
+                "vars" => manifest.vars = self.vars(&key, node)?,
+                "dev" => manifest.dev = self.dev(node)?,
+                "limits" => manifest.limits = self.limits(node)?,
+                _ => self.no_reader(&key),
+            }
+        }
+        manifest.main = main.ok_or_else(|| Error::MainMissing { file: self.file.to_owned() })?;
+        Ok(manifest)
+    }
+
+    fn main(&self, key: &str, node: Node) -> Result<String, Error> {
+        const EXPECTED: &str = "a Python file in this directory, such as \"src/entry.py\"";
+        let offset = node.offset;
+        let path = self.text(key, node)?;
+        let relative = path.trim_start_matches("./");
+        let inside = !relative.contains('\\')
+            && relative.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        if inside && relative.strip_suffix(".py").is_some_and(|stem| !stem.ends_with('/')) {
+            return Ok(relative.to_owned());
+        }
+        Err(self.refused(offset, key, EXPECTED, format!("{path:?}")))
+    }
+
+    fn date(&self, key: &str, node: &Node) -> Result<Date, Error> {
+        const EXPECTED: &str = "a day as text, such as \"2026-06-10\"";
+        match &node.value {
+            Value::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+        .ok_or_else(|| self.refused(node.offset, key, EXPECTED, node.value.describe()))
+    }
+
+    fn flags(&self, key: &str, node: Node) -> Result<Vec<String>, Error> {
+        let Value::List(flags) = node.value else {
+            let found = node.value.describe();
+            return Err(self.refused(node.offset, key, "a list of texts", found));
+        };
+        let numbered = flags.into_iter().enumerate();
+        numbered.map(|(index, flag)| self.text(&format!("{key}[{index}]"), flag)).collect()
+    }
+
+    fn vars(&mut self, key: &str, node: Node) -> Result<BTreeMap<String, Variable>, Error> {
+        let mut vars = BTreeMap::new();
+        for entry in self.entries(key, node)? {
+            let path = join(key, &entry.key);
+            let variable = match self.json(&path, entry.node)? {
+                serde_json::Value::String(text) => Variable::Text(text),
+                other => Variable::Json(other),
+            };
+            vars.insert(entry.key, variable);
+        }
+        Ok(vars)
+    }
+
+    fn dev(&mut self, node: Node) -> Result<Dev, Error> {
+        let mut dev = Dev::default();
+        for Entry { key, node, .. } in self.table("dev", keys::DEV, node)? {
+            match key.as_str() {
+                "ip" => dev.ip = self.ip("dev.ip", &node)?,
+                "port" => {
+                    let number = whole_number(&node.value).and_then(|port| port.try_into().ok());
+                    let refused = || {
+                        let found = node.value.describe();
+                        self.refused(node.offset, "dev.port", "a port from 0 to 65535", found)
+                    };
+                    dev.port = number.ok_or_else(refused)?;
+                }
+                _ => self.no_reader(&key),
+            }
+        }
+        Ok(dev)
+    }
+
+    fn ip(&self, key: &str, node: &Node) -> Result<IpAddr, Error> {
+        const EXPECTED: &str = "an IP address, \"localhost\" or \"*\"";
+        match &node.value {
+            Value::Text(text) if text == "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+            Value::Text(text) if text == "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+            Value::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+        .ok_or_else(|| self.refused(node.offset, key, EXPECTED, node.value.describe()))
+    }
+
+    fn limits(&mut self, node: Node) -> Result<Limits, Error> {
+        let mut limits = Limits::default();
+        for Entry { key, node, .. } in self.table("limits", keys::LIMITS, node)? {
+            let path = join("limits", &key);
+            match key.as_str() {
+                "cpu_ms" => limits.cpu_ms = Some(self.positive(&path, &node)?),
+                "subrequests" => limits.subrequests = Some(self.positive(&path, &node)?),
+                _ => self.no_reader(&key),
+            }
+        }
+        Ok(limits)
+    }
+
+    fn positive(&self, key: &str, node: &Node) -> Result<NonZeroU32, Error> {
+        whole_number(&node.value)
+            .and_then(|number| u32::try_from(number).ok())
+            .and_then(NonZeroU32::new)
+            .ok_or_else(|| {
+                let found = node.value.describe();
+                self.refused(node.offset, key, "a whole number from 1 to 4294967295", found)
+            })
+    }
+
+    fn text(&self, key: &str, node: Node) -> Result<String, Error> {
+        match node.value {
+            Value::Text(text) => Ok(text),
+            other => Err(self.refused(node.offset, key, "text", other.describe())),
+        }
+    }
+
+    /// Any value as JSON; TOML has some that JSON has not.
+    fn json(&self, key: &str, node: Node) -> Result<serde_json::Value, Error> {
+        Ok(match node.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Boolean(value) => value.into(),
+            Value::Number(value) => value.into(),
+            Value::Text(value) => value.into(),
+            Value::List(items) => {
+                let numbered = items.into_iter().enumerate();
+                numbered
+                    .map(|(index, item)| self.json(&format!("{key}[{index}]"), item))
+                    .collect::<Result<Vec<_>, _>>()?
+                    .into()
+            }
+            Value::Table(_) => {
+                let entries = self.entries(key, node)?;
+                let values = entries.into_iter().map(|entry| {
+                    let value = self.json(&join(key, &entry.key), entry.node)?;
+                    Ok((entry.key, value))
+                });
+                serde_json::Value::Object(values.collect::<Result<_, Error>>()?)
+            }
+            Value::Foreign(name) => {
+                return Err(self.refused(node.offset, key, "a JSON value", name.to_owned()));
+            }
+        })
+    }
+
+    /// The entries of an object that are to be read; warns of the others.
+    fn table(&mut self, path: &str, known: Keys, node: Node) -> Result<Vec<Entry>, Error> {
+        let mut entries = self.entries(path, node)?;
+        entries.retain(|entry| {
+            let (at, key) = (self.at(entry.offset), join(path, &entry.key));
+            let warning = match keys::effect(known, &entry.key) {
+                Some(Effect::Read) => return true,
+                Some(Effect::Skipped) => return false,
+                Some(Effect::Unsupported) => Warning::Unsupported { at, key },
+                Some(Effect::CloudOnly) => Warning::CloudOnly { at, key },
+                None => {
+                    let suggestion = keys::suggestion(known, &entry.key);
+                    Warning::Unknown { at, key, suggestion }
+                }
+            };
+            self.warnings.push(warning);
+            false
+        });
+        Ok(entries)
+    }
+
+    fn entries(&self, path: &str, node: Node) -> Result<Vec<Entry>, Error> {
+        let Value::Table(entries) = node.value else {
+            let key = if path.is_empty() { "the configuration" } else { path };
+            return Err(self.refused(node.offset, key, "an object", node.value.describe()));
+        };
+        let mut seen = BTreeSet::new();
+        match entries.iter().find(|entry| !seen.insert(entry.key.as_str())) {
+            Some(entry) => {
+                Err(Error::Repeated { at: self.at(entry.offset), key: join(path, &entry.key) })
+            }
+            None => Ok(entries),
+        }
+    }
+
+    /// A key that the table calls `Read` and no arm reads: only a mistake in
+    /// this crate makes it, and the `every_key_is_read` test finds it.
+    fn no_reader(&self, key: &str) {
+        debug_assert!(false, "nothing reads {key:?} of {}", self.file);
+    }
+
+    fn refused(&self, offset: usize, key: &str, expected: &'static str, found: String) -> Error {
+        Error::Value { at: self.at(offset), key: key.to_owned(), expected, found }
+    }
+
+    fn at(&self, offset: usize) -> Location {
+        Location::of(self.file, self.text, offset)
+    }
+}
+
+/// A number without a fraction and not below 0.
+fn whole_number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::Null
+        | Value::Boolean(_)
+        | Value::Text(_)
+        | Value::List(_)
+        | Value::Table(_)
+        | Value::Foreign(_) => None,
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

@@ -1,0 +1,83 @@
+//! Why a configuration is refused.
+
+use crate::Location;
+
+/// What keeps a configuration from being used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is not JSON or TOML.
+    #[error("{at}: {reason}")]
+    Syntax {
+        /// Where the parser stopped.
+        at: Location,
+        /// What it says.
+        reason: String,
+    },
+    /// A key has a value of the wrong type, or one that it cannot have.
+    #[error("{at}: `{key}` must be {expected}, found {found}")]
+    Value {
+        /// Where the value stands.
+        at: Location,
+        /// The key with its path, such as `dev.port`.
+        key: String,
+        /// What the key takes.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// An object names a key twice.
+    #[error("{at}: `{key}` is given twice")]
+    Repeated {
+        /// Where the second one stands.
+        at: Location,
+        /// The key with its path.
+        key: String,
+    },
+    /// A configuration file without `main`.
+    #[error("{file} has no `main`")]
+    MainMissing {
+        /// The configuration file.
+        file: String,
+    },
+    /// A file that is too long to be a configuration.
+    #[error("{file} is {bytes} bytes long, a configuration has at most {bytes_max}")]
+    TooLong {
+        /// The file.
+        file: String,
+        /// Its length.
+        bytes: usize,
+        /// The longest that is read.
+        bytes_max: usize,
+    },
+    /// The file that `--config` names has an ending that says no format.
+    #[error("{file} is not named .jsonc, .json or .toml")]
+    Format {
+        /// The file.
+        file: String,
+    },
+    /// A directory with neither configuration nor entry file.
+    #[error("no worker here: looked for {}", looked_for.join(", "))]
+    NoWorker {
+        /// Every name that would have done.
+        looked_for: Vec<&'static str>,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::MainMissing { .. } => {
+                Some("name the worker's Python file, for example \"main\": \"src/entry.py\"")
+            }
+            Error::NoWorker { .. } => {
+                Some("write an entry.py with `async def on_fetch(request, env, ctx)`")
+            }
+            Error::Format { .. } => Some("rename the file, so that its ending says how to read it"),
+            Error::Syntax { .. }
+            | Error::Value { .. }
+            | Error::Repeated { .. }
+            | Error::TooLong { .. } => None,
+        }
+    }
+}

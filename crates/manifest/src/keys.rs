@@ -1,0 +1,134 @@
+//! Which keys the wrangler format has, and what Taipan does with each.
+//!
+//! After wrangler 4.164.0, `packages/workers-utils/src/config/environment.ts`
+//! and `config.ts`.
+
+/// What a known key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Read by `check`.
+    Read,
+    /// For tools other than a runtime: silently skipped.
+    Skipped,
+    /// Means something to a runtime, not to this version of ours.
+    Unsupported,
+    /// Means something only where Cloudflare runs the worker.
+    CloudOnly,
+}
+
+/// The keys of one object of the format.
+pub(crate) type Keys = &'static [(&'static str, Effect)];
+
+use Effect::{CloudOnly, Read, Skipped, Unsupported};
+
+/// The keys at the top of a file.
+pub(crate) const TOP: Keys = &[
+    ("$schema", Skipped),
+    ("account_id", CloudOnly),
+    ("agent_memory", CloudOnly),
+    ("ai", CloudOnly),
+    ("ai_search", CloudOnly),
+    ("alias", Unsupported),
+    ("analytics_engine_datasets", Unsupported),
+    ("artifacts", CloudOnly),
+    ("assets", Unsupported),
+    ("base_dir", Unsupported),
+    ("browser", CloudOnly),
+    ("build", Unsupported),
+    ("cache", Unsupported),
+    ("compatibility_date", Read),
+    ("compatibility_flags", Read),
+    ("compliance_region", CloudOnly),
+    ("connect", Unsupported),
+    ("containers", CloudOnly),
+    ("d1_databases", Unsupported),
+    ("define", Unsupported),
+    ("dev", Read),
+    ("dispatch_namespaces", CloudOnly),
+    ("durable_objects", Unsupported),
+    ("env", Unsupported),
+    ("exports", Unsupported),
+    ("find_additional_modules", Unsupported),
+    ("flagship", CloudOnly),
+    ("hyperdrive", Unsupported),
+    ("images", CloudOnly),
+    ("jsx_factory", Skipped),
+    ("jsx_fragment", Skipped),
+    ("keep_names", Skipped),
+    ("keep_vars", CloudOnly),
+    ("kv_namespaces", Unsupported),
+    ("limits", Read),
+    ("logpush", CloudOnly),
+    ("main", Read),
+    ("media", CloudOnly),
+    ("migrations", Unsupported),
+    ("minify", Skipped),
+    ("mtls_certificates", Unsupported),
+    ("name", Read),
+    ("no_bundle", Skipped),
+    ("observability", Unsupported),
+    ("pipelines", CloudOnly),
+    ("placement", CloudOnly),
+    ("preview_urls", CloudOnly),
+    ("python_modules", Unsupported),
+    ("queues", Unsupported),
+    ("r2_buckets", Unsupported),
+    ("ratelimits", Unsupported),
+    ("route", CloudOnly),
+    ("routes", CloudOnly),
+    ("rules", Unsupported),
+    ("secrets", Unsupported),
+    ("secrets_store_secrets", Unsupported),
+    ("send_email", Unsupported),
+    ("services", Unsupported),
+    ("site", CloudOnly),
+    ("stream", CloudOnly),
+    ("streaming_tail_consumers", Unsupported),
+    ("tail_consumers", Unsupported),
+    ("triggers", Unsupported),
+    ("tsconfig", Skipped),
+    ("upload_source_maps", CloudOnly),
+    ("vars", Read),
+    ("vectorize", CloudOnly),
+    ("version_metadata", Unsupported),
+    ("vpc_networks", CloudOnly),
+    ("vpc_services", CloudOnly),
+    ("websearch", CloudOnly),
+    ("worker_loaders", Unsupported),
+    ("workers_dev", CloudOnly),
+    ("workflows", Unsupported),
+];
+
+/// The keys of `dev`.
+pub(crate) const DEV: Keys = &[
+    ("enable_containers", CloudOnly),
+    ("generate_types", Skipped),
+    ("host", Unsupported),
+    ("inspector_ip", Unsupported),
+    ("inspector_port", Unsupported),
+    ("ip", Read),
+    ("local_protocol", Unsupported),
+    ("port", Read),
+    ("upstream_protocol", Unsupported),
+];
+
+/// The keys of `limits`.
+pub(crate) const LIMITS: Keys = &[("cpu_ms", Read), ("subrequests", Read)];
+
+/// How alike a key must be to be suggested, from 0 to 1: lets one or two
+/// letters of a word differ, and no more.
+const LIKENESS_MIN: f64 = 0.75;
+
+/// What `key` does, if it is one of `keys`.
+pub(crate) fn effect(keys: Keys, key: &str) -> Option<Effect> {
+    keys.iter().find(|(known, _)| *known == key).map(|(_, effect)| *effect)
+}
+
+/// The one of `keys` that `key` most likely stands for.
+pub(crate) fn suggestion(keys: Keys, key: &str) -> Option<&'static str> {
+    keys.iter()
+        .map(|(known, _)| (strsim::normalized_damerau_levenshtein(known, key), *known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}

@@ -1,0 +1,84 @@
+//! A worker's configuration, checked: what `parse` makes and everybody reads.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
+};
+
+use crate::{Date, DevVars};
+
+/// A checked configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The worker's name; none was given when absent.
+    pub name: Option<String>,
+    /// The Python file that answers: a relative path with `/`, inside the
+    /// directory of the configuration.
+    pub main: String,
+    /// The day whose behaviour the worker was written for.
+    pub compatibility_date: Option<Date>,
+    /// Behaviours asked for by name, in the order given.
+    pub compatibility_flags: Vec<String>,
+    /// What the worker finds in `env`.
+    pub vars: BTreeMap<String, Variable>,
+    /// Where `taipan dev` and `taipan serve` listen.
+    pub dev: Dev,
+    /// What one request may use.
+    pub limits: Limits,
+}
+
+/// A value in `env`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Variable {
+    /// Text, given to the worker as it is.
+    Text(String),
+    /// Any other JSON value.
+    Json(serde_json::Value),
+}
+
+/// Where to listen. Options of the command line go before these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dev {
+    /// The address of the interface.
+    pub ip: IpAddr,
+    /// The TCP port; 0 takes any that is free.
+    pub port: u16,
+}
+
+impl Default for Dev {
+    /// The address that wrangler uses too.
+    fn default() -> Self {
+        Self { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 8787 }
+    }
+}
+
+/// What one request may use; the worker's own limit holds where none is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Milliseconds of CPU time.
+    pub cpu_ms: Option<NonZeroU32>,
+    /// Outgoing requests.
+    pub subrequests: Option<NonZeroU32>,
+}
+
+impl Manifest {
+    /// The configuration of a worker that has no configuration file.
+    pub fn bare(main: &str) -> Self {
+        Self {
+            name: None,
+            main: main.to_owned(),
+            compatibility_date: None,
+            compatibility_flags: Vec::new(),
+            vars: BTreeMap::new(),
+            dev: Dev::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Puts the variables of `.dev.vars` over those of the configuration.
+    pub fn override_vars(&mut self, dev_vars: DevVars) {
+        let texts = dev_vars.values.into_iter().map(|(name, text)| (name, Variable::Text(text)));
+        self.vars.extend(texts);
+    }
+}

@@ -1,0 +1,71 @@
+//! What a configuration says that has no effect.
+
+use std::fmt;
+
+use crate::Location;
+
+/// A part of a configuration that is left unused. The worker runs without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A key that no format knows, perhaps a misspelling of `suggestion`.
+    Unknown {
+        /// Where the key stands.
+        at: Location,
+        /// The key with its path.
+        key: String,
+        /// A known key that is spelt nearly the same.
+        suggestion: Option<&'static str>,
+    },
+    /// A key of the format that this version does not act on yet.
+    Unsupported {
+        /// Where the key stands.
+        at: Location,
+        /// The key with its path.
+        key: String,
+    },
+    /// A key that only means something in the cloud.
+    CloudOnly {
+        /// Where the key stands.
+        at: Location,
+        /// The key with its path.
+        key: String,
+    },
+    /// A line of `.dev.vars` that is not `NAME=value`, or does not end its quotes.
+    Line {
+        /// Where the line starts.
+        at: Location,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Several configuration files: the first is used.
+    Shadowed {
+        /// The file that is used.
+        used: &'static str,
+        /// A file that is not.
+        ignored: &'static str,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Unknown { at, key, suggestion: None } => {
+                write!(f, "{at}: `{key}` is not a known key")
+            }
+            Warning::Unknown { at, key, suggestion: Some(suggestion) } => {
+                write!(f, "{at}: `{key}` is not a known key, did you mean `{suggestion}`?")
+            }
+            Warning::Unsupported { at, key } => {
+                write!(f, "{at}: `{key}` is not supported yet and has no effect")
+            }
+            Warning::CloudOnly { at, key } => {
+                write!(f, "{at}: `{key}` only concerns the cloud and has no effect here")
+            }
+            Warning::Line { at, reason } => write!(f, "{at}: {reason}"),
+            Warning::Shadowed { used, ignored } => {
+                write!(f, "{used} is used, {ignored} beside it is not")
+            }
+        }
+    }
+}
