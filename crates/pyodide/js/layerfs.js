@@ -1,0 +1,158 @@
+// A file layer, mounted read-only in the guest's file system.
+//
+// An Emscripten file system type: it turns look-ups into questions to the host,
+// which holds the layer (`src/layer.rs`). It keeps no contents. A directory is
+// asked for once, as one string; from then on every look-up in it, found or not,
+// is answered here, so that an import costs one host call a directory and one a
+// file.
+
+import host from "taipan:host";
+
+// Error numbers as Emscripten's musl numbers them, which is not Linux's order.
+const EINVAL = 28;
+const EISDIR = 31;
+const ENODEV = 43;
+const ENOENT = 44;
+const ENOMEM = 48;
+const EROFS = 69;
+
+const DIRECTORY_MODE = 0o40555;
+const FILE_MODE = 0o100444;
+const BLOCK_BYTES = 4096;
+// wasm's page: what Emscripten's munmap frees is aligned to it.
+const MAPPING_ALIGNMENT = 65536;
+const SEEK_CURRENT = 1;
+const SEEK_END = 2;
+const ROOT = 0;
+// Files of a layer carry no time: the same inputs give the same image.
+const EPOCH = new Date(0);
+
+/// The file system type for `FS.mount(type, {layer}, path)`; `layer` is the
+/// number under which the host knows the layer.
+export function layerFileSystem(module) {
+  const { FS } = module;
+  const missing = new FS.ErrnoError(ENOENT);
+  missing.stack = "<no stack>"; // thrown at each failed look-up: made once
+
+  function newNode(parent, name, mode, index, size) {
+    const node = FS.createNode(parent, name, mode, 0);
+    node.index = index;
+    node.size = size;
+    node.node_ops = nodeOperations;
+    node.stream_ops = FS.isDir(mode) ? directoryStreamOperations : fileStreamOperations;
+    node.atime = node.mtime = node.ctime = 0;
+    return node;
+  }
+
+  const nodeOperations = {
+    getattr(node) {
+      return {
+        dev: 1,
+        ino: node.id,
+        mode: node.mode,
+        nlink: 1,
+        uid: 0,
+        gid: 0,
+        rdev: 0,
+        size: node.size,
+        atime: EPOCH,
+        mtime: EPOCH,
+        ctime: EPOCH,
+        blksize: BLOCK_BYTES,
+        blocks: Math.ceil(node.size / BLOCK_BYTES),
+      };
+    },
+    setattr: refuse,
+    lookup(parent, name) {
+      const entry = entries(parent).get(name);
+      if (entry === undefined) {
+        throw missing;
+      }
+      const mode = entry.size < 0 ? DIRECTORY_MODE : FILE_MODE;
+      return newNode(parent, name, mode, entry.index, Math.max(entry.size, 0));
+    },
+    readdir(node) {
+      return [".", "..", ...entries(node).keys()];
+    },
+    mknod: refuse,
+    rename: refuse,
+    unlink: refuse,
+    rmdir: refuse,
+    symlink: refuse,
+  };
+
+  const directoryStreamOperations = { llseek };
+
+  const fileStreamOperations = {
+    read(stream, buffer, offset, length, position) {
+      const remaining = Math.max(stream.node.size - position, 0);
+      const destination = bytes(buffer, offset, Math.min(length, remaining));
+      return host.layer_read(stream.node.mount.opts.layer, stream.node.index, position, destination);
+    },
+    write: refuse,
+    llseek,
+    mmap(stream, length, position) {
+      const ptr = module._emscripten_builtin_memalign(MAPPING_ALIGNMENT, length);
+      if (!ptr) {
+        throw new FS.ErrnoError(ENOMEM);
+      }
+      const mapped = module.HEAPU8.subarray(ptr, ptr + length);
+      mapped.fill(0);
+      fileStreamOperations.read(stream, mapped, 0, length, position);
+      return { ptr, allocated: true };
+    },
+    msync() {
+      return 0;
+    },
+  };
+
+  function llseek(stream, offset, whence) {
+    let position = offset;
+    if (whence === SEEK_CURRENT) {
+      position += stream.position;
+    } else if (whence === SEEK_END) {
+      if (FS.isDir(stream.node.mode)) {
+        throw new FS.ErrnoError(EISDIR);
+      }
+      position += stream.node.size;
+    }
+    if (position < 0) {
+      throw new FS.ErrnoError(EINVAL);
+    }
+    return position;
+  }
+
+  function refuse() {
+    throw new FS.ErrnoError(EROFS);
+  }
+
+  return {
+    mount(mount) {
+      if (!Number.isInteger(mount.opts.layer)) {
+        throw new FS.ErrnoError(ENODEV);
+      }
+      const root = newNode(null, "/", DIRECTORY_MODE, ROOT, 0);
+      root.mount = mount;
+      return root;
+    },
+  };
+}
+
+/// What is in the directory `node`: a map from name to {index, size}, with a
+/// negative size for a directory. Read from the host at first use.
+function entries(node) {
+  if (node.entries === undefined) {
+    node.entries = new Map();
+    const listing = host.layer_list(node.mount.opts.layer, node.index);
+    // "name\0index\0size\0" for each: names hold no zero byte.
+    const fields = listing.split("\0");
+    for (let at = 0; at + 2 < fields.length; at += 3) {
+      node.entries.set(fields[at], { index: Number(fields[at + 1]), size: Number(fields[at + 2]) });
+    }
+  }
+  return node.entries;
+}
+
+function bytes(view, offset, length) {
+  return new Uint8Array(view.buffer, view.byteOffset + offset, length);
+}

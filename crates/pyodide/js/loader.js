@@ -1,0 +1,193 @@
+// Boots Pyodide: what pyodide.mjs is elsewhere, without its package manager.
+//
+// It makes the settings with which Emscripten's glue starts, mounts the files,
+// starts CPython, and finishes the public interface that Python sees as
+// `pyodide_js`. It knows nothing of Workers. The order follows `loadPyodide` of
+// Pyodide 314.0.7, src/js/pyodide.ts.
+
+import host from "taipan:host";
+import { newImmediateQueue } from "taipan:pyodide/immediate";
+import { layerFileSystem } from "taipan:pyodide/layerfs";
+import { limitMemoryFiles } from "taipan:pyodide/quota";
+import { serveRunSync } from "taipan:pyodide/runsync";
+
+const STANDARD_OUTPUT = 1;
+const STANDARD_ERROR = 2;
+/// `scheduleCallback` of Pyodide takes delays up to this many milliseconds as none.
+const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
+const HOME = "/session";
+const TEMPORARY = "/tmp";
+
+/// All false: no environment that the glue knows, so it takes no branch for one.
+/// `IN_SHELL` keeps it from looking for `location`.
+const RUNTIME = {
+  IN_NODE: false,
+  IN_BUN: false,
+  IN_DENO: false,
+  IN_SAFARI: false,
+  IN_WORKERD: false,
+  IN_BROWSER: false,
+  IN_BROWSER_MAIN_THREAD: false,
+  IN_BROWSER_WEB_WORKER: false,
+  IN_NODE_COMMONJS: false,
+  IN_NODE_ESM: false,
+  IN_SHELL: true,
+};
+
+/// Boots CPython and answers the `pyodide` object.
+///
+/// settings:
+///   createModule          what the glue exports
+///   instantiate(imports)  gives {instance, module} of pyodide.asm.wasm
+///   environment           {NAME: value}, added to what Python needs here
+///   layers                [{layer, path}]: file layers by number, and where to
+///                         mount them; the one with the standard library among them
+///   fileBytesMaximum      limit of all in-memory files together
+export async function boot(settings) {
+  const queue = newImmediateQueue();
+  const emscripten = emscriptenSettings(settings, queue);
+  const module = await settings.createModule(emscripten);
+  const { API } = module;
+  API.scheduleCallback = (callback, milliseconds = 0) => {
+    if (milliseconds <= IMMEDIATE_MILLISECONDS_MAXIMUM) {
+      queue.schedule(callback);
+    } else {
+      setTimeout(callback, milliseconds);
+    }
+  };
+  API.on_fatal = (error) => host.fatal(String(error?.stack ?? error));
+  const pyodide = API.finalizeBootstrap();
+  withoutPackageManager(pyodide);
+  API._pyodide.set_excepthook();
+  connectStreams(API, pyodide);
+  return pyodide;
+}
+
+function emscriptenSettings(settings, queue) {
+  const emscripten = {
+    noImageDecoding: true,
+    noAudioDecoding: true,
+    arguments: [],
+    print: (line) => writeLine(STANDARD_OUTPUT, line),
+    printErr: (line) => writeLine(STANDARD_ERROR, line),
+    onExit: (code) => host.process_exit(code),
+    preRun: [(module) => prepareFiles(module, settings), (module) => prepareEnvironment(module, settings)],
+    API: {
+      runtimeEnv: RUNTIME,
+      config: {
+        jsglobals: globalThis,
+        enableRunUntilComplete: true,
+        packages: [],
+      },
+    },
+    instantiateWasm(imports, receive) {
+      serveRunSync(emscripten, imports.env, queue.wake);
+      serveErrorMarker(imports.env);
+      const { instance, module } = settings.instantiate(imports);
+      leaveOutGraphics(emscripten.GOT);
+      receive(instance, module);
+      return {};
+    },
+  };
+  return emscripten;
+}
+
+/// The value that stands for "a JavaScript error was raised". Pyodide makes it in a
+/// small wasm module of its own; where that cannot be compiled it does as we do
+/// here (src/core/jsverror.ts).
+function serveErrorMarker(imports) {
+  const marker = Symbol("error marker");
+  imports.Jsv_GetError_import = () => marker;
+  imports.JsvError_Check = (value) => Number(value === marker);
+}
+
+/// OpenGL functions that the main module can hand out by name: null pointers, so
+/// that no JavaScript function is made a wasm function for each of the 274.
+function leaveOutGraphics(globalOffsets) {
+  for (const name in globalOffsets) {
+    if (name.startsWith("emscripten_gl")) {
+      globalOffsets[name].value = 0;
+    }
+  }
+}
+
+function prepareFiles(module, settings) {
+  const { FS, API } = module;
+  const version = module.HEAPU32[module._Py_Version >>> 2];
+  API.pyVersionTuple = [version >>> 24, (version >>> 16) & 0xff, (version >>> 8) & 0xff];
+  API.sitePackages = `/lib/python${API.pyVersionTuple[0]}.${API.pyVersionTuple[1]}/site-packages`;
+  limitMemoryFiles(module, settings.fileBytesMaximum);
+  const type = layerFileSystem(module);
+  for (const { layer, path } of settings.layers) {
+    FS.mkdirTree(path);
+    FS.mount(type, { layer }, path);
+  }
+  FS.mkdirTree(HOME);
+  FS.mkdirTree(TEMPORARY);
+  FS.chdir(HOME);
+}
+
+function prepareEnvironment(module, settings) {
+  Object.assign(module.ENV, {
+    HOME,
+    TMPDIR: TEMPORARY,
+    PYTHONPATH: "/lib/python3.14",
+    // Without it, printing a SystemExit would end the interpreter.
+    PYTHONINSPECT: "1",
+    // Where modules come from is read-only, and what is made at set-up is complete.
+    PYTHONDONTWRITEBYTECODE: "1",
+    ...settings.environment,
+  });
+}
+
+/// Takes out of the public interface what needs a package manager or a host that
+/// is not here; each says so when it is called.
+function withoutPackageManager(pyodide) {
+  const absent = {
+    loadPackage: "packages are installed when a worker is set up, not while it runs",
+    loadPackagesFromImports: "packages are installed when a worker is set up, not while it runs",
+    mountNodeFS: "there is no Node here",
+    useNodeSockFS: "there is no Node here",
+    mountNativeFS: "there is no browser file system here",
+    makeMemorySnapshot: "snapshots are taken from outside",
+  };
+  for (const [name, reason] of Object.entries(absent)) {
+    const value = () => {
+      throw new Error(`pyodide.${name} is not available: ${reason}`);
+    };
+    Object.defineProperty(pyodide, name, { value, configurable: true, enumerable: true, writable: true });
+  }
+  delete pyodide.lockfile;
+  delete pyodide.lockfileBaseUrl;
+}
+
+/// Connects Python's standard streams to the host's, byte by byte.
+function connectStreams(API, pyodide) {
+  API.initializeStreams(() => null, writeNothing, writeNothing);
+  pyodide.setStdin({
+    isatty: host.stdio_is_terminal(0),
+    read(buffer) {
+      const bytes = host.stdio_read(buffer.length);
+      buffer.set(bytes);
+      return bytes.length;
+    },
+  });
+  pyodide.setStdout(writer(STANDARD_OUTPUT));
+  pyodide.setStderr(writer(STANDARD_ERROR));
+}
+
+function writer(descriptor) {
+  return {
+    isatty: host.stdio_is_terminal(descriptor),
+    write(buffer) {
+      host.stdio_write(descriptor, buffer);
+      return buffer.length;
+    },
+  };
+}
+
+function writeLine(descriptor, line) {
+  host.stdio_write(descriptor, new TextEncoder().encode(`${line}\n`));
+}
+
+function writeNothing() {}

@@ -1,0 +1,97 @@
+// A limit for what the guest's in-memory files may hold.
+//
+// Emscripten's MEMFS has none: it grows until the memory of the isolate is full,
+// and then the interpreter dies of it. Here a write beyond the limit fails with
+// ENOSPC, which Python shows as OSError. Files that were removed while open are
+// no longer counted; the isolate's own memory limit holds for those.
+
+// "No space left on device", as Emscripten's musl numbers it.
+const ENOSPC = 51;
+
+// What an empty file, directory or link is counted for: its node and its names
+// take about this much of the JavaScript heap (QuickJS-ng 0.16, measured with
+// 10,000 files: 700 bytes).
+const NODE_BYTES = 1024;
+
+/// Limits the in-memory files of `module` to `bytesMaximum` together, and answers
+/// a function that tells how many bytes they take now.
+export function limitMemoryFiles(module, bytesMaximum) {
+  const { FS } = module;
+  const { MEMFS } = FS.filesystems;
+  let bytesUsed = 0;
+
+  function charge(amount) {
+    if (amount > 0 && bytesUsed + amount > bytesMaximum) {
+      throw new FS.ErrnoError(ENOSPC);
+    }
+    bytesUsed += amount;
+  }
+
+  function release(node) {
+    bytesUsed -= NODE_BYTES + capacity(node);
+  }
+
+  const { createNode, expandFileStorage, resizeFileStorage } = MEMFS;
+
+  MEMFS.createNode = (parent, name, mode, device) => {
+    charge(NODE_BYTES);
+    return createNode(parent, name, mode, device);
+  };
+
+  MEMFS.expandFileStorage = (node, wanted) => {
+    const before = capacity(node);
+    if (wanted <= before) {
+      return;
+    }
+    charge(wanted - before);
+    expandFileStorage(node, wanted);
+    // It takes more than was wanted, to grow seldom: counted, never refused.
+    bytesUsed += capacity(node) - wanted;
+  };
+
+  MEMFS.resizeFileStorage = (node, size) => {
+    if (size === node.usedBytes) {
+      return;
+    }
+    charge(size - capacity(node));
+    resizeFileStorage(node, size);
+  };
+
+  // Nodes copy these functions into their operations when the first is made,
+  // which is before we come: so the tables themselves are changed.
+  const { write } = MEMFS.ops_table.file.stream;
+  MEMFS.ops_table.file.stream.write = (stream, buffer, offset, length, position, canOwn) => {
+    const before = capacity(stream.node);
+    const replaces = canOwn || (stream.node.usedBytes === 0 && position === 0);
+    if (replaces && length > 0) {
+      charge(length - before);
+    }
+    return write(stream, buffer, offset, length, position, canOwn);
+  };
+
+  const directory = MEMFS.ops_table.dir.node;
+  const { rename, unlink, rmdir } = directory;
+  directory.unlink = (parent, name) => {
+    const node = parent.contents[name];
+    unlink(parent, name);
+    release(node);
+  };
+  directory.rmdir = (parent, name) => {
+    const node = parent.contents[name];
+    rmdir(parent, name);
+    release(node);
+  };
+  directory.rename = (node, newParent, newName) => {
+    const replaced = newParent.contents[newName];
+    rename(node, newParent, newName);
+    if (replaced !== undefined && replaced !== node) {
+      release(replaced);
+    }
+  };
+
+  return () => bytesUsed;
+}
+
+function capacity(node) {
+  return ArrayBuffer.isView(node.contents) ? node.contents.length : 0;
+}

@@ -1,0 +1,14 @@
+//! The patches match the release that they were made for.
+
+use taipan_pyodide::patches::{self, PATCHES};
+
+use crate::release;
+
+#[test]
+fn patches_apply_once() {
+    let glue = String::from_utf8(release::file("pyodide.asm.mjs")).unwrap();
+    let patched = patches::apply(&glue).unwrap();
+    for patch in PATCHES {
+        assert_eq!(patched.matches(patch.find).count(), 0, "{}", patch.name);
+    }
+}

@@ -1,0 +1,4 @@
+//! What this crate does with a real Pyodide release.
+
+mod glue;
+mod release;
