@@ -1,1 +1,16 @@
 //! Which Pyodide: releases, digests, contents.
+//!
+//! [`release`] and [`BundleId`] only compute; [`fetch`] has the store get the
+//! files. Linking, compiling and booting what was fetched is the work of others,
+//! inside the cache entry that a [`BundleId`] names.
+
+mod error;
+mod fetch;
+mod id;
+mod releases;
+
+pub use error::Error;
+pub use fetch::{ReleaseFiles, fetch};
+pub use id::BundleId;
+pub use releases::{NEWEST, RELEASES, Release, release};
+pub use taipan_store::{Digest, Source};

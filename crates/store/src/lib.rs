@@ -1,1 +1,31 @@
 //! Content-addressed cache and download; the only downloader.
+//!
+//! Nothing here knows what it stores. `bundle` says which files of which
+//! package, `cli` says where the cache is and shows the progress; this crate
+//! alone starts `npm` and writes below the cache's root.
+//!
+//! ```text
+//! <root>/entries/<kind>/<key>/            one published entry, never edited
+//! <root>/entries/<kind>/<key>/.inventory  its files, lengths and digests
+//! <root>/staging/<kind>/<key>/            the same entry while it is built
+//! <root>/locks/<kind>/<key>               held by the process that builds it
+//! ```
+
+mod atomic;
+mod cache;
+mod digest;
+mod entry;
+mod error;
+mod inventory;
+mod npm;
+mod package;
+mod progress;
+mod tarball;
+
+pub use atomic::write_atomic;
+pub use cache::{Cache, Surroundings, root};
+pub use digest::Digest;
+pub use entry::{Entry, OnDamage};
+pub use error::{Damage, Error};
+pub use package::{Package, PackageFile, Source, fetch};
+pub use progress::{Progress, Step};

@@ -1,0 +1,38 @@
+//! Why there is no such release, or why it cannot be had.
+
+use crate::releases::RELEASES;
+
+/// What can go wrong on the way to a release's files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A version that the release table does not have.
+    #[error("no Pyodide release `{version}` is known; there is {}", known())]
+    Unknown {
+        /// What was asked for.
+        version: String,
+    },
+    /// The files could not be fetched or kept.
+    #[error("cannot get the files of Pyodide {version}")]
+    Fetch {
+        /// The release.
+        version: &'static str,
+        /// The cause.
+        source: taipan_store::Error,
+    },
+}
+
+impl Error {
+    /// What the reader can do about it, where there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Unknown { .. } => None,
+            Error::Fetch { source, .. } => source.hint(),
+        }
+    }
+}
+
+fn known() -> String {
+    let versions: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
+    versions.join(", ")
+}

@@ -1,0 +1,109 @@
+//! Where the cache is, and what is in it.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Entry, Error};
+
+/// The cache's folder below one that many programs share.
+const FOLDER: &str = "taipan";
+
+/// The values of the environment that say where the cache is; `cli` reads them.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// `$TAIPAN_CACHE`: the root itself.
+    pub taipan_cache: Option<PathBuf>,
+    /// `$XDG_CACHE_HOME`: its parent.
+    pub xdg_cache_home: Option<PathBuf>,
+    /// `$HOME`: two above it.
+    pub home: Option<PathBuf>,
+}
+
+/// The cache's root: `$TAIPAN_CACHE`, else `$XDG_CACHE_HOME/taipan`, else
+/// `$HOME/.cache/taipan`. An empty value is none, and neither is a relative
+/// `XDG_CACHE_HOME` (XDG Base Directory Specification 0.8).
+pub fn root(surroundings: &Surroundings) -> Result<PathBuf, Error> {
+    let Surroundings { taipan_cache, xdg_cache_home, home } = surroundings;
+    let set = |path: &&PathBuf| !path.as_os_str().is_empty();
+    if let Some(path) = taipan_cache.as_ref().filter(set) {
+        return Ok(path.clone());
+    }
+    if let Some(path) = xdg_cache_home.as_ref().filter(|path| path.is_absolute()) {
+        return Ok(path.join(FOLDER));
+    }
+    let home = home.as_ref().filter(set).ok_or(Error::NoRoot)?;
+    Ok(home.join(".cache").join(FOLDER))
+}
+
+/// A cache on disk, shared by every process that opened the same root.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache at `root`, and makes the folder if it is not there.
+    pub fn open(root: &Path) -> Result<Cache, Error> {
+        fs_err::create_dir_all(root)?;
+        Ok(Cache { root: fs_err::canonicalize(root)? })
+    }
+
+    /// The cache's folder, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The entry `key` among those of `kind`, whether or not it is there.
+    pub fn entry(&self, kind: &str, key: &str) -> Result<Entry, Error> {
+        Entry::new(&self.root, kind, key)
+    }
+
+    /// The published entries of `kind`, by key.
+    pub fn entries(&self, kind: &str) -> Result<Vec<Entry>, Error> {
+        let folder = Entry::folder(&self.root, kind)?;
+        if !folder.try_exists()? {
+            return Ok(Vec::new());
+        }
+        let mut entries = Vec::new();
+        for found in fs_err::read_dir(folder)? {
+            let name = found?.file_name();
+            entries.push(self.entry(kind, &name.to_string_lossy())?);
+        }
+        entries.sort_by(|left, right| left.name().cmp(right.name()));
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Surroundings, root};
+
+    #[track_caller]
+    fn check([taipan_cache, xdg_cache_home, home]: [Option<&str>; 3], expect: Option<&str>) {
+        let surroundings = Surroundings {
+            taipan_cache: taipan_cache.map(Into::into),
+            xdg_cache_home: xdg_cache_home.map(Into::into),
+            home: home.map(Into::into),
+        };
+        assert_eq!(root(&surroundings).ok(), expect.map(Into::into));
+    }
+
+    #[test]
+    fn first_that_is_set() {
+        check([Some("/a"), Some("/b"), Some("/c")], Some("/a"));
+        check([None, Some("/b"), Some("/c")], Some("/b/taipan"));
+        check([None, None, Some("/c")], Some("/c/.cache/taipan"));
+    }
+
+    #[test]
+    fn empty_is_not_set() {
+        check([Some(""), Some(""), Some("/c")], Some("/c/.cache/taipan"));
+        check([Some(""), None, Some("")], None);
+        check([None, None, None], None);
+    }
+
+    #[test]
+    fn relative_only_when_it_is_ours() {
+        check([Some("cache"), None, None], Some("cache"));
+        check([None, Some("cache"), Some("/c")], Some("/c/.cache/taipan"));
+    }
+}

@@ -1,0 +1,224 @@
+//! What can go wrong with the cache and with a download.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use crate::Digest;
+
+/// Why the store cannot do what it was asked.
+///
+/// Digests are boxed because results carry this type through every crate above.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing tells where the cache is to be.
+    #[error("no place for the cache: neither TAIPAN_CACHE, XDG_CACHE_HOME nor HOME is set")]
+    NoRoot,
+    /// A file operation failed; `fs_err` has put the path into the message.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A file could not be put in place.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The lock of an entry could not be taken.
+    #[error("cannot lock {path}")]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A kind or key that cannot be a folder's name.
+    #[error(
+        "`{name}` cannot name a cache entry: letters, digits, `.`, `_` and `-` only, 128 at most"
+    )]
+    EntryName {
+        /// The kind or key.
+        name: String,
+    },
+    /// A published entry is not what was published.
+    #[error("cache entry {entry} is damaged: {file}: {damage}")]
+    Damaged {
+        /// The entry, as `kind/key`.
+        entry: String,
+        /// The file in it.
+        file: String,
+        /// What is wrong with the file.
+        damage: Damage,
+    },
+    /// A build left something that an entry cannot hold.
+    #[error("{path} cannot be part of a cache entry: {what}")]
+    Unpublishable {
+        /// Where it is in the staging folder.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// There is no `npm` to run.
+    #[error("cannot start {command}, which fetches {package}")]
+    NpmMissing {
+        /// The program.
+        command: PathBuf,
+        /// The package it was to fetch, `name@version`.
+        package: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// `npm` ran and failed.
+    #[error("npm could not fetch {package} ({status}): {said}")]
+    NpmFailed {
+        /// The package, `name@version`.
+        package: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it wrote to its standard error.
+        said: String,
+    },
+    /// `npm` ran well but there is not exactly one tarball.
+    #[error("npm left {found} tarballs for {package}, 1 expected")]
+    NpmTarballs {
+        /// The package, `name@version`.
+        package: String,
+        /// How many there are.
+        found: usize,
+    },
+    /// Files of a package that cannot be read to their end.
+    #[error("{place} cannot be read")]
+    Unreadable {
+        /// The folder or tarball.
+        place: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A tarball with something that no package of ours has.
+    #[error("the tarball of {package} is refused: `{path}` {what}")]
+    TarballRefused {
+        /// The package, `name@version`.
+        package: String,
+        /// The path in the tarball.
+        path: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A file that is needed is not there.
+    #[error("{file} is missing from {place}")]
+    Missing {
+        /// The file, by its path in the package.
+        file: String,
+        /// The folder or tarball.
+        place: String,
+    },
+    /// A file of another length.
+    #[error("{file} from {place} is {found} bytes long, {expected} expected")]
+    Length {
+        /// The file, by its path in the package.
+        file: String,
+        /// The folder or tarball.
+        place: String,
+        /// The pinned length in bytes.
+        expected: u64,
+        /// The length that was found, in bytes.
+        found: u64,
+    },
+    /// A file with other contents.
+    #[error("{file} from {place} has sha256 {found}, {expected} expected")]
+    Digest {
+        /// The file, by its path in the package.
+        file: String,
+        /// The folder or tarball.
+        place: String,
+        /// The pinned digest.
+        expected: Box<Digest>,
+        /// The digest of what was found.
+        found: Box<Digest>,
+    },
+}
+
+/// What is wrong with one file of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// It is not there, or is no file.
+    Missing,
+    /// It is there but nobody published it.
+    Unexpected,
+    /// Its length changed.
+    Length {
+        /// As published, in bytes.
+        expected: u64,
+        /// As found, in bytes.
+        found: u64,
+    },
+    /// Its contents changed.
+    Digest {
+        /// As published.
+        expected: Box<Digest>,
+        /// As found.
+        found: Box<Digest>,
+    },
+    /// It is an inventory, and cannot be read as one.
+    Inventory {
+        /// Where reading stopped.
+        why: &'static str,
+    },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Missing => write!(formatter, "missing"),
+            Damage::Unexpected => write!(formatter, "not part of the entry"),
+            Damage::Length { expected, found } => {
+                write!(formatter, "{found} bytes long, {expected} expected")
+            }
+            Damage::Digest { expected, found } => {
+                write!(formatter, "sha256 {found}, {expected} expected")
+            }
+            Damage::Inventory { why } => write!(formatter, "{why}"),
+        }
+    }
+}
+
+impl Error {
+    /// What the reader can do about it, where there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::NoRoot => Some("set TAIPAN_CACHE to a folder that can be written"),
+            Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
+                io_hint(source)
+            }
+            Error::Damaged { .. } => Some("remove the entry's folder; it is then made again"),
+            Error::NpmMissing { .. } => Some(
+                "install npm (Debian: `apt-get install npm`), or name a folder that has the files",
+            ),
+            Error::NpmFailed { .. } | Error::NpmTarballs { .. } => {
+                Some("try `npm pack` by hand, or name a folder that has the files")
+            }
+            Error::Unreadable { .. } | Error::TarballRefused { .. } => {
+                Some("try `npm cache verify`, then once more")
+            }
+            Error::Missing { .. } | Error::Length { .. } | Error::Digest { .. } => {
+                Some("the files have to be those of exactly this version, unchanged")
+            }
+            Error::EntryName { .. } | Error::Unpublishable { .. } => None,
+        }
+    }
+}
+
+fn io_hint(source: &io::Error) -> Option<&'static str> {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space, or set TAIPAN_CACHE to a folder on a larger disk")
+        }
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotADirectory => Some("set TAIPAN_CACHE to a folder that can be written"),
+        _ => None,
+    }
+}
