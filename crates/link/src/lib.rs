@@ -1,1 +1,13 @@
 //! The link step: WebAssembly in, WebAssembly out; knows no engine.
+//!
+//! Everything here is a function of bytes: no file system, no clock, no
+//! engine. Nothing validates a module as a whole (the engine does that when it
+//! compiles), but no input makes a function of this crate panic or use memory
+//! out of proportion.
+
+mod error;
+mod exceptions;
+mod module;
+
+pub use error::Error;
+pub use exceptions::translate_exceptions;

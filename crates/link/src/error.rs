@@ -1,0 +1,147 @@
+//! What can be wrong with a module that is to be linked.
+
+/// Why a module cannot be linked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are not a WebAssembly module that can be read.
+    #[error("not a readable WebAssembly module")]
+    Decode(#[from] wasmparser::Error),
+
+    /// A type or an instruction that was read cannot be written again.
+    #[error("a type or an instruction cannot be encoded")]
+    Encode(#[source] wasm_encoder::reencode::Error),
+
+    /// The bytes are a component, not a core module.
+    #[error("found a component, expected a core module")]
+    Component,
+
+    /// A section comes twice, or after one that it must precede.
+    #[error("section {section} at offset {offset:#x} is out of order")]
+    Order {
+        /// The section's number.
+        section: u8,
+        /// Where its contents begin.
+        offset: usize,
+    },
+
+    /// An index refers to nothing.
+    #[error("{space} index {index} is out of range, the module has {count}")]
+    Index {
+        /// The index space: `type`, `tag`, `function`.
+        space: &'static str,
+        /// The index found.
+        index: u32,
+        /// How many there are.
+        count: usize,
+    },
+
+    /// A function type was expected.
+    #[error("type {index} is not a function type")]
+    NotFunctionType {
+        /// The index of the type.
+        index: u32,
+    },
+
+    /// A branch, `rethrow` or `delegate` names a label that is not open.
+    #[error(
+        "label {depth} at offset {offset:#x} in function {function} is out of range, {open} are open"
+    )]
+    Label {
+        /// The function's index.
+        function: u32,
+        /// Where the instruction is.
+        offset: usize,
+        /// The label found.
+        depth: u32,
+        /// How many labels are open there.
+        open: usize,
+    },
+
+    /// A `rethrow` names a label that is not a handler.
+    #[error(
+        "label {depth} of the rethrow at offset {offset:#x} in function {function} is not a handler"
+    )]
+    Rethrow {
+        /// The function's index.
+        function: u32,
+        /// Where the instruction is.
+        offset: usize,
+        /// The label found.
+        depth: u32,
+    },
+
+    /// An instruction ends a block, though none of its kind is open.
+    #[error("{found} at offset {offset:#x} in function {function} closes nothing that is open")]
+    Unbalanced {
+        /// The function's index.
+        function: u32,
+        /// Where the instruction is.
+        offset: usize,
+        /// The instruction.
+        found: &'static str,
+    },
+
+    /// An instruction that has no place in a function with legacy exceptions.
+    #[error(
+        "{found} at offset {offset:#x} in function {function}, which also has legacy exceptions"
+    )]
+    Mixed {
+        /// The function's index.
+        function: u32,
+        /// Where the instruction is.
+        offset: usize,
+        /// The instruction.
+        found: &'static str,
+    },
+
+    /// Something would become larger than engines accept.
+    #[error("{what} would be {found}, engines accept {max}")]
+    Limit {
+        /// What would be too large.
+        what: &'static str,
+        /// How large it would be.
+        found: u64,
+        /// How large it may be.
+        max: u64,
+    },
+
+    /// An export of the module has a name of ours.
+    #[error("export `{name}` has a name that the link step reserves")]
+    ReservedName {
+        /// The export's name.
+        name: String,
+    },
+
+    /// A memory needs more than it would be allowed.
+    #[error("memory {memory} starts with {found} pages, at most {max} are allowed")]
+    MemoryPages {
+        /// The memory's index.
+        memory: u32,
+        /// Its pages at the start.
+        found: u64,
+        /// The pages that were asked for as its maximum.
+        max: u64,
+    },
+}
+
+impl Error {
+    /// What the user can do about it, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Decode(_) | Self::Order { .. } | Self::Component => {
+                Some("the file is damaged or not a WebAssembly module; obtain it again")
+            }
+            Self::ReservedName { .. } => Some("the module is already linked; link the original"),
+            Self::MemoryPages { .. } => Some("allow the memory more pages"),
+            Self::Encode(_)
+            | Self::Index { .. }
+            | Self::NotFunctionType { .. }
+            | Self::Label { .. }
+            | Self::Rethrow { .. }
+            | Self::Unbalanced { .. }
+            | Self::Mixed { .. }
+            | Self::Limit { .. } => None,
+        }
+    }
+}
