@@ -222,3 +222,35 @@ fn io_hint(source: &io::Error) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::Error;
+
+    #[track_caller]
+    fn check(kind: io::ErrorKind, expect: Option<&str>) {
+        assert_eq!(Error::Io(kind.into()).hint(), expect);
+    }
+
+    #[test]
+    fn full_disk() {
+        let expect = "free some space, or set TAIPAN_CACHE to a folder on a larger disk";
+        check(io::ErrorKind::StorageFull, Some(expect));
+        check(io::ErrorKind::QuotaExceeded, Some(expect));
+    }
+
+    #[test]
+    fn unwritable_folder() {
+        let expect = "set TAIPAN_CACHE to a folder that can be written";
+        check(io::ErrorKind::PermissionDenied, Some(expect));
+        check(io::ErrorKind::ReadOnlyFilesystem, Some(expect));
+        check(io::ErrorKind::NotADirectory, Some(expect));
+    }
+
+    #[test]
+    fn nothing_to_do() {
+        check(io::ErrorKind::UnexpectedEof, None);
+    }
+}

@@ -1,0 +1,210 @@
+//! Entries: published whole, found damaged, built again.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use taipan_store::{Cache, Entry, Error, OnDamage, Step, write_atomic};
+
+/// A cache of its own with one published entry, `things/one`.
+fn published() -> (tempfile::TempDir, Entry) {
+    let home = tempfile::tempdir().unwrap();
+    let entry = Cache::open(home.path()).unwrap().entry("things", "one").unwrap();
+    build(&entry, OnDamage::Refuse).unwrap();
+    (home, entry)
+}
+
+fn build(entry: &Entry, on_damage: OnDamage) -> Result<(), Error> {
+    entry
+        .get_or_build(on_damage, &|_: Step<'_>| {}, |staging| {
+            fs_err::create_dir(staging.join("folder"))?;
+            fs_err::write(staging.join("folder/first"), "first")?;
+            Ok(fs_err::write(staging.join("second"), "second")?)
+        })
+        .map(|_path| ())
+}
+
+/// Damages a published entry, and sees what opening and verifying say.
+#[track_caller]
+fn check(damage: impl FnOnce(&Path), opened: Option<&str>, verified: &str) {
+    let (_home, entry) = published();
+    damage(entry.path());
+    let said = |error: Option<Error>| error.map(|error| error.to_string());
+    assert_eq!(said(entry.open().err()).as_deref(), opened);
+    assert_eq!(said(entry.verify().err()).as_deref(), Some(verified));
+    assert_eq!(said(build(&entry, OnDamage::Refuse).err()).as_deref(), opened);
+    if opened.is_some() {
+        build(&entry, OnDamage::Rebuild).unwrap();
+        assert!(entry.verify().unwrap());
+    }
+}
+
+#[test]
+fn file_cut_short() {
+    let expect = "cache entry things/one is damaged: second: 3 bytes long, 6 expected";
+    check(|path| fs_err::write(path.join("second"), "sec").unwrap(), Some(expect), expect);
+}
+
+#[test]
+fn file_gone() {
+    let expect = "cache entry things/one is damaged: folder/first: missing";
+    check(|path| fs_err::remove_file(path.join("folder/first")).unwrap(), Some(expect), expect);
+}
+
+#[test]
+fn file_became_a_link() {
+    let expect = "cache entry things/one is damaged: second: missing";
+    let damage = |path: &Path| {
+        fs_err::remove_file(path.join("second")).unwrap();
+        fs_err::os::unix::fs::symlink("folder/first", path.join("second")).unwrap();
+    };
+    check(damage, Some(expect), expect);
+}
+
+#[test]
+fn inventory_gone() {
+    let expect = "cache entry things/one is damaged: .inventory: missing";
+    check(|path| fs_err::remove_file(path.join(".inventory")).unwrap(), Some(expect), expect);
+}
+
+#[test]
+fn inventory_cut_short() {
+    let expect = "cache entry things/one is damaged: .inventory: cut short or edited";
+    let damage = |path: &Path| {
+        let text = fs_err::read_to_string(path.join(".inventory")).unwrap();
+        let lines: String = text.split_inclusive('\n').take(2).collect();
+        fs_err::write(path.join(".inventory"), lines).unwrap();
+    };
+    check(damage, Some(expect), expect);
+}
+
+#[test]
+fn inventory_huge() {
+    let expect = "cache entry things/one is damaged: .inventory: longer than any inventory";
+    let damage = |path: &Path| {
+        fs_err::File::create(path.join(".inventory")).unwrap().set_len(1 << 40).unwrap();
+    };
+    check(damage, Some(expect), expect);
+}
+
+#[test]
+fn contents_changed_is_for_verify() {
+    check(
+        |path| fs_err::write(path.join("second"), "SECOND").unwrap(),
+        None,
+        "cache entry things/one is damaged: second: sha256 \
+         84747dcd831c7131207a1042d74b60ac54fdcc10e7aef9e1f7940dda2c95dcae, \
+         16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4 expected",
+    );
+}
+
+#[test]
+fn file_too_many_is_for_verify() {
+    check(
+        |path| fs_err::write(path.join("third"), "").unwrap(),
+        None,
+        "cache entry things/one is damaged: third: not part of the entry",
+    );
+}
+
+#[test]
+fn built_once() {
+    let (_home, entry) = published();
+    let path = entry
+        .get_or_build(OnDamage::Refuse, &|_: Step<'_>| {}, |_staging| -> Result<(), Error> {
+            unreachable!("it is there")
+        })
+        .unwrap();
+    assert_eq!(fs_err::read_to_string(path.join("folder/first")).unwrap(), "first");
+}
+
+#[test]
+fn failed_build_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = Cache::open(home.path()).unwrap();
+    let entry = cache.entry("things", "one").unwrap();
+    let error = entry
+        .get_or_build(OnDamage::Refuse, &|_: Step<'_>| {}, |staging| -> anyhow::Result<()> {
+            fs_err::write(staging.join("half"), "")?;
+            anyhow::bail!("no more")
+        })
+        .unwrap_err();
+    assert_eq!(error.to_string(), "no more");
+    assert_eq!(entry.open().unwrap(), None);
+    assert!(!entry.verify().unwrap());
+    assert!(!home.path().join("staging/things/one").exists());
+}
+
+#[test]
+fn link_is_not_published() {
+    let home = tempfile::tempdir().unwrap();
+    let entry = Cache::open(home.path()).unwrap().entry("things", "one").unwrap();
+    let error = entry
+        .get_or_build(OnDamage::Refuse, &|_: Step<'_>| {}, |staging| -> Result<(), Error> {
+            Ok(fs_err::os::unix::fs::symlink("/etc/passwd", staging.join("link"))?)
+        })
+        .unwrap_err();
+    assert!(matches!(error, Error::Unpublishable { .. }), "{error}");
+    assert_eq!(entry.open().unwrap(), None);
+}
+
+#[test]
+fn listed_and_removed() {
+    let (home, entry) = published();
+    let cache = Cache::open(home.path()).unwrap();
+    let names = || -> Vec<_> {
+        let entries = cache.entries("things").unwrap();
+        entries.iter().map(|entry| entry.name().to_owned()).collect()
+    };
+    assert_eq!(names(), ["things/one"]);
+    entry.remove(&|_: Step<'_>| {}).unwrap();
+    assert_eq!(names(), [""; 0]);
+    assert_eq!(entry.open().unwrap(), None);
+    entry.remove(&|_: Step<'_>| {}).unwrap();
+    build(&entry, OnDamage::Refuse).unwrap();
+    assert_eq!(names(), ["things/one"]);
+}
+
+#[test]
+fn names_that_leave_the_cache() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = Cache::open(home.path()).unwrap();
+    for name in ["", ".", "..", "../x", "a/b", "/x", ".hidden", "a b", "ä", &"x".repeat(129)] {
+        assert!(matches!(cache.entry("things", name), Err(Error::EntryName { .. })), "{name}");
+        assert!(matches!(cache.entry(name, "one"), Err(Error::EntryName { .. })), "{name}");
+    }
+}
+
+#[test]
+fn root_that_cannot_be() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().join("file");
+    fs_err::write(&root, "").unwrap();
+    let error = Cache::open(&root.join("cache")).unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&home.path().display().to_string(), "[home]"),
+        "failed to create directory `[home]/file/cache`: Not a directory (os error 20)"
+    );
+    assert_eq!(error.hint(), Some("set TAIPAN_CACHE to a folder that can be written"));
+}
+
+#[test]
+fn atomic_write_replaces() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("file");
+    fs_err::write(&path, "old and longer").unwrap();
+    write_atomic(&path, b"new").unwrap();
+    assert_eq!(fs_err::read(&path).unwrap(), b"new");
+    assert_eq!(fs_err::read_dir(home.path()).unwrap().count(), 1);
+    let mode = fs_err::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o600, 0o600, "{mode:o}");
+    assert_eq!(mode & 0o111, 0, "{mode:o}");
+}
+
+#[test]
+fn atomic_write_names_its_path() {
+    let error = write_atomic(Path::new("/dev/null/file"), b"").unwrap_err();
+    assert_eq!(error.to_string(), "cannot write /dev/null/file");
+    assert_eq!(error.hint(), Some("set TAIPAN_CACHE to a folder that can be written"));
+}
