@@ -1,0 +1,76 @@
+// https://streams.spec.whatwg.org/
+//
+// The classes are those of the library web-streams-polyfill; here is only what
+// the platform itself needs of them.
+
+import {
+  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableByteStreamController, ReadableStream,
+  ReadableStreamBYOBReader, ReadableStreamBYOBRequest, ReadableStreamDefaultController,
+  ReadableStreamDefaultReader, TransformStream, TransformStreamDefaultController, WritableStream,
+  WritableStreamDefaultController, WritableStreamDefaultWriter,
+} from "taipan:web-streams";
+
+export { ReadableStream, TransformStream, WritableStream };
+
+/** Every interface of the standard, by name. */
+export const STREAM_INTERFACES = {
+  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableByteStreamController, ReadableStream,
+  ReadableStreamBYOBReader, ReadableStreamBYOBRequest, ReadableStreamDefaultController,
+  ReadableStreamDefaultReader, TransformStream, TransformStreamDefaultController, WritableStream,
+  WritableStreamDefaultController, WritableStreamDefaultWriter,
+};
+
+/** One piece of a long source that is handed to a reader. */
+const CHUNK_BYTES_MAX = 64 * 1024;
+
+/** https://streams.spec.whatwg.org/#is-readable-stream-disturbed: the library's own field, see tests/js/streams.js. */
+export function isDisturbed(stream) {
+  return stream._disturbed;
+}
+
+/** A stream of bytes that are known already, which stay as they are. */
+export function streamOfBytes(bytes) {
+  let offset = 0;
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      if (bytes.length === 0) controller.close();
+    },
+    pull(controller) {
+      // Copied: the reader may transfer the buffer of what it gets.
+      const chunk = bytes.slice(offset, offset + CHUNK_BYTES_MAX);
+      offset += chunk.length;
+      controller.enqueue(chunk);
+      if (offset >= bytes.length) controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** A stream that has been read to its end by somebody else. */
+export function spentStream() {
+  const stream = streamOfBytes(new Uint8Array(0));
+  const reader = stream.getReader();
+  reader.read();
+  reader.releaseLock();
+  return stream;
+}
+
+/** Calls `each` for all chunks that a reader gets, awaiting it; cancels the stream when that fails. */
+export async function drain(reader, each) {
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    try {
+      if (!(value instanceof Uint8Array)) throw new TypeError("a body's chunk is not a Uint8Array");
+      await each(value);
+    } catch (error) {
+      giveUp(reader, error);
+      throw error;
+    }
+  }
+}
+
+/** Cancels what a reader reads. That the source cannot even do that adds nothing to `reason`. */
+export function giveUp(reader, reason) {
+  reader.cancel(reason).catch(() => {});
+}

@@ -1,0 +1,138 @@
+// Web IDL: the conversions and the shape that all interfaces share. Not a
+// generator: each interface is written out, and finished by `defineInterface`.
+
+/** Passed by our own code to constructors that users may not call, or not so. */
+export const INTERNAL = Symbol("internal");
+
+/** Makes a class what Web IDL calls an interface: enumerable members and a tag. */
+export function defineInterface(constructor) {
+  const { prototype } = constructor;
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });
+  }
+  for (const name of Object.getOwnPropertyNames(constructor)) {
+    if (!["prototype", "length", "name"].includes(name)) Object.defineProperty(constructor, name, { enumerable: true });
+  }
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: constructor.name, configurable: true });
+}
+
+/** Constants of an interface, on the constructor and on its prototype. */
+export function defineConstants(constructor, constants) {
+  for (const [name, value] of Object.entries(constants)) {
+    Object.defineProperty(constructor, name, { value, enumerable: true });
+    Object.defineProperty(constructor.prototype, name, { value, enumerable: true });
+  }
+}
+
+export function requireArguments(found, needed, where) {
+  if (found < needed) {
+    throw new TypeError(`${where} needs ${needed} argument${needed === 1 ? "" : "s"}, ${found} given`);
+  }
+}
+
+export function refuseConstruction(token) {
+  if (token !== INTERNAL) throw new TypeError("Illegal constructor");
+}
+
+/** https://webidl.spec.whatwg.org/#es-USVString */
+export function toUSVString(value) {
+  return `${value}`.toWellFormed();
+}
+
+/** https://webidl.spec.whatwg.org/#es-ByteString */
+export function toByteString(value) {
+  const text = `${value}`;
+  if (/[^\0-\xff]/.test(text)) throw new TypeError("the string has a character above U+00FF");
+  return text;
+}
+
+/** https://webidl.spec.whatwg.org/#es-dictionary */
+export function toDictionary(value, what) {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== "object" && typeof value !== "function") throw new TypeError(`${what} is not an object`);
+  return value;
+}
+
+/** https://webidl.spec.whatwg.org/#es-enumeration */
+export function toEnumeration(value, values, what) {
+  const text = `${value}`;
+  if (!values.includes(text)) throw new TypeError(`${what} cannot be ${JSON.stringify(text)}`);
+  return text;
+}
+
+/** https://webidl.spec.whatwg.org/#es-unsigned-long-long with [EnforceRange] */
+export function toEnforcedUnsigned(value, what) {
+  const number = Math.trunc(Number(value));
+  if (!(number >= 0 && number <= Number.MAX_SAFE_INTEGER)) throw new TypeError(`${what} is out of range`);
+  return number;
+}
+
+/** https://webidl.spec.whatwg.org/#es-unsigned-short */
+export function toUnsignedShort(value) {
+  return new Uint16Array([Number(value)])[0];
+}
+
+/** https://webidl.spec.whatwg.org/#es-long-long with [Clamp] */
+export function toClampedInteger(value) {
+  const number = Number(value);
+  if (Number.isNaN(number)) return 0;
+  const clamped = Math.min(Math.max(number, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+  // To the nearest, ties to even.
+  const floor = Math.floor(clamped);
+  if (clamped - floor !== 0.5) return Math.round(clamped);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+export function isBufferSource(value) {
+  return ArrayBuffer.isView(value) || isArrayBuffer(value);
+}
+
+const byteLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength").get;
+const sharedByteLength = Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, "byteLength").get;
+
+/** Whether `value` is an ArrayBuffer or a SharedArrayBuffer, whatever its prototype claims. */
+export function isArrayBuffer(value) {
+  return (value instanceof ArrayBuffer && hasBrand(value, byteLength))
+    || (value instanceof SharedArrayBuffer && hasBrand(value, sharedByteLength));
+}
+
+/** Whether a method or getter of the engine takes `value` for one of its own. */
+export function hasBrand(value, method) {
+  try {
+    method.call(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The bytes of a buffer source, not copied. */
+export function bytesOf(source) {
+  if (source instanceof Uint8Array) return source;
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  return new Uint8Array(source);
+}
+
+/** The iterator objects of a pair iterator, with the prototype that the standard gives them. */
+export function makeIteratorPrototype(name) {
+  const prototype = Object.create(Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())));
+  const states = new WeakMap();
+  const next = {
+    next() {
+      const state = states.get(this);
+      if (state === undefined) throw new TypeError("not an iterator of this kind");
+      // The list may change while it is iterated: pairs are asked for each time.
+      const pairs = state.pairs();
+      if (state.index >= pairs.length) return { value: undefined, done: true };
+      const [key, value] = pairs[state.index++];
+      return { value: state.kind === "keys" ? key : state.kind === "values" ? value : [key, value], done: false };
+    },
+  }.next;
+  Object.defineProperty(prototype, "next", { value: next, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: `${name} Iterator`, configurable: true });
+  return (pairs, kind) => {
+    const iterator = Object.create(prototype);
+    states.set(iterator, { pairs, kind, index: 0 });
+    return iterator;
+  };
+}
