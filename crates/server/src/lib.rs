@@ -1,1 +1,30 @@
 //! HTTP in front of workers; knows neither JavaScript nor Python.
+//!
+//! HTTP/1.1, HTTP/1.0 and HTTP/2 without TLS, told apart by their first bytes,
+//! in front of one [`Handler`]. Bodies are streamed both ways and are pulled:
+//! a handler that does not read lets the client wait, a client that does not
+//! read lets the handler wait. A client that goes away drops the handler's
+//! future and cancels [`Request::gone`].
+//!
+//! The server prints nothing and reads no environment: what happens is told to
+//! an [`Observer`].
+
+mod body;
+mod error;
+mod event;
+mod exchange;
+mod fault;
+mod handler;
+mod listen;
+mod opening;
+mod serve;
+mod target;
+
+pub use body::{Body, BodyError, BodySender, Gone, RequestBody};
+pub use error::Error;
+pub use event::{Event, Observer, Outcome, Summary};
+pub use fault::{Details, Fault};
+pub use handler::{Handler, Request, Response};
+pub use listen::Listener;
+pub use serve::{Drained, Settings, serve};
+pub use target::Hosts;

@@ -1,0 +1,260 @@
+//! Bodies: pulled from the client, pushed to it, never held whole by us.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+
+/// Chunks of a response that wait for the client before `send` does: enough to
+/// keep the socket busy while the handler makes the next one.
+const CHUNKS_PENDING_MAX: usize = 4;
+
+/// Why a body could not be read or sent to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The request's body is longer than the server takes.
+    #[error("the body is longer than {bytes_max} bytes")]
+    TooLarge {
+        /// The most that is taken.
+        bytes_max: u64,
+    },
+    /// The client stopped in the middle of its body, or broke the protocol.
+    #[error("the client did not finish its body")]
+    Interrupted(#[source] hyper::Error),
+    /// The handler gave up in the middle of a response.
+    #[error("the response broke off: {reason}")]
+    Abandoned {
+        /// What the handler said.
+        reason: String,
+    },
+    /// A response's own `content-length` does not fit its body.
+    #[error("the response has another length than its content-length of {expected} bytes")]
+    Length {
+        /// What the header said.
+        expected: u64,
+    },
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub struct RequestBody {
+    source: Source,
+    bytes_left: u64,
+    bytes_max: u64,
+    /// Set once the client sent too much, for the status of the response.
+    too_large: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Client(Incoming),
+    Memory(Bytes),
+    Ended,
+}
+
+impl RequestBody {
+    pub(crate) fn new(incoming: Incoming, bytes_max: u64, too_large: Arc<AtomicBool>) -> Self {
+        Self { source: Source::Client(incoming), bytes_left: bytes_max, bytes_max, too_large }
+    }
+
+    /// The length that the client announced, if it did.
+    pub fn length(&self) -> Option<u64> {
+        match &self.source {
+            Source::Client(incoming) => incoming.size_hint().exact(),
+            Source::Memory(bytes) => Some(bytes.len() as u64),
+            Source::Ended => Some(0),
+        }
+    }
+
+    /// The next piece, when the client has sent it; none after the last.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let chunk = match &mut self.source {
+            Source::Client(incoming) => next_data(incoming).await?,
+            Source::Memory(bytes) if !bytes.is_empty() => Some(std::mem::take(bytes)),
+            Source::Memory(_) | Source::Ended => None,
+        };
+        let length = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        if chunk.is_none() {
+            self.source = Source::Ended;
+        }
+        match self.bytes_left.checked_sub(length) {
+            Some(bytes_left) => self.bytes_left = bytes_left,
+            None => {
+                self.source = Source::Ended;
+                self.too_large.store(true, Ordering::Relaxed);
+                return Err(BodyError::TooLarge { bytes_max: self.bytes_max });
+            }
+        }
+        Ok(chunk)
+    }
+
+    /// All that is left, at most as much as the server takes.
+    pub async fn bytes(mut self) -> Result<Bytes, BodyError> {
+        let mut all = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    /// A body that is already here, of any length.
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            source: Source::Memory(bytes),
+            bytes_left: u64::MAX,
+            bytes_max: u64::MAX,
+            too_large: Arc::default(),
+        }
+    }
+}
+
+/// The next data of `incoming`; trailers are read over.
+async fn next_data(incoming: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
+    while let Some(frame) = incoming.frame().await {
+        if let Ok(data) = frame.map_err(BodyError::Interrupted)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// All of it.
+    Bytes(Bytes),
+    /// What a [`BodySender`] sends.
+    Stream(BodyStream),
+}
+
+/// The receiving end of a streamed body, which the server reads.
+#[derive(Debug)]
+pub struct BodyStream {
+    chunks: mpsc::Receiver<Message>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Message {
+    Chunk(Bytes),
+    End,
+    Abandon(String),
+}
+
+/// The sending end of a streamed body.
+///
+/// Dropped without [`finish`](BodySender::finish) it breaks the response off, so
+/// that no client takes half a body for a whole one.
+#[derive(Debug)]
+pub struct BodySender {
+    chunks: mpsc::Sender<Message>,
+}
+
+/// The client, or the server on its behalf, no longer reads the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody reads the response any more")]
+pub struct Gone;
+
+impl Body {
+    /// A body that is sent while it is made.
+    pub fn stream() -> (BodySender, Body) {
+        let (sender, receiver) = mpsc::channel(CHUNKS_PENDING_MAX);
+        (BodySender { chunks: sender }, Body::Stream(BodyStream { chunks: receiver, ended: false }))
+    }
+}
+
+impl BodySender {
+    /// Hands over a piece, when the client has read enough of those before.
+    pub async fn send(&self, chunk: Bytes) -> Result<(), Gone> {
+        self.chunks.send(Message::Chunk(chunk)).await.map_err(|_| Gone)
+    }
+
+    /// Ends the body. Whether anybody still reads no longer matters then.
+    pub async fn finish(self) {
+        self.last(Message::End).await;
+    }
+
+    /// Breaks the response off; `reason` goes to the observer, not to the client.
+    pub async fn abandon(self, reason: String) {
+        self.last(Message::Abandon(reason)).await;
+    }
+
+    async fn last(self, message: Message) {
+        // An error says that the client left, or has all that was announced.
+        self.chunks.send(message).await.ok();
+    }
+
+    /// Waits until nobody reads any more.
+    pub async fn gone(&self) {
+        self.chunks.closed().await;
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Body::Empty => Poll::Ready(None),
+            Body::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Body::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Body::Stream(stream) => stream.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Empty => true,
+            Body::Bytes(bytes) => bytes.is_empty(),
+            Body::Stream(stream) => stream.ended,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Empty => SizeHint::with_exact(0),
+            Body::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Body::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl BodyStream {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let message = ready!(self.chunks.poll_recv(context));
+        self.ended = !matches!(message, Some(Message::Chunk(_)));
+        Poll::Ready(match message {
+            Some(Message::Chunk(chunk)) => Some(Ok(Frame::data(chunk))),
+            Some(Message::End) => None,
+            Some(Message::Abandon(reason)) => Some(Err(BodyError::Abandoned { reason })),
+            None => {
+                let reason = "its sender was dropped".to_owned();
+                Some(Err(BodyError::Abandoned { reason }))
+            }
+        })
+    }
+}

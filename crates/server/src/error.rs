@@ -1,0 +1,43 @@
+//! Why a server cannot start.
+
+use std::{io, net::SocketAddr};
+
+/// What keeps a server from listening.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another program listens there.
+    #[error("port {} of {} is in use", address.port(), address.ip())]
+    PortInUse {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// The operating system does not let this user listen there.
+    #[error("not allowed to listen on {address}")]
+    NotAllowed {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Anything else, such as an address that this machine does not have.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::PortInUse { .. } => Some(
+                "stop the other program, or choose another port with `--port` (0 takes any that is free)",
+            ),
+            Error::NotAllowed { .. } => Some("choose a port from 1024 up with `--port`"),
+            Error::Listen { .. } => Some("choose an address of this machine with `--ip`"),
+        }
+    }
+}

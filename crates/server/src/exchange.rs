@@ -1,0 +1,276 @@
+//! One request and its response.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    Body, BodyError, Event, Fault, Handler, Observer, Outcome, Request, RequestBody, Response,
+    Settings, Summary, target,
+};
+
+/// Headers that speak about one connection (RFC 9110, 7.6.1): ours, not the
+/// handler's.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: SocketAddr,
+}
+
+/// Has `handler` answer `request`, and sees to it that there is an answer.
+pub(crate) async fn exchange<H: Handler>(
+    handler: H,
+    settings: Arc<Settings>,
+    ends: Ends,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Outgoing>, Infallible> {
+    let (head, incoming) = request.into_parts();
+    let watch = Watch::new(&head, settings.observer.clone());
+    let too_large = Arc::new(AtomicBool::new(false));
+    let body = RequestBody::new(incoming, settings.body_bytes_max, too_large.clone());
+    let method = head.method.clone();
+    let accept = head.headers.get(header::ACCEPT).cloned();
+    let answer = match admit(head, body, &settings, ends, &watch) {
+        Ok(request) => answer(&handler, request).await,
+        Err(fault) => Err(fault),
+    };
+    let response = answer
+        .map_err(|fault| match too_large.load(Ordering::Relaxed) {
+            true => too_large_fault(settings.body_bytes_max),
+            false => fault,
+        })
+        .unwrap_or_else(|fault| {
+            watch.faulted(&fault);
+            fault.response(settings.details, accept.as_ref())
+        });
+    Ok(outgoing(&method, response, watch))
+}
+
+/// The request as the handler sees it.
+fn admit(
+    head: http::request::Parts,
+    body: RequestBody,
+    settings: &Settings,
+    ends: Ends,
+    watch: &Watch,
+) -> Result<Request, Fault> {
+    let url = target::url(&head, ends.local, settings.hosts)?;
+    if body.length().is_some_and(|length| length > settings.body_bytes_max) {
+        return Err(too_large_fault(settings.body_bytes_max));
+    }
+    let gone = watch.gone.clone();
+    let http::request::Parts { method, headers, .. } = head;
+    Ok(Request { method, url, headers, body, peer: ends.peer, gone })
+}
+
+/// The handler's answer, checked; a panic is a fault.
+async fn answer<H: Handler>(handler: &H, request: Request) -> Result<Response, Fault> {
+    // The handler is called inside the future: a panic before its first await
+    // counts too. What it leaves half done is its own clone, not seen again.
+    let response =
+        AssertUnwindSafe(async { handler.handle(request).await })
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(internal("the handler panicked", panic_text(&*panic))))?;
+    if response.status.is_informational() {
+        let detail = format!("the handler answered with status {}", response.status.as_u16());
+        return Err(internal("not a final status", &detail));
+    }
+    Ok(response)
+}
+
+fn too_large_fault(bytes_max: u64) -> Fault {
+    let message = format!("the body is longer than {bytes_max} bytes");
+    Fault::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+fn internal(what: &str, detail: &str) -> Fault {
+    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+        .with_detail(format!("{what}: {detail}"))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// The response as hyper sends it.
+fn outgoing(method: &Method, response: Response, mut watch: Watch) -> hyper::Response<Outgoing> {
+    let Response { status, mut headers, body } = response;
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+    let declared = take_length(&mut headers);
+    let without_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let (body, length) = match body {
+        _ if without_body => (Body::Empty, None),
+        // A HEAD request gets the headers that GET would have got.
+        Body::Bytes(bytes) if *method == Method::HEAD => {
+            (Body::Empty, declared.or(Some(bytes.len() as u64)))
+        }
+        _ if *method == Method::HEAD => (Body::Empty, declared),
+        Body::Empty => (Body::Empty, Some(0)),
+        Body::Bytes(bytes) => {
+            let length = bytes.len() as u64;
+            (Body::Bytes(bytes), Some(length))
+        }
+        Body::Stream(stream) => (Body::Stream(stream), declared),
+    };
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    watch.summary.status = Some(status);
+    let expected = if *method == Method::HEAD { None } else { length };
+    let mut response = hyper::Response::new(Outgoing { body, expected, watch });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Takes the handler's `content-length` out, if it is one number.
+fn take_length(headers: &mut HeaderMap) -> Option<u64> {
+    let lines: Vec<HeaderValue> = headers.get_all(header::CONTENT_LENGTH).iter().cloned().collect();
+    headers.remove(header::CONTENT_LENGTH);
+    match lines.as_slice() {
+        [line] => line.to_str().ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Follows a request to its end, and tells the observer when it is dropped.
+struct Watch {
+    summary: Summary,
+    started: Instant,
+    observer: Observer,
+    gone: CancellationToken,
+    /// Cancels `gone`, unless it is disarmed.
+    guard: Option<DropGuard>,
+}
+
+impl Watch {
+    fn new(head: &http::request::Parts, observer: Observer) -> Self {
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let summary = Summary {
+            method: head.method.clone(),
+            path,
+            status: None,
+            duration: std::time::Duration::ZERO,
+            body_bytes: 0,
+            outcome: Outcome::Gone,
+        };
+        let gone = CancellationToken::new();
+        let guard = Some(gone.clone().drop_guard());
+        Self { summary, started: Instant::now(), observer, gone, guard }
+    }
+
+    fn faulted(&self, fault: &Fault) {
+        let Summary { method, path, .. } = &self.summary;
+        (self.observer)(&Event::Faulted { method, path, fault });
+    }
+
+    fn complete(&mut self) {
+        self.summary.outcome = Outcome::Complete;
+        if let Some(guard) = self.guard.take() {
+            guard.disarm();
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.summary.duration = self.started.elapsed();
+        (self.observer)(&Event::Done(&self.summary));
+    }
+}
+
+/// A response's body on its way out.
+pub(crate) struct Outgoing {
+    body: Body,
+    /// Bytes that must still come, where the length was announced.
+    expected: Option<u64>,
+    watch: Watch,
+}
+
+impl Outgoing {
+    /// Counts a frame, or the end; an error when the announced length is wrong.
+    fn count(&mut self, frame: Option<&Frame<Bytes>>) -> Result<(), BodyError> {
+        let Some(frame) = frame else {
+            return match self.expected {
+                None | Some(0) => Ok(()),
+                Some(left) => {
+                    Err(BodyError::Length { expected: self.watch.summary.body_bytes + left })
+                }
+            };
+        };
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        if let Some(left) = self.expected {
+            let expected = self.watch.summary.body_bytes + left;
+            let left = left.checked_sub(length).ok_or(BodyError::Length { expected })?;
+            self.expected = Some(left);
+        }
+        self.watch.summary.body_bytes += length;
+        Ok(())
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context)).transpose();
+        let counted = frame.and_then(|frame| self.count(frame.as_ref()).map(|()| frame));
+        if let Err(error) = &counted {
+            self.watch.summary.outcome = Outcome::Broken(error.to_string());
+        }
+        Poll::Ready(counted.transpose())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // hyper does not ask for the end of a body whose announced bytes came.
+        let whole = self.body.is_end_stream() || self.expected == Some(0);
+        if whole && self.watch.summary.outcome == Outcome::Gone {
+            self.watch.complete();
+        }
+    }
+}

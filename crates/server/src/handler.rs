@@ -1,0 +1,56 @@
+//! What a server asks of the program behind it.
+
+use std::net::SocketAddr;
+
+use http::{HeaderMap, Method, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Body, Fault, RequestBody};
+
+/// A program that answers requests, many at a time.
+///
+/// The future is dropped when the client goes away before there is a response.
+/// A panic in it is a 500 for this request and nothing else.
+pub trait Handler: Clone + Send + Sync + 'static {
+    /// Answers one request.
+    fn handle(&self, request: Request) -> impl Future<Output = Result<Response, Fault>> + Send;
+}
+
+/// A request whose head was read and found good.
+#[derive(Debug)]
+pub struct Request {
+    /// The method; never CONNECT or TRACE.
+    pub method: Method,
+    /// The absolute URL, for example `http://127.0.0.1:8787/path?query`. Its
+    /// path and query are as the client wrote them.
+    pub url: String,
+    /// Headers in the order in which their names first came; the lines of one
+    /// name in their order.
+    pub headers: HeaderMap,
+    /// The body, not yet read.
+    pub body: RequestBody,
+    /// Who asks.
+    pub peer: SocketAddr,
+    /// Cancelled when the client goes away before it has the whole response;
+    /// never when the response was complete.
+    pub gone: CancellationToken,
+}
+
+/// An answer. Lengths, hop-by-hop headers and the rules of HEAD, 204 and 304 are
+/// the server's business: a handler may give a body with any of them.
+#[derive(Debug)]
+pub struct Response {
+    /// The status, from 200 to 999.
+    pub status: StatusCode,
+    /// Headers; a name may stand there several times, as `set-cookie` does.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+}
+
+impl Response {
+    /// A response without headers of its own.
+    pub fn new(status: StatusCode, body: Body) -> Self {
+        Self { status, headers: HeaderMap::new(), body }
+    }
+}

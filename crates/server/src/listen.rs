@@ -1,0 +1,43 @@
+//! Taking a port.
+
+use std::{io, net::SocketAddr};
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::Error;
+
+/// Connections that the operating system holds for us until they are taken.
+const BACKLOG_MAX: u32 = 1024;
+
+/// A port that is ours; clients that connect wait until it is served.
+#[derive(Debug)]
+pub struct Listener {
+    pub(crate) socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes the port of `address`; port 0 is any that is free.
+    pub fn bind(address: SocketAddr) -> Result<Self, Error> {
+        listen(address).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => Error::PortInUse { address },
+            io::ErrorKind::PermissionDenied => Error::NotAllowed { address, source },
+            _ => Error::Listen { address, source },
+        })
+    }
+
+    /// Where clients reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<Listener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A server that was just stopped leaves its port in TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let socket = socket.listen(BACKLOG_MAX)?;
+    let address = socket.local_addr()?;
+    Ok(Listener { socket, address })
+}

@@ -1,0 +1,245 @@
+//! The server: takes connections, serves them, and stops in good order.
+
+use std::{io, sync::Arc, time::Duration};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Details, Event, Handler, Hosts, Listener, Observer,
+    exchange::{Ends, exchange},
+    opening::Opening,
+};
+
+/// The longest request body that is taken unless the owner says otherwise, in
+/// bytes: what Cloudflare's free plan takes.
+const BODY_BYTES_MAX: u64 = 100 << 20;
+
+/// Connections served at a time; others wait in the operating system. Far below
+/// the 1024 file descriptors that many systems give a process, so that workers
+/// have theirs.
+const CONNECTIONS_MAX: usize = 512;
+
+/// The longest head of an HTTP/1 request, in bytes; cookies make long ones.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// The longest header list of an HTTP/2 request, in bytes, as above.
+const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
+
+/// Header lines in an HTTP/1 request: hyper's own limit is 100, and proxies add.
+const HEADERS_MAX: usize = 128;
+
+/// How long a client may take for the head of a request, and stay idle between
+/// two requests.
+const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Requests at a time in one HTTP/2 connection: the 100 that RFC 9113 (6.5.2)
+/// asks for at least, rounded up.
+const STREAMS_MAX: u32 = 128;
+
+/// How often an HTTP/2 connection without traffic is asked whether it lives.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long it may take to say so.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long to let the system recover when it has no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long requests in flight may take once the server is to stop, unless the
+/// owner says otherwise.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How to serve.
+#[derive(Clone)]
+pub struct Settings {
+    /// Whether clients see the details of faults.
+    pub details: Details,
+    /// The hosts to answer for.
+    pub hosts: Hosts,
+    /// The longest request body, in bytes.
+    pub body_bytes_max: u64,
+    /// Connections served at a time.
+    pub connections_max: usize,
+    /// How long a client may take for the head of a request.
+    pub head_read_timeout: Duration,
+    /// How long requests in flight may take once the server is to stop.
+    pub drain_timeout: Duration,
+    /// Whom to tell.
+    pub observer: Observer,
+}
+
+impl Default for Settings {
+    /// For production, and silent.
+    fn default() -> Self {
+        Self {
+            details: Details::Hidden,
+            hosts: Hosts::Any,
+            body_bytes_max: BODY_BYTES_MAX,
+            connections_max: CONNECTIONS_MAX,
+            head_read_timeout: HEAD_READ_TIMEOUT,
+            drain_timeout: DRAIN_TIMEOUT,
+            observer: Arc::new(|_| ()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("details", &self.details)
+            .field("hosts", &self.hosts)
+            .field("body_bytes_max", &self.body_bytes_max)
+            .field("connections_max", &self.connections_max)
+            .field("head_read_timeout", &self.head_read_timeout)
+            .field("drain_timeout", &self.drain_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a server came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request in flight was answered.
+    All,
+    /// Time ran out for some connections, which were cut.
+    Cut {
+        /// How many.
+        connections: usize,
+    },
+}
+
+/// Serves `listener` with `handler` until `stop` is ready, then lets what is in
+/// flight finish.
+pub async fn serve<H: Handler>(
+    listener: Listener,
+    handler: H,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) -> Drained {
+    let settings = Arc::new(settings);
+    let places = Arc::new(Semaphore::new(settings.connections_max));
+    let graceful = GracefulShutdown::new();
+    let protocol = Arc::new(protocol(&settings));
+    let mut connections = JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let (stream, ends, place) = tokio::select! {
+            () = &mut stop => break,
+            Some(_ended) = connections.join_next() => continue,
+            accepted = accept(&listener, &places, &settings.observer) => accepted,
+        };
+        let connection = Connection {
+            handler: handler.clone(),
+            settings: settings.clone(),
+            protocol: protocol.clone(),
+            ends,
+        };
+        connections.spawn(connection.run(stream, graceful.watcher(), place));
+    }
+    drop(listener);
+    drain(connections, graceful, &settings).await
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &Listener,
+    places: &Arc<Semaphore>,
+    observer: &Observer,
+) -> (TcpStream, Ends, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed; were it, connections would go uncounted.
+    let place = places.clone().acquire_owned().await.ok();
+    loop {
+        let accepted = listener.socket.accept().await.and_then(|(stream, peer)| {
+            stream.set_nodelay(true)?;
+            let local = stream.local_addr()?;
+            Ok((stream, Ends { local, peer }))
+        });
+        match accepted {
+            Ok((stream, ends)) => return (stream, ends, place),
+            Err(error) => {
+                observer(&Event::NotAccepted { error: &error });
+                if !is_the_clients(&error) {
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a connection failed by itself, so that the next one may do well.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | NotConnected)
+}
+
+async fn drain(
+    mut connections: JoinSet<()>,
+    graceful: GracefulShutdown,
+    settings: &Settings,
+) -> Drained {
+    (settings.observer)(&Event::Draining { connections: connections.len() });
+    let finished = timeout(settings.drain_timeout, graceful.shutdown()).await.is_ok();
+    while connections.try_join_next().is_some() {}
+    match connections.len() {
+        left if !finished && left > 0 => {
+            connections.shutdown().await;
+            Drained::Cut { connections: left }
+        }
+        _ => Drained::All,
+    }
+}
+
+fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
+    let mut protocol = auto::Builder::new(TokioExecutor::new());
+    protocol
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_read_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    protocol
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    protocol
+}
+
+/// What one connection needs.
+struct Connection<H> {
+    handler: H,
+    settings: Arc<Settings>,
+    protocol: Arc<auto::Builder<TokioExecutor>>,
+    ends: Ends,
+}
+
+impl<H: Handler> Connection<H> {
+    async fn run(
+        self,
+        stream: TcpStream,
+        watcher: hyper_util::server::graceful::Watcher,
+        _place: Option<OwnedSemaphorePermit>,
+    ) {
+        let Self { handler, settings, protocol, ends } = self;
+        let observer = settings.observer.clone();
+        let stream = Opening::new(stream, settings.head_read_timeout);
+        let service = hyper::service::service_fn(move |request| {
+            exchange(handler.clone(), settings.clone(), ends, request)
+        });
+        let connection = protocol.serve_connection(TokioIo::new(stream), service).into_owned();
+        if let Err(error) = watcher.watch(connection).await {
+            observer(&Event::Disconnected { peer: ends.peer, error: &*error });
+        }
+    }
+}

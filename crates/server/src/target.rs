@@ -1,0 +1,129 @@
+//! Whom a request is for: its absolute URL, and whether we answer for that host.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{
+    HeaderMap, Method, StatusCode, Uri, Version,
+    header::HOST,
+    uri::{Authority, PathAndQuery},
+};
+
+use crate::Fault;
+
+/// The hosts for which a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// Any, for a server behind a proxy or in public.
+    Any,
+    /// `localhost`, names below it, and IP addresses. A page of another site
+    /// cannot reach a developer's worker by a name that it makes point here
+    /// (DNS rebinding).
+    Local,
+}
+
+/// The absolute URL of a request that came in at `local`.
+pub(crate) fn url(
+    request: &http::request::Parts,
+    local: SocketAddr,
+    hosts: Hosts,
+) -> Result<String, Fault> {
+    if matches!(request.method, Method::CONNECT | Method::TRACE) {
+        let message = format!("the method {} is not served", request.method);
+        return Err(Fault::new(StatusCode::NOT_IMPLEMENTED, message));
+    }
+    let authority = authority(&request.uri, &request.headers, request.version, local)?;
+    if hosts == Hosts::Local && !is_local(authority.host()) {
+        let message = format!("{} is not a name of this development server", authority.host());
+        return Err(Fault::new(StatusCode::MISDIRECTED_REQUEST, message));
+    }
+    let path = match request.uri.path_and_query().map_or("/", PathAndQuery::as_str) {
+        // `OPTIONS *` asks about the server as a whole: its root is nearest.
+        "*" => "/",
+        path => path,
+    };
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    Ok(format!("http://{authority}{slash}{path}"))
+}
+
+/// The host and port that the client means: of the request line or `:authority`
+/// first, then of `Host` (RFC 9112, 3.2 and 3.3).
+fn authority(
+    uri: &Uri,
+    headers: &HeaderMap,
+    version: Version,
+    local: SocketAddr,
+) -> Result<Authority, Fault> {
+    let refused = |message: &str| Fault::new(StatusCode::BAD_REQUEST, message);
+    let mut lines = headers.get_all(HOST).iter();
+    let host = lines.next();
+    if lines.next().is_some() {
+        return Err(refused("more than one host header"));
+    }
+    let text = match (uri.authority(), host) {
+        (Some(authority), _) => authority.as_str().to_owned(),
+        (None, Some(host)) => {
+            host.to_str().map_err(|_| refused("the host header is not a name"))?.to_owned()
+        }
+        (None, None) if version <= Version::HTTP_10 => local.to_string(),
+        (None, None) => return Err(refused("the host header is missing")),
+    };
+    let authority: Authority = text.parse().map_err(|_| refused("the host is not a name"))?;
+    if authority.as_str().contains('@') || authority.host().is_empty() {
+        return Err(refused("the host is not a name"));
+    }
+    Ok(authority)
+}
+
+fn is_local(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.ends_with(".localhost") || address.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compares the URL, or the fault, of a request for `uri` with `host`.
+    #[track_caller]
+    fn check(method: &str, uri: &str, host: Option<&str>, expect: &str) {
+        let mut request = http::Request::builder().method(method).uri(uri);
+        if let Some(host) = host {
+            request = request.header(HOST, host);
+        }
+        let parts = request.body(()).unwrap().into_parts().0;
+        let local = "127.0.0.1:8787".parse().unwrap();
+        let found = url(&parts, local, Hosts::Local).unwrap_or_else(|fault| fault.to_string());
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn forms_of_target() {
+        check("GET", "/a?b=c", Some("localhost:1"), "http://localhost:1/a?b=c");
+        check("GET", "/a/../%2e", Some("localhost"), "http://localhost/a/../%2e");
+        check("GET", "http://127.0.0.1/x", Some("ignored.test"), "http://127.0.0.1/x");
+        check("GET", "http://localhost?q", None, "http://localhost/?q");
+        check("OPTIONS", "*", Some("localhost"), "http://localhost/");
+        check("GET", "//double", Some("[::1]:80"), "http://[::1]:80//double");
+    }
+
+    #[test]
+    fn hosts_of_a_development_server() {
+        check("GET", "/", Some("LOCALHOST."), "http://LOCALHOST./");
+        check("GET", "/", Some("app.localhost:8787"), "http://app.localhost:8787/");
+        check("GET", "/", Some("192.168.0.7"), "http://192.168.0.7/");
+        let rebound = "421 Misdirected Request: evil.test is not a name of this development server";
+        check("GET", "/", Some("evil.test"), rebound);
+    }
+
+    #[test]
+    fn refused() {
+        check("GET", "/", None, "400 Bad Request: the host header is missing");
+        check("GET", "/", Some(""), "400 Bad Request: the host is not a name");
+        check("GET", "/", Some("a b"), "400 Bad Request: the host is not a name");
+        check("GET", "/", Some("user@localhost"), "400 Bad Request: the host is not a name");
+        check("GET", "/", Some("localhost/x"), "400 Bad Request: the host is not a name");
+        check("CONNECT", "a:1", None, "501 Not Implemented: the method CONNECT is not served");
+        check("TRACE", "/", None, "501 Not Implemented: the method TRACE is not served");
+    }
+}

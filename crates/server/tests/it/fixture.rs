@@ -1,0 +1,262 @@
+//! A server with a handler that does what the path says, and raw clients.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+use taipan_server::{
+    Body, Details, Drained, Event, Fault, Handler, Hosts, Listener, Request, Response, Settings,
+    serve,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes, so that a hanging test fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the handler of these tests reports to them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Chunk(usize),
+    Sent(usize),
+    Gone,
+    Dropped,
+}
+
+#[derive(Clone)]
+pub(crate) struct Tester {
+    notes: mpsc::UnboundedSender<Note>,
+}
+
+/// Notes that the future it lives in was dropped before its end.
+struct NoteDrop(mpsc::UnboundedSender<Note>);
+
+impl Drop for NoteDrop {
+    fn drop(&mut self) {
+        self.0.send(Note::Dropped).ok();
+    }
+}
+
+impl Handler for Tester {
+    async fn handle(&self, request: Request) -> Result<Response, Fault> {
+        let url = request.url.clone();
+        let path = url.split_once("//").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        match path.unwrap_or("/") {
+            "/echo" => {
+                let body = request.body.bytes().await.map_err(|error| {
+                    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "unread")
+                        .with_detail(error.to_string())
+                })?;
+                Ok(Response::new(StatusCode::OK, Body::Bytes(body)))
+            }
+            "/describe" => {
+                let mut text = format!("{} {url}\n", request.method);
+                for (name, value) in &request.headers {
+                    text += &format!("{name}: {}\n", value.to_str().unwrap());
+                }
+                Ok(text_response(text))
+            }
+            "/cookies" => {
+                let mut response = text_response(String::new());
+                for cookie in ["a=1", "b=2"] {
+                    response.headers.append("set-cookie", HeaderValue::from_static(cookie));
+                }
+                response.headers.insert("connection", HeaderValue::from_static("close"));
+                response.headers.insert("transfer-encoding", HeaderValue::from_static("gzip"));
+                response.headers.insert("content-length", HeaderValue::from_static("99"));
+                Ok(response)
+            }
+            "/chunks" => Ok(self.chunks(request)),
+            "/endless" => Ok(self.endless(request)),
+            "/hang" => {
+                let _note = NoteDrop(self.notes.clone());
+                std::future::pending().await
+            }
+            "/slow" => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Ok(text_response("slow".to_owned()))
+            }
+            "/panic" => panic!("on <purpose>"),
+            "/fault" => {
+                Err(Fault::new(StatusCode::BAD_GATEWAY, "public").with_detail("secret <1>"))
+            }
+            "/continue" => Ok(Response::new(StatusCode::CONTINUE, Body::Empty)),
+            "/204" => Ok(Response::new(StatusCode::NO_CONTENT, Body::Bytes("no".into()))),
+            "/304" => Ok(Response::new(StatusCode::NOT_MODIFIED, Body::Bytes("no".into()))),
+            "/stream" => Ok(streamed(None, true)),
+            "/stream-5" => Ok(streamed(Some("5"), true)),
+            "/stream-4" => Ok(streamed(Some("4"), true)),
+            "/stream-6" => Ok(streamed(Some("6"), true)),
+            "/stream-odd" => Ok(streamed(Some("5, 5"), true)),
+            "/broken" => Ok(streamed(None, false)),
+            _ => Ok(text_response("hello".to_owned())),
+        }
+    }
+}
+
+impl Tester {
+    /// Sends each chunk back as it comes.
+    fn chunks(&self, mut request: Request) -> Response {
+        let (sender, body) = Body::stream();
+        let notes = self.notes.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(chunk)) = request.body.chunk().await {
+                notes.send(Note::Chunk(chunk.len())).ok();
+                if sender.send(chunk).await.is_err() {
+                    break;
+                }
+            }
+            sender.finish().await;
+        });
+        Response::new(StatusCode::OK, body)
+    }
+
+    /// Sends until nobody reads.
+    fn endless(&self, request: Request) -> Response {
+        let (sender, body) = Body::stream();
+        let notes = self.notes.clone();
+        tokio::spawn(async move {
+            let chunk = Bytes::from_static(&[b'x'; 1 << 16]);
+            let mut sent = 0;
+            while sender.send(chunk.clone()).await.is_ok() {
+                sent += 1;
+                notes.send(Note::Sent(sent)).ok();
+            }
+            request.gone.cancelled().await;
+            notes.send(Note::Gone).ok();
+        });
+        Response::new(StatusCode::OK, body)
+    }
+}
+
+fn text_response(text: String) -> Response {
+    Response::new(StatusCode::OK, Body::Bytes(text.into()))
+}
+
+/// "hello" in two pieces.
+fn streamed(length: Option<&'static str>, finish: bool) -> Response {
+    let (sender, body) = Body::stream();
+    tokio::spawn(async move {
+        for piece in ["he", "llo"] {
+            sender.send(piece.into()).await.ok();
+        }
+        if finish {
+            sender.finish().await;
+        } else {
+            sender.abandon("the isolate died".to_owned()).await;
+        }
+    });
+    let mut response = Response::new(StatusCode::OK, body);
+    if let Some(length) = length {
+        response.headers.insert("content-length", HeaderValue::from_static(length));
+    }
+    response
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) notes: mpsc::UnboundedReceiver<Note>,
+    log: Arc<Mutex<Vec<String>>>,
+    stop: CancellationToken,
+    running: JoinHandle<Drained>,
+}
+
+/// The settings of most tests: short times, small bodies.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        details: Details::Shown,
+        hosts: Hosts::Local,
+        body_bytes_max: 1000,
+        drain_timeout: Duration::from_secs(5),
+        ..Settings::default()
+    }
+}
+
+impl Server {
+    pub(crate) fn start(settings: &Settings) -> Self {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        let observer = Arc::new(move |event: &Event<'_>| {
+            let line = match event {
+                Event::Done(summary) => {
+                    let mut summary = (*summary).clone();
+                    summary.duration = Duration::ZERO;
+                    summary.to_string()
+                }
+                Event::Faulted { path, fault, .. } => format!("{path}: {fault:?}"),
+                _ => return,
+            };
+            lines.lock().unwrap().push(line);
+        });
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.address();
+        let stop = CancellationToken::new();
+        let (notes_sender, notes) = mpsc::unbounded_channel();
+        let running = tokio::spawn(serve(
+            listener,
+            Tester { notes: notes_sender },
+            Settings { observer, ..settings.clone() },
+            stop.clone().cancelled_owned(),
+        ));
+        Self { address, notes, log, stop, running }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// The next note of the handler.
+    pub(crate) async fn note(&mut self) -> Note {
+        timeout(PATIENCE, self.notes.recv()).await.unwrap().unwrap()
+    }
+
+    /// The lines of the access log, once there are `count`.
+    pub(crate) async fn log(&self, count: usize) -> Vec<String> {
+        let lines = async {
+            while self.log.lock().unwrap().len() < count {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(PATIENCE, lines).await.ok();
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(crate) async fn stopped(self) -> Drained {
+        self.stop.cancel();
+        timeout(PATIENCE, self.running).await.unwrap().unwrap()
+    }
+
+    /// Everything that the server sends for `bytes` until it closes.
+    pub(crate) async fn raw(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect().await;
+        // A server that refuses the start of a long request may close early.
+        stream.write_all(bytes.as_ref()).await.ok();
+        read_to_end(&mut stream).await
+    }
+}
+
+/// All that comes until the other end closes; lines end in `\n`, the date is cut.
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap().ok();
+    let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
+    text.lines()
+        .filter(|line| !line.starts_with("date: "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}

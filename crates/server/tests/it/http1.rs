@@ -1,0 +1,142 @@
+//! HTTP/1.1 and 1.0, byte for byte.
+
+use crate::fixture::{Server, settings};
+
+/// Compares all that comes back for a request, up to the end of the connection.
+async fn check(request: &str, expect: &str) {
+    let server = Server::start(&settings());
+    let request = request.replace('\n', "\r\n");
+    assert_eq!(server.raw(&request).await, expect, "for {request}");
+}
+
+#[tokio::test]
+async fn keep_alive_then_close() {
+    check(
+        "GET / HTTP/1.1\nhost: localhost\n\nGET / HTTP/1.1\nhost: localhost\nconnection: close\n\n",
+        "HTTP/1.1 200 OK\ncontent-length: 5\n\nhelloHTTP/1.1 200 OK\ncontent-length: 5\nconnection: close\n\nhello\n",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn old_client() {
+    check("GET / HTTP/1.0\n\n", "HTTP/1.0 200 OK\ncontent-length: 5\n\nhello\n").await;
+    // HTTP/1.0 has no chunks: the end of the connection is the end of the body.
+    check("GET /stream HTTP/1.0\n\n", "HTTP/1.0 200 OK\n\nhello\n").await;
+}
+
+#[tokio::test]
+async fn what_the_handler_sees() {
+    check(
+        "POST http://127.0.0.1:99/describe HTTP/1.1\nhost: localhost\nb: 1\na: 2\nB: 3\ncontent-length: 0\nconnection: close\n\n",
+        "HTTP/1.1 200 OK\ncontent-length: 101\nconnection: close\n\nPOST http://127.0.0.1:99/describe\nhost: localhost\nb: 1\nb: 3\na: 2\ncontent-length: 0\nconnection: close\n",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn headers_of_the_handler() {
+    check(
+        "GET /cookies HTTP/1.1\nhost: localhost\nconnection: close\n\n",
+        "HTTP/1.1 200 OK\nset-cookie: a=1\nset-cookie: b=2\nconnection: close\ncontent-length: 0\n\n",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn lengths() {
+    let get = |path: &str| format!("GET {path} HTTP/1.1\nhost: localhost\nconnection: close\n\n");
+    let chunked =
+        "HTTP/1.1 200 OK\nconnection: close\ntransfer-encoding: chunked\n\n2\nhe\n3\nllo\n0\n\n";
+    check(&get("/stream"), chunked).await;
+    check(&get("/stream-odd"), chunked).await;
+    check(&get("/stream-5"), "HTTP/1.1 200 OK\ncontent-length: 5\nconnection: close\n\nhello\n")
+        .await;
+    check(&get("/broken"), "HTTP/1.1 200 OK\nconnection: close\ntransfer-encoding: chunked\n\n")
+        .await;
+}
+
+#[tokio::test]
+async fn without_a_body() {
+    let ask = |method: &str, path: &str| {
+        format!("{method} {path} HTTP/1.1\nhost: localhost\nconnection: close\n\n")
+    };
+    let head = "HTTP/1.1 200 OK\ncontent-length: 5\nconnection: close\n\n";
+    check(&ask("HEAD", "/"), head).await;
+    check(&ask("HEAD", "/stream-5"), head).await;
+    check(&ask("HEAD", "/stream"), "HTTP/1.1 200 OK\nconnection: close\n\n").await;
+    check(&ask("GET", "/204"), "HTTP/1.1 204 No Content\nconnection: close\n\n").await;
+    check(&ask("GET", "/304"), "HTTP/1.1 304 Not Modified\nconnection: close\n\n").await;
+}
+
+#[tokio::test]
+async fn expect_continue() {
+    let ask = |path: &str| {
+        format!(
+            "POST {path} HTTP/1.1\nhost: localhost\nexpect: 100-continue\ncontent-length: 2\nconnection: close\n\nhi"
+        )
+    };
+    check(
+        &ask("/echo"),
+        "HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\ncontent-length: 2\nconnection: close\n\nhi\n",
+    )
+    .await;
+    // A handler that does not want the body does not ask for it.
+    check(&ask("/"), "HTTP/1.1 200 OK\ncontent-length: 5\nconnection: close\n\nhello\n").await;
+}
+
+#[tokio::test]
+async fn body_too_large() {
+    let expect = |connection: &str| {
+        format!(
+            "HTTP/1.1 413 Payload Too Large\ncontent-type: text/plain; charset=utf-8\ncontent-length: 35\n{connection}\nthe body is longer than 1000 bytes\n"
+        )
+    };
+    let announced =
+        "POST /echo HTTP/1.1\nhost: localhost\ncontent-length: 1001\nconnection: close\n\n";
+    check(announced, &expect("connection: close\n")).await;
+    let chunk = format!("258\n{}\n", "x".repeat(600));
+    let chunked = format!(
+        "POST /echo HTTP/1.1\nhost: localhost\ntransfer-encoding: chunked\nconnection: close\n\n{chunk}{chunk}0\n\n"
+    );
+    check(&chunked, &expect("connection: close\n")).await;
+}
+
+#[tokio::test]
+async fn faults() {
+    let ask = |path: &str, accept: &str| {
+        format!("GET {path} HTTP/1.1\nhost: localhost\nconnection: close\n{accept}\n")
+    };
+    check(
+        &ask("/fault", ""),
+        "HTTP/1.1 502 Bad Gateway\ncontent-type: text/plain; charset=utf-8\ncontent-length: 19\nconnection: close\n\npublic\n\nsecret <1>\n",
+    )
+    .await;
+    check(
+        &ask("/continue", ""),
+        "HTTP/1.1 500 Internal Server Error\ncontent-type: text/plain; charset=utf-8\ncontent-length: 73\nconnection: close\n\ninternal error\n\nnot a final status: the handler answered with status 100\n",
+    )
+    .await;
+    let server = Server::start(&settings());
+    let page = server.raw(ask("/panic", "accept: text/html\n").replace('\n', "\r\n")).await;
+    let end = "<h1>500 Internal Server Error: internal error</h1>\n<pre>the handler panicked: on &lt;purpose&gt;</pre>\n";
+    assert!(page.ends_with(end), "{page}");
+    assert!(server.raw("GET / HTTP/1.0\r\n\r\n").await.ends_with("hello\n"));
+}
+
+#[tokio::test]
+async fn details_are_hidden() {
+    let hidden = taipan_server::Details::Hidden;
+    let server = Server::start(&taipan_server::Settings { details: hidden, ..settings() });
+    assert_eq!(
+        server.raw("GET /fault HTTP/1.0\r\naccept: text/html\r\n\r\n").await,
+        "HTTP/1.0 502 Bad Gateway\ncontent-type: text/plain; charset=utf-8\ncontent-length: 7\n\npublic\n"
+    );
+    assert_eq!(
+        server.log(2).await,
+        [
+            r#"/fault: Fault { status: 502, message: "public", detail: Some("secret <1>") }"#,
+            "GET /fault 502 Bad Gateway (0ms)",
+        ]
+    );
+}

@@ -1,0 +1,10 @@
+//! The server over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
+
+mod fixture;
+mod hostile;
+mod http1;
+mod http2;
+mod lifetime;
+mod streaming;
