@@ -7,7 +7,11 @@
 
 mod error;
 mod exceptions;
+mod link;
 mod module;
+mod state;
 
 pub use error::Error;
 pub use exceptions::translate_exceptions;
+pub use link::{Options, Variant, link};
+pub use state::{Hidden, HiddenState, RESERVED_PREFIX, hidden_state};

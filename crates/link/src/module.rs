@@ -218,6 +218,11 @@ impl<'a> Module<'a> {
         self.sections.insert(place, section);
     }
 
+    /// Drops the section `id`, if there is one.
+    pub(crate) fn remove(&mut self, id: SectionId) {
+        self.sections.retain(|section| section.id != id);
+    }
+
     /// The contents of the section `id`.
     pub(crate) fn contents(&self, id: SectionId) -> Option<&[u8]> {
         self.sections.iter().find(|section| section.id == id).map(|section| &*section.contents)
@@ -253,4 +258,9 @@ pub(crate) fn size(found: usize, what: &'static str) -> Result<u32, Error> {
         found: found as u64,
         max: u64::from(u32::MAX),
     })
+}
+
+/// Fails if `found` of `what` are more than `max`.
+pub(crate) fn limit(what: &'static str, found: u64, max: u64) -> Result<(), Error> {
+    if found <= max { Ok(()) } else { Err(Error::Limit { what, found, max }) }
 }

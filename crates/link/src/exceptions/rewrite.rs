@@ -7,9 +7,10 @@
 use wasm_encoder::{Catch, Encode, Instruction};
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator, RefType, ValType};
 
-use super::signatures::{Caught, Signatures, encode_block, encode_value, limit};
+use super::signatures::{Caught, Signatures, encode_block, encode_value};
 use super::survey::{Survey, Target, label};
 use crate::error::Error;
+use crate::module::limit;
 
 /// The most locals, parameters included, that engines accept in a function
 /// (WebAssembly JavaScript interface, "Implementation-defined Limits").

@@ -9,7 +9,7 @@ use wasm_encoder::Encode;
 use wasmparser::{BlockType, FuncType, RefType, ValType};
 
 use crate::error::Error;
-use crate::module::{Module, SectionId, TYPES_MAX, item, size};
+use crate::module::{Module, SectionId, TYPES_MAX, item, limit, size};
 
 /// The most results that engines accept in a function type (WebAssembly
 /// JavaScript interface, "Implementation-defined Limits").
@@ -135,9 +135,4 @@ pub(super) fn encode_value(value: ValType) -> Result<wasm_encoder::ValType, Erro
 /// A block type for the encoder.
 pub(super) fn encode_block(block: BlockType) -> Result<wasm_encoder::BlockType, Error> {
     block.try_into().map_err(Error::Encode)
-}
-
-/// Fails if `found` of `what` are more than `max`.
-pub(super) fn limit(what: &'static str, found: u64, max: u64) -> Result<(), Error> {
-    if found <= max { Ok(()) } else { Err(Error::Limit { what, found, max }) }
 }

@@ -3,8 +3,8 @@
 
 use wasmparser::{FunctionBody, Operator};
 
-use super::signatures::limit;
 use crate::error::Error;
+use crate::module::limit;
 
 /// The most handlers that engines accept at one `try_table`.
 const HANDLERS_MAX: u64 = 10_000;
