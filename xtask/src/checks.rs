@@ -1,0 +1,78 @@
+//! What is built and checked, and in which order.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::program::{become_program, run, say};
+use crate::setup;
+
+/// Serves the worker in a folder with a `taipan` built from this tree.
+pub(crate) fn dev(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+    setup::build()?;
+    run("building taipan", &mut cargo(root, &["build", "--package", "taipan"]))?;
+    become_program(Command::new(taipan()?).arg("dev").args(arguments))
+}
+
+/// Every test there is. The runner's summary is the last thing printed.
+pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
+    before_tests(root)?;
+    tests(root)
+}
+
+/// Every test, and the documentation.
+pub(crate) fn ci(root: &Path) -> anyhow::Result<()> {
+    before_tests(root)?;
+    let mut documentation = cargo(root, &["doc", "--workspace", "--no-deps"]);
+    documentation.env("RUSTDOCFLAGS", "--deny warnings");
+    run("building the documentation", &mut documentation)?;
+    tests(root)
+}
+
+/// What we depend on, by `deny.toml`. Not part of `ci`: it reads a list of
+/// advisories that changes from day to day.
+pub(crate) fn deny(root: &Path) -> anyhow::Result<()> {
+    run("checking what we depend on", &mut cargo(root, &["deny", "check"]))
+        .context("`cargo install cargo-deny --locked` if it is not there")
+}
+
+fn before_tests(root: &Path) -> anyhow::Result<()> {
+    setup::test()?;
+    run("checking the format", &mut cargo(root, &["fmt", "--all", "--check"]))?;
+    let lints = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    run("checking the lints", &mut cargo(root, &lints))?;
+    let build = ["build", "--workspace", "--bins", "--tests"];
+    run("building taipan and the tests", &mut cargo(root, &build))?;
+    let mut bundle = Command::new(taipan()?);
+    run("preparing the bundle, which the tests share", bundle.args(["bundle", "build"]))
+}
+
+fn tests(root: &Path) -> anyhow::Result<()> {
+    let nextest = Command::new("cargo").args(["nextest", "--version"]).output();
+    if !nextest.is_ok_and(|output| output.status.success()) {
+        say("no cargo-nextest here, so `cargo test` it is");
+        return last("running the tests", &mut cargo(root, &["test", "--workspace"]));
+    }
+    let examples = ["test", "--workspace", "--doc", "--quiet"];
+    run("running the documentation's examples", &mut cargo(root, &examples))?;
+    last("running the tests", &mut cargo(root, &["nextest", "run", "--workspace"]))
+}
+
+/// Ends this process with the command's own output and exit code.
+fn last(what: &str, command: &mut Command) -> anyhow::Result<()> {
+    say(what);
+    become_program(command)
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root).args(arguments);
+    command
+}
+
+/// The `taipan` of the profile and target folder that this program is from.
+fn taipan() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find the target folder")?;
+    Ok(own.with_file_name("taipan"))
+}
