@@ -5,13 +5,19 @@
 //! compiles), but no input makes a function of this crate panic or use memory
 //! out of proportion.
 
+mod dylink;
 mod error;
 mod exceptions;
+mod imports;
 mod link;
 mod module;
 mod state;
+mod wrapper;
 
+pub use dylink::{Dylink, DylinkExport, DylinkFlags, DylinkImport, dylink};
 pub use error::Error;
 pub use exceptions::translate_exceptions;
+pub use imports::{Import, ImportKind, Served, ServedBy, classify, imports};
 pub use link::{Options, Variant, link};
 pub use state::{Hidden, HiddenState, RESERVED_PREFIX, hidden_state};
+pub use wrapper::{Wrapper, WrapperType, wrapper_signature};

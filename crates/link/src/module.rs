@@ -36,6 +36,7 @@ pub(crate) struct SectionId(pub(crate) u8);
 impl SectionId {
     pub(crate) const CUSTOM: Self = Self(0);
     pub(crate) const TYPE: Self = Self(1);
+    pub(crate) const IMPORT: Self = Self(2);
     pub(crate) const MEMORY: Self = Self(5);
     pub(crate) const EXPORT: Self = Self(7);
     pub(crate) const START: Self = Self(8);
