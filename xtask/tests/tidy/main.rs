@@ -1,0 +1,205 @@
+//! Tidy: the invariants of `ARCHITECTURE.md`, checked by reading the tree.
+//!
+//! These read text, not Rust: comments and the test module that ends a file are
+//! cut off, words are compared. That is enough to notice what slips in, and no
+//! defence against someone who means to hide it.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod tree;
+
+use tree::{File, files};
+
+/// How long a file may be before it is asked which two things it is.
+const LINES_MAX: usize = 600;
+
+/// Longer files, each with the reason that it is one.
+const LONG_FILES: &[(&str, &str)] =
+    &[("crates/quickjs/c/engine.c", "one translation unit with the engine: DESIGN.md, 3, fact 3")];
+
+/// The modules that may be unsafe. Each says why in an `expect(unsafe_code)`.
+const UNSAFE_MODULES: &[&str] = &["crates/guest/src/code.rs", "crates/guest/src/trampoline.rs"];
+
+/// Fails with every offence and what to do about it.
+#[track_caller]
+fn check(remedy: &str, offences: impl Iterator<Item = String>) {
+    let offences: Vec<_> = offences.collect();
+    assert!(offences.is_empty(), "\n{}\n\n{remedy}\n", offences.join("\n"));
+}
+
+/// Every line of the files that `concerns` in which one of `words` is code.
+fn uses(concerns: impl Fn(&str) -> bool, words: &[&'static str]) -> impl Iterator<Item = String> {
+    files()
+        .into_iter()
+        .filter(move |file| file.is("rs") && concerns(&file.path))
+        .flat_map(move |file| file.uses(words))
+}
+
+/// A file of a library or the command, as against its tests and build script.
+fn shipped(path: &str) -> bool {
+    path.starts_with("crates/")
+        && path.split('/').nth(2) == Some("src")
+        && !path.ends_with("/tests.rs")
+}
+
+#[test]
+fn pure_crates_only_compute() {
+    let pure = |path: &str| {
+        let folders = ["crates/link/src/", "crates/manifest/src/"];
+        let modules = ["crates/bundle/src/releases.rs", "crates/bundle/src/id.rs"];
+        folders.iter().any(|folder| path.starts_with(folder)) || modules.contains(&path)
+    };
+    let outside = ["std::fs", "fs_err", "std::net", "std::process", "std::env", "Instant"];
+    check(
+        "Take the value as an argument; read it in the crate that calls.",
+        uses(pure, &outside).chain(uses(pure, &["SystemTime", "wasmtime", "tokio"])),
+    );
+}
+
+#[test]
+fn unsafe_is_in_named_modules() {
+    check(
+        "Use a safe function of the modules in UNSAFE_MODULES (xtask/tests/tidy/main.rs).",
+        uses(|path| shipped(path) && !UNSAFE_MODULES.contains(&path), &["unsafe"]),
+    );
+    check(
+        "This is listed in UNSAFE_MODULES and needs no exception any more: strike it out.",
+        UNSAFE_MODULES.iter().map(|path| path.to_string()).filter(|path| {
+            !files().iter().any(|file| file.path == *path && file.text.contains("unsafe_code"))
+        }),
+    );
+}
+
+#[test]
+fn only_store_downloads_and_writes_the_cache() {
+    let other = |path: &str| shipped(path) && !path.starts_with("crates/store/");
+    check(
+        "Write with `taipan_store::write_atomic`, fetch with `taipan_store::fetch`.",
+        uses(other, &["Command::new", "fs::write", "fs_err::write", "File::create", "OpenOptions"]),
+    );
+}
+
+#[test]
+fn only_cli_prints_reads_the_environment_and_exits() {
+    let library = |path: &str| shipped(path) && !path.starts_with("crates/cli/");
+    check(
+        "Return it to `cli`, which prints it; take what it read as an argument.",
+        uses(library, &["println!", "print!", "eprintln!", "eprint!", "process::exit"])
+            .chain(uses(library, &["env::var", "env::var_os", "env::vars", "env::args"])),
+    );
+}
+
+#[test]
+fn guest_knows_neither_python_nor_workers() {
+    check(
+        "Pass it in as data from `pyodide` or `worker`.",
+        mentions("crates/guest/src/", &["python", "pyodide", "worker"]),
+    );
+}
+
+#[test]
+fn server_knows_neither_javascript_nor_python() {
+    check(
+        "Pass it in as data from `worker`.",
+        mentions("crates/server/src/", &["javascript", "quickjs", "python", "pyodide"]),
+    );
+}
+
+/// Lines of code below `folder` with one of `words` in it, as part of any word.
+fn mentions(folder: &str, words: &[&'static str]) -> impl Iterator<Item = String> {
+    files().into_iter().filter(move |file| file.is("rs") && file.path.starts_with(folder)).flat_map(
+        move |file| {
+            file.lines_with(|code| {
+                let code = code.to_lowercase();
+                words.iter().any(|word| code.contains(word))
+            })
+        },
+    )
+}
+
+#[test]
+fn a_crate_is_described_by_its_first_line() {
+    let wrong = files().into_iter().filter(|file| file.path.ends_with("/Cargo.toml")).filter_map(
+        |manifest| {
+            let folder = manifest.path.trim_end_matches("Cargo.toml").to_owned();
+            let described = between(&manifest.text, "\ndescription = \"", "\"")?.to_owned();
+            let root = files().into_iter().find(|file| {
+                ["src/lib.rs", "src/main.rs"]
+                    .iter()
+                    .any(|root| file.path == format!("{folder}{root}"))
+            })?;
+            let says = between(&root.text, "//! ", "\n").unwrap_or_default().to_owned();
+            (says.replace('`', "") != described)
+                .then(|| format!("{}: {described:?}\n{}: {says:?}", manifest.path, root.path))
+        },
+    );
+    check("Give both the same text; the first line may have backquotes.", wrong);
+}
+
+#[test]
+fn every_crate_has_the_lints() {
+    let without = files().into_iter().filter(|file| {
+        file.path.ends_with("/Cargo.toml") && !file.text.contains("\n[lints]\nworkspace = true\n")
+    });
+    check("Add `[lints]` with `workspace = true`.", without.map(|file| file.path));
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is() {
+    let opens = |file: &File| match file.extension() {
+        "rs" => file.text.starts_with("//! "),
+        "js" | "mjs" | "c" | "h" => {
+            ["// ", "/* ", "/**"].iter().any(|begin| file.text.starts_with(begin))
+        }
+        "py" => {
+            file.text.is_empty()
+                || ["# ", "\"\"\"", "#!"].iter().any(|begin| file.text.starts_with(begin))
+        }
+        _ => true,
+    };
+    let silent =
+        files().into_iter().filter(|file| !file.path.starts_with("tests/specs/") && !opens(file));
+    check("Begin it with a comment: what it is, and what it is not.", silent.map(|file| file.path));
+}
+
+#[test]
+fn no_file_is_two_things() {
+    let long = files()
+        .into_iter()
+        .filter(|file| ["rs", "js", "mjs", "c", "py"].contains(&file.extension()));
+    check(
+        "Split it, or list it with its reason in LONG_FILES (xtask/tests/tidy/main.rs).",
+        long.filter(|file| !LONG_FILES.iter().any(|(path, _reason)| file.path == *path))
+            .map(|file| (file.text.lines().count(), file.path))
+            .filter(|(lines, _path)| *lines > LINES_MAX)
+            .map(|(lines, path)| format!("{path}: {lines} lines, {LINES_MAX} at most")),
+    );
+}
+
+#[test]
+fn no_registry_is_named() {
+    // In two halves each, so that this file does not name them either.
+    let hosts = [
+        ["crates", ".io"],
+        ["npmjs", ".org"],
+        ["npmjs", ".com"],
+        ["pypi", ".org"],
+        ["pythonhosted", ".org"],
+        ["deb.debian", ".org"],
+        ["jsdelivr", ".net"],
+        ["unpkg", ".com"],
+    ]
+    .map(|halves| halves.concat());
+    // Cargo writes into its lock file where each crate is from.
+    let named = files().into_iter().filter(|file| file.path != "Cargo.lock").flat_map(|file| {
+        let lines = file.text.lines().enumerate();
+        let named = lines.filter(|(_, line)| hosts.iter().any(|host| line.contains(host)));
+        named.map(|(index, line)| file.at(index, line)).collect::<Vec<_>>()
+    });
+    check("Say `npm`, `cargo`, `pip` or `apt`: the user's own settings decide from where.", named);
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(begin)?;
+    rest.split_once(end).map(|(found, _)| found)
+}
