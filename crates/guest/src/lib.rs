@@ -1,1 +1,37 @@
 //! One isolate: store, memory mapping, calls across, the WebAssembly JavaScript interface.
+//!
+//! This crate knows neither Python nor Workers. A [`Program`] is what all
+//! isolates of a kind share; an [`Isolate`] is one guest, in whose memory the
+//! JavaScript engine lives; a [`Scope`] is the isolate, entered; host
+//! operations are declared as [`Operation`]s.
+
+mod bytes;
+mod code;
+mod engine;
+mod error;
+mod exception;
+mod function;
+mod handle;
+mod host;
+mod isolate;
+mod javascript;
+mod natives;
+mod operation;
+mod program;
+mod scope;
+mod state;
+mod trampoline;
+mod value;
+mod webassembly;
+
+pub use code::{compile, load};
+pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine};
+pub use error::Error;
+pub use exception::JsError;
+pub use handle::Handle;
+pub use host::{Extensions, Host};
+pub use isolate::{Bytecode, Isolate, SourceType};
+pub use operation::{Call, Operation, Output, Throw};
+pub use program::{CompiledModule, Digest, Parts, Program, digest};
+pub use scope::{Argument, Scope};
+pub use state::State;

@@ -1,0 +1,36 @@
+//! The configuration of wasmtime: one for the process, and a part of what compiled code depends on.
+
+use wasmtime::{Config, Engine};
+
+use crate::Error;
+
+/// Bytes of native stack for WebAssembly: deep recursion of Python in C (a
+/// thousand nested `repr`) and of JavaScript up to the engine's own limit
+/// must fit, whatever frames Cranelift makes.
+pub const STACK_BYTES_MAX: usize = 48 << 20;
+
+/// Bytes of native stack that a thread needs which runs a guest: the above
+/// and what host functions use when called at the limit.
+pub const THREAD_STACK_BYTES: usize = STACK_BYTES_MAX + (8 << 20);
+
+/// Address space that each memory reserves, so that it never moves.
+const RESERVED_BYTES: u64 = 4 << 30;
+
+/// Makes an engine that compiles and runs guests.
+///
+/// # Errors
+///
+/// When this machine lacks what wasmtime needs.
+pub fn engine() -> Result<Engine, Error> {
+    let mut config = Config::new();
+    config
+        .wasm_exceptions(true)
+        .wasm_function_references(true)
+        .wasm_gc(true)
+        .memory_reservation(RESERVED_BYTES)
+        .memory_may_move(false)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        // Not used, but it must not be smaller than the above.
+        .async_stack_size(STACK_BYTES_MAX);
+    Engine::new(&config).map_err(Error::Wasm)
+}

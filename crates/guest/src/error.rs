@@ -1,0 +1,51 @@
+//! What can go wrong in a guest, as its caller sees it.
+
+use crate::JsError;
+
+/// A fault of an isolate, or of the code that was to become one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// JavaScript threw, and nothing caught it.
+    #[error(transparent)]
+    Exception(JsError),
+    /// WebAssembly trapped, or wasmtime refused.
+    #[error("WebAssembly stopped")]
+    Wasm(#[source] wasmtime::Error),
+    /// The guest named bytes that its memory does not have.
+    #[error("{length} bytes at address {address} are outside of the guest's memory of {size} bytes")]
+    OutOfBounds {
+        /// The first address.
+        address: u32,
+        /// How many bytes were asked for.
+        length: u32,
+        /// The memory's size in bytes.
+        size: usize,
+    },
+    /// The guest's memory is used up.
+    #[error("the isolate is out of memory: {what}")]
+    OutOfMemory {
+        /// What could not be made.
+        what: &'static str,
+    },
+    /// The program does not fit together: a module lacks an export, or an import has nobody who serves it.
+    #[error("{module} does not link: {what}")]
+    Link {
+        /// The module that cannot be linked.
+        module: &'static str,
+        /// What is missing or of the wrong type.
+        what: String,
+    },
+    /// The side module's `dylink.0` section does not say how to place it.
+    #[error("the side module cannot be placed")]
+    Dylink(#[source] taipan_link::Error),
+}
+
+impl From<wasmtime::Error> for Error {
+    fn from(error: wasmtime::Error) -> Error {
+        match error.downcast::<Error>() {
+            Ok(error) => error,
+            Err(error) => Error::Wasm(error),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Exceptions of JavaScript and of WebAssembly, and how one becomes the other.
+//!
+//! A JavaScript exception crosses frames of WebAssembly as an exception with
+//! the JavaScript tag, so that their cleanup code runs (WebAssembly JavaScript
+//! Interface, "create a host function", step 4). One that leaves WebAssembly
+//! with another tag becomes a `WebAssembly.Exception`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::{AsContextMut, ExnRef, ExnRefPre, ExnType, FuncType, OwnedRooted, Rooted, Tag, TagType, ThrownException, Trap, Val, ValType};
+
+use crate::scope::{HostObject, Scope};
+use crate::{Error, Throw};
+
+/// An exception of JavaScript that nothing caught, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JsError {
+    /// The class: `TypeError`.
+    pub name: String,
+    /// The message.
+    pub message: String,
+    /// One line a frame, innermost first.
+    pub stack: String,
+}
+
+impl std::error::Error for JsError {}
+
+impl fmt::Display for JsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.name, self.message)?;
+        match self.stack.trim_end() {
+            "" => Ok(()),
+            stack => write!(formatter, "\n{stack}"),
+        }
+    }
+}
+
+/// The JavaScript tag of an isolate, and the exceptions that JavaScript holds.
+#[derive(Default)]
+pub(crate) struct Exceptions {
+    javascript: Option<JavaScriptTag>,
+    held: Vec<Option<OwnedRooted<ExnRef>>>,
+}
+
+/// The tag with which JavaScript exceptions cross WebAssembly: one `externref`.
+#[derive(Clone)]
+pub(crate) struct JavaScriptTag {
+    pub(crate) tag: Tag,
+    allocator: Arc<ExnRefPre>,
+}
+
+impl JavaScriptTag {
+    pub(crate) fn new(mut store: impl AsContextMut) -> Result<JavaScriptTag, Error> {
+        let engine = store.as_context_mut().engine().clone();
+        let type_ = TagType::new(FuncType::new(&engine, [ValType::EXTERNREF], []));
+        let allocator = Arc::new(ExnRefPre::new(&mut store, ExnType::from_tag_type(&type_)?));
+        Ok(JavaScriptTag { tag: Tag::new(&mut store, &type_)?, allocator })
+    }
+}
+
+impl Exceptions {
+    pub(crate) fn new(javascript: JavaScriptTag) -> Exceptions {
+        Exceptions { javascript: Some(javascript), held: Vec::new() }
+    }
+
+    pub(crate) fn javascript_tag(&self) -> wasmtime::Result<JavaScriptTag> {
+        self.javascript.clone().ok_or_else(|| wasmtime::Error::msg("an exception before the guest is linked"))
+    }
+
+    pub(crate) fn held(&self, index: usize) -> Option<OwnedRooted<ExnRef>> {
+        self.held.get(index)?.clone()
+    }
+
+    pub(crate) fn hold(&mut self, exception: OwnedRooted<ExnRef>) -> usize {
+        let free = self.held.iter().position(Option::is_none).unwrap_or(self.held.len());
+        if free == self.held.len() {
+            self.held.push(None);
+        }
+        self.held[free] = Some(exception);
+        free
+    }
+
+    /// Lets go of an exception that JavaScript no longer reaches.
+    pub(crate) fn release(&mut self, index: usize) {
+        if let Some(held) = self.held.get_mut(index) {
+            *held = None;
+        }
+    }
+}
+
+/// Throws the engine's pending exception into the WebAssembly that called.
+pub(crate) fn throw_into_wasm(scope: &mut Scope<'_>) -> wasmtime::Error {
+    match try_throw_into_wasm(scope) {
+        Ok(error) | Err(error) => error,
+    }
+}
+
+fn try_throw_into_wasm(scope: &mut Scope<'_>) -> Result<wasmtime::Error, wasmtime::Error> {
+    let value = scope.take_exception()?;
+    let held = scope.host_object_index(HostObject::Exception, value)?;
+    let held = held.and_then(|index| scope.state().exceptions.held(index));
+    let exception = match held {
+        Some(exception) => {
+            scope.free(value)?;
+            exception.to_rooted(&mut scope.store)
+        }
+        None => {
+            let payload = Val::ExternRef(scope.to_externref(value)?);
+            let JavaScriptTag { tag, allocator } = scope.state().exceptions.javascript_tag()?;
+            ExnRef::new(&mut scope.store, &allocator, &tag, &[payload])?
+        }
+    };
+    match scope.store.throw::<()>(exception) {
+        Err(error) => Ok(error),
+        Ok(()) => Err(wasmtime::Error::msg("an exception was not thrown")),
+    }
+}
+
+/// Turns what came out of WebAssembly into what JavaScript throws.
+pub(crate) fn throw_into_javascript(scope: &mut Scope<'_>, error: wasmtime::Error) -> Throw {
+    if error.is::<ThrownException>() {
+        return match scope.store.take_pending_exception() {
+            Some(exception) => catch(scope, exception).unwrap_or_else(Throw::Fatal),
+            None => Throw::Fatal(error),
+        };
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => Throw::range_error("Maximum call stack size exceeded"),
+        Some(Trap::UnreachableCodeReached) => Throw::error("WebAssembly.RuntimeError", "unreachable"),
+        Some(trap) => Throw::error("WebAssembly.RuntimeError", trap.to_string()),
+        None => Throw::Fatal(error),
+    }
+}
+
+fn catch(scope: &mut Scope<'_>, exception: Rooted<ExnRef>) -> Result<Throw, wasmtime::Error> {
+    let tag = exception.tag(&mut scope.store)?;
+    if Tag::eq(&tag, &scope.state().exceptions.javascript_tag()?.tag, &scope.store) {
+        let payload = match exception.field(&mut scope.store, 0)? {
+            Val::ExternRef(payload) => payload,
+            _ => None,
+        };
+        let value = scope.from_externref(payload)?;
+        scope.throw_value(value)?;
+        return Ok(Throw::Pending);
+    }
+    let owned = exception.to_owned_rooted(&mut scope.store)?;
+    let index = scope.state_mut().exceptions.hold(owned);
+    let value = scope.new_host_object(HostObject::Exception, index)?;
+    scope.throw_value(value)?;
+    Ok(Throw::Pending)
+}

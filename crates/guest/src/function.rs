@@ -1,0 +1,110 @@
+//! The functions of WebAssembly that JavaScript knows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmtime::{AsContextMut, Func, FuncType, ValType};
+
+use crate::Error;
+use crate::scope::Scope;
+use crate::value::RawValue;
+
+/// The type of a value that crosses between JavaScript and WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ValueType {
+    I32,
+    I64,
+    F32,
+    F64,
+    ExternRef,
+    FuncRef,
+    /// `v128`, `exnref` and others: JavaScript can neither give nor take them.
+    Opaque,
+}
+
+impl From<&ValType> for ValueType {
+    fn from(type_: &ValType) -> ValueType {
+        match type_ {
+            ValType::I32 => ValueType::I32,
+            ValType::I64 => ValueType::I64,
+            ValType::F32 => ValueType::F32,
+            ValType::F64 => ValueType::F64,
+            ValType::V128 => ValueType::Opaque,
+            ValType::Ref(reference) if reference.heap_type().is_extern() => ValueType::ExternRef,
+            ValType::Ref(reference) if reference.heap_type().is_func() => ValueType::FuncRef,
+            ValType::Ref(_) => ValueType::Opaque,
+        }
+    }
+}
+
+/// The type of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) parameters: Box<[ValueType]>,
+    pub(crate) results: Box<[ValueType]>,
+}
+
+impl Signature {
+    pub(crate) fn of(type_: &FuncType) -> Signature {
+        Signature {
+            parameters: type_.params().map(|type_| ValueType::from(&type_)).collect(),
+            results: type_.results().map(|type_| ValueType::from(&type_)).collect(),
+        }
+    }
+}
+
+/// The functions of an isolate, by the index that JavaScript's function objects carry.
+#[derive(Debug, Default)]
+pub(crate) struct Functions {
+    entries: Vec<(Func, Arc<Signature>)>,
+    indices: HashMap<usize, u32>,
+}
+
+impl Functions {
+    pub(crate) fn entry(&self, index: u32) -> Option<(Func, Arc<Signature>)> {
+        self.entries.get(index as usize).cloned()
+    }
+}
+
+/// The index of a function: always the same for the same function.
+pub(crate) fn index_of(scope: &mut Scope<'_>, function: Func) -> u32 {
+    let address = function.to_raw(&mut scope.store) as usize;
+    if let Some(index) = scope.state().functions.indices.get(&address) {
+        return *index;
+    }
+    let signature = Arc::new(Signature::of(&function.ty(&scope.store)));
+    let functions = &mut scope.state_mut().functions;
+    let index = u32::try_from(functions.entries.len()).unwrap_or(u32::MAX);
+    functions.entries.push((function, signature));
+    functions.indices.insert(address, index);
+    index
+}
+
+/// The JavaScript function of a function.
+pub(crate) fn to_javascript(scope: &mut Scope<'_>, function: Func) -> Result<RawValue, Error> {
+    let index = index_of(scope, function);
+    let parameters = scope.state().functions.entries[index as usize].1.parameters.len();
+    let parameters = i32::try_from(parameters).unwrap_or(i32::MAX);
+    let javascript = scope.javascript()?;
+    scope.with_frame(1, |scope, frame| {
+        let call = (index.cast_signed(), parameters, frame.address);
+        if javascript.wasm_function.call(&mut scope.store.as_context_mut(), call)? < 0 {
+            return Err(Error::OutOfMemory { what: "a function object" });
+        }
+        scope.read_value(frame.address)
+    })
+}
+
+/// The function of WebAssembly that a JavaScript value is, if it is one.
+pub(crate) fn from_javascript(scope: &mut Scope<'_>, value: RawValue) -> Result<Option<Func>, Error> {
+    if !value.is_counted() {
+        return Ok(None);
+    }
+    let javascript = scope.javascript()?;
+    let index = scope.with_frame::<_, Error>(1, |scope, frame| {
+        scope.write_value(frame.address, value)?;
+        Ok(javascript.wasm_function_index.call(&mut scope.store, frame.address)?)
+    })?;
+    let entry = u32::try_from(index).ok().and_then(|index| scope.state().functions.entry(index));
+    Ok(entry.map(|(function, _)| function))
+}

@@ -1,0 +1,72 @@
+//! The engine's imports: what `c/engine.c` declares as `host`.
+
+use wasmtime::{AsContextMut, Caller, Func, Store};
+
+use crate::operation::Call;
+use crate::scope::Scope;
+use crate::state::State;
+use crate::trampoline;
+
+/// The function that serves an import of the engine.
+pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
+    let store = store.as_context_mut();
+    Some(match name {
+        "wall_clock" => Func::wrap(store, |mut caller: Caller<'_, State>| caller.data_mut().host.wall_clock()),
+        "monotonic_clock" => {
+            Func::wrap(store, |mut caller: Caller<'_, State>| caller.data_mut().host.monotonic_clock())
+        }
+        "call" => Func::wrap(
+            store,
+            |mut caller: Caller<'_, State>, index: u32, count: u32, arguments: u32, result: u32| {
+                trampoline::call_wasm(&mut Scope::of(&mut caller), index, count, arguments, result)
+            },
+        ),
+        "operation" => Func::wrap(
+            store,
+            |mut caller: Caller<'_, State>, index: u32, count: u32, arguments: u32, result: u32| {
+                operation(&mut Scope::of(&mut caller), index, count, arguments, result)
+            },
+        ),
+        "rejection" => Func::wrap(
+            store,
+            |mut caller: Caller<'_, State>, promise: u32, reason: u32, handled: i32| {
+                rejection(&mut Scope::of(&mut caller), promise, reason, handled != 0)
+            },
+        ),
+        "release" => Func::wrap(store, |mut caller: Caller<'_, State>, _kind: i32, index: u32| {
+            caller.data_mut().exceptions.release(index as usize);
+        }),
+        _ => return None,
+    })
+}
+
+/// Calls a host operation; negative when it threw.
+fn operation(scope: &mut Scope<'_>, index: u32, count: u32, address: u32, result: u32) -> wasmtime::Result<i32> {
+    let operation = scope.state().program.operations.get(index as usize).copied();
+    let operation = operation.ok_or_else(|| wasmtime::Error::msg(format!("no operation has the index {index}")))?;
+    let outcome = (operation.call)(&mut Call { scope: scope.reborrow(), address, count });
+    let outcome = outcome.and_then(|output| {
+        let value = output.into_value(scope)?;
+        Ok(scope.write_value(result, value)?)
+    });
+    match outcome {
+        Ok(()) => Ok(0),
+        Err(throw) => {
+            scope.raise(throw)?;
+            Ok(-1)
+        }
+    }
+}
+
+/// Tells the hook of a rejected promise, or of one whose rejection found a handler after all.
+fn rejection(scope: &mut Scope<'_>, promise: u32, reason: u32, handled: bool) -> wasmtime::Result<()> {
+    let Some(hook) = scope.state().on_rejection.as_ref().map(|hook| hook.index) else { return Ok(()) };
+    let mut arguments = Vec::new();
+    for address in [promise, reason] {
+        let value = scope.read_value(address)?;
+        let value = scope.retain(value)?;
+        arguments.push(scope.new_handle(value)?);
+    }
+    let [promise, reason] = &arguments[..] else { return Ok(()) };
+    Ok(scope.invoke_index(hook, &[promise.into(), reason.into(), handled.into()])?)
+}

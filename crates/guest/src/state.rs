@@ -1,0 +1,50 @@
+//! What an isolate owns outside of its linear memory.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::{Global, Instance, Memory};
+
+use crate::exception::Exceptions;
+use crate::function::Functions;
+use crate::handle::{Handle, Released};
+use crate::host::{Extensions, Host};
+use crate::javascript::Javascript;
+use crate::program::Program;
+use crate::webassembly::Entities;
+
+/// The data of a store.
+pub struct State {
+    pub(crate) program: Arc<Program>,
+    pub(crate) host: Box<dyn Host>,
+    pub(crate) extensions: Extensions,
+    pub(crate) released: Released,
+    /// References that WebAssembly was given since the last collection.
+    pub(crate) references_made: u32,
+    /// The main module's imports: the JavaScript function that serves each.
+    pub(crate) imports: Vec<Option<Handle>>,
+    /// The main module's imported globals, by their place among its imports.
+    pub(crate) imported_globals: Vec<Option<Global>>,
+    pub(crate) functions: Functions,
+    pub(crate) entities: Entities,
+    pub(crate) linked: Option<Linked>,
+    /// Called with (promise, reason, handled) when a promise is rejected or its rejection handled late.
+    pub(crate) on_rejection: Option<Handle>,
+    /// Called with (id, error, value) when an operation completes.
+    pub(crate) on_completion: Option<Handle>,
+    pub(crate) exceptions: Exceptions,
+}
+
+/// What is there once the main module and the engine are linked.
+#[derive(Clone)]
+pub(crate) struct Linked {
+    pub(crate) main: Instance,
+    pub(crate) memory: Memory,
+    pub(crate) javascript: Arc<Javascript>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("State").finish_non_exhaustive()
+    }
+}

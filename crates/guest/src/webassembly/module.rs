@@ -1,0 +1,152 @@
+//! `WebAssembly.Module`: modules that were compiled at set-up, and the glue's tiny wrappers.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use wasmtime::{ExternType, FuncType, Module, ValType};
+
+use crate::operation::{Call, Output, Throw};
+use crate::program::{CompiledModule, digest};
+use crate::webassembly::{add, entity};
+
+/// A module that JavaScript holds.
+#[derive(Clone)]
+pub(crate) enum ModuleEntity {
+    /// One that was compiled at set-up.
+    Compiled(CompiledModule),
+    /// One of those that Emscripten's `convertJsFunctionToWasm` makes: it gives a JavaScript function a type.
+    Wrapper(FuncType),
+    /// The empty module, with which the glue tries whether modules can be made.
+    Empty,
+}
+
+const EMPTY: [u8; 8] = *b"\0asm\x01\0\0\0";
+
+/// "compile a WebAssembly module": no code is generated, the module must be known.
+pub(super) fn compile(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (address, length) = call.byte_range(0)?;
+    let bytes = call.scope.bytes(address, length)?;
+    let Some(module) = find(call, bytes) else {
+        let message = format!(
+            "a module of {length} bytes that was not compiled at set-up (sha256 {}): \
+             an isolate generates no code at run time",
+            hex(&digest(bytes))
+        );
+        return Err(Throw::error("WebAssembly.CompileError", message));
+    };
+    let place = add(&mut call.scope.state_mut().entities.modules, module)?;
+    Ok(place.into())
+}
+
+/// Whether [`compile`] would succeed.
+pub(super) fn validate(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (address, length) = call.byte_range(0)?;
+    let bytes = call.scope.bytes(address, length)?;
+    Ok(Output::Boolean(find(call, bytes).is_some()))
+}
+
+fn find(call: &Call<'_>, bytes: &[u8]) -> Option<ModuleEntity> {
+    let program = &call.scope.state().program;
+    if bytes == EMPTY {
+        return Some(ModuleEntity::Empty);
+    }
+    if let Some((parameters, results)) = crate::bytes::wrapper(bytes) {
+        let parameters = parameters.into_iter().map(value_type).collect::<Option<Vec<_>>>()?;
+        let results = results.into_iter().map(value_type).collect::<Option<Vec<_>>>()?;
+        return Some(ModuleEntity::Wrapper(FuncType::new(&program.engine, parameters, results)));
+    }
+    program.modules.get(&digest(bytes)).cloned().map(ModuleEntity::Compiled)
+}
+
+fn value_type(name: &str) -> Option<ValType> {
+    super::value_type(name).ok()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+pub(super) fn kind(type_: &ExternType) -> &'static str {
+    match type_ {
+        ExternType::Func(_) => "function",
+        ExternType::Global(_) => "global",
+        ExternType::Table(_) => "table",
+        ExternType::Memory(_) => "memory",
+        ExternType::Tag(_) => "tag",
+    }
+}
+
+/// Text as a JSON string.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            control if control < ' ' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn list(module: &Module, of: impl Fn(&Module) -> Vec<String>) -> Output {
+    Output::Text(format!("[{}]", of(module).join(",")))
+}
+
+/// `Module.imports(module)` as JSON.
+pub(super) fn imports(call: &mut Call<'_>) -> Result<Output, Throw> {
+    Ok(match module(call)? {
+        ModuleEntity::Compiled(CompiledModule { module, .. }) => list(&module, |module| {
+            let entry = |import: wasmtime::ImportType<'_>| {
+                let (from, name, kind) = (quoted(import.module()), quoted(import.name()), kind(&import.ty()));
+                format!(r#"{{"module":{from},"name":{name},"kind":"{kind}"}}"#)
+            };
+            module.imports().map(entry).collect()
+        }),
+        ModuleEntity::Wrapper(_) => Output::Text(r#"[{"module":"e","name":"f","kind":"function"}]"#.into()),
+        ModuleEntity::Empty => Output::Text("[]".into()),
+    })
+}
+
+/// `Module.exports(module)` as JSON.
+pub(super) fn exports(call: &mut Call<'_>) -> Result<Output, Throw> {
+    Ok(match module(call)? {
+        ModuleEntity::Compiled(CompiledModule { module, .. }) => list(&module, |module| {
+            let entry = |export: wasmtime::ExportType<'_>| {
+                format!(r#"{{"name":{},"kind":"{}"}}"#, quoted(export.name()), kind(&export.ty()))
+            };
+            module.exports().map(entry).collect()
+        }),
+        ModuleEntity::Wrapper(_) => Output::Text(r#"[{"name":"f","kind":"function"}]"#.into()),
+        ModuleEntity::Empty => Output::Text("[]".into()),
+    })
+}
+
+/// The `place`th custom section of a name, or `undefined`.
+pub(super) fn section(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let bytes: Arc<[u8]> = match module(call)? {
+        ModuleEntity::Compiled(CompiledModule { bytes, .. }) => bytes,
+        ModuleEntity::Wrapper(_) | ModuleEntity::Empty => return Ok(Output::Undefined),
+    };
+    let name = call.text(1)?;
+    let place = call.unsigned(2)? as usize;
+    Ok(match crate::bytes::custom_sections(&bytes, &name).nth(place) {
+        Some(section) => Output::Bytes(section.to_vec()),
+        None => Output::Undefined,
+    })
+}
+
+/// The module that the first argument names.
+pub(super) fn module(call: &mut Call<'_>) -> Result<ModuleEntity, Throw> {
+    entity(call, 0, |entities| &entities.modules, "module")
+}

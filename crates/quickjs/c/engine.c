@@ -1,0 +1,733 @@
+// The JavaScript engine's interface to the host, in one translation unit with
+// quickjs.c (QuickJS-ng 0.16.2): internals such as JSArrayBuffer are in reach.
+//
+// Every exported function works on `JSValue`s by address, because the host
+// keeps its values on the engine's own stack, in the memory that both share.
+// Names of exports begin with `engine_`. A function that can fail returns a
+// negative number and leaves the exception pending.
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#define HOST(name) __attribute__((import_module("host"), import_name(#name)))
+#define EXPORT(name) __attribute__((export_name(#name), visibility("default"), used)) name
+
+// The engine's clock is the host's. The main module's `localtime_r` calls
+// `Date` and would never return (DESIGN.md, section 3, fact 5).
+HOST(wall_clock) double host_wall_clock(void);            // milliseconds since the epoch
+HOST(monotonic_clock) double host_monotonic_clock(void);  // milliseconds
+
+static int engine_gettimeofday(struct timeval *time, void *zone)
+{
+    double now = host_wall_clock();
+    (void)zone;
+    time->tv_sec = (time_t)(now / 1000);
+    time->tv_usec = (suseconds_t)((now - (double)time->tv_sec * 1000) * 1000);
+    return 0;
+}
+
+static int engine_clock_gettime(struct timespec *time)
+{
+    double now = host_monotonic_clock();
+    time->tv_sec = (time_t)(now / 1000);
+    time->tv_nsec = (long)((now - (double)time->tv_sec * 1000) * 1e6);
+    return 0;
+}
+
+// The time zone of a worker is UTC, as workerd's is.
+static struct tm *engine_localtime_r(const time_t *time, struct tm *result)
+{
+    (void)time;
+    memset(result, 0, sizeof *result);
+    return result;
+}
+
+#define gettimeofday engine_gettimeofday
+#define clock_gettime(clock, time) engine_clock_gettime(time)
+#define localtime_r engine_localtime_r
+#include "quickjs.c"
+#undef gettimeofday
+#undef clock_gettime
+#undef localtime_r
+
+HOST(call) int host_call(int function, int argc, JSValue *argv, JSValue *result);
+HOST(operation) int host_operation(int operation, int argc, JSValue *argv, JSValue *result);
+HOST(rejection) void host_rejection(JSValue *promise, JSValue *reason, int is_handled);
+HOST(release) void host_release(int kind, int index);
+
+enum { RELEASE_EXCEPTION = 0, RELEASE_OBJECT = 1 };
+
+static JSRuntime *runtime;
+static JSContext *context;
+
+/* --- start ---------------------------------------------------------------- */
+
+static JSClassID wasm_function_class;
+static JSClassID host_object_class;
+
+static JSValue wasm_function_call(JSContext *ctx, JSValueConst function, JSValueConst this_value, int argc,
+                                  JSValueConst *argv, int flags)
+{
+    JSValue result = JS_UNDEFINED;
+    int index = (int)(intptr_t)JS_GetOpaque(function, wasm_function_class) - 1;
+    (void)this_value;
+    (void)flags;
+    if (host_call(index, argc, (JSValue *)argv, &result) < 0)
+        return JS_EXCEPTION;
+    return result;
+}
+
+// The JavaScript function of each WebAssembly function, so that a function
+// keeps its identity; not an owner.
+static JSObject **wasm_functions;
+static int wasm_functions_length;
+
+static void wasm_function_finalizer(JSRuntime *rt, JSValueConst value)
+{
+    int index = (int)(intptr_t)JS_GetOpaque(value, wasm_function_class) - 1;
+    (void)rt;
+    if (index >= 0 && index < wasm_functions_length)
+        wasm_functions[index] = NULL;
+}
+
+// A host object carries (kind, index) of something that the host owns and
+// that must be released when JavaScript no longer reaches it.
+static void host_object_finalizer(JSRuntime *rt, JSValueConst value)
+{
+    uint32_t opaque = (uint32_t)(uintptr_t)JS_GetOpaque(value, host_object_class);
+    (void)rt;
+    if (opaque != 0)
+        host_release((int)(opaque >> 28), (int)(opaque & 0x0fffffff) - 1);
+}
+
+static void rejection_tracker(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque)
+{
+    JSValue values[2] = {promise, reason};
+    (void)ctx;
+    (void)opaque;
+    host_rejection(&values[0], &values[1], is_handled);
+}
+
+static char *normalize_module(JSContext *ctx, const char *base, const char *name, void *opaque)
+{
+    (void)opaque;
+    return js_default_module_normalize_name(ctx, base, name);
+}
+
+// All modules are registered beforehand by `engine_read`.
+static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque)
+{
+    (void)opaque;
+    JS_ThrowReferenceError(ctx, "no module named '%s'", name);
+    return NULL;
+}
+
+int EXPORT(engine_start)(uint32_t stack_size, uint32_t gc_threshold)
+{
+    runtime = JS_NewRuntime();
+    if (!runtime)
+        return -1;
+    // quickjs.c sets no limit where `__wasi__` is defined.
+    runtime->stack_limit = runtime->stack_top - stack_size;
+    JS_SetGCThreshold(runtime, gc_threshold);
+    JS_SetHostPromiseRejectionTracker(runtime, rejection_tracker, NULL);
+    JS_SetModuleLoaderFunc(runtime, normalize_module, load_module, NULL);
+    context = JS_NewContext(runtime);
+    if (!context)
+        return -2;
+    static const JSClassDef wasm_function = {
+        .class_name = "Function", .call = wasm_function_call, .finalizer = wasm_function_finalizer};
+    static const JSClassDef host_object = {.class_name = "Object", .finalizer = host_object_finalizer};
+    JS_NewClassID(runtime, &wasm_function_class);
+    JS_NewClassID(runtime, &host_object_class);
+    if (JS_NewClass(runtime, wasm_function_class, &wasm_function) < 0 ||
+        JS_NewClass(runtime, host_object_class, &host_object) < 0)
+        return -3;
+    return 0;
+}
+
+/* --- handles: values that the host holds ---------------------------------- */
+
+// A slot holds a value, or (as an integer) the next free slot. Exported so that the host can read a handle
+// without a call.
+static JSValue *handles;
+static int handles_length;
+static int handles_free = -1;
+
+JSValue **EXPORT(engine_handles_address)(void)
+{
+    return &handles;
+}
+
+// Takes the value over. Negative: out of memory.
+int EXPORT(engine_handle_new)(JSValue *value)
+{
+    if (handles_free < 0) {
+        int length = handles_length ? handles_length * 2 : 512;
+        JSValue *grown = realloc(handles, (size_t)length * sizeof(JSValue));
+        if (!grown)
+            return -1;
+        handles = grown;
+        for (int i = length - 1; i >= handles_length; i--) {
+            handles[i] = JS_MKVAL(JS_TAG_UNINITIALIZED, handles_free);
+            handles_free = i;
+        }
+        handles_length = length;
+    }
+    int handle = handles_free;
+    handles_free = JS_VALUE_GET_INT(handles[handle]);
+    handles[handle] = *value;
+    return handle;
+}
+
+void EXPORT(engine_handle_free)(int handle)
+{
+    JSValue value = handles[handle];
+    handles[handle] = JS_MKVAL(JS_TAG_UNINITIALIZED, handles_free);
+    handles_free = handle;
+    JS_FreeValue(context, value);
+}
+
+void EXPORT(engine_free)(JSValue *value)
+{
+    JS_FreeValue(context, *value);
+}
+
+/* --- code ------------------------------------------------------------------ */
+
+// Calls the function of a handle. The arguments are taken over.
+int EXPORT(engine_call)(int function, int argc, JSValue *argv, JSValue *result)
+{
+    JSValue callee = JS_DupValue(context, handles[function]);
+    *result = JS_Call(context, callee, JS_UNDEFINED, argc, argv);
+    JS_FreeValue(context, callee);
+    for (int i = 0; i < argc; i++)
+        JS_FreeValue(context, argv[i]);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// Evaluates a script. `source` ends with a NUL that `length` does not count.
+int EXPORT(engine_evaluate)(const char *source, uint32_t length, const char *name, JSValue *result)
+{
+    *result = JS_Eval(context, source, length, name, JS_EVAL_TYPE_GLOBAL);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// Compiles a module (or a script) to bytecode, which the caller frees with the main module's `free`.
+uint8_t *EXPORT(engine_compile)(const char *source, uint32_t length, const char *name, int is_module,
+                                uint32_t *bytecode_length)
+{
+    int type = is_module ? JS_EVAL_TYPE_MODULE : JS_EVAL_TYPE_GLOBAL;
+    JSValue code = JS_Eval(context, source, length, name, type | JS_EVAL_FLAG_COMPILE_ONLY);
+    if (JS_IsException(code))
+        return NULL;
+    size_t size;
+    uint8_t *bytes = JS_WriteObject(context, &size, code, JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE);
+    if (!is_module)
+        JS_FreeValue(context, code);
+    *bytecode_length = (uint32_t)size;
+    return bytes;
+}
+
+// Reads bytecode that `engine_compile` wrote. A module becomes known by its name.
+int EXPORT(engine_read)(const uint8_t *bytecode, uint32_t length, JSValue *result)
+{
+    *result = JS_ReadObject(context, bytecode, length, JS_READ_OBJ_BYTECODE);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// Links and evaluates a module that was read, or runs a script. A module gives the promise of its evaluation.
+// Takes the code over.
+int EXPORT(engine_run)(JSValue *code, JSValue *result)
+{
+    if (JS_VALUE_GET_TAG(*code) == JS_TAG_MODULE && JS_ResolveModule(context, *code) < 0) {
+        JS_FreeValue(context, *code);
+        return -1;
+    }
+    *result = JS_EvalFunction(context, *code);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// The namespace object of a module that was read. Does not take it over.
+int EXPORT(engine_module_namespace)(JSValue *code, JSValue *result)
+{
+    if (JS_VALUE_GET_TAG(*code) != JS_TAG_MODULE) {
+        JS_ThrowTypeError(context, "not a module");
+        return -1;
+    }
+    *result = JS_GetModuleNamespace(context, JS_VALUE_GET_PTR(*code));
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// Runs promise jobs until none is left or `maximum` have run; returns how many ran, or -1 - that many when a job
+// threw.
+int EXPORT(engine_run_jobs)(int maximum)
+{
+    JSContext *job_context;
+    for (int count = 0; count < maximum; count++) {
+        int status = JS_ExecutePendingJob(runtime, &job_context);
+        if (status == 0)
+            return count;
+        if (status < 0)
+            return -1 - count;
+    }
+    return maximum;
+}
+
+int EXPORT(engine_is_job_pending)(void)
+{
+    return JS_IsJobPending(runtime);
+}
+
+void EXPORT(engine_collect)(void)
+{
+    JS_RunGC(runtime);
+}
+
+/* --- exceptions ------------------------------------------------------------ */
+
+// Takes the value over.
+void EXPORT(engine_throw)(JSValue *value)
+{
+    JS_Throw(context, *value);
+}
+
+void EXPORT(engine_take_exception)(JSValue *result)
+{
+    *result = JS_GetException(context);
+}
+
+// Makes errors from the name of a class and a message; set by `host.set_error_factory`.
+static JSValue error_factory = JS_UNDEFINED;
+
+static JSValue set_error_factory(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    (void)this_value;
+    (void)argc;
+    JS_FreeValue(ctx, error_factory);
+    error_factory = JS_DupValue(ctx, argv[0]);
+    return JS_UNDEFINED;
+}
+
+// Throws an error of a class (`TypeError`, `RangeError`, `WebAssembly.LinkError`).
+void EXPORT(engine_throw_error)(const char *class_name, uint32_t class_length, const char *message,
+                                uint32_t message_length)
+{
+    if (!JS_IsFunction(context, error_factory)) {
+        JS_ThrowInternalError(context, "%.*s: %.*s", (int)class_length, class_name, (int)message_length, message);
+        return;
+    }
+    JSValue arguments[2] = {JS_NewStringLen(context, class_name, class_length),
+                            JS_NewStringLen(context, message, message_length)};
+    JSValue error = JS_Call(context, error_factory, JS_UNDEFINED, 2, arguments);
+    JS_FreeValue(context, arguments[0]);
+    JS_FreeValue(context, arguments[1]);
+    if (!JS_IsException(error))
+        JS_Throw(context, error);
+}
+
+/* --- values ---------------------------------------------------------------- */
+
+// UTF-8 bytes with a NUL behind; free with `engine_string_free`. NULL: exception.
+const char *EXPORT(engine_string)(JSValue *value, uint32_t *length)
+{
+    size_t size = 0;
+    const char *bytes = JS_ToCStringLen(context, &size, *value);
+    *length = (uint32_t)size;
+    return bytes;
+}
+
+void EXPORT(engine_string_free)(const char *bytes)
+{
+    JS_FreeCString(context, bytes);
+}
+
+int EXPORT(engine_new_string)(const char *bytes, uint32_t length, JSValue *result)
+{
+    *result = JS_NewStringLen(context, bytes, length);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+int EXPORT(engine_to_number)(JSValue *value, double *result)
+{
+    return JS_ToFloat64(context, result, *value);
+}
+
+int EXPORT(engine_to_bigint64)(JSValue *value, int64_t *result)
+{
+    return JS_ToBigInt64(context, result, *value);
+}
+
+int EXPORT(engine_new_bigint64)(int64_t number, JSValue *result)
+{
+    *result = JS_NewBigInt64(context, number);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+int EXPORT(engine_get_property)(JSValue *object, const char *name, JSValue *result)
+{
+    *result = JS_GetPropertyStr(context, *object, name);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// Takes the value over.
+int EXPORT(engine_set_property)(JSValue *object, const char *name, JSValue *value)
+{
+    return JS_SetPropertyStr(context, *object, name, *value);
+}
+
+void EXPORT(engine_global)(JSValue *result)
+{
+    *result = JS_GetGlobalObject(context);
+}
+
+void EXPORT(engine_new_object)(JSValue *result)
+{
+    *result = JS_NewObject(context);
+}
+
+// 0: pending, 1: fulfilled, 2: rejected, -1: not a promise.
+int EXPORT(engine_promise_state)(JSValue *value)
+{
+    return (int)JS_PromiseState(context, *value);
+}
+
+void EXPORT(engine_promise_result)(JSValue *value, JSValue *result)
+{
+    *result = JS_PromiseResult(context, *value);
+}
+
+/* --- bytes ----------------------------------------------------------------- */
+
+// The bytes of an ArrayBuffer, a typed array or a DataView: 0 and their address and length, or -1.
+int EXPORT(engine_bytes)(JSValue *value, uint32_t *address, uint32_t *length)
+{
+    JSValueConst buffer = *value;
+    uint32_t offset = 0;
+    if (JS_VALUE_GET_TAG(*value) == JS_TAG_OBJECT) {
+        JSObject *object = JS_VALUE_GET_OBJ(*value);
+        if (is_typed_array(object->class_id)) {
+            JSTypedArray *array = object->u.typed_array;
+            if (typed_array_is_oob(object))
+                goto wrong;
+            offset = array->offset;
+            *length = typed_array_length(object) << typed_array_size_log2(object->class_id);
+            buffer = JS_MKPTR(JS_TAG_OBJECT, array->buffer);
+        } else if (object->class_id == JS_CLASS_DATAVIEW) {
+            JSTypedArray *array = object->u.typed_array;
+            offset = array->offset;
+            *length = array->length;
+            buffer = JS_MKPTR(JS_TAG_OBJECT, array->buffer);
+        } else if (object->class_id == JS_CLASS_ARRAY_BUFFER) {
+            *length = (uint32_t)object->u.array_buffer->byte_length;
+        } else {
+            goto wrong;
+        }
+        JSArrayBuffer *bytes = JS_VALUE_GET_OBJ(buffer)->u.array_buffer;
+        if (bytes->detached || (uint64_t)offset + *length > (uint64_t)bytes->byte_length)
+            goto wrong;
+        *address = (uint32_t)(uintptr_t)bytes->data + offset;
+        return 0;
+    }
+wrong:
+    JS_ThrowTypeError(context, "not an ArrayBuffer or a view on one");
+    return -1;
+}
+
+static void *free_buffer(JSRuntime *rt, void *opaque, void *bytes, size_t size)
+{
+    (void)rt;
+    (void)opaque;
+    if (size == 0)
+        free(bytes);
+    return NULL;
+}
+
+// A Uint8Array over bytes from `malloc`, which are taken over.
+int EXPORT(engine_new_bytes)(uint8_t *bytes, uint32_t length, JSValue *result)
+{
+    JSValue buffer = JS_NewArrayBuffer(context, bytes, length, 0, free_buffer, NULL, false);
+    if (JS_IsException(buffer)) {
+        free(bytes);
+        return -1;
+    }
+    JSValue arguments[3] = {buffer, JS_NewInt32(context, 0), JS_NewInt32(context, (int32_t)length)};
+    *result = JS_NewTypedArray(context, 3, arguments, JS_TYPED_ARRAY_UINT8);
+    JS_FreeValue(context, buffer);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
+// The one buffer that is the whole memory. QuickJS takes a null pointer for "allocate", so it is made with
+// another, which is then replaced (fact 3). It is resizable for the engine, so that views track its length;
+// JavaScript cannot resize it, because this function refuses.
+static void *refuse_resize(JSRuntime *rt, void *opaque, void *bytes, size_t size)
+{
+    (void)rt;
+    (void)opaque;
+    (void)bytes;
+    (void)size;
+    return NULL;
+}
+
+static JSArrayBuffer *memory;
+
+int EXPORT(engine_memory_buffer)(uint32_t length, JSValue *result)
+{
+    *result = JS_NewArrayBuffer(context, (uint8_t *)16, length, INT32_MAX, refuse_resize, NULL, false);
+    if (JS_IsException(*result))
+        return -1;
+    memory = js_get_array_buffer(context, *result);
+    memory->data = NULL;
+    return 0;
+}
+
+// The base never moves: only the length and the views that track it change (fact 4). Allocates nothing.
+void EXPORT(engine_memory_grown)(uint32_t length)
+{
+    if (!memory)
+        return;
+    memory->byte_length = (int)length;
+    js_array_buffer_update_typed_arrays(memory);
+}
+
+/* --- functions and objects of the host -------------------------------------- */
+
+// The JavaScript function of the WebAssembly function `index`.
+int EXPORT(engine_wasm_function)(int index, int parameters, JSValue *result)
+{
+    if (index >= wasm_functions_length) {
+        int length = wasm_functions_length ? wasm_functions_length : 4096;
+        while (length <= index)
+            length *= 2;
+        JSObject **grown = realloc(wasm_functions, (size_t)length * sizeof *grown);
+        if (!grown) {
+            JS_ThrowOutOfMemory(context);
+            return -1;
+        }
+        memset(grown + wasm_functions_length, 0, (size_t)(length - wasm_functions_length) * sizeof *grown);
+        wasm_functions = grown;
+        wasm_functions_length = length;
+    }
+    if (wasm_functions[index]) {
+        *result = JS_DupValue(context, JS_MKPTR(JS_TAG_OBJECT, wasm_functions[index]));
+        return 0;
+    }
+    JSValue function = JS_NewObjectProtoClass(context, context->function_proto, wasm_function_class);
+    if (JS_IsException(function))
+        return -1;
+    JS_SetOpaque(function, (void *)(intptr_t)(index + 1));
+    JS_DefinePropertyValue(context, function, JS_ATOM_length, JS_NewInt32(context, parameters), JS_PROP_CONFIGURABLE);
+    JS_DefinePropertyValue(context, function, JS_ATOM_name,
+                           JS_AtomToString(context, JS_NewAtomUInt32(context, (uint32_t)index)), JS_PROP_CONFIGURABLE);
+    wasm_functions[index] = JS_VALUE_GET_OBJ(function);
+    *result = function;
+    return 0;
+}
+
+// The index of a WebAssembly function, or -1 for any other value.
+int EXPORT(engine_wasm_function_index)(JSValue *value)
+{
+    return (int)(intptr_t)JS_GetOpaque(*value, wasm_function_class) - 1;
+}
+
+int EXPORT(engine_new_host_object)(int kind, int index, JSValue *result)
+{
+    *result = JS_NewObjectClass(context, host_object_class);
+    if (JS_IsException(*result))
+        return -1;
+    JS_SetOpaque(*result, (void *)(uintptr_t)(((uint32_t)kind << 28) | (uint32_t)(index + 1)));
+    return 0;
+}
+
+// The prototype of host objects from now on.
+void EXPORT(engine_host_object_prototype)(JSValue *prototype)
+{
+    JS_SetClassProto(context, host_object_class, JS_DupValue(context, *prototype));
+}
+
+// The index of a host object of the kind, or -1 for any other value.
+int EXPORT(engine_host_object_index)(int kind, JSValue *value)
+{
+    uint32_t opaque = (uint32_t)(uintptr_t)JS_GetOpaque(*value, host_object_class);
+    return opaque != 0 && opaque >> 28 == (uint32_t)kind ? (int)(opaque & 0x0fffffff) - 1 : -1;
+}
+
+static JSValue call_operation(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv, int operation,
+                              JSValue *data)
+{
+    JSValue result = JS_UNDEFINED;
+    (void)ctx;
+    (void)this_value;
+    (void)data;
+    if (host_operation(operation, argc, (JSValue *)argv, &result) < 0)
+        return JS_EXCEPTION;
+    return result;
+}
+
+/* --- the module "taipan:host" ------------------------------------------------ */
+
+static JSValue host_object = JS_UNDEFINED;
+
+static int start_host_module(JSContext *ctx, JSModuleDef *module)
+{
+    return JS_SetModuleExport(ctx, module, "default", JS_DupValue(ctx, host_object));
+}
+
+static const uint8_t *view_bytes(JSContext *ctx, JSValueConst value, uint32_t *length)
+{
+    uint32_t address;
+    (void)ctx;
+    return engine_bytes((JSValue *)&value, &address, length) < 0 ? NULL : (const uint8_t *)(uintptr_t)address;
+}
+
+// utf8_decode(buffer, byteOffset, byteLength, fatal, ignoreBOM): the Encoding Standard's "UTF-8 decode".
+static JSValue host_utf8_decode(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    uint32_t length, offset = 0, count;
+    (void)this_value;
+    if (engine_bytes((JSValue *)&argv[0], &offset, &length) < 0)
+        return JS_EXCEPTION;
+    const uint8_t *bytes = (const uint8_t *)(uintptr_t)offset;
+    offset = 0;
+    count = length;
+    if (argc > 1 && JS_ToUint32(ctx, &offset, argv[1]))
+        return JS_EXCEPTION;
+    if (argc > 2 && JS_ToUint32(ctx, &count, argv[2]))
+        return JS_EXCEPTION;
+    if ((uint64_t)offset + count > length)
+        return JS_ThrowRangeError(ctx, "byte range %u+%u is outside of a buffer of %u bytes", offset, count, length);
+    bytes += offset;
+    bool fatal = argc > 3 && JS_ToBool(ctx, argv[3]);
+    bool ignore_bom = argc > 4 && JS_ToBool(ctx, argv[4]);
+    if (!ignore_bom && count >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf) {
+        bytes += 3;
+        count -= 3;
+    }
+    // quickjs.c decodes WTF-8 and counts ill-formed sequences its own way: check first, repair where needed.
+    uint8_t *repaired = NULL;
+    uint32_t at = 0, out = 0;
+    while (at < count) {
+        uint8_t lead = bytes[at];
+        uint32_t need = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2
+                        : lead >= 0xf0 && lead < 0xf5 ? 3 : UINT32_MAX;
+        uint32_t seen = 0;
+        bool valid = need != UINT32_MAX;
+        uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        while (valid && seen < need) {
+            if (at + 1 + seen >= count || bytes[at + 1 + seen] < low || bytes[at + 1 + seen] > high) {
+                valid = false;
+                break;
+            }
+            seen++;
+            low = 0x80;
+            high = 0xbf;
+        }
+        if (!valid) {
+            if (fatal) {
+                js_free(ctx, repaired);
+                return JS_ThrowTypeError(ctx, "the bytes are not valid utf-8 (at byte %u)", at);
+            }
+            if (!repaired) {
+                repaired = js_malloc(ctx, (size_t)count * 3 + 1);
+                if (!repaired)
+                    return JS_EXCEPTION;
+                memcpy(repaired, bytes, at);
+                out = at;
+            }
+            memcpy(repaired + out, "\xef\xbf\xbd", 3);
+            out += 3;
+            at += 1 + (need == UINT32_MAX ? 0 : seen);
+            continue;
+        }
+        if (repaired) {
+            memcpy(repaired + out, bytes + at, 1 + need);
+            out += 1 + need;
+        }
+        at += 1 + need;
+    }
+    JSValue string = JS_NewStringLen(ctx, (const char *)(repaired ? repaired : bytes), repaired ? out : count);
+    js_free(ctx, repaired);
+    return string;
+}
+
+// The UTF-8 of a string, where a lone surrogate (three bytes in quickjs.c's WTF-8) becomes U+FFFD (three too).
+static char *well_formed(JSContext *ctx, JSValueConst value, size_t *length)
+{
+    char *bytes = (char *)JS_ToCStringLen(ctx, length, value);
+    if (!bytes)
+        return NULL;
+    for (size_t i = 0; i + 2 < *length; i++)
+        if ((uint8_t)bytes[i] == 0xed && (uint8_t)bytes[i + 1] >= 0xa0)
+            memcpy(bytes + i, "\xef\xbf\xbd", 3);
+    return bytes;
+}
+
+static JSValue host_utf8_encode(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    size_t length;
+    (void)this_value;
+    (void)argc;
+    char *bytes = well_formed(ctx, argv[0], &length);
+    if (!bytes)
+        return JS_EXCEPTION;
+    JSValue result = JS_NewUint8ArrayCopy(ctx, (const uint8_t *)bytes, length);
+    JS_FreeCString(ctx, bytes);
+    return result;
+}
+
+// utf8_encode_into(string, view) writes whole characters as far as they fit and returns the bytes written;
+// `host.utf8_units_read` holds the UTF-16 units that were read.
+static JSValue host_utf8_encode_into(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    size_t length;
+    uint32_t capacity;
+    (void)argc;
+    uint8_t *target = (uint8_t *)view_bytes(ctx, argv[1], &capacity);
+    if (!target && capacity)
+        return JS_EXCEPTION;
+    char *bytes = well_formed(ctx, argv[0], &length);
+    if (!bytes)
+        return JS_EXCEPTION;
+    uint32_t written = 0, units = 0;
+    while (written < length) {
+        uint8_t lead = (uint8_t)bytes[written];
+        uint32_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        if (written + size > capacity)
+            break;
+        written += size;
+        units += size == 4 ? 2 : 1;
+    }
+    memcpy(target, bytes, written);
+    JS_FreeCString(ctx, bytes);
+    JS_SetPropertyStr(ctx, this_value, "utf8_units_read", JS_NewInt32(ctx, (int32_t)units));
+    return JS_NewInt32(ctx, (int32_t)written);
+}
+
+// Makes "taipan:host" with the functions that need no host.
+int EXPORT(engine_start_host_module)(void)
+{
+    static const JSCFunctionListEntry functions[] = {
+        JS_CFUNC_DEF("utf8_decode", 5, host_utf8_decode),
+        JS_CFUNC_DEF("utf8_encode", 1, host_utf8_encode),
+        JS_CFUNC_DEF("utf8_encode_into", 2, host_utf8_encode_into),
+        JS_CFUNC_DEF("set_error_factory", 1, set_error_factory),
+    };
+    host_object = JS_NewObject(context);
+    if (JS_IsException(host_object))
+        return -1;
+    JS_SetPropertyFunctionList(context, host_object, functions, sizeof functions / sizeof *functions);
+    JSModuleDef *module = JS_NewCModule(context, "taipan:host", start_host_module);
+    return module ? JS_AddModuleExport(context, module, "default") : -1;
+}
+
+// Adds the host operation `operation` to "taipan:host".
+int EXPORT(engine_add_operation)(int operation, const char *name)
+{
+    JSValue function = JS_NewCFunctionData2(context, call_operation, name, 0, operation, 0, NULL);
+    if (JS_IsException(function))
+        return -1;
+    return JS_SetPropertyStr(context, host_object, name, function);
+}
