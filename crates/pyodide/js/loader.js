@@ -17,6 +17,8 @@ const STANDARD_ERROR = 2;
 const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
 const HOME = "/session";
 const TEMPORARY = "/tmp";
+/// Where the layer with the standard library is to be mounted.
+const STANDARD_LIBRARY = "/lib/python3.14";
 
 /// All false: no environment that the glue knows, so it takes no branch for one.
 /// `IN_SHELL` keeps it from looking for `location`.
@@ -45,7 +47,8 @@ const RUNTIME = {
 ///   fileBytesMaximum      limit of all in-memory files together
 export async function boot(settings) {
   const queue = newImmediateQueue();
-  const emscripten = emscriptenSettings(settings, queue);
+  const runSync = {};
+  const emscripten = emscriptenSettings(settings, queue, runSync);
   const module = await settings.createModule(emscripten);
   const { API } = module;
   API.scheduleCallback = (callback, milliseconds = 0) => {
@@ -60,10 +63,12 @@ export async function boot(settings) {
   withoutPackageManager(pyodide);
   API._pyodide.set_excepthook();
   connectStreams(API, pyodide);
+  pyodide.pyimport("_taipan.bootstrap").finish(STANDARD_LIBRARY);
+  runSync.connect(pyodide.pyimport("_taipan.tasks"));
   return pyodide;
 }
 
-function emscriptenSettings(settings, queue) {
+function emscriptenSettings(settings, queue, runSync) {
   const emscripten = {
     noImageDecoding: true,
     noAudioDecoding: true,
@@ -81,7 +86,7 @@ function emscriptenSettings(settings, queue) {
       },
     },
     instantiateWasm(imports, receive) {
-      serveRunSync(emscripten, imports.env, queue.wake);
+      runSync.connect = serveRunSync(emscripten, imports.env, queue.wake);
       serveErrorMarker(imports.env);
       const { instance, module } = settings.instantiate(imports);
       leaveOutGraphics(emscripten.GOT);
@@ -131,7 +136,8 @@ function prepareEnvironment(module, settings) {
   Object.assign(module.ENV, {
     HOME,
     TMPDIR: TEMPORARY,
-    PYTHONPATH: "/lib/python3.14",
+    // Pyodide's main() looks for a zip file only.
+    PYTHONPATH: STANDARD_LIBRARY,
     // Without it, printing a SystemExit would end the interpreter.
     PYTHONINSPECT: "1",
     // Where modules come from is read-only, and what is made at set-up is complete.

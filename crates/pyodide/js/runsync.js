@@ -11,9 +11,9 @@
 // (B waits for what A does next) is a deadlock that stack switching would not have:
 // the host sees that nothing can happen any more, and `block_until` throws.
 //
-// Python's own state of a wait (current task, thread state) is captured and put
-// back by the functions of Pyodide that do so for stack switching, so that tasks
-// which run meanwhile do not find themselves inside the waiting one.
+// What runs meanwhile has a Python thread state of its own, made and removed by the
+// functions with which Pyodide does so for stack switching (src/core/stack_switching
+// of 314.0.7): else its tasks would find themselves inside the waiting one.
 
 import host from "taipan:host";
 
@@ -23,34 +23,25 @@ const WAITS_NESTED_MAXIMUM = 32;
 
 /// Puts our functions in place of the stack switching imports of the main module.
 /// `module` is Emscripten's, `imports` what it gives to the main module as `env`,
-/// `beforeBlocking` is called each time before the event loop is entered anew.
+/// `beforeBlocking` is called each time before the event loop is entered anew. Answers
+/// a function that takes `_taipan.tasks`, which is there only once Python runs.
 export function serveRunSync(module, imports, beforeBlocking) {
   let waits = 0;
+  let tasks;
 
   imports.can_run_sync_js = () => Number(waits < WAITS_NESTED_MAXIMUM);
-
-  // `Module.error` is how these functions say "no", see suspenders.c of Pyodide.
-  imports.saveState = () => {
-    if (waits >= WAITS_NESTED_MAXIMUM) {
-      return module.error;
-    }
-    const threadState = module._captureThreadState();
-    if (threadState === 0) {
-      return module.error;
-    }
-    waits += 1;
-    return { threadState };
-  };
-
-  imports.restoreState = (state) => {
-    waits -= 1;
-    module._restoreThreadState(state.threadState);
-  };
+  // `Module.error` is how these functions say that a Python error is set.
+  imports.saveState = () => enterThreadState(module, tasks) ?? module.error;
+  imports.restoreState = (state) => leaveThreadState(module, state);
 
   // The promise is the first argument in one form of stack switching, the second
   // in the other.
   imports.syncifyHandler = (first, second) => {
+    waits += 1;
     try {
+      if (waits > WAITS_NESTED_MAXIMUM) {
+        throw new Error(`run_sync: more than ${WAITS_NESTED_MAXIMUM} waits are under way, one inside the other`);
+      }
       return waitFor(first ?? second, beforeBlocking);
     } catch (error) {
       if (error?.pyodide_fatal_error) {
@@ -58,30 +49,59 @@ export function serveRunSync(module, imports, beforeBlocking) {
       }
       module.syncify_error = error;
       return module.error;
+    } finally {
+      waits -= 1;
     }
   };
+
+  return (python) => {
+    tasks = python;
+  };
+}
+
+/// Installs a new thread state; answers what `leaveThreadState` needs, or undefined
+/// when Python could not make one. Pyodide remembers in one variable the thread state
+/// under the current one, and refuses a second: it is cleared, so that a wait inside a
+/// wait can enter too. Swapped away and back, the variable is empty.
+function enterThreadState(module, tasks) {
+  const wait = tasks.Wait();
+  if (module._enter_promising_task() !== 0) {
+    endWait(wait);
+    return undefined;
+  }
+  const entered = module._captureThreadState();
+  const waiting = module._pystate_threadstate_swap(entered);
+  const context = wait.context_address;
+  module._PyContext_Enter(context);
+  return { entered, waiting, context, wait };
+}
+
+/// Puts the waiting thread state back and removes the other: fills the variable
+/// again, and leaves the way that Pyodide does.
+function leaveThreadState(module, { entered, waiting, context, wait }) {
+  module._PyContext_Exit(context);
+  module._pystate_threadstate_swap(waiting);
+  module._restoreThreadState(entered);
+  module._exit_promising_task();
+  endWait(wait);
+}
+
+function endWait(wait) {
+  wait.end();
+  wait.destroy();
 }
 
 /// Blocks until `promise` is settled; returns its value or throws its reason.
 function waitFor(promise, beforeBlocking) {
-  let settled = false;
-  let failed = false;
-  let outcome;
+  const outcome = { settled: false };
   Promise.resolve(promise).then(
-    (value) => {
-      settled = true;
-      outcome = value;
-    },
-    (reason) => {
-      settled = true;
-      failed = true;
-      outcome = reason;
-    },
+    (value) => Object.assign(outcome, { settled: true, value }),
+    (reason) => Object.assign(outcome, { settled: true, failed: true, reason }),
   );
   beforeBlocking();
-  host.block_until(() => settled);
-  if (failed) {
-    throw outcome;
+  host.block_until(() => outcome.settled);
+  if (outcome.failed) {
+    throw outcome.reason;
   }
-  return outcome;
+  return outcome.value;
 }

@@ -50,6 +50,14 @@ pub const PATCHES: &[Patch] = &[
         count: 1,
     },
     Patch {
+        name: "run_sync is there",
+        reason: "Python asks once whether there is stack switching, and refuses `run_sync` else; \
+                 `js/runsync.js` takes its place",
+        find: ":()=>jspiSupported};",
+        replace: ":()=>1};",
+        count: 1,
+    },
+    Patch {
         name: "callPromising without stack switching",
         reason: "Python may block on any stack here (`js/runsync.js`), so a call that may block \
                  is an ordinary call on a later turn",

@@ -3,8 +3,7 @@
 /// One source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The name by which it is imported: a JavaScript module specifier, or a
-    /// Python module name.
+    /// The module specifier of a JavaScript module; the path of a Python file.
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
@@ -20,5 +19,16 @@ pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/runsync", text: include_str!("../js/runsync.js") },
 ];
 
-/// The Python modules that the isolate adds to the standard library.
-pub const PYTHON: &[Source] = &[];
+/// The Python modules, by their path in the standard library, to which they are
+/// added when its layer is made.
+pub const PYTHON: &[Source] = &[
+    Source { name: "_taipan/__init__.py", text: include_str!("../python/_taipan/__init__.py") },
+    Source { name: "_taipan/bootstrap.py", text: include_str!("../python/_taipan/bootstrap.py") },
+    Source {
+        name: "_taipan/compile_modules.py",
+        text: include_str!("../python/_taipan/compile_modules.py"),
+    },
+    Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },
+    Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
+    Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
+];

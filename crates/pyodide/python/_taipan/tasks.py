@@ -1,0 +1,37 @@
+"""What a wait of ``run_sync`` sets aside while it runs other tasks.
+
+Called by runsync.js. asyncio holds that a task is current until it yields; a task
+that waits in ``run_sync`` does not yield, yet others run: so it is taken away for
+the time of the wait. And what runs then is to see the context variables of the
+worker, not those of the request that waits.
+"""
+
+import contextvars
+from asyncio import _enter_task, _get_running_loop, _leave_task, current_task
+
+_base = contextvars.copy_context()
+
+
+def remember_context():
+    """Take the current context variables for those of the worker: to be called
+    after the worker's top level ran."""
+    global _base
+    _base = contextvars.copy_context()
+
+
+class Wait:
+    """One wait: made when it begins."""
+
+    def __init__(self):
+        loop = _get_running_loop()
+        self.task = None if loop is None else current_task(loop)
+        if self.task is not None:
+            _leave_task(loop, self.task)
+        self.context = _base.copy()
+        # For PyContext_Enter, which only C can call with a thread state of its own.
+        self.context_address = id(self.context)
+
+    def end(self):
+        """Make the task current again."""
+        if self.task is not None:
+            _enter_task(self.task.get_loop(), self.task)
