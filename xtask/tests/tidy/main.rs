@@ -75,7 +75,17 @@ fn only_store_downloads_and_writes_the_cache() {
     let other = |path: &str| shipped(path) && !path.starts_with("crates/store/");
     check(
         "Write with `taipan_store::write_atomic`, fetch with `taipan_store::fetch`.",
-        uses(other, &["Command::new", "fs::write", "fs_err::write", "File::create", "OpenOptions"]),
+        uses(
+            other,
+            &[
+                "process::Command",
+                "process::{",
+                "fs::write",
+                "fs_err::write",
+                "File::create",
+                "OpenOptions",
+            ],
+        ),
     );
 }
 
@@ -142,6 +152,76 @@ fn every_crate_has_the_lints() {
         file.path.ends_with("/Cargo.toml") && !file.text.contains("\n[lints]\nworkspace = true\n")
     });
     check("Add `[lints]` with `workspace = true`.", without.map(|file| file.path));
+}
+
+#[test]
+fn no_library_has_errors_without_a_type() {
+    let loose =
+        files().into_iter().filter(|file| file.path.ends_with("/Cargo.toml")).filter(|file| {
+            let dependencies = between(&file.text, "\n[dependencies]\n", "\n[").unwrap_or_default();
+            file.path.starts_with("crates/") && dependencies.contains("anyhow")
+        });
+    check("Make it a variant of the crate's `Error`.", loose.map(|file| file.path));
+}
+
+#[test]
+fn what_a_crate_offers_is_listed() {
+    let stars = |code: &str| code.trim_start().starts_with("pub use ") && code.contains('*');
+    check(
+        "Name what is offered.",
+        files().into_iter().filter(|file| file.is("rs")).flat_map(|file| file.lines_with(stars)),
+    );
+}
+
+#[test]
+fn modules_are_named_for_what_they_hold() {
+    let says_nothing = [
+        "mod", "utils", "util", "helpers", "helper", "common", "misc", "manager", "core", "types",
+        "imp",
+    ];
+    let nameless = files().into_iter().map(|file| file.path).filter(|path| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        shipped(path) && name.strip_suffix(".rs").is_some_and(|stem| says_nothing.contains(&stem))
+    });
+    check("Name the file for what is in it; `foo.rs` beside `foo/`, not `mod.rs`.", nameless);
+}
+
+#[test]
+fn no_test_is_left_out() {
+    let attributes = ["#[ignore", "#[should_panic"];
+    let left_out =
+        files().into_iter().filter(|file| file.is("rs") && file.path.starts_with("crates/"));
+    check(
+        "Mend it or remove it; compare the error instead of expecting a panic.",
+        left_out.flat_map(|file| {
+            let lines = file.text.lines().enumerate();
+            let found =
+                lines.filter(|(_, line)| attributes.iter().any(|begin| line.contains(begin)));
+            found.map(|(index, line)| file.at(index, line)).collect::<Vec<_>>()
+        }),
+    );
+}
+
+#[test]
+fn the_architecture_names_every_crate() {
+    let files = files();
+    let page = files.iter().find(|file| file.path == "ARCHITECTURE.md");
+    let page = page.map_or("", |file| file.text.as_str());
+    let unnamed = files.iter().filter_map(|file| {
+        let folder = file.path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")?;
+        (!page.contains(&format!("`{folder}`"))).then(|| format!("crates/{folder}"))
+    });
+    check("Give it its paragraph in ARCHITECTURE.md, with its name in backquotes.", unnamed);
+}
+
+#[test]
+fn ci_runs_what_the_readme_says() {
+    let command = "cargo xtask test";
+    let files = files();
+    let without = ["README.md", ".ci/run"]
+        .into_iter()
+        .filter(|path| !files.iter().any(|file| file.path == *path && file.text.contains(command)));
+    check("Have `cargo xtask test` in both.", without.map(str::to_owned));
 }
 
 #[test]
