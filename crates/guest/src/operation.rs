@@ -227,6 +227,15 @@ impl Call<'_> {
         Ok(self.raw(index)?.is_text())
     }
 
+    /// Whether the argument is a number.
+    ///
+    /// # Errors
+    ///
+    /// A wrong address of the arguments.
+    pub fn is_number(&self, index: u32) -> Result<bool, Throw> {
+        Ok(matches!(self.raw(index)?.kind(), Kind::Integer(_) | Kind::Number(_)))
+    }
+
     /// Holds the argument.
     ///
     /// # Errors

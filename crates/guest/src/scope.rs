@@ -660,6 +660,17 @@ impl<'a> Scope<'a> {
         })
     }
 
+    /// Tells JavaScript what came of an operation: calls what `host.on_completion` was given.
+    ///
+    /// # Errors
+    ///
+    /// What that function throws; a trap.
+    pub fn complete(&mut self, id: u32, error: Option<&str>, value: Argument<'_>) -> Result<(), Error> {
+        let Some(hook) = self.state().on_completion.as_ref().map(|hook| hook.index) else { return Ok(()) };
+        let error = error.map_or(Argument::Null, Argument::Text);
+        self.invoke_index(hook, &[Argument::Number(id.into()), error, value])
+    }
+
     /// The text of a value that the host holds.
     ///
     /// # Errors

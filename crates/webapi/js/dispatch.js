@@ -11,6 +11,7 @@ import { host } from "./operations.js";
 import { PromiseRejectionEvent } from "./promise_rejection_event.js";
 import { abortRequest, requestFromHost } from "./request.js";
 import { isResponse, responseHeaders, responseParts } from "./response.js";
+import { isError } from "./webidl.js";
 
 const handlers = new Map();
 
@@ -112,6 +113,6 @@ async function respond(requestId, entry, parts) {
 }
 
 function fault(requestId, kind, error) {
-  const message = Error.isError(error) ? `${error.name}: ${error.message}` : inspect(error);
+  const message = isError(error) ? `${error.name}: ${error.message}` : inspect(error);
   host.response_fault(requestId, kind, message, inspect(error));
 }

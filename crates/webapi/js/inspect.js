@@ -1,7 +1,7 @@
 // How console shows a value: one line where it fits, in the manner of Node's
 // util.inspect, which is what people know. Not complete: no proxies, no getters.
 
-import { hasBrand } from "./webidl.js";
+import { hasBrand, isError } from "./webidl.js";
 
 /** Nested deeper than this, an object is shown by its class alone. */
 const DEPTH_MAX = 4;
@@ -49,7 +49,7 @@ function showGuarded(value, context) {
 
 function showObject(value, context) {
   const name = className(value);
-  if (Error.isError(value)) return showError(value, context);
+  if (isError(value)) return showError(value, context);
   if (context.depth > DEPTH_MAX) return Array.isArray(value) ? "[Array]" : `[${name || "Object: null prototype"}]`;
   if (typeof value === "function") return withMembers(functionTitle(value), entries(value, context));
   if (Array.isArray(value)) return bracket("", "[", elements(value, context), "]");

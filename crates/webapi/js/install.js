@@ -22,7 +22,7 @@ import { globalTarget, globalTargetFunctions } from "./global_target.js";
 import { Headers } from "./headers.js";
 import { Performance, performance } from "./performance.js";
 import { PromiseRejectionEvent } from "./promise_rejection_event.js";
-import { reportException, setErrorDispatch } from "./report_error.js";
+import { reportError, setErrorDispatch } from "./report_error.js";
 import { Request } from "./request.js";
 import { Response } from "./response.js";
 import { STREAM_INTERFACES } from "./streams.js";
@@ -34,6 +34,7 @@ import { TextEncoderStream } from "./text_encoder_stream.js";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.js";
 import { URL } from "./url.js";
 import { URLSearchParams } from "./url_search_params.js";
+import { isError } from "./webidl.js";
 
 const interfaces = {
   AbortController, AbortSignal, Blob, Crypto, CustomEvent, ErrorEvent, Event, EventTarget, ExecutionContext,
@@ -42,7 +43,7 @@ const interfaces = {
 };
 
 const functions = {
-  ...globalTargetFunctions, clearInterval, clearTimeout, fetch, queueMicrotask: globalThis.queueMicrotask, reportError: reportException,
+  ...globalTargetFunctions, clearInterval, clearTimeout, fetch, queueMicrotask: globalThis.queueMicrotask, reportError,
   setInterval, setTimeout, structuredClone,
 };
 
@@ -59,7 +60,7 @@ for (const [name, value] of Object.entries({ crypto, performance, self: globalTh
 }
 
 setErrorDispatch((error) => {
-  const message = Error.isError(error) ? error.message : `${typeof error}`;
+  const message = isError(error) ? error.message : `${typeof error}`;
   return fire(globalTarget, new ErrorEvent("error", { error, message, cancelable: true }));
 });
 

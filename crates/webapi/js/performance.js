@@ -5,13 +5,21 @@ import { host } from "./operations.js";
 import { INTERNAL, defineInterface, refuseConstruction } from "./webidl.js";
 
 export class Performance extends EventTarget {
+  #brand;
+
   constructor(token) {
     refuseConstruction(token);
     super();
   }
 
-  now() { return host.monotonic_now(); }
-  get timeOrigin() { return host.time_origin(); }
+  now() {
+    this.#brand;
+    return host.monotonic_now();
+  }
+  get timeOrigin() {
+    this.#brand;
+    return host.time_origin();
+  }
   toJSON() { return { timeOrigin: this.timeOrigin }; }
 }
 

@@ -4,6 +4,7 @@
 // worker's log has it.
 
 import { logError } from "./console.js";
+import { requireArguments } from "./webidl.js";
 
 /** Set once the event classes exist; an event target is itself a user of this module. */
 let dispatch = null;
@@ -14,4 +15,10 @@ export function setErrorDispatch(callback) {
 
 export function reportException(error) {
   if (dispatch === null || dispatch(error)) logError("Uncaught", error);
+}
+
+/** https://html.spec.whatwg.org/#dom-reporterror */
+export function reportError(error) {
+  requireArguments(arguments.length, 1, "reportError");
+  reportException(error);
 }

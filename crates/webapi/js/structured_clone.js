@@ -5,7 +5,7 @@
 // so a proxy is cloned where the standard refuses; streams are not transferred.
 
 import { cloneOfBlob } from "./file.js";
-import { hasBrand, isArrayBuffer, requireArguments, toDictionary } from "./webidl.js";
+import { hasBrand, isArrayBuffer, isError, requireArguments, toDictionary } from "./webidl.js";
 
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
@@ -123,7 +123,7 @@ function recordBuiltin(value, context) {
   if (ArrayBuffer.isView(value)) return recordView(value, context);
   if (hasBrand(value, Map.prototype.keys)) return recordMap(value, context);
   if (hasBrand(value, Set.prototype.keys)) return recordSet(value, context);
-  if (Error.isError(value)) return recordError(value, context);
+  if (isError(value)) return recordError(value, context);
   if (UNCLONEABLE.some((constructor) => value instanceof constructor)) throw refusal(value);
   return null;
 }

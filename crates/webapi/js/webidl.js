@@ -96,6 +96,11 @@ export function isArrayBuffer(value) {
     || (value instanceof SharedArrayBuffer && hasBrand(value, sharedByteLength));
 }
 
+/** Whether `value` is an error of the language or a DOMException, which this engine does not count as one. */
+export function isError(value) {
+  return Error.isError(value) || value instanceof DOMException;
+}
+
 /** Whether a method or getter of the engine takes `value` for one of its own. */
 export function hasBrand(value, method) {
   try {

@@ -1,1 +1,26 @@
 //! The web platform of a worker: fetch, Request, Response, Headers, streams, timers, crypto.
+//!
+//! The JavaScript is in `js/`, one module for each interface of its standard;
+//! here is the host's side of it, as functions that know no guest. What is
+//! whose:
+//!
+//! * Rust: URLs (crate `url`), encodings other than UTF-8 (`encoding_rs`), HTTP
+//!   (`reqwest`, `rustls`), the channels that bodies go through.
+//! * A library: streams (`web-streams-polyfill`); the engine has `DOMException`,
+//!   `atob` and `btoa` itself.
+//! * Our own JavaScript: the rest, with Request and Response on the fast path.
+//!
+//! The host operations and what they promise are listed in `js/operations.js`.
+
+pub mod body;
+pub mod encoding;
+mod error;
+pub mod fetch;
+pub mod headers;
+mod operations;
+pub mod pending;
+pub mod requests;
+pub mod url;
+
+pub use error::Error;
+pub use operations::{Console, OPERATIONS, deliver};

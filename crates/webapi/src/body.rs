@@ -1,0 +1,296 @@
+//! Bodies: channels of bytes between an isolate, the server and the network,
+//! and the table in which an isolate's operations find them by number.
+//!
+//! A read that must wait is not made under the table: the reader is taken out,
+//! awaited elsewhere, and put back with what it read.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio::sync::mpsc;
+
+use crate::Error;
+
+/// Bodies that an isolate has open at once.
+pub const BODIES_MAX: usize = 4096;
+
+/// Chunks that wait in a channel before its writer must.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// The end of a body that is read.
+pub struct BodyReader(Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>);
+
+impl fmt::Debug for BodyReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("BodyReader").finish_non_exhaustive()
+    }
+}
+
+impl BodyReader {
+    /// A body made of any stream of chunks; dropping the reader drops the stream.
+    pub fn new(stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> BodyReader {
+        BodyReader(Box::pin(stream))
+    }
+
+    /// A body without bytes.
+    #[must_use]
+    pub fn empty() -> BodyReader {
+        BodyReader::new(stream::empty())
+    }
+
+    /// The next bytes, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// What ended the body early.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        self.0.next().await.transpose()
+    }
+
+    /// The body as a stream, for who sends it on.
+    #[must_use]
+    pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>> {
+        self.0
+    }
+}
+
+/// The end of a body that is written. Dropped before [`BodyWriter::close`], it aborts the body.
+#[derive(Clone, Debug)]
+pub struct BodyWriter(mpsc::Sender<Message>);
+
+/// A chunk, or `None` at the end, or why the body ends early.
+type Message = Result<Option<Bytes>, String>;
+
+impl BodyWriter {
+    /// Writes a chunk, once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// When nobody reads any more.
+    pub async fn write(&self, chunk: Bytes) -> Result<(), Error> {
+        self.0.send(Ok(Some(chunk))).await.map_err(|_| Error::NotRead)
+    }
+
+    /// Writes a chunk if there is room for it; gives it back when the writer must wait.
+    ///
+    /// # Errors
+    ///
+    /// The chunk, when there is no room, or nobody reads any more.
+    pub fn write_now(&self, chunk: Bytes) -> Result<(), Bytes> {
+        self.0.try_send(Ok(Some(chunk))).map_err(|refused| match refused.into_inner() {
+            Ok(Some(chunk)) => chunk,
+            _ => Bytes::new(),
+        })
+    }
+
+    /// Ends the body, once there is room to say so.
+    pub async fn close(self) {
+        // A reader that has gone away needs no end.
+        let _ = self.0.send(Ok(None)).await;
+    }
+
+    /// Ends the body with an error, once there is room to say so.
+    pub async fn abort(self, message: String) {
+        // A reader that has gone away needs no error.
+        let _ = self.0.send(Err(message)).await;
+    }
+}
+
+/// A new body: what is written to the one end is read at the other.
+#[must_use]
+pub fn channel() -> (BodyWriter, BodyReader) {
+    let (sender, receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
+    let chunks =
+        stream::unfold(Some(receiver), |receiver: Option<mpsc::Receiver<Message>>| async move {
+            let mut receiver = receiver?;
+            match receiver.recv().await {
+                Some(Ok(Some(chunk))) => Some((Ok(chunk), Some(receiver))),
+                Some(Ok(None)) => None,
+                Some(Err(message)) => Some((Err(Error::Aborted { message }), None)),
+                None => {
+                    Some((Err(Error::Aborted { message: "its writer is gone".to_owned() }), None))
+                }
+            }
+        });
+    (BodyWriter(sender), BodyReader::new(chunks))
+}
+
+/// What a read finds without waiting.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Now {
+    /// These bytes.
+    Chunk(Bytes),
+    /// The end.
+    End,
+    /// Nothing yet.
+    Wait,
+}
+
+/// The bodies of an isolate.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    last: u32,
+    open: HashMap<u32, Ends>,
+}
+
+#[derive(Debug)]
+struct Ends {
+    reader: Reader,
+    writer: Option<BodyWriter>,
+}
+
+#[derive(Debug)]
+enum Reader {
+    /// Nobody reads.
+    Here(BodyReader),
+    /// A read is under way.
+    Reading,
+    /// Read to its end, cancelled, or given to somebody else.
+    Gone,
+}
+
+impl Bodies {
+    /// A channel whose write end is the isolate's.
+    ///
+    /// # Errors
+    ///
+    /// More than [`BODIES_MAX`] bodies.
+    pub fn open(&mut self) -> Result<u32, Error> {
+        let (writer, reader) = channel();
+        self.insert(Ends { reader: Reader::Here(reader), writer: Some(writer) })
+    }
+
+    /// A body that comes from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// More than [`BODIES_MAX`] bodies.
+    pub fn adopt(&mut self, reader: BodyReader) -> Result<u32, Error> {
+        self.insert(Ends { reader: Reader::Here(reader), writer: None })
+    }
+
+    fn insert(&mut self, ends: Ends) -> Result<u32, Error> {
+        if self.open.len() >= BODIES_MAX {
+            return Err(Error::TooMany { what: "bodies", maximum: BODIES_MAX });
+        }
+        self.last = self.last.wrapping_add(1) & ID_MASK;
+        self.open.insert(self.last, ends);
+        Ok(self.last)
+    }
+
+    /// What there is to read without waiting.
+    ///
+    /// # Errors
+    ///
+    /// No such body; a read is under way; what ended the body early.
+    pub fn read_now(&mut self, id: u32) -> Result<Now, Error> {
+        let mut reader = self.start_read(id)?;
+        match reader.chunk().now_or_never() {
+            Some(Ok(Some(chunk))) => {
+                self.end_read(id, Some(reader));
+                Ok(Now::Chunk(chunk))
+            }
+            Some(Ok(None)) => {
+                self.end_read(id, None);
+                Ok(Now::End)
+            }
+            Some(Err(error)) => {
+                self.end_read(id, None);
+                Err(error)
+            }
+            None => {
+                self.end_read(id, Some(reader));
+                Ok(Now::Wait)
+            }
+        }
+    }
+
+    /// Takes the read end out, to await it elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// No such body; a read is under way.
+    pub fn start_read(&mut self, id: u32) -> Result<BodyReader, Error> {
+        let ends = self.open.get_mut(&id).ok_or(Error::Unknown { what: "body", id })?;
+        match std::mem::replace(&mut ends.reader, Reader::Reading) {
+            Reader::Here(reader) => Ok(reader),
+            Reader::Reading => Err(Error::Busy { what: "body", id }),
+            Reader::Gone => {
+                ends.reader = Reader::Gone;
+                Err(Error::Unknown { what: "body", id })
+            }
+        }
+    }
+
+    /// Puts the read end back, or forgets it at the end of the body.
+    pub fn end_read(&mut self, id: u32, reader: Option<BodyReader>) {
+        let Some(ends) = self.open.get_mut(&id) else { return };
+        // It may have been cancelled while it was read.
+        if matches!(ends.reader, Reader::Reading) {
+            ends.reader = reader.map_or(Reader::Gone, Reader::Here);
+        }
+        self.forget_ended(id);
+    }
+
+    /// Takes the read end for good: the server or a fetch has it from now on.
+    ///
+    /// # Errors
+    ///
+    /// No such body; a read is under way.
+    pub fn take_reader(&mut self, id: u32) -> Result<BodyReader, Error> {
+        let reader = self.start_read(id);
+        if reader.is_ok() {
+            self.end_read(id, None);
+        }
+        reader
+    }
+
+    /// The write end, for a write that may wait.
+    ///
+    /// # Errors
+    ///
+    /// No such body, or one that the isolate does not write.
+    pub fn writer(&self, id: u32) -> Result<BodyWriter, Error> {
+        let writer = self.open.get(&id).and_then(|ends| ends.writer.clone());
+        writer.ok_or(Error::Unknown { what: "body", id })
+    }
+
+    /// Takes the write end for good, to close it or to abort it.
+    ///
+    /// # Errors
+    ///
+    /// No such body, or one that the isolate does not write.
+    pub fn take_writer(&mut self, id: u32) -> Result<BodyWriter, Error> {
+        let writer = self.open.get_mut(&id).and_then(|ends| ends.writer.take());
+        self.forget_ended(id);
+        writer.ok_or(Error::Unknown { what: "body", id })
+    }
+
+    /// Drops the read end, if it is here.
+    pub fn cancel(&mut self, id: u32) {
+        if let Some(ends) = self.open.get_mut(&id) {
+            ends.reader = Reader::Gone;
+        }
+        self.forget_ended(id);
+    }
+
+    fn forget_ended(&mut self, id: u32) {
+        if self
+            .open
+            .get(&id)
+            .is_some_and(|ends| matches!(ends.reader, Reader::Gone) && ends.writer.is_none())
+        {
+            self.open.remove(&id);
+        }
+    }
+}
+
+/// Numbers stay positive where JavaScript reads them as 32-bit integers.
+const ID_MASK: u32 = 0x7fff_ffff;
+
+#[cfg(test)]
+mod tests;

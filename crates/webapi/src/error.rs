@@ -1,0 +1,158 @@
+//! What can go wrong in the host's part of the web platform, and the
+//! JavaScript class that each error is.
+
+/// What can go wrong in the host's part of the web platform.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `RangeError`
+    #[error("{name:?} is not the name of an encoding")]
+    Encoding {
+        /// The name, cut when it is long.
+        name: String,
+    },
+    /// `TypeError`
+    #[error("the bytes are not text in this encoding")]
+    Malformed,
+    /// `TypeError`
+    #[error("there is no {what} {id}")]
+    Unknown {
+        /// What was named.
+        what: &'static str,
+        /// The name.
+        id: u32,
+    },
+    /// `TypeError`
+    #[error("{what} {id} is in use")]
+    Busy {
+        /// What was named.
+        what: &'static str,
+        /// The name.
+        id: u32,
+    },
+    /// `RangeError`
+    #[error("more than {maximum} {what}")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many there may be.
+        maximum: usize,
+    },
+    /// `TypeError`
+    #[error("header list has a line {line:?}")]
+    HeaderLine {
+        /// The line, as it was given.
+        line: String,
+    },
+    /// `TypeError`
+    #[error("{url:?} cannot be fetched: {reason}")]
+    Url {
+        /// The URL, or what should have been one.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// `TypeError`
+    #[error("{method:?} is not a method")]
+    Method {
+        /// The method, as it was given.
+        method: String,
+    },
+    /// `TypeError`
+    #[error("cannot follow the redirect from {url}: {reason}")]
+    Redirect {
+        /// Who answered with a redirect.
+        url: String,
+        /// Why it is not followed.
+        reason: &'static str,
+    },
+    /// `TypeError`
+    #[error("cannot fetch {url}")]
+    Fetch {
+        /// What was asked for.
+        url: String,
+        /// Why it was not answered.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// `TypeError`
+    #[error("the body of {url} ends early")]
+    Body {
+        /// Whose body it is.
+        url: String,
+        /// Why it ended.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// `AbortError`
+    #[error("the body was aborted: {message}")]
+    Aborted {
+        /// What the writer said.
+        message: String,
+    },
+    /// `AbortError`
+    #[error("nobody reads the body any more")]
+    NotRead,
+    /// Not the worker's: there are no roots of trust to verify servers by.
+    #[error("cannot set up TLS")]
+    Tls(#[source] rustls::Error),
+    /// Not the worker's: a setting of the client.
+    #[error("cannot set up the HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// Not the worker's: a proxy of the user's environment.
+    #[error("{proxy:?} is not the address of a proxy")]
+    Proxy {
+        /// The address, as it was given.
+        proxy: String,
+        /// What is wrong with it.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+impl Error {
+    /// The class of the error in JavaScript; the name of a `DOMException`, if it is one.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Error::Encoding { .. } | Error::TooMany { .. } => "RangeError",
+            Error::Malformed
+            | Error::Unknown { .. }
+            | Error::Busy { .. }
+            | Error::HeaderLine { .. }
+            | Error::Url { .. }
+            | Error::Method { .. }
+            | Error::Redirect { .. }
+            | Error::Fetch { .. }
+            | Error::Body { .. }
+            | Error::Tls(_)
+            | Error::Client(_)
+            | Error::Proxy { .. } => "TypeError",
+            Error::Aborted { .. } | Error::NotRead => "AbortError",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Tls(_) => {
+                Some("install the system's root certificates (Debian: ca-certificates)")
+            }
+            Error::Proxy { .. } => Some("set HTTP_PROXY and HTTPS_PROXY to a URL, or unset them"),
+            _ => None,
+        }
+    }
+
+    /// "ClassName: message" with all causes, as `js/operations.js` reads it.
+    #[must_use]
+    pub fn completion(&self) -> String {
+        let mut text = format!("{}: {self}", self.class());
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

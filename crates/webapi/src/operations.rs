@@ -1,0 +1,339 @@
+//! The host operations that `js/operations.js` lists, in its order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use reqwest::Client;
+use taipan_guest::{Argument, Call, Operation, Output, Scope, Throw};
+
+use crate::body::{Bodies, BodyReader, Now};
+use crate::encoding::{self, Decoders, Options};
+use crate::fetch::{self, Body, Redirect};
+use crate::pending::{Completion, Outcome, Pending};
+use crate::requests::{Answer, AnswerBody, Fault, Requests};
+use crate::{Error, headers, url};
+
+/// Bytes that `crypto.getRandomValues` gives in one call (Web Cryptography API, 10.1.1).
+const RANDOM_BYTES_MAX: u32 = 65_536;
+
+/// Where `console` writes: level and text.
+#[derive(Clone)]
+pub struct Console(pub Arc<dyn Fn(&str, &str) + Send + Sync>);
+
+impl std::fmt::Debug for Console {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Console").finish_non_exhaustive()
+    }
+}
+
+/// The operations.
+pub const OPERATIONS: &[Operation] = &[
+    Operation { name: "console", call: console },
+    Operation { name: "monotonic_now", call: monotonic_now },
+    Operation { name: "time_origin", call: time_origin },
+    Operation { name: "random_fill", call: random_fill },
+    Operation { name: "encoding_for_label", call: encoding_for_label },
+    Operation { name: "text_decode", call: text_decode },
+    Operation { name: "text_decoder_open", call: text_decoder_open },
+    Operation { name: "text_decoder_decode", call: text_decoder_decode },
+    Operation { name: "text_decoder_close", call: text_decoder_close },
+    Operation { name: "url_parse", call: url_parse },
+    Operation { name: "url_set", call: url_set },
+    Operation { name: "body_open", call: body_open },
+    Operation { name: "body_read_now", call: body_read_now },
+    Operation { name: "body_close", call: body_close },
+    Operation { name: "body_abort", call: body_abort },
+    Operation { name: "body_cancel", call: body_cancel },
+    Operation { name: "response_start", call: response_start },
+    Operation { name: "response_fault", call: response_fault },
+    Operation { name: "request_done", call: request_done },
+    Operation { name: "operation_cancel", call: operation_cancel },
+    Operation { name: "timer_start", call: timer_start },
+    Operation { name: "body_read", call: body_read },
+    Operation { name: "body_write", call: body_write },
+    Operation { name: "fetch_start", call: fetch_start },
+];
+
+impl From<Error> for Throw {
+    fn from(error: Error) -> Throw {
+        let message = error.completion();
+        match error.class() {
+            "TypeError" => Throw::type_error(message.trim_start_matches("TypeError: ")),
+            "RangeError" => Throw::range_error(message.trim_start_matches("RangeError: ")),
+            _ => {
+                Throw::error("DOMException:AbortError", message.trim_start_matches("AbortError: "))
+            }
+        }
+    }
+}
+
+/// The state of type `T`, which the isolate's owner has put in.
+fn state<'a, T: Send + 'static>(call: &'a mut Call<'_>, what: &str) -> Result<&'a mut T, Throw> {
+    call.scope
+        .extensions_mut()
+        .of_mut::<T>()
+        .ok_or_else(|| Throw::type_error(format!("{what} is not available here")))
+}
+
+fn bodies<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Bodies, Throw> {
+    state(call, "a body from outside")
+}
+
+fn pending<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Pending, Throw> {
+    state(call, "waiting")
+}
+
+fn requests<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Requests, Throw> {
+    state(call, "answering requests")
+}
+
+fn decoders<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Decoders, Throw> {
+    state(call, "decoding in pieces")
+}
+
+fn text_or_null(text: Option<String>) -> Output {
+    text.map_or(Output::Null, Output::Text)
+}
+
+fn console(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (level, text) = (call.text(0)?, call.text(1)?);
+    let console = state::<Console>(call, "the console")?.clone();
+    (console.0)(&level, &text);
+    Ok(Output::Undefined)
+}
+
+fn monotonic_now(call: &mut Call<'_>) -> Result<Output, Throw> {
+    Ok(Output::Number(call.scope.host().monotonic_clock()))
+}
+
+fn time_origin(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let host = call.scope.host();
+    Ok(Output::Number(host.wall_clock() - host.monotonic_clock()))
+}
+
+fn random_fill(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (address, length) = call.byte_range(0)?;
+    if length > RANDOM_BYTES_MAX {
+        let message = format!("{length} random bytes in one call; {RANDOM_BYTES_MAX} are the most");
+        return Err(Throw::error("DOMException:QuotaExceededError", message));
+    }
+    let mut bytes = vec![0; length as usize];
+    call.scope.host().random(&mut bytes);
+    call.scope.write(address, &bytes)?;
+    Ok(Output::Undefined)
+}
+
+fn encoding_for_label(call: &mut Call<'_>) -> Result<Output, Throw> {
+    Ok(text_or_null(encoding::for_label(&call.text(0)?)))
+}
+
+fn text_decode(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (encoding, bytes) = (call.text(0)?, call.bytes(1)?);
+    let options = Options { fatal: call.boolean(2)?, ignore_bom: call.boolean(3)? };
+    Ok(Output::Text(encoding::decode(&encoding, options, &bytes)?))
+}
+
+fn text_decoder_open(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let encoding = call.text(0)?;
+    let options = Options { fatal: call.boolean(1)?, ignore_bom: call.boolean(2)? };
+    Ok(decoders(call)?.open(&encoding, options)?.into())
+}
+
+fn text_decoder_decode(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (id, bytes, last) = (call.unsigned(0)?, call.bytes(1)?, call.boolean(2)?);
+    Ok(Output::Text(decoders(call)?.decode(id, &bytes, last)?))
+}
+
+fn text_decoder_close(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    decoders(call)?.close(id);
+    Ok(Output::Undefined)
+}
+
+fn url_parse(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let input = call.text(0)?;
+    let base = if call.is_nullish(1)? { None } else { Some(call.text(1)?) };
+    Ok(text_or_null(url::parse(&input, base.as_deref())))
+}
+
+fn url_set(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (href, name, value) = (call.text(0)?, call.text(1)?, call.text(2)?);
+    let part = url::Part::named(&name)
+        .ok_or_else(|| Throw::type_error(format!("a URL has no part {name:?}")))?;
+    Ok(text_or_null(url::set(&href, part, &value)))
+}
+
+fn body_open(call: &mut Call<'_>) -> Result<Output, Throw> {
+    Ok(bodies(call)?.open()?.into())
+}
+
+fn body_read_now(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    Ok(match bodies(call)?.read_now(id)? {
+        Now::Chunk(chunk) => Output::Bytes(chunk.into()),
+        Now::End => Output::Null,
+        Now::Wait => Output::Undefined,
+    })
+}
+
+fn body_close(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    let writer = bodies(call)?.take_writer(id)?;
+    pending(call)?.detach(writer.close());
+    Ok(Output::Undefined)
+}
+
+fn body_abort(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (id, message) = (call.unsigned(0)?, call.text(1)?);
+    let writer = bodies(call)?.take_writer(id)?;
+    pending(call)?.detach(writer.abort(message));
+    Ok(Output::Undefined)
+}
+
+fn body_cancel(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    bodies(call)?.cancel(id);
+    Ok(Output::Undefined)
+}
+
+/// An argument that is bytes, text or null.
+fn data(call: &mut Call<'_>, index: u32) -> Result<Option<Bytes>, Throw> {
+    if call.is_nullish(index)? {
+        return Ok(None);
+    }
+    Ok(Some(if call.is_text(index)? {
+        call.text(index)?.into()
+    } else {
+        call.bytes(index)?.into()
+    }))
+}
+
+fn response_start(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (request, status, status_text) = (call.unsigned(0)?, call.integer(1)?, call.text(2)?);
+    let headers = headers::from_text(&call.text(3)?)?;
+    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let status =
+        status.ok_or_else(|| Throw::range_error("the status of a response is from 200 to 599"))?;
+    let body = match (data(call, 4)?, u32::try_from(call.integer(5)?)) {
+        (Some(bytes), _) => AnswerBody::Bytes(bytes),
+        (None, Ok(id)) => AnswerBody::Stream(bodies(call)?.take_reader(id)?),
+        (None, Err(_)) => AnswerBody::Empty,
+    };
+    requests(call)?.answer(request, Answer { status, status_text, headers, body });
+    Ok(Output::Undefined)
+}
+
+fn response_fault(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let request = call.unsigned(0)?;
+    let fault = Fault { kind: call.text(1)?, message: call.text(2)?, detail: call.text(3)? };
+    requests(call)?.fault(request, fault);
+    Ok(Output::Undefined)
+}
+
+fn request_done(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let request = call.unsigned(0)?;
+    requests(call)?.done(request);
+    Ok(Output::Undefined)
+}
+
+fn operation_cancel(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    pending(call)?.cancel(id);
+    Ok(Output::Undefined)
+}
+
+fn timer_start(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let delay = call.number(0)?;
+    let now = call.scope.host().monotonic_clock();
+    Ok(pending(call)?.start_timer(now, delay)?.into())
+}
+
+async fn read(body: u32, mut reader: BodyReader) -> Outcome {
+    let chunk = reader.chunk().await;
+    let reader = matches!(chunk, Ok(Some(_))).then_some(reader);
+    Outcome::Chunk { body, reader, chunk }
+}
+
+fn body_read(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    let reader = bodies(call)?.start_read(id)?;
+    Ok(pending(call)?.start(read(id, reader))?.into())
+}
+
+fn body_write(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let id = call.unsigned(0)?;
+    let chunk = data(call, 1)?.unwrap_or_default();
+    let writer = bodies(call)?.writer(id)?;
+    let operation = match writer.write_now(chunk) {
+        Ok(()) => pending(call)?.complete(Outcome::Done)?,
+        Err(chunk) => pending(call)?.start(async move {
+            match writer.write(chunk).await {
+                Ok(()) => Outcome::Done,
+                Err(error) => Outcome::Failed(error),
+            }
+        })?,
+    };
+    Ok(operation.into())
+}
+
+fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (method, url, headers) = (call.text(0)?, call.text(1)?, call.text(2)?);
+    let body = if call.is_nullish(3)? {
+        Body::Empty
+    } else if call.is_number(3)? {
+        let id = call.unsigned(3)?;
+        Body::Stream(bodies(call)?.take_reader(id)?)
+    } else {
+        Body::Bytes(data(call, 3)?.unwrap_or_default())
+    };
+    let mode = call.text(4)?;
+    let redirect = Redirect::named(&mode)
+        .ok_or_else(|| Throw::type_error(format!("no redirect mode {mode:?}")))?;
+    let request = fetch::Request { method, url, headers, body, redirect };
+    let client = state::<Client>(call, "fetch")?.clone();
+    let operation = pending(call)?.start(async move {
+        match fetch::fetch(&client, request).await {
+            Ok(response) => Outcome::Fetched(Box::new(response)),
+            Err(error) => Outcome::Failed(error),
+        }
+    })?;
+    Ok(operation.into())
+}
+
+/// Tells JavaScript what came of an operation.
+///
+/// # Errors
+///
+/// A fault of the isolate.
+pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taipan_guest::Error> {
+    let id = completion.id;
+    let mut adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>()
+    {
+        Some(bodies) => bodies.adopt(reader),
+        None => Err(Error::Unknown { what: "table of bodies of operation", id }),
+    };
+    match completion.outcome {
+        Outcome::Done => scope.complete(id, None, Argument::Undefined),
+        Outcome::Chunk { body, reader, chunk } => {
+            if let Some(bodies) = scope.extensions_mut().of_mut::<Bodies>() {
+                bodies.end_read(body, reader);
+            }
+            match chunk {
+                Ok(Some(chunk)) => scope.complete(id, None, Argument::Bytes(&chunk)),
+                Ok(None) => scope.complete(id, None, Argument::Null),
+                Err(error) => scope.complete(id, Some(&error.completion()), Argument::Undefined),
+            }
+        }
+        Outcome::Fetched(mut response) => {
+            let reader = response.take_body();
+            match adopt(scope, reader) {
+                Ok(body) => scope.complete(id, None, Argument::Text(&response.to_json(body))),
+                Err(error) => scope.complete(id, Some(&error.completion()), Argument::Undefined),
+            }
+        }
+        Outcome::Failed(error) => {
+            scope.complete(id, Some(&error.completion()), Argument::Undefined)
+        }
+    }
+}

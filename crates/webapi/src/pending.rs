@@ -1,0 +1,223 @@
+//! What an isolate has started and waits for: timers, reads, writes, fetches.
+//!
+//! An operation that cannot be done at once gets a number; what comes of it is
+//! a [`Completion`], which the isolate's owner delivers when the isolate is at
+//! rest. Timers need nobody else: the owner asks for the next deadline.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use crate::Error;
+use crate::body::BodyReader;
+use crate::fetch::Response;
+
+/// Operations that an isolate may wait for at once, timers included.
+pub const OPERATIONS_MAX: usize = 65_536;
+
+/// What came of an operation.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is done, and has no value.
+    Done,
+    /// A body gave this, and its read end comes back; `None` at the end.
+    Chunk {
+        /// The number of the body.
+        body: u32,
+        /// Its read end.
+        reader: Option<BodyReader>,
+        /// What was read.
+        chunk: Result<Option<Bytes>, Error>,
+    },
+    /// A fetch has its headers.
+    Fetched(Box<Response>),
+    /// It failed.
+    Failed(Error),
+}
+
+/// An operation that has ended.
+#[derive(Debug)]
+pub struct Completion {
+    /// The number of the operation.
+    pub id: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Takes completions from where operations run to the isolate that waits.
+pub type Sender = Arc<dyn Fn(Completion) + Send + Sync>;
+
+/// What an isolate waits for.
+pub struct Pending {
+    last: u32,
+    ready: VecDeque<Completion>,
+    /// Ordered by the microsecond of the monotonic clock at which they fire.
+    timers: BTreeSet<(u64, u32)>,
+    deadlines: HashMap<u32, u64>,
+    running: HashMap<u32, AbortHandle>,
+    sender: Sender,
+    runtime: Handle,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (timers, running) = (self.timers.len(), self.running.len());
+        formatter
+            .debug_struct("Pending")
+            .field("timers", &timers)
+            .field("running", &running)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    /// Operations run on `runtime` and tell `sender` when they end.
+    #[must_use]
+    pub fn new(runtime: Handle, sender: Sender) -> Pending {
+        Pending {
+            last: 0,
+            ready: VecDeque::new(),
+            timers: BTreeSet::new(),
+            deadlines: HashMap::new(),
+            running: HashMap::new(),
+            sender,
+            runtime,
+        }
+    }
+
+    fn number(&mut self) -> Result<u32, Error> {
+        if self.ready.len() + self.timers.len() + self.running.len() >= OPERATIONS_MAX {
+            return Err(Error::TooMany { what: "operations under way", maximum: OPERATIONS_MAX });
+        }
+        self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
+        Ok(self.last)
+    }
+
+    /// An operation whose outcome is known already.
+    ///
+    /// # Errors
+    ///
+    /// More than [`OPERATIONS_MAX`] operations.
+    pub fn complete(&mut self, outcome: Outcome) -> Result<u32, Error> {
+        let id = self.number()?;
+        self.ready.push_back(Completion { id, outcome });
+        Ok(id)
+    }
+
+    /// A timer that fires when the monotonic clock shows `deadline_milliseconds`.
+    ///
+    /// # Errors
+    ///
+    /// More than [`OPERATIONS_MAX`] operations.
+    pub fn start_timer(
+        &mut self,
+        now_milliseconds: f64,
+        delay_milliseconds: f64,
+    ) -> Result<u32, Error> {
+        if delay_milliseconds <= 0.0 || delay_milliseconds.is_nan() {
+            return self.complete(Outcome::Done);
+        }
+        let id = self.number()?;
+        let deadline = microseconds(now_milliseconds + delay_milliseconds);
+        self.timers.insert((deadline, id));
+        self.deadlines.insert(id, deadline);
+        Ok(id)
+    }
+
+    /// An operation that runs elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// More than [`OPERATIONS_MAX`] operations.
+    pub fn start(
+        &mut self,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) -> Result<u32, Error> {
+        let id = self.number()?;
+        let sender = self.sender.clone();
+        let task = self.runtime.spawn(async move {
+            let outcome = work.await;
+            sender(Completion { id, outcome });
+        });
+        self.running.insert(id, task.abort_handle());
+        Ok(id)
+    }
+
+    /// Work whose end nobody waits for.
+    pub fn detach(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
+    /// Forgets an operation: it has no completion any more.
+    pub fn cancel(&mut self, id: u32) {
+        if let Some(task) = self.running.remove(&id) {
+            task.abort();
+        } else if let Some(deadline) = self.deadlines.remove(&id) {
+            self.timers.remove(&(deadline, id));
+        } else {
+            self.ready.retain(|completion| completion.id != id);
+        }
+    }
+
+    /// Whether a completion that arrived is still wanted; to be asked once for each.
+    pub fn end(&mut self, id: u32) -> bool {
+        self.running.remove(&id).is_some()
+    }
+
+    /// The next completion that needs no waiting.
+    pub fn take_ready(&mut self, now_milliseconds: f64) -> Option<Completion> {
+        if let Some(completion) = self.ready.pop_front() {
+            return Some(completion);
+        }
+        let &(deadline, id) = self.timers.first()?;
+        if deadline > microseconds(now_milliseconds) {
+            return None;
+        }
+        self.timers.remove(&(deadline, id));
+        self.deadlines.remove(&id);
+        Some(Completion { id, outcome: Outcome::Done })
+    }
+
+    /// In how many milliseconds the next timer fires.
+    #[must_use]
+    pub fn next_timer(&self, now_milliseconds: f64) -> Option<f64> {
+        if !self.ready.is_empty() {
+            return Some(0.0);
+        }
+        let (deadline, _) = self.timers.first()?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "microseconds of a process's life are far below 2^53"
+        )]
+        let milliseconds = deadline.saturating_sub(microseconds(now_milliseconds)) as f64 / 1000.0;
+        Some(milliseconds)
+    }
+
+    /// Whether anything can still happen that the isolate itself has started.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.timers.is_empty() && self.running.is_empty()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        for task in self.running.values() {
+            task.abort();
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clocks are positive, casts saturate"
+)]
+fn microseconds(milliseconds: f64) -> u64 {
+    (milliseconds * 1000.0).ceil() as u64
+}

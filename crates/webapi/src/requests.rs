@@ -1,0 +1,94 @@
+//! Requests that an isolate is answering.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use tokio::sync::oneshot;
+
+use crate::body::BodyReader;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// None.
+    Empty,
+    /// All of it.
+    Bytes(Bytes),
+    /// What comes.
+    Stream(BodyReader),
+}
+
+/// What a worker answers.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The reason phrase, if the worker gave one.
+    pub status_text: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: AnswerBody,
+}
+
+/// Why a worker has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// `exception`, `no_handler`, `not_a_response` or `body`.
+    pub kind: String,
+    /// The error in one line.
+    pub message: String,
+    /// The error with its traceback.
+    pub detail: String,
+}
+
+/// Where the answer goes.
+pub type Reply = oneshot::Sender<Result<Answer, Fault>>;
+
+/// The requests of an isolate.
+#[derive(Debug, Default)]
+pub struct Requests {
+    last: u32,
+    open: HashMap<u32, Option<Reply>>,
+    faults: Vec<Fault>,
+}
+
+impl Requests {
+    /// Takes a request on; the number names it.
+    pub fn open(&mut self, reply: Reply) -> u32 {
+        self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
+        self.open.insert(self.last, Some(reply));
+        self.last
+    }
+
+    /// Answers; false when nobody waits for it.
+    pub(crate) fn answer(&mut self, id: u32, answer: Answer) -> bool {
+        let reply = self.open.get_mut(&id).and_then(Option::take);
+        reply.is_some_and(|reply| reply.send(Ok(answer)).is_ok())
+    }
+
+    /// Says why there is no answer, or why its body ended early.
+    pub(crate) fn fault(&mut self, id: u32, fault: Fault) {
+        self.faults.push(fault.clone());
+        if let Some(reply) = self.open.get_mut(&id).and_then(Option::take) {
+            // The client may be gone; the fault is logged in any case.
+            let _ = reply.send(Err(fault));
+        }
+    }
+
+    pub(crate) fn done(&mut self, id: u32) {
+        self.open.remove(&id);
+    }
+
+    /// The faults since the last call, for the log.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Whether no request is open, nor anything that it waits for with `waitUntil`.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+}

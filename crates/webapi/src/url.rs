@@ -1,0 +1,190 @@
+//! URLs for `URL` in JavaScript: parsing and the setters, by crate `url`.
+//!
+//! The parts of a URL go to JavaScript as one string, joined by line feeds,
+//! which no serialised URL contains. Source: the URL standard, section 6.1.
+
+use ::url::{Url, quirks};
+
+/// A longer URL is refused; browsers stop at 2 MB, and data: URLs are long.
+pub const URL_BYTES_MAX: usize = 4 << 20;
+
+/// A part of a URL that has a setter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `protocol`
+    Protocol,
+    /// `username`
+    Username,
+    /// `password`
+    Password,
+    /// `host`
+    Host,
+    /// `hostname`
+    Hostname,
+    /// `port`
+    Port,
+    /// `pathname`
+    Pathname,
+    /// `search`
+    Search,
+    /// `hash`
+    Hash,
+}
+
+impl Part {
+    /// The part that JavaScript calls `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Part> {
+        Some(match name {
+            "protocol" => Part::Protocol,
+            "username" => Part::Username,
+            "password" => Part::Password,
+            "host" => Part::Host,
+            "hostname" => Part::Hostname,
+            "port" => Part::Port,
+            "pathname" => Part::Pathname,
+            "search" => Part::Search,
+            "hash" => Part::Hash,
+            _ => return None,
+        })
+    }
+}
+
+/// The parts of the URL `input`, relative to `base`; `None` when it is none.
+#[must_use]
+pub fn parse(input: &str, base: Option<&str>) -> Option<String> {
+    if input.len() > URL_BYTES_MAX {
+        return None;
+    }
+    let url = match base {
+        None => Url::parse(input).ok()?,
+        Some(base) => Url::parse(base).ok()?.join(input).ok()?,
+    };
+    parts(&url)
+}
+
+/// The parts of `href` after its `part` was set; `None` when nothing changed.
+#[must_use]
+pub fn set(href: &str, part: Part, value: &str) -> Option<String> {
+    let before = Url::parse(href).ok()?;
+    let mut url = before.clone();
+    // The setters of the standard ignore a value that does not fit.
+    let fits = match part {
+        Part::Protocol => quirks::set_protocol(&mut url, value).is_ok(),
+        Part::Username => quirks::set_username(&mut url, value).is_ok(),
+        Part::Password => quirks::set_password(&mut url, value).is_ok(),
+        Part::Host => quirks::set_host(&mut url, value).is_ok(),
+        Part::Hostname => quirks::set_hostname(&mut url, value).is_ok(),
+        Part::Port => quirks::set_port(&mut url, value).is_ok(),
+        Part::Pathname => {
+            quirks::set_pathname(&mut url, value);
+            true
+        }
+        Part::Search => {
+            quirks::set_search(&mut url, value);
+            true
+        }
+        Part::Hash => {
+            quirks::set_hash(&mut url, value);
+            true
+        }
+    };
+    if fits && url != before { parts(&url) } else { None }
+}
+
+/// The parts in the order that `js/url.js` reads them.
+fn parts(url: &Url) -> Option<String> {
+    if url.as_str().len() > URL_BYTES_MAX {
+        return None;
+    }
+    let origin = quirks::origin(url);
+    let parts = [
+        quirks::href(url),
+        origin.as_str(),
+        quirks::protocol(url),
+        quirks::username(url),
+        quirks::password(url),
+        quirks::hostname(url),
+        quirks::port(url),
+        quirks::pathname(url),
+        quirks::search(url),
+        quirks::hash(url),
+    ];
+    Some(parts.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(found: Option<String>, expected: Option<&str>) {
+        assert_eq!(found.map(|parts| parts.replace('\n', "|")).as_deref(), expected);
+    }
+
+    #[test]
+    fn all_parts() {
+        check(
+            parse(" HTTP://user:pass@Example.ORG:81/a/../b?q#f\n", None),
+            Some(
+                "http://user:pass@example.org:81/b?q#f|http://example.org:81|http:|user|pass|example.org|81|/b|?q|#f",
+            ),
+        );
+    }
+
+    #[test]
+    fn relative() {
+        check(
+            parse("../x", Some("https://example.org/a/b/c")),
+            Some("https://example.org/a/x|https://example.org|https:|||example.org||/a/x||"),
+        );
+    }
+
+    #[test]
+    fn opaque() {
+        check(parse("mailto:a@b", None), Some("mailto:a@b|null|mailto:|||||a@b||"));
+    }
+
+    #[test]
+    fn not_urls() {
+        for input in
+            ["", "//example.org", "http://", "http://a b/", "http://[::1", "http://a:99999/"]
+        {
+            check(parse(input, None), None);
+        }
+    }
+
+    #[test]
+    fn too_long() {
+        check(parse(&format!("data:,{}", "a".repeat(URL_BYTES_MAX)), None), None);
+        check(set("http://a/", Part::Hash, &"a".repeat(URL_BYTES_MAX)), None);
+    }
+
+    #[test]
+    fn setters() {
+        let cases = [
+            (Part::Protocol, "https", "https://a/b"),
+            (Part::Host, "c:8080", "http://c:8080/b"),
+            (Part::Hostname, "c", "http://c/b"),
+            (Part::Port, "90", "http://a:90/b"),
+            (Part::Username, "u", "http://u@a/b"),
+            (Part::Password, "p", "http://:p@a/b"),
+            (Part::Pathname, "x y", "http://a/x%20y"),
+            (Part::Search, "q=1", "http://a/b?q=1"),
+            (Part::Hash, "#h", "http://a/b#h"),
+        ];
+        for (part, value, expected) in cases {
+            let found = set("http://a/b", part, value).unwrap();
+            assert_eq!(found.split('\n').next(), Some(expected), "{part:?} = {value}");
+        }
+    }
+
+    #[test]
+    fn setters_that_change_nothing() {
+        for (part, value) in
+            [(Part::Protocol, "mailto"), (Part::Host, "a b"), (Part::Port, "x"), (Part::Hash, "")]
+        {
+            check(set("http://a/b", part, value), None);
+        }
+    }
+}
