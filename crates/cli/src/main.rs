@@ -1,2 +1,46 @@
 //! The taipan command: parse, call, report.
-fn main() {}
+
+mod arguments;
+mod bundles;
+mod command;
+mod console;
+mod environment;
+mod failure;
+mod progress;
+mod project;
+mod scripts;
+mod serving;
+mod signals;
+mod watching;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    arguments::{Arguments, BundleAction},
+    command::{Action, Command},
+    environment::Environment,
+    failure::Failure,
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    arguments.color.apply();
+    let outcome = Command::new(arguments, &Environment::read()).and_then(|command| run(&command));
+    outcome.unwrap_or_else(|failure| failure.report())
+}
+
+fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match &command.action {
+        Action::Serve(request) => serving::serve(command, request),
+        Action::Dev(request) => serving::dev(command, request),
+        Action::Run(script) => scripts::run(command, script),
+        Action::Bundle(BundleAction::List) => bundles::list(command),
+        Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
+        Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(release),
+        Action::Bundle(BundleAction::Verify) => bundles::verify(command),
+        Action::Completions(shell) => arguments::completions(*shell),
+    }
+}

@@ -1,0 +1,208 @@
+//! What was typed, as clap reads it. Nothing here is checked against the world:
+//! `command` does that.
+
+use std::{net::IpAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::failure::Failure;
+
+/// The heading of options that every command has.
+const SHARED: &str = "Options of every command";
+
+/// Run Python Workers: small Python programs that answer HTTP requests.
+///
+/// Taipan runs them on Pyodide, which is Python compiled to WebAssembly, in a
+/// sandbox: a worker sees nothing of this machine but what it is given.
+#[derive(Debug, Parser)]
+#[command(
+    name = "taipan",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Start with: taipan dev samples/hello\nMore about a command: taipan dev --help"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// Where Taipan keeps Pyodide and what it makes of it
+    ///
+    /// Without it $TAIPAN_CACHE, else $XDG_CACHE_HOME/taipan, else
+    /// ~/.cache/taipan. Everything in it can be made again.
+    #[arg(long, global = true, value_name = "DIR", help_heading = SHARED)]
+    pub(crate) cache: Option<PathBuf>,
+
+    /// Say nothing but warnings and errors
+    #[arg(long, short, global = true, help_heading = SHARED)]
+    pub(crate) quiet: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = SHARED)]
+    pub(crate) color: Color,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serve the worker in a directory while you write it
+    ///
+    /// Starts again when a file is saved, shows errors with their whole traceback
+    /// in the terminal and in the browser, and prints a line for each request.
+    #[command(after_help = DEV_EXAMPLES)]
+    Dev(ServeArguments),
+
+    /// Serve the worker in a directory
+    ///
+    /// As `dev`, but for production: files are read once, and what an error says
+    /// goes to the log only.
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArguments),
+
+    /// Run a Python script in the sandbox
+    ///
+    /// The script has standard input and output, its arguments and an exit code,
+    /// and no files but its own and those that you mount.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+
+    /// Look after the Pyodide releases that workers run on
+    ///
+    /// A release is Pyodide as published; a bundle is what Taipan makes of it,
+    /// once, so that workers start fast. Other commands make it when it is missing.
+    #[command(subcommand)]
+    Bundle(BundleAction),
+
+    /// Print the completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What `serve` and `dev` take.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The worker's directory: with wrangler.jsonc (or .json, .toml), or entry.py
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+
+    /// The port to listen on; 0 takes any that is free [default: 8787]
+    #[arg(long, short, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+
+    /// The address to listen on; 0.0.0.0 is every network [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip: Option<IpAddr>,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "taipan run [OPTIONS] FILE.py [ARGS]...\n       taipan run [OPTIONS] -c CODE [ARGS]..."
+)]
+pub(crate) struct RunArguments {
+    /// A directory that the script may read, and where it finds it
+    #[arg(long, value_name = "DIR:/PATH")]
+    pub(crate) mount: Vec<String>,
+
+    /// Run CODE instead of a file; what follows is for the script
+    #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true,
+          conflicts_with = "words")]
+    pub(crate) code: Vec<String>,
+
+    /// The script and its arguments
+    #[arg(value_name = "FILE.py", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// What to do with bundles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleAction {
+    /// List the releases that this version knows, and which are in the cache
+    List,
+    /// Fetch a release and make its bundle
+    Build(BuildArguments),
+    /// Show what a release consists of
+    Inspect {
+        /// The Pyodide version
+        #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
+        release: String,
+    },
+    /// Read everything in the cache and compare it with its digests
+    Verify,
+}
+
+/// What `bundle build` takes.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// The Pyodide version
+    #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
+    pub(crate) release: String,
+
+    /// Take the packages from this directory (laid out as node_modules) instead of npm
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+}
+
+/// When to use colours; `auto` is on a terminal that has them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Sets the choice for everything that is printed from here on.
+    pub(crate) fn apply(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+/// Prints the completion script for `shell`.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "taipan", &mut script);
+    crate::console::write(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const DEV_EXAMPLES: &str = "\
+Examples:
+  taipan dev samples/hello              serve it at http://127.0.0.1:8787
+  taipan dev samples/hello --port 9000  at another port
+  taipan dev --ip 0.0.0.0 .             to everybody in your network
+
+Press Ctrl+C to stop.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  taipan serve samples/hello
+  taipan serve --config wrangler.production.jsonc --port 80 --ip 0.0.0.0 my-worker
+
+SIGTERM and Ctrl+C let requests in flight finish; a second one does not.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  taipan run script.py one two            sys.argv is ['script.py', 'one', 'two']
+  taipan run -c 'print(6 * 7)'
+  taipan run --mount data:/data script.py  the script reads data/x.csv as /data/x.csv
+
+The exit code is the script's own; docs/cli.md lists those of Taipan.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  taipan completions bash > ~/.local/share/bash-completion/completions/taipan
+  taipan completions zsh > ~/.zfunc/_taipan
+  taipan completions fish > ~/.config/fish/completions/taipan.fish";

@@ -1,0 +1,218 @@
+//! What to do, ready to be done: made from what was typed and the environment.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use taipan_store::{Cache, root};
+
+use crate::{
+    arguments::{Arguments, BundleAction, RunArguments, ServeArguments, Verb},
+    environment::Environment,
+    failure::Failure,
+};
+
+/// A command and what all commands share.
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) action: Action,
+    /// Where the cache is; it may not exist yet.
+    cache_root: PathBuf,
+    /// Whether only warnings and errors are wanted.
+    pub(crate) quiet: bool,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Serve(ServeRequest),
+    Dev(ServeRequest),
+    Run(ScriptRequest),
+    Bundle(BundleAction),
+    Completions(clap_complete::Shell),
+}
+
+/// What to serve, and where; the worker's configuration fills the gaps.
+#[derive(Debug)]
+pub(crate) struct ServeRequest {
+    pub(crate) directory: PathBuf,
+    pub(crate) port: Option<u16>,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) config: Option<String>,
+}
+
+/// A script to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ScriptRequest {
+    pub(crate) program: Program,
+    /// `sys.argv` after its first.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) mounts: Vec<Mount>,
+}
+
+/// Where a script's text is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// On the command line.
+    Code(String),
+    /// In a file of the host.
+    File(PathBuf),
+}
+
+/// A directory of the host that the guest may read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mount {
+    pub(crate) host: PathBuf,
+    /// Absolute, without `.`, `..` or a slash at its end, and not the root.
+    pub(crate) guest: String,
+}
+
+impl Command {
+    /// Checks what was typed.
+    pub(crate) fn new(arguments: Arguments, environment: &Environment) -> Result<Self, Failure> {
+        let cache_root = match arguments.cache {
+            Some(root) => root,
+            None => root(&environment.surroundings)?,
+        };
+        let action = match arguments.verb {
+            Verb::Serve(serve) => Action::Serve(serve_request(serve)?),
+            Verb::Dev(serve) => Action::Dev(serve_request(serve)?),
+            Verb::Run(run) => Action::Run(script_request(run)?),
+            Verb::Bundle(action) => Action::Bundle(action),
+            Verb::Completions { shell } => Action::Completions(shell),
+        };
+        Ok(Self { action, cache_root, quiet: arguments.quiet })
+    }
+
+    /// The cache, made when it is not there.
+    pub(crate) fn cache(&self) -> Result<Cache, Failure> {
+        Ok(Cache::open(&self.cache_root)?)
+    }
+}
+
+fn serve_request(arguments: ServeArguments) -> Result<ServeRequest, Failure> {
+    let ServeArguments { directory, port, ip, config } = arguments;
+    let config = config.map(|file| file.into_os_string().into_string()).transpose();
+    let config = config.map_err(|file| Failure::Usage {
+        reason: format!("the name of the configuration {} is not Unicode", file.display()),
+    })?;
+    Ok(ServeRequest { directory, port, ip, config })
+}
+
+fn script_request(arguments: RunArguments) -> Result<ScriptRequest, Failure> {
+    let RunArguments { mount, code, words } = arguments;
+    let mounts = mount.iter().map(|text| parse_mount(text)).collect::<Result<Vec<_>, _>>()?;
+    for (index, mount) in mounts.iter().enumerate() {
+        if mounts[..index].iter().any(|other| other.guest == mount.guest) {
+            let reason = format!("two directories are mounted at {}", mount.guest);
+            return Err(Failure::Usage { reason });
+        }
+    }
+    let mut code = code.into_iter();
+    let mut words = words.into_iter();
+    let (program, arguments) = match (code.next(), words.next()) {
+        (Some(text), _) => (Program::Code(text), code.collect()),
+        (None, Some(file)) => (Program::File(file.into()), words.collect()),
+        (None, None) => {
+            let reason = "there is nothing to run: name a Python file, or give code with -c";
+            return Err(Failure::Usage { reason: reason.to_owned() });
+        }
+    };
+    Ok(ScriptRequest { program, arguments, mounts })
+}
+
+/// Reads `DIR:/PATH`; the last `:/` divides, so that a directory may hold others.
+fn parse_mount(text: &str) -> Result<Mount, Failure> {
+    let refused = |what: &str| Failure::Usage {
+        reason: format!("--mount {text}: {what}; it is written DIR:/PATH, such as data:/data"),
+    };
+    let (host, guest) = text.rsplit_once(":/").ok_or_else(|| refused("there is no :/ in it"))?;
+    if host.is_empty() {
+        return Err(refused("the directory is missing"));
+    }
+    let guest = guest.trim_end_matches('/');
+    let plain = guest.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !plain || guest.contains('\0') {
+        return Err(refused("the path must lead somewhere below /, without . or .."));
+    }
+    Ok(Mount { host: host.into(), guest: format!("/{guest}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[track_caller]
+    fn parse(line: &[&str]) -> Result<Command, String> {
+        let words = ["taipan", "--cache", "/c"].iter().chain(line);
+        let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
+        Command::new(arguments, &Environment::default()).map_err(|failure| failure.to_string())
+    }
+
+    #[track_caller]
+    fn check_run(line: &[&str], expect: Result<(Program, &[&str]), &str>) {
+        let found = parse(&[&["run"], line].concat()).map(|command| match command.action {
+            Action::Run(request) => (request.program, request.arguments),
+            other => panic!("{other:?}"),
+        });
+        let expect = expect
+            .map(|(program, words)| (program, words.iter().map(ToString::to_string).collect()))
+            .map_err(ToOwned::to_owned);
+        assert_eq!(found, expect);
+    }
+
+    #[track_caller]
+    fn check_mount(text: &str, expect: Result<(&str, &str), &str>) {
+        let found = parse_mount(text).map_err(|failure| failure.to_string());
+        let expect = expect
+            .map(|(host, guest)| Mount { host: host.into(), guest: guest.to_owned() })
+            .map_err(|what| {
+                format!("--mount {text}: {what}; it is written DIR:/PATH, such as data:/data")
+            });
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn every_option_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn scripts() {
+        let file = |name: &str| Program::File(name.into());
+        let code = |text: &str| Program::Code(text.to_owned());
+        check_run(&["a.py"], Ok((file("a.py"), &[])));
+        check_run(&["a.py", "-c", "--quiet", "x"], Ok((file("a.py"), &["-c", "--quiet", "x"])));
+        check_run(&["-c", "print(1)"], Ok((code("print(1)"), &[])));
+        check_run(&["-c", "-1", "--mount", "x"], Ok((code("-1"), &["--mount", "x"])));
+        check_run(&[], Err("there is nothing to run: name a Python file, or give code with -c"));
+        check_run(
+            &["--mount", "a:/x", "--mount", "b:/x/", "a.py"],
+            Err("two directories are mounted at /x"),
+        );
+    }
+
+    #[test]
+    fn mounts() {
+        check_mount("data:/data", Ok(("data", "/data")));
+        check_mount("/a:/b:/c/d/", Ok(("/a:/b", "/c/d")));
+        check_mount("C:\\x:/x", Ok(("C:\\x", "/x")));
+        check_mount("data", Err("there is no :/ in it"));
+        check_mount("data:x", Err("there is no :/ in it"));
+        check_mount(":/x", Err("the directory is missing"));
+        let below = "the path must lead somewhere below /, without . or ..";
+        for text in ["a:/", "a:/..", "a:/x/../y", "a:/x//y", "a:/./x"] {
+            check_mount(text, Err(below));
+        }
+    }
+
+    #[test]
+    fn where_to_serve() {
+        let command = parse(&["dev", "d", "--port", "0", "--ip", "::1"]).unwrap();
+        assert!(matches!(
+            command.action,
+            Action::Dev(ServeRequest { port: Some(0), ip: Some(IpAddr::V6(_)), config: None, .. })
+        ));
+        assert!(parse(&["dev", "--port", "65536"]).unwrap_err().contains("65536"));
+    }
+}

@@ -1,0 +1,163 @@
+//! What can keep a command from doing its work: exit codes and reports.
+//!
+//! Nothing else knows an exit code, and nothing else prints an error.
+
+use std::{error::Error, io, path::PathBuf, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+
+/// The command line is wrong; clap uses the same for what it finds itself.
+const USAGE: u8 = 2;
+
+// From sysexits.h, so that they stay apart from those that scripts use.
+
+/// The worker's or script's own fault: a syntax error, no handler.
+const WORKER: u8 = 65;
+/// A file or directory that was named is not there.
+const NOT_FOUND: u8 = 66;
+/// The address cannot be listened on, as when the port is in use.
+const ADDRESS: u8 = 69;
+/// A bug in Taipan.
+const BUG: u8 = 70;
+/// The operating system refuses something.
+const SYSTEM: u8 = 74;
+/// Pyodide cannot be fetched, or what is in the cache is damaged.
+const CACHE: u8 = 75;
+/// The worker's configuration is wrong, or there is none.
+const CONFIGURATION: u8 = 78;
+/// Stopped by a second Ctrl+C or SIGTERM, as a shell reports it.
+const INTERRUPTED: u8 = 130;
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[expect(dead_code, reason = "`Worker` and `Bug` are made once the worker crate is joined")]
+pub(crate) enum Failure {
+    /// The command line asks for something that cannot be.
+    #[error("{reason}")]
+    Usage {
+        /// What, with the words that were typed.
+        reason: String,
+    },
+    /// A directory or file that was named is not there, or is something else.
+    #[error("{what} {} is not there", path.display())]
+    NotFound {
+        /// What it would be.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
+    /// The worker's configuration is wrong.
+    #[error("cannot use the configuration in {}", directory.display())]
+    Configuration {
+        /// The worker's directory.
+        directory: PathBuf,
+        /// Why.
+        source: Box<taipan_manifest::Error>,
+    },
+    /// The server cannot start.
+    #[error("cannot start the server")]
+    Server(#[from] taipan_server::Error),
+    /// Something about Pyodide's files.
+    #[error("cannot make the bundle")]
+    Bundle(#[from] taipan_bundle::Error),
+    /// Something about the cache.
+    #[error("cannot use the cache")]
+    Store(#[from] taipan_store::Error),
+    /// The worker or script does not start, by its own fault.
+    #[error("{message}")]
+    Worker {
+        /// What, with Python's traceback when there is one.
+        message: String,
+    },
+    /// The operating system refuses something.
+    #[error("cannot {what}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Files cannot be watched.
+    #[error("cannot watch {} for changes", directory.display())]
+    Watch {
+        /// The worker's directory.
+        directory: PathBuf,
+        /// Why.
+        source: notify::Error,
+    },
+    /// Entries of the cache that are not as they were published.
+    #[error("{count} damaged in the cache")]
+    Damaged {
+        /// How many.
+        count: usize,
+    },
+    /// The user asked twice to stop.
+    #[error("stopped before every request was answered")]
+    Interrupted,
+    /// This version cannot do it yet.
+    #[error("{what} is not built yet")]
+    NotBuilt {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A mistake of ours.
+    #[error("a bug in Taipan: {what}")]
+    Bug {
+        /// What went wrong.
+        what: String,
+    },
+}
+
+impl Failure {
+    /// Prints what went wrong, why, and what to do; gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+        anstream::eprintln!("{error}error{error:#}: {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            anstream::eprintln!("  caused by: {error}");
+            cause = error.source();
+        }
+        if let Some(remedy) = self.hint() {
+            anstream::eprintln!("\n{hint}hint{hint:#}: {remedy}");
+        }
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Failure::Usage { .. } => USAGE,
+            Failure::NotFound { .. } => NOT_FOUND,
+            Failure::Configuration { .. } => CONFIGURATION,
+            Failure::Server(_) => ADDRESS,
+            Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
+            Failure::Worker { .. } => WORKER,
+            Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
+            Failure::Interrupted => INTERRUPTED,
+            Failure::NotBuilt { .. } | Failure::Bug { .. } => BUG,
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Failure::Configuration { source, .. } => source.hint(),
+            Failure::Server(error) => error.hint(),
+            Failure::Bundle(error) => error.hint(),
+            Failure::Store(error) => error.hint(),
+            Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
+            Failure::Damaged { .. } => {
+                Some("remove the damaged directories; they are made again when needed")
+            }
+            Failure::Watch { .. } => Some(
+                "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low",
+            ),
+            Failure::Bug { .. } => Some("please report it, with what you did"),
+            Failure::NotFound { .. }
+            | Failure::Worker { .. }
+            | Failure::System { .. }
+            | Failure::Interrupted
+            | Failure::NotBuilt { .. } => None,
+        }
+    }
+}

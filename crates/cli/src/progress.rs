@@ -1,0 +1,82 @@
+//! Long steps, shown while they run: a bar on a terminal, else a line each.
+
+use std::{cell::RefCell, io::IsTerminal, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use taipan_store::Step;
+
+use crate::console;
+
+/// How often the bar turns, so that a step without figures shows life.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A step whose length in bytes is known.
+const BYTES: &str = "{spinner} {msg} [{bar:30}] {bytes}/{total_bytes}";
+
+/// A step that takes as long as it takes.
+const TIME: &str = "{spinner} {msg} {elapsed}";
+
+/// Shows steps on standard error.
+#[derive(Debug)]
+pub(crate) struct Display {
+    mode: Mode,
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    Silent,
+    Lines,
+    Bar,
+}
+
+impl Display {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let mode = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Mode::Silent,
+            (false, true) => Mode::Bar,
+            (false, false) => Mode::Lines,
+        };
+        Self { mode, bar: RefCell::new(None) }
+    }
+
+    /// Shows one step.
+    pub(crate) fn show(&self, step: Step<'_>) {
+        match (self.mode, step) {
+            (Mode::Silent, _) | (Mode::Lines, Step::Advance { .. }) => (),
+            (Mode::Lines, Step::Begin { label, .. }) => console::say(label),
+            (Mode::Lines, Step::Waiting { entry }) => console::say(waiting(entry)),
+            (Mode::Bar, Step::Begin { label, bytes_total }) => self.begin(label, bytes_total),
+            (Mode::Bar, Step::Waiting { entry }) => self.begin(&waiting(entry), None),
+            (Mode::Bar, Step::Advance { bytes_done }) => {
+                if let Some(bar) = &*self.bar.borrow() {
+                    bar.set_position(bytes_done);
+                }
+            }
+        }
+    }
+
+    fn begin(&self, label: &str, bytes_total: Option<u64>) {
+        let template = if bytes_total.is_some() { BYTES } else { TIME };
+        let style = ProgressStyle::with_template(template);
+        let bar = ProgressBar::new(bytes_total.unwrap_or(0))
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            .with_message(label.to_owned());
+        bar.enable_steady_tick(TICK);
+        if let Some(last) = self.bar.replace(Some(bar)) {
+            last.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn waiting(entry: &str) -> String {
+    format!("waiting for another taipan that makes {entry}")
+}

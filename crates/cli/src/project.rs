@@ -1,0 +1,81 @@
+//! A worker's directory: finds and reads its configuration.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use taipan_manifest::{DEV_VARS_FILE, Manifest, Source, Warning, discover, parse, parse_dev_vars};
+
+use crate::failure::Failure;
+
+/// A worker as its author wrote it down.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Where `main` is found, absolute.
+    pub(crate) directory: PathBuf,
+    pub(crate) manifest: Manifest,
+    /// What in its configuration has no effect.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Which variables a worker gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variables {
+    /// Those of the configuration.
+    Configured,
+    /// Those, and `.dev.vars` over them.
+    Development,
+}
+
+impl Project {
+    /// Reads the configuration of the worker in `directory`.
+    pub(crate) fn read(
+        directory: &Path,
+        config: Option<&str>,
+        variables: Variables,
+    ) -> Result<Self, Failure> {
+        let root = fs_err::canonicalize(directory).ok().filter(|path| path.is_dir());
+        let root = root.ok_or_else(|| Failure::NotFound {
+            what: "the directory",
+            path: directory.to_owned(),
+        })?;
+        let refused = |source| Failure::Configuration {
+            directory: directory.to_owned(),
+            source: Box::new(source),
+        };
+        let exists = |file: &str| root.join(file).is_file();
+        let (source, mut warnings) = discover(config, exists).map_err(refused)?;
+        let (mut manifest, base) = match source {
+            Source::Entry { file } => (Manifest::bare(file), root),
+            Source::Configuration { file, format } => {
+                let path = root.join(&file);
+                let text = read_text(&path, "the configuration")?;
+                let checked = parse(&file, &text, format).map_err(refused)?;
+                warnings.extend(checked.warnings);
+                let base = path.parent().map_or(root.clone(), Path::to_owned);
+                (checked.manifest, base)
+            }
+        };
+        let dev_vars = base.join(DEV_VARS_FILE);
+        if variables == Variables::Development && dev_vars.is_file() {
+            let text = read_text(&dev_vars, "the file")?;
+            let found = parse_dev_vars(DEV_VARS_FILE, &text).map_err(refused)?;
+            warnings.extend(found.warnings.iter().cloned());
+            manifest.override_vars(found);
+        }
+        let main = base.join(&manifest.main);
+        if !main.is_file() {
+            return Err(Failure::NotFound { what: "the worker's `main`", path: main });
+        }
+        Ok(Self { directory: base, manifest, warnings })
+    }
+}
+
+/// The text of a file that should be there.
+pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
+    fs_err::read_to_string(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Failure::NotFound { what, path: path.to_owned() },
+        _ => Failure::System { what: "read a file", source },
+    })
+}

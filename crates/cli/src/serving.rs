@@ -1,0 +1,153 @@
+//! `taipan serve` and `taipan dev`.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+use http::StatusCode;
+use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
+use tokio::{runtime::Runtime, sync::watch};
+
+use crate::{
+    command::{Command, ServeRequest},
+    console,
+    failure::Failure,
+    project::{Project, Variables},
+    signals::Signals,
+    watching::Changes,
+    workers::{self, Current, State, Worker},
+};
+
+/// Serves a worker until it is told to stop.
+pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
+    let project = read(request, Variables::Configured)?;
+    let address = address(&project, request);
+    runtime()?.block_on(async {
+        let listener = Listener::bind(address)?;
+        let worker = start(command, project).await?;
+        let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
+        let settings =
+            Settings { details: Details::Hidden, hosts: Hosts::Any, ..settings(command) };
+        answer(command, listener, Current(states), settings).await
+    })
+}
+
+/// Serves a worker, and a new one whenever its files change.
+pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
+    let project = read(request, Variables::Development)?;
+    let address = address(&project, request);
+    // A server of the loopback interface alone is guarded against other sites'
+    // pages; one for the network is reached by names that we cannot know.
+    let hosts = if address.ip().is_loopback() { Hosts::Local } else { Hosts::Any };
+    runtime()?.block_on(async {
+        let listener = Listener::bind(address)?;
+        let changes = Changes::watch(&project.directory)?;
+        let (state, states) = watch::channel(State::Starting);
+        let settings = Settings { details: Details::Shown, hosts, ..settings(command) };
+        tokio::select! {
+            code = answer(command, listener, Current(states), settings) => code,
+            never = keep_current(command, request, project, &state, changes) => match never {},
+        }
+    })
+}
+
+/// Starts the worker, and again after every change.
+async fn keep_current(
+    command: &Command,
+    request: &ServeRequest,
+    project: Project,
+    state: &watch::Sender<State>,
+    mut changes: Changes,
+) -> std::convert::Infallible {
+    let mut project = Ok(project);
+    loop {
+        let worker = match project {
+            Ok(project) => start(command, project).await,
+            Err(failure) => Err(failure),
+        };
+        state.send_replace(match worker {
+            Ok(worker) => State::Running(Arc::new(worker)),
+            Err(failure) => {
+                failure.report();
+                State::Broken(broken(&failure))
+            }
+        });
+        changes.next().await;
+        state.send_replace(State::Starting);
+        if !command.quiet {
+            console::say("a file has changed, starting again");
+        }
+        project = read(request, Variables::Development);
+    }
+}
+
+/// What requests are told while the worker does not start.
+fn broken(failure: &Failure) -> Fault {
+    let mut detail = failure.to_string();
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        detail += &format!("\n  caused by: {error}");
+        cause = error.source();
+    }
+    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the worker does not start").with_detail(detail)
+}
+
+/// Serves until a signal, then drains; a second signal ends that.
+async fn answer(
+    command: &Command,
+    listener: Listener,
+    handler: Current,
+    settings: Settings,
+) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::take()?;
+    let (stop, stopped) = watch::channel(false);
+    let address = listener.address();
+    if !command.quiet {
+        console::say(format_args!("listening on http://{address}, press Ctrl+C to stop"));
+    }
+    let mut stopping = stopped.clone();
+    let serving = serve_http(listener, handler, settings, async move {
+        // An error says that the sender is gone, which stops the server as well.
+        stopping.wait_for(|stop| *stop).await.ok();
+    });
+    let interrupted = async {
+        signals.next().await;
+        stop.send_replace(true);
+        signals.next().await;
+    };
+    tokio::select! {
+        drained = serving => {
+            if let Drained::Cut { connections } = drained {
+                console::warn(format_args!("{connections} connections were cut, their time was up"));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        () = interrupted => Err(Failure::Interrupted),
+    }
+}
+
+fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure> {
+    let project = Project::read(&request.directory, request.config.as_deref(), variables)?;
+    project.warnings.iter().for_each(console::warn);
+    Ok(project)
+}
+
+async fn start(command: &Command, project: Project) -> Result<Worker, Failure> {
+    let Project { directory, manifest, warnings: _ } = project;
+    let cache = command.cache()?;
+    let quiet = command.quiet;
+    Worker::start(workers::Settings { directory, manifest, cache, quiet }).await
+}
+
+/// The command line goes first, then the configuration.
+fn address(project: &Project, request: &ServeRequest) -> SocketAddr {
+    let dev = &project.manifest.dev;
+    SocketAddr::new(request.ip.unwrap_or(dev.ip), request.port.unwrap_or(dev.port))
+}
+
+fn settings(command: &Command) -> Settings {
+    let quiet = command.quiet;
+    Settings { observer: Arc::new(move |event| console::tell(event, quiet)), ..Settings::default() }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Runtime::new().map_err(|source| Failure::System { what: "start the threads", source })
+}

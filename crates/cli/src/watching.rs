@@ -1,0 +1,106 @@
+//! Waiting for files to be saved.
+
+use std::{
+    path::{Component, Path},
+    time::Duration,
+};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::failure::Failure;
+
+/// How long nothing must change before a change counts: editors save in several
+/// steps, and tools save several files.
+const QUIET_TIME: Duration = Duration::from_millis(100);
+
+/// Folders that tools write and workers do not read.
+const IGNORED_FOLDERS: [&str; 4] = ["__pycache__", "node_modules", "venv", "target"];
+
+/// The files of a directory and those below it.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    changes: mpsc::Receiver<()>,
+    _watcher: RecommendedWatcher,
+}
+
+impl Changes {
+    /// Watches `directory` from here on.
+    pub(crate) fn watch(directory: &Path) -> Result<Self, Failure> {
+        // One place: a change that nobody has taken yet stands for all of them.
+        let (sender, changes) = mpsc::channel(1);
+        let root = directory.to_owned();
+        let refused = |source| Failure::Watch { directory: directory.to_owned(), source };
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<_>| {
+            // An error says that events were lost: then anything may have changed.
+            if event.map_or(true, |event| matters(&root, &event)) {
+                sender.try_send(()).ok();
+            }
+        })
+        .map_err(refused)?;
+        watcher.watch(directory, RecursiveMode::Recursive).map_err(refused)?;
+        Ok(Self { changes, _watcher: watcher })
+    }
+
+    /// Waits until something was saved, and then until all is quiet.
+    pub(crate) async fn next(&mut self) {
+        if self.changes.recv().await.is_none() {
+            // The watcher ended; there will be no more changes.
+            std::future::pending().await
+        }
+        while timeout(QUIET_TIME, self.changes.recv()).await.is_ok() {}
+    }
+}
+
+/// Whether an event can change what a worker does.
+fn matters(root: &Path, event: &notify::Event) -> bool {
+    let changes = match event.kind {
+        EventKind::Access(_) => false,
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    };
+    changes && event.paths.iter().any(|path| is_the_workers(root, path))
+}
+
+/// Whether a path below `root` is the worker's, and not a tool's or an editor's.
+fn is_the_workers(root: &Path, path: &Path) -> bool {
+    let Ok(below) = path.strip_prefix(root) else { return false };
+    below.components().all(|component| match component {
+        Component::Normal(name) => {
+            let name = name.to_string_lossy();
+            let hidden = name.starts_with('.') && !name.starts_with(".dev.vars");
+            !hidden && !name.ends_with('~') && !IGNORED_FOLDERS.contains(&&*name)
+        }
+        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
+            true
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, expect: bool) {
+        assert_eq!(is_the_workers(Path::new("/w"), Path::new(path)), expect, "{path}");
+    }
+
+    #[test]
+    fn files_that_matter() {
+        for path in ["/w/entry.py", "/w/src/data/x.json", "/w/.dev.vars", "/w/wrangler.jsonc"] {
+            check(path, true);
+        }
+    }
+
+    #[test]
+    fn files_that_do_not() {
+        for path in ["/w/.git/index", "/w/src/__pycache__/a.pyc", "/w/.entry.py.swp", "/w/a.py~"] {
+            check(path, false);
+        }
+        check("/elsewhere/a.py", false);
+    }
+}

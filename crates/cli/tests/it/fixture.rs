@@ -1,0 +1,129 @@
+//! Runs the real binary in a directory of its own.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+/// Longer than anything here takes, so that a hanging test fails instead.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A directory with files, and beside it an empty cache.
+pub(crate) struct Place {
+    root: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let place = Self { root: tempfile::tempdir().unwrap() };
+        for (name, text) in files {
+            place.write(name, text);
+        }
+        place
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = fs_err::File::create(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join("worker")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        fs_err::create_dir_all(self.path()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
+        command.args(words).current_dir(self.path()).env_remove("CLICOLOR_FORCE");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs to the end with an empty cache: the exit code, then what was printed,
+    /// with this place's path as `PLACE`.
+    pub(crate) fn run(&self, words: &[&str]) -> String {
+        let cache = self.root.path().join("cache");
+        let output = self.command(words).env("TAIPAN_CACHE", cache).output().unwrap();
+        let code = output.status.code().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        let root = self.root.path().canonicalize().unwrap();
+        let text = String::from_utf8(printed).unwrap();
+        format!("{code}\n{text}").replace(root.to_str().unwrap(), "PLACE")
+    }
+
+    /// Starts a server with the cache that all tests share, and waits until it
+    /// listens.
+    pub(crate) fn serve(&self, words: &[&str]) -> Serving {
+        let mut child = self.command(words).spawn().unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in errors.lines() {
+                sender.send(line.unwrap()).unwrap();
+            }
+        });
+        let mut serving = Serving { child, lines, address: String::new() };
+        let line = serving.line_with("listening on ");
+        let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap();
+        serving.address = address.to_owned();
+        serving
+    }
+}
+
+/// A server that runs; killed when dropped.
+pub(crate) struct Serving {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    pub(crate) address: String,
+}
+
+impl Serving {
+    /// The next line on standard error that contains `part`; its time is cut.
+    pub(crate) fn line_with(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap();
+            if line.contains(part) {
+                let time = line.rfind(" (").filter(|_| line.contains("ms)"));
+                return line[..time.unwrap_or(line.len())].to_owned();
+            }
+        }
+    }
+
+    /// The answer to a GET request, without its head's date.
+    pub(crate) fn get(&self, path: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n{headers}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let lines = answer.lines().filter(|line| !line.starts_with("date: "));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let done = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Waits for the end: the exit code.
+    pub(crate) fn code(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,7 @@
+//! The program itself: what it prints, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
+
+mod fixture;
+mod outcomes;
+mod serving;

@@ -1,0 +1,155 @@
+//! Commands that end by themselves: exit code and everything printed.
+
+use std::net::TcpListener;
+
+use crate::fixture::Place;
+
+#[track_caller]
+fn check(files: &[(&str, &str)], words: &[&str], expect: &str) {
+    assert_eq!(Place::new(files).run(words), expect);
+}
+
+#[test]
+fn no_worker() {
+    check(
+        &[],
+        &["dev"],
+        "78\nerror: cannot use the configuration in .
+  caused by: no worker here: looked for wrangler.json, wrangler.jsonc, wrangler.toml, entry.py, src/entry.py
+
+hint: write an entry.py with `async def on_fetch(request, env, ctx)`
+",
+    );
+    check(&[], &["dev", "nowhere"], "66\nerror: the directory nowhere is not there\n");
+    check(&[("file", "")], &["serve", "file"], "66\nerror: the directory file is not there\n");
+}
+
+#[test]
+fn wrong_configuration() {
+    check(
+        &[("wrangler.jsonc", "{\n  \"main\": \"entry.py\",\n  \"dev\": { \"port\": \"80\" }\n}")],
+        &["serve"],
+        "78\nerror: cannot use the configuration in .
+  caused by: wrangler.jsonc:3:20: `dev.port` must be a port from 0 to 65535, found \"80\"
+",
+    );
+    check(
+        &[("wrangler.toml", "main = \"entry.py\"\n")],
+        &["serve"],
+        "66\nerror: the worker's `main` PLACE/worker/entry.py is not there\n",
+    );
+    check(
+        &[("other.json", "{}")],
+        &["serve", "--config", "other.json"],
+        "78\nerror: cannot use the configuration in .
+  caused by: other.json has no `main`
+
+hint: name the worker's Python file, for example \"main\": \"src/entry.py\"
+",
+    );
+    check(
+        &[],
+        &["serve", "--config", "none.json"],
+        "66\nerror: the configuration PLACE/worker/none.json is not there\n",
+    );
+}
+
+#[test]
+fn port_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for verb in ["serve", "dev"] {
+        check(
+            &[("entry.py", "")],
+            &[verb, "--port", &port],
+            &format!(
+                "69\nerror: cannot start the server
+  caused by: port {port} of 127.0.0.1 is in use
+
+hint: stop the other program, or choose another port with `--port` (0 takes any that is free)
+"
+            ),
+        );
+    }
+}
+
+#[test]
+fn wrong_command_line() {
+    check(
+        &[],
+        &["run"],
+        "2\nerror: there is nothing to run: name a Python file, or give code with -c
+
+hint: `taipan --help` and `taipan COMMAND --help` explain
+",
+    );
+    check(
+        &[],
+        &["run", "--mount", "data", "a.py"],
+        "2\nerror: --mount data: there is no :/ in it; it is written DIR:/PATH, such as data:/data
+
+hint: `taipan --help` and `taipan COMMAND --help` explain
+",
+    );
+    check(
+        &[],
+        &["serf"],
+        "2\nerror: unrecognized subcommand 'serf'
+
+  tip: a similar subcommand exists: 'serve'
+
+Usage: taipan [OPTIONS] <COMMAND>
+
+For more information, try '--help'.
+",
+    );
+}
+
+#[test]
+fn script_is_not_there() {
+    check(&[], &["run", "a.py"], "66\nerror: the script a.py is not there\n");
+    check(
+        &[("a.py", "")],
+        &["run", "--mount", "data:/data", "a.py"],
+        "66\nerror: the directory to mount data is not there\n",
+    );
+}
+
+#[test]
+fn bundles() {
+    check(
+        &[],
+        &["bundle", "list"],
+        "0\nPYODIDE   PYTHON   EMSCRIPTEN   WHEELS
+314.0.7   3.14.2   5.0.3        pyemscripten_2026_0
+
+cache PLACE/cache
+",
+    );
+    check(
+        &[],
+        &["bundle", "build", "1.0"],
+        "75\nerror: cannot make the bundle
+  caused by: no Pyodide release `1.0` is known; there is 314.0.7
+",
+    );
+}
+
+#[test]
+fn completions() {
+    for (shell, start) in
+        [("bash", "0\n_taipan() {"), ("zsh", "0\n#compdef taipan"), ("fish", "0\n# Print an opt")]
+    {
+        let script = Place::new(&[]).run(&["completions", shell]);
+        assert!(script.starts_with(start), "{script}");
+    }
+}
+
+#[test]
+fn colour_when_asked() {
+    check(
+        &[],
+        &["--color", "always", "run", "a.py"],
+        "66\n\u{1b}[1m\u{1b}[31merror\u{1b}[0m: the script a.py is not there\n",
+    );
+}

@@ -1,0 +1,85 @@
+//! Servers: from their first line to their end.
+
+use crate::fixture::Place;
+
+const ENTRY: &str = "\
+from js import Response
+
+async def on_fetch(request, env, ctx):
+    return Response.new('hello')
+";
+
+const CONFIGURATION: &str = r#"{ "main": "entry.py", "dev": { "port": 0 }, "kv_namespaces": [] }"#;
+
+#[test]
+fn one_line_a_request_and_a_clean_end() {
+    let place = Place::new(&[("entry.py", ENTRY)]);
+    let serving = place.serve(&["serve", "--port", "0"]);
+    assert!(serving.address.starts_with("127.0.0.1:"), "{}", serving.address);
+    serving.get("/path?query", "");
+    assert!(serving.line_with("GET ").starts_with("GET /path?query "));
+    serving.terminate();
+    assert_eq!(serving.code(), 0);
+}
+
+#[test]
+fn configuration_says_the_port_and_is_warned_of() {
+    let place = Place::new(&[("entry.py", ENTRY), ("wrangler.jsonc", CONFIGURATION)]);
+    let serving = place.serve(&["dev"]);
+    assert!(!serving.address.ends_with(":8787"));
+    drop(serving);
+    // The warning goes before the line for which `serve` waits, so it is run again.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let printed = place.run(&["dev", "--port", &port]);
+    assert_eq!(
+        printed.lines().nth(1),
+        Some(
+            "warning: wrangler.jsonc:1:45: `kv_namespaces` is not supported yet and has no effect"
+        )
+    );
+}
+
+#[test]
+fn a_save_starts_again_and_a_mistake_is_shown_until_the_next() {
+    let place = Place::new(&[("entry.py", ENTRY), ("wrangler.jsonc", CONFIGURATION)]);
+    let serving = place.serve(&["dev"]);
+    place.write("wrangler.jsonc", "{");
+    assert_eq!(serving.line_with("changed"), "a file has changed, starting again");
+    assert_eq!(
+        serving.line_with("caused by"),
+        "  caused by: wrangler.jsonc:1:1: unterminated object"
+    );
+    assert_eq!(
+        serving.get("/", ""),
+        "HTTP/1.0 500 Internal Server Error
+content-type: text/plain; charset=utf-8
+content-length: 114
+
+the worker does not start
+
+cannot use the configuration in .
+  caused by: wrangler.jsonc:1:1: unterminated object
+"
+    );
+    let page = serving.get("/", "accept: text/html\r\n");
+    assert!(
+        page.contains("<h1>500 Internal Server Error: the worker does not start</h1>"),
+        "{page}"
+    );
+    place.write("wrangler.jsonc", CONFIGURATION);
+    assert_eq!(serving.line_with("changed"), "a file has changed, starting again");
+    let answer = serving.get("/", "");
+    assert!(!answer.contains("the worker does not start"), "{answer}");
+}
+
+#[test]
+fn development_is_guarded_against_other_sites() {
+    let place = Place::new(&[("entry.py", ENTRY)]);
+    let answer = |verb| {
+        let serving = place.serve(&[verb, "--port", "0"]);
+        serving.get("/", "host: evil.test\r\n").lines().next().unwrap().to_owned()
+    };
+    assert_eq!(answer("dev"), "HTTP/1.0 421 Misdirected Request");
+    assert_ne!(answer("serve"), "HTTP/1.0 421 Misdirected Request");
+}
