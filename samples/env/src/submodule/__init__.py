@@ -1,0 +1,1 @@
+"""A package of the worker's own: `src/` is where imports start."""
