@@ -161,3 +161,21 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/cli.md");
+
+    #[test]
+    fn every_exit_code_is_documented() {
+        let codes =
+            [USAGE, WORKER, NOT_FOUND, ADDRESS, BUG, SYSTEM, CACHE, CONFIGURATION, INTERRUPTED];
+        let documented = DOCUMENT.lines().filter_map(|line| {
+            line.strip_prefix("| ")?.split_once(" |").and_then(|(code, _)| code.parse::<u8>().ok())
+        });
+        let known: Vec<u8> = [0].into_iter().chain(codes).collect();
+        assert_eq!(documented.collect::<Vec<_>>(), known);
+    }
+}

@@ -132,3 +132,11 @@ fn every_key_is_read() {
         "dev": {"ip": "*", "port": 0}, "limits": {"cpu_ms": 1, "subrequests": 1}"#;
     check_warnings(keys, &[]);
 }
+
+#[test]
+fn the_documents_example_is_read() {
+    const DOCUMENT: &str = include_str!("../../../../docs/configuration.md");
+    let example = DOCUMENT.split("```jsonc").nth(1).unwrap().split("```").next().unwrap();
+    let Checked { manifest, warnings } = read("wrangler.jsonc", example);
+    assert_eq!((manifest.main.as_str(), warnings), ("src/entry.py", Vec::new()));
+}
