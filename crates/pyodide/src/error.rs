@@ -14,15 +14,82 @@ pub enum Error {
         /// How often it does.
         found: usize,
     },
+    /// A file layer does not begin as one.
+    #[error("not a file layer")]
+    LayerMagic,
+    /// A file layer of a format that this build does not read.
+    #[error("file layer is of format {found}, this build reads {expected}")]
+    LayerFormat {
+        /// The format of the file.
+        found: u32,
+        /// The format that is read.
+        expected: u32,
+    },
+    /// A file layer is shorter, or longer, than it says.
+    #[error("file layer ends inside its {part}")]
+    LayerTruncated {
+        /// The part that is not whole.
+        part: &'static str,
+    },
+    /// The table of nodes of a file layer is not a tree.
+    #[error("node {index} of the file layer {problem}")]
+    LayerNode {
+        /// The node's number.
+        index: u32,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// What is in a file layer is not what was put there.
+    #[error("file layer is damaged: its digest does not match")]
+    LayerDigest,
+    /// A path that cannot go into a file layer.
+    #[error("path {path:?} {problem}")]
+    LayerPath {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The archive of the standard library cannot be read.
+    #[error("the standard library is not a readable zip file")]
+    Archive(#[from] zip::result::ZipError),
+    /// A file of the standard library cannot be unpacked.
+    #[error("cannot unpack {path:?} of the standard library")]
+    ArchiveFile {
+        /// The file's path in the archive.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The archive of the standard library is larger than one can be.
+    #[error("the standard library has more than {maximum} {what}")]
+    ArchiveLimit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there may be.
+        maximum: u64,
+    },
+    /// More files, or longer names, than the format can number.
+    #[error("too many files for one file layer")]
+    LayerTooLarge,
 }
 
 impl Error {
     /// What to do about it, where there is something.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::Patch { .. } => {
+            Error::Patch { .. }
+            | Error::Archive(_)
+            | Error::ArchiveFile { .. }
+            | Error::ArchiveLimit { .. } => {
                 Some("use the Pyodide release that this version of Taipan was made for")
             }
+            Error::LayerMagic
+            | Error::LayerFormat { .. }
+            | Error::LayerTruncated { .. }
+            | Error::LayerNode { .. }
+            | Error::LayerDigest => Some("remove the cached bundle, so that it is made again"),
+            Error::LayerPath { .. } | Error::LayerTooLarge => None,
         }
     }
 }

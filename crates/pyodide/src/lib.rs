@@ -5,8 +5,14 @@
 //! not run them: it knows bytes, and no engine.
 
 mod error;
+pub mod layer;
+mod natives;
+mod operations;
 pub mod patches;
 mod sources;
+pub mod stdlib;
 
 pub use error::Error;
+pub use natives::{MEMORY_BYTES_MAX, define};
+pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use sources::{JAVASCRIPT, PYTHON, Source};

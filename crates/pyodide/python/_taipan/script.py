@@ -75,7 +75,7 @@ def _status_of(code):
 def _report(exception):
     tracebacks.cut(exception)
     if isinstance(exception, SyntaxError) and _frames_are_ours(exception.__traceback__):
-        exception.__traceback__ = None
+        exception.with_traceback(None)
     try:
         # It is the program's to change.
         sys.excepthook(type(exception), exception, exception.__traceback__)

@@ -31,7 +31,8 @@ def cut(exception):
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
-        current.__traceback__ = _cut_one(current.__traceback__)
+        # Not by assignment: on a JsException that would set a property in JavaScript.
+        BaseException.with_traceback(current, _cut_one(current.__traceback__))
         waiting += [current.__cause__, current.__context__]
         if isinstance(current, BaseExceptionGroup):
             waiting += current.exceptions

@@ -2,3 +2,4 @@
 
 mod glue;
 mod release;
+mod stdlib;
