@@ -1,16 +1,12 @@
 //! A server with a handler that does what the path says, and raw clients.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use taipan_server::{
     Body, Details, Drained, Event, Fault, Handler, Hosts, Listener, Request, Response, Settings,
-    serve,
+    Summary, serve,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,6 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// What the handler of these tests reports to them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Note {
+    Asked,
     Chunk(usize),
     Sent(usize),
     Gone,
@@ -36,6 +33,8 @@ pub(crate) enum Note {
 #[derive(Clone)]
 pub(crate) struct Tester {
     notes: mpsc::UnboundedSender<Note>,
+    /// Lets `/slow` go on.
+    release: CancellationToken,
 }
 
 /// Notes that the future it lives in was dropped before its end.
@@ -80,10 +79,12 @@ impl Handler for Tester {
             "/endless" => Ok(self.endless(request)),
             "/hang" => {
                 let _note = NoteDrop(self.notes.clone());
+                self.notes.send(Note::Asked).ok();
                 std::future::pending().await
             }
             "/slow" => {
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                self.notes.send(Note::Asked).ok();
+                self.release.cancelled().await;
                 Ok(text_response("slow".to_owned()))
             }
             "/panic" => panic!("on <purpose>"),
@@ -167,7 +168,9 @@ fn streamed(length: Option<&'static str>, finish: bool) -> Response {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) notes: mpsc::UnboundedReceiver<Note>,
-    log: Arc<Mutex<Vec<String>>>,
+    /// Lets `/slow` go on.
+    pub(crate) release: CancellationToken,
+    log: mpsc::UnboundedReceiver<String>,
     stop: CancellationToken,
     running: JoinHandle<Drained>,
 }
@@ -185,31 +188,21 @@ pub(crate) fn settings() -> Settings {
 
 impl Server {
     pub(crate) fn start(settings: &Settings) -> Self {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = log.clone();
+        let (lines, log) = mpsc::unbounded_channel();
         let observer = Arc::new(move |event: &Event<'_>| {
-            let line = match event {
-                Event::Done(summary) => {
-                    let mut summary = (*summary).clone();
-                    summary.duration = Duration::ZERO;
-                    summary.to_string()
-                }
-                Event::Faulted { path, fault, .. } => format!("{path}: {fault:?}"),
-                _ => return,
-            };
-            lines.lock().unwrap().push(line);
+            lines.send(line_of(event)).ok();
         });
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
-        let stop = CancellationToken::new();
+        let (stop, release) = (CancellationToken::new(), CancellationToken::new());
         let (notes_sender, notes) = mpsc::unbounded_channel();
         let running = tokio::spawn(serve(
             listener,
-            Tester { notes: notes_sender },
+            Tester { notes: notes_sender, release: release.clone() },
             Settings { observer, ..settings.clone() },
             stop.clone().cancelled_owned(),
         ));
-        Self { address, notes, log, stop, running }
+        Self { address, notes, release, log, stop, running }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
@@ -221,15 +214,16 @@ impl Server {
         timeout(PATIENCE, self.notes.recv()).await.unwrap().unwrap()
     }
 
-    /// The lines of the access log, once there are `count`.
-    pub(crate) async fn log(&self, count: usize) -> Vec<String> {
-        let lines = async {
-            while self.log.lock().unwrap().len() < count {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+    /// The next lines of the log, those of connections left out.
+    pub(crate) async fn log(&mut self, count: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        while lines.len() < count {
+            let line = timeout(PATIENCE, self.log.recv()).await.unwrap().unwrap();
+            if !line.is_empty() {
+                lines.push(line);
             }
-        };
-        timeout(PATIENCE, lines).await.ok();
-        self.log.lock().unwrap().clone()
+        }
+        lines
     }
 
     pub(crate) fn stop(&self) {
@@ -247,6 +241,26 @@ impl Server {
         // A server that refuses the start of a long request may close early.
         stream.write_all(bytes.as_ref()).await.ok();
         read_to_end(&mut stream).await
+    }
+}
+
+/// What a log says of an event, without times.
+fn line_of(event: &Event<'_>) -> String {
+    match event {
+        Event::Done(summary) => {
+            Summary { duration: Duration::ZERO, ..(*summary).clone() }.to_string()
+        }
+        Event::Faulted { path, fault, .. } => format!("{path}: {fault:?}"),
+        Event::Draining { .. } => "draining".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Reads until `end` has come.
+pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(end.as_bytes()) {
+        seen.push(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());
     }
 }
 

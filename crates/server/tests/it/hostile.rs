@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use taipan_server::Settings;
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, time::timeout};
 
-use crate::fixture::{Server, read_to_end, settings};
+use crate::fixture::{Note, Server, read_to_end, settings};
 
 /// Compares the first line of the answer to `bytes`, then asks for a good one.
 async fn check(bytes: impl AsRef<[u8]>, expect: &str) {
@@ -99,13 +99,18 @@ async fn silence() {
 
 #[tokio::test]
 async fn more_connections_than_places() {
-    let server = Server::start(&Settings { connections_max: 2, ..settings() });
-    let idle = [server.connect().await, server.connect().await];
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut server = Server::start(&Settings { connections_max: 2, ..settings() });
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /hang HTTP/1.0\r\n\r\n").await.unwrap();
+        assert_eq!(server.note().await, Note::Asked);
+        busy.push(stream);
+    }
     let mut third = server.connect().await;
     third.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
-    let waiting = tokio::time::timeout(Duration::from_millis(200), third.readable()).await;
-    assert!(waiting.is_err());
-    drop(idle);
+    // That nothing comes can only be seen by waiting.
+    assert!(timeout(Duration::from_millis(200), third.readable()).await.is_err());
+    drop(busy);
     assert!(read_to_end(&mut third).await.ends_with("hello\n"));
 }

@@ -127,7 +127,7 @@ async fn faults() {
 #[tokio::test]
 async fn details_are_hidden() {
     let hidden = taipan_server::Details::Hidden;
-    let server = Server::start(&taipan_server::Settings { details: hidden, ..settings() });
+    let mut server = Server::start(&taipan_server::Settings { details: hidden, ..settings() });
     assert_eq!(
         server.raw("GET /fault HTTP/1.0\r\naccept: text/html\r\n\r\n").await,
         "HTTP/1.0 502 Bad Gateway\ncontent-type: text/plain; charset=utf-8\ncontent-length: 7\n\npublic\n"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use taipan_server::{Drained, Listener, Settings};
 use tokio::io::AsyncWriteExt;
 
-use crate::fixture::{Server, read_to_end, settings};
+use crate::fixture::{Note, Server, read_to_end, read_until, settings};
 
 #[tokio::test]
 async fn port_in_use() {
@@ -26,34 +26,36 @@ async fn address_of_another_machine() {
 
 #[tokio::test]
 async fn requests_in_flight_are_answered() {
-    let server = Server::start(&settings());
-    let mut busy = server.connect().await;
-    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut server = Server::start(&settings());
+    let silent = server.connect().await;
     let mut idle = server.connect().await;
     idle.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let silent = server.connect().await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    read_until(&mut idle, "hello").await;
+    let mut busy = server.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(server.note().await, Note::Asked);
     server.stop();
+    assert_eq!(server.log(2).await, ["GET / 200 OK (0ms)", "draining"]);
+    assert_eq!(read_to_end(&mut idle).await, "");
+    server.release.cancel();
     assert_eq!(
         read_to_end(&mut busy).await,
         "HTTP/1.1 200 OK\ncontent-length: 4\nconnection: close\n\nslow\n"
     );
-    assert!(read_to_end(&mut idle).await.ends_with("hello\n"));
     assert_eq!(server.stopped().await, Drained::All);
     drop(silent);
 }
 
 #[tokio::test]
 async fn a_request_that_never_ends_is_cut() {
-    let mut server =
-        Server::start(&Settings { drain_timeout: Duration::from_millis(100), ..settings() });
+    let short = Settings { drain_timeout: Duration::from_millis(50), ..settings() };
+    let mut server = Server::start(&short);
     let mut hanging = server.connect().await;
     hanging.write_all(b"GET /hang HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.note().await, Note::Asked);
     server.stop();
     assert_eq!(read_to_end(&mut hanging).await, "");
-    assert_eq!(server.note().await, crate::fixture::Note::Dropped);
+    assert_eq!(server.note().await, Note::Dropped);
     assert_eq!(server.stopped().await, Drained::Cut { connections: 1 });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use taipan_server::Settings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use crate::fixture::{Note, PATIENCE, Server, read_to_end, settings};
@@ -70,7 +70,7 @@ async fn client_leaves_before_the_response() {
     let mut server = Server::start(&settings());
     let mut stream = server.connect().await;
     stream.write_all(b"GET /hang HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.note().await, Note::Asked);
     drop(stream);
     assert_eq!(server.note().await, Note::Dropped);
     assert_eq!(server.log(1).await, ["GET /hang - (0ms), the client went away"]);
