@@ -13,6 +13,14 @@ import { abortRequest, requestFromHost } from "./request.js";
 import { isResponse, responseHeaders, responseParts } from "./response.js";
 import { isError } from "./webidl.js";
 
+/** What a handler answers instead of throwing, when it has put its error into words itself. */
+export class HandlerFault {
+  constructor(message, detail) {
+    this.message = message;
+    this.detail = detail;
+  }
+}
+
 const handlers = new Map();
 
 let environment = Object.freeze({});
@@ -84,6 +92,9 @@ async function answer(requestId, entry) {
     response = await handler(entry.request, environment, context);
   } catch (error) {
     return fault(requestId, "exception", error);
+  }
+  if (response instanceof HandlerFault) {
+    return host.response_fault(requestId, "exception", response.message, response.detail);
   }
   if (!isResponse(response)) {
     return fault(requestId, "not_a_response", new TypeError(`the handler returned ${inspect(response)}, not a Response`));

@@ -14,7 +14,8 @@
 //   time_origin() → milliseconds since the Unix epoch
 //   random_fill(bytes)                       fills a Uint8Array from the host's entropy
 //   utf8_encode(text) → Uint8Array
-//   utf8_encode_into(text, bytes) → count of bytes written, whole characters only
+//   utf8_encode_into(text, bytes) → count of bytes written, whole characters only;
+//       utf8_units_read is then the count of UTF-16 code units that they were
 //   utf8_decode(buffer, offset, length, fatal, ignoreBOM) → text; TypeError when fatal and malformed
 //   encoding_for_label(label) → the encoding's name in lower case, or null
 //   text_decode(encoding, bytes, fatal, ignoreBOM) → text; TypeError when fatal and malformed

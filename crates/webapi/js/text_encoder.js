@@ -18,21 +18,9 @@ export class TextEncoder {
     requireArguments(arguments.length, 2, "encodeInto");
     this.#brand;
     if (!(destination instanceof Uint8Array)) throw new TypeError("the destination is not a Uint8Array");
-    const text = `${source}`;
-    const written = host.utf8_encode_into(text, destination);
-    return { read: unitsIn(text, written), written };
+    const written = host.utf8_encode_into(`${source}`, destination);
+    return { read: host.utf8_units_read, written };
   }
 }
 
 defineInterface(TextEncoder);
-
-/** How many UTF-16 code units of `text` make its first `bytes` UTF-8 bytes. */
-function unitsIn(text, bytes) {
-  let index = 0;
-  for (let count = 0; count < bytes; ) {
-    const point = text.codePointAt(index);
-    count += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    index += point < 0x10000 ? 1 : 2;
-  }
-  return index;
-}

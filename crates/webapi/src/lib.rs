@@ -20,7 +20,9 @@ pub mod headers;
 mod operations;
 pub mod pending;
 pub mod requests;
+mod sources;
 pub mod url;
 
 pub use error::Error;
 pub use operations::{Console, OPERATIONS, deliver};
+pub use sources::{DISPATCH, INSTALL, JAVASCRIPT, Source, WEB_STREAMS};

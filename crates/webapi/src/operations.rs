@@ -17,9 +17,12 @@ use crate::{Error, headers, url};
 /// Bytes that `crypto.getRandomValues` gives in one call (Web Cryptography API, 10.1.1).
 const RANDOM_BYTES_MAX: u32 = 65_536;
 
-/// Where `console` writes: level and text.
+/// Takes a level and a text.
+type Write = dyn Fn(&str, &str) + Send + Sync;
+
+/// Where `console` writes.
 #[derive(Clone)]
-pub struct Console(pub Arc<dyn Fn(&str, &str) + Send + Sync>);
+pub struct Console(pub Arc<Write>);
 
 impl std::fmt::Debug for Console {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -308,7 +311,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
 /// A fault of the isolate.
 pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taipan_guest::Error> {
     let id = completion.id;
-    let mut adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>()
+    let adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>()
     {
         Some(bodies) => bodies.adopt(reader),
         None => Err(Error::Unknown { what: "table of bodies of operation", id }),
