@@ -201,7 +201,7 @@ impl<B: AsRef<[u8]>> Layer<B> {
                 KIND_FILE => {
                     let end = raw.start.checked_add(raw.length);
                     let available = self.bytes.as_ref().len() - self.contents;
-                    if !end.is_some_and(|end| end <= available as u64) {
+                    if end.is_none_or(|end| end > available as u64) {
                         return Err(damaged("has its contents outside the file"));
                     }
                 }

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn file_that_is_too_large() {
-        let large = vec![0; (FILE_BYTES_MAX + 1) as usize];
+        let large = vec![0; usize::try_from(FILE_BYTES_MAX).unwrap() + 1];
         check(
             &archive(&[("large.py", &large)]),
             "the standard library has more than 16777216 bytes in one file",
