@@ -2,24 +2,25 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::Fault;
 
 /// Chunks of a response that wait for the client before `send` does: enough to
 /// keep the socket busy while the handler makes the next one.
 const CHUNKS_PENDING_MAX: usize = 4;
 
-/// Why a body could not be read or sent to its end.
+/// Why the body of a request cannot be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The request's body is longer than the server takes.
@@ -28,10 +29,21 @@ pub enum BodyError {
         /// The most that is taken.
         bytes_max: u64,
     },
+    /// The client sent nothing for too long while its body was waited for.
+    #[error("the client sent nothing more of its body for {} s", time_max.as_secs())]
+    Stalled {
+        /// The longest that is waited.
+        time_max: Duration,
+    },
     /// The client stopped in the middle of its body, or broke the protocol.
     #[error("the client did not finish its body")]
     Interrupted(#[source] hyper::Error),
-    /// The handler gave up in the middle of a response.
+}
+
+/// Why a response broke off after its head.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The handler gave up.
     #[error("the response broke off: {reason}")]
     Abandoned {
         /// What the handler said.
@@ -45,14 +57,37 @@ pub enum BodyError {
     },
 }
 
+impl BodyError {
+    /// What the client is told of its own body.
+    pub(crate) fn fault(&self) -> Fault {
+        let status = match self {
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::Stalled { .. } => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Interrupted(_) => StatusCode::BAD_REQUEST,
+        };
+        Fault::new(status, self.to_string())
+    }
+}
+
+/// What the server takes of a request's body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) bytes_max: u64,
+    /// Between two pieces, while somebody waits for the next.
+    pub(crate) time_max: Duration,
+}
+
+/// Why the reading of a body failed by the client's fault, for the status of the
+/// response. A handler's own error that follows from it is not the cause.
+pub(crate) type Blame = Arc<OnceLock<Fault>>;
+
 /// The body of a request.
 #[derive(Debug)]
 pub struct RequestBody {
     source: Source,
     bytes_left: u64,
-    bytes_max: u64,
-    /// Set once the client sent too much, for the status of the response.
-    too_large: Arc<AtomicBool>,
+    limits: BodyLimits,
+    blame: Blame,
 }
 
 #[derive(Debug)]
@@ -63,8 +98,8 @@ enum Source {
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, bytes_max: u64, too_large: Arc<AtomicBool>) -> Self {
-        Self { source: Source::Client(incoming), bytes_left: bytes_max, bytes_max, too_large }
+    pub(crate) fn new(incoming: Incoming, limits: BodyLimits, blame: Blame) -> Self {
+        Self { source: Source::Client(incoming), bytes_left: limits.bytes_max, limits, blame }
     }
 
     /// The length that the client announced, if it did.
@@ -78,8 +113,21 @@ impl RequestBody {
 
     /// The next piece, when the client has sent it; none after the last.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let chunk = self.read().await;
+        if let Err(error) = &chunk {
+            self.source = Source::Ended;
+            // The first error is the cause of all that follow.
+            self.blame.set(error.fault()).ok();
+        }
+        chunk
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let BodyLimits { bytes_max, time_max } = self.limits;
         let chunk = match &mut self.source {
-            Source::Client(incoming) => next_data(incoming).await?,
+            Source::Client(incoming) => timeout(time_max, next_data(incoming))
+                .await
+                .map_err(|_| BodyError::Stalled { time_max })??,
             Source::Memory(bytes) if !bytes.is_empty() => Some(std::mem::take(bytes)),
             Source::Memory(_) | Source::Ended => None,
         };
@@ -87,14 +135,8 @@ impl RequestBody {
         if chunk.is_none() {
             self.source = Source::Ended;
         }
-        match self.bytes_left.checked_sub(length) {
-            Some(bytes_left) => self.bytes_left = bytes_left,
-            None => {
-                self.source = Source::Ended;
-                self.too_large.store(true, Ordering::Relaxed);
-                return Err(BodyError::TooLarge { bytes_max: self.bytes_max });
-            }
-        }
+        self.bytes_left =
+            self.bytes_left.checked_sub(length).ok_or(BodyError::TooLarge { bytes_max })?;
         Ok(chunk)
     }
 
@@ -111,11 +153,12 @@ impl RequestBody {
 impl From<Bytes> for RequestBody {
     /// A body that is already here, of any length.
     fn from(bytes: Bytes) -> Self {
+        let limits = BodyLimits { bytes_max: u64::MAX, time_max: Duration::MAX };
         Self {
             source: Source::Memory(bytes),
-            bytes_left: u64::MAX,
-            bytes_max: u64::MAX,
-            too_large: Arc::default(),
+            bytes_left: limits.bytes_max,
+            limits,
+            blame: Blame::default(),
         }
     }
 }
@@ -206,12 +249,12 @@ impl BodySender {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Body::Empty => Poll::Ready(None),
             Body::Bytes(bytes) => {
@@ -241,7 +284,7 @@ impl http_body::Body for Body {
 }
 
 impl BodyStream {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -250,10 +293,10 @@ impl BodyStream {
         Poll::Ready(match message {
             Some(Message::Chunk(chunk)) => Some(Ok(Frame::data(chunk))),
             Some(Message::End) => None,
-            Some(Message::Abandon(reason)) => Some(Err(BodyError::Abandoned { reason })),
+            Some(Message::Abandon(reason)) => Some(Err(Broken::Abandoned { reason })),
             None => {
                 let reason = "its sender was dropped".to_owned();
-                Some(Err(BodyError::Abandoned { reason }))
+                Some(Err(Broken::Abandoned { reason }))
             }
         })
     }

@@ -6,10 +6,7 @@ use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -22,8 +19,10 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Body, BodyError, Event, Fault, Handler, Observer, Outcome, Request, RequestBody, Response,
-    Settings, Summary, target,
+    Body, BodyError, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody,
+    Response, Settings, Summary,
+    body::{Blame, BodyLimits},
+    target,
 };
 
 /// Headers that speak about one connection (RFC 9110, 7.6.1): ours, not the
@@ -53,20 +52,18 @@ pub(crate) async fn exchange<H: Handler>(
 ) -> Result<hyper::Response<Outgoing>, Infallible> {
     let (head, incoming) = request.into_parts();
     let watch = Watch::new(&head, settings.observer.clone());
-    let too_large = Arc::new(AtomicBool::new(false));
-    let body = RequestBody::new(incoming, settings.body_bytes_max, too_large.clone());
+    let blame = Blame::default();
+    let limits =
+        BodyLimits { bytes_max: settings.body_bytes_max, time_max: settings.body_read_timeout };
+    let body = RequestBody::new(incoming, limits, blame.clone());
     let method = head.method.clone();
     let accept = head.headers.get(header::ACCEPT).cloned();
     let answer = match admit(head, body, &settings, ends, &watch) {
         Ok(request) => answer(&handler, request).await,
         Err(fault) => Err(fault),
     };
-    let response = answer
-        .map_err(|fault| match too_large.load(Ordering::Relaxed) {
-            true => too_large_fault(settings.body_bytes_max),
-            false => fault,
-        })
-        .unwrap_or_else(|fault| {
+    let response =
+        answer.map_err(|fault| blame.get().cloned().unwrap_or(fault)).unwrap_or_else(|fault| {
             watch.faulted(&fault);
             fault.response(settings.details, accept.as_ref())
         });
@@ -82,8 +79,9 @@ fn admit(
     watch: &Watch,
 ) -> Result<Request, Fault> {
     let url = target::url(&head, ends.local, settings.hosts)?;
-    if body.length().is_some_and(|length| length > settings.body_bytes_max) {
-        return Err(too_large_fault(settings.body_bytes_max));
+    let bytes_max = settings.body_bytes_max;
+    if body.length().is_some_and(|length| length > bytes_max) {
+        return Err(BodyError::TooLarge { bytes_max }.fault());
     }
     let gone = watch.gone.clone();
     let http::request::Parts { method, headers, .. } = head;
@@ -104,11 +102,6 @@ async fn answer<H: Handler>(handler: &H, request: Request) -> Result<Response, F
         return Err(internal("not a final status", &detail));
     }
     Ok(response)
-}
-
-fn too_large_fault(bytes_max: u64) -> Fault {
-    let message = format!("the body is longer than {bytes_max} bytes");
-    Fault::new(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 
 fn internal(what: &str, detail: &str) -> Fault {
@@ -220,19 +213,19 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// Counts a frame, or the end; an error when the announced length is wrong.
-    fn count(&mut self, frame: Option<&Frame<Bytes>>) -> Result<(), BodyError> {
+    fn count(&mut self, frame: Option<&Frame<Bytes>>) -> Result<(), Broken> {
         let Some(frame) = frame else {
             return match self.expected {
                 None | Some(0) => Ok(()),
                 Some(left) => {
-                    Err(BodyError::Length { expected: self.watch.summary.body_bytes + left })
+                    Err(Broken::Length { expected: self.watch.summary.body_bytes + left })
                 }
             };
         };
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         if let Some(left) = self.expected {
             let expected = self.watch.summary.body_bytes + left;
-            let left = left.checked_sub(length).ok_or(BodyError::Length { expected })?;
+            let left = left.checked_sub(length).ok_or(Broken::Length { expected })?;
             self.expected = Some(left);
         }
         self.watch.summary.body_bytes += length;
@@ -242,12 +235,12 @@ impl Outgoing {
 
 impl http_body::Body for Outgoing {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context)).transpose();
         let counted = frame.and_then(|frame| self.count(frame.as_ref()).map(|()| frame));
         if let Err(error) = &counted {

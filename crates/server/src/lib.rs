@@ -20,7 +20,7 @@ mod opening;
 mod serve;
 mod target;
 
-pub use body::{Body, BodyError, BodySender, Gone, RequestBody};
+pub use body::{Body, BodyError, BodySender, Broken, Gone, RequestBody};
 pub use error::Error;
 pub use event::{Event, Observer, Outcome, Summary};
 pub use fault::{Details, Fault};

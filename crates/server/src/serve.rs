@@ -41,6 +41,10 @@ const HEADERS_MAX: usize = 128;
 /// two requests.
 const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a client may pause inside its body while the handler waits for more;
+/// long, since a person may be typing it.
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// Requests at a time in one HTTP/2 connection: the 100 that RFC 9113 (6.5.2)
 /// asks for at least, rounded up.
 const STREAMS_MAX: u32 = 128;
@@ -67,6 +71,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// The longest request body, in bytes.
     pub body_bytes_max: u64,
+    /// How long a client may pause inside its body.
+    pub body_read_timeout: Duration,
     /// Connections served at a time.
     pub connections_max: usize,
     /// How long a client may take for the head of a request.
@@ -84,6 +90,7 @@ impl Default for Settings {
             details: Details::Hidden,
             hosts: Hosts::Any,
             body_bytes_max: BODY_BYTES_MAX,
+            body_read_timeout: BODY_READ_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
             head_read_timeout: HEAD_READ_TIMEOUT,
             drain_timeout: DRAIN_TIMEOUT,
@@ -98,6 +105,7 @@ impl std::fmt::Debug for Settings {
             .field("details", &self.details)
             .field("hosts", &self.hosts)
             .field("body_bytes_max", &self.body_bytes_max)
+            .field("body_read_timeout", &self.body_read_timeout)
             .field("connections_max", &self.connections_max)
             .field("head_read_timeout", &self.head_read_timeout)
             .field("drain_timeout", &self.drain_timeout)
