@@ -143,3 +143,21 @@ fn too_deep() {
     let error = parse("wrangler.toml", &toml, Format::Toml).unwrap_err().to_string();
     assert!(error.contains("recurs"), "{error}");
 }
+
+#[test]
+fn no_damage_to_a_good_text_is_a_panic() {
+    let json = r#"{"main":"a.py",/*é*/"vars":{"A":[1,-2.5e3,null,"\u00e9\n"]},"dev":{"port":0,"ip":"*"}}//€"#;
+    let toml = "main='a.py' # é\n[vars]\nA=[0x1f,-2.5e3,inf,2026-06-10,\"\\u00e9\",{b=true}]\n[dev]\nport=0";
+    for (file, text) in [("wrangler.json", json), ("wrangler.toml", toml)] {
+        let format = Format::of(file).unwrap();
+        for (start, letter) in text.char_indices() {
+            let (before, after) = (&text[..start], &text[start + letter.len_utf8()..]);
+            let damaged = ["", "\"", "{", "]", "\n", "\u{1f40d}"]
+                .map(|other| [before, other, after].concat());
+            for damaged in damaged.iter().map(String::as_str).chain([before, after]) {
+                // Either is well, as long as it is an answer.
+                drop(parse(file, damaged, format));
+            }
+        }
+    }
+}
