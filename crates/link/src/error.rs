@@ -15,9 +15,9 @@ pub enum Error {
     #[error("found a component, expected a core module")]
     Component,
 
-    /// A section comes twice, or after one that it must precede.
-    #[error("section {section} at offset {offset:#x} is out of order")]
-    Order {
+    /// The file ends inside a section.
+    #[error("the file ends inside section {section}, which begins at offset {offset:#x}")]
+    Truncated {
         /// The section's number.
         section: u8,
         /// Where its contents begin.
@@ -129,7 +129,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Decode(_) | Self::Order { .. } | Self::Component => {
+            Self::Decode(_) | Self::Truncated { .. } | Self::Component => {
                 Some("the file is damaged or not a WebAssembly module; obtain it again")
             }
             Self::ReservedName { .. } => Some("the module is already linked; link the original"),

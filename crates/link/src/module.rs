@@ -112,22 +112,20 @@ pub(crate) struct Module<'a> {
 /// Reads the sections of `wasm` up to function bodies, which stay unread.
 pub(crate) fn parse(wasm: &[u8]) -> Result<Module<'_>, Error> {
     let mut module = Module { wasm, ..Module::default() };
-    let mut rank_last = 0;
     let mut parser = Parser::new(0);
     parser.set_features(FEATURES);
     for payload in parser.parse_all(wasm) {
         let payload = payload?;
         if let Some((id, range)) = payload.as_section() {
-            let id = SectionId(id);
-            if id != SectionId::CUSTOM {
-                if id.rank() <= rank_last {
-                    return Err(Error::Order { section: id.0, offset: range.start });
-                }
-                rank_last = id.rank();
-            }
+            let offset = range.start;
+            // Of the code section only the beginning has been seen.
+            let Some(contents) = wasm.get(range) else {
+                return Err(Error::Truncated { section: id, offset });
+            };
             let name =
                 if let Payload::CustomSection(custom) = &payload { custom.name() } else { "" };
-            module.sections.push(Section { id, name, contents: Cow::Borrowed(&wasm[range]) });
+            let contents = Cow::Borrowed(contents);
+            module.sections.push(Section { id: SectionId(id), name, contents });
         }
         read_payload(&mut module, payload)?;
     }

@@ -22,7 +22,9 @@ fn check(script: &str) {
     let mut run = Run::new();
     for directive in wast.directives {
         let (line, _) = directive.span().linecol_in(script);
-        run.directive(directive).with_context(|| format!("line {}", line + 1)).unwrap();
+        if let Err(error) = run.directive(directive) {
+            panic!("line {}: {error:?}", line + 1);
+        }
     }
 }
 

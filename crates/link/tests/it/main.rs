@@ -1,0 +1,8 @@
+//! Tests of the link step as its callers see it.
+
+mod damage;
+mod describe;
+mod exceptions;
+mod generated;
+mod link;
+mod release;

@@ -1,0 +1,73 @@
+//! A Pyodide release, linked.
+//!
+//! The release is the unpacked npm package `pyodide`, in the directory that
+//! `$TAIPAN_TEST_RELEASE` names.
+
+use std::path::PathBuf;
+
+use taipan_link::{HiddenState, ImportKind, Variant, dylink, hidden_state, imports, link};
+use wasmparser::{Validator, WasmFeatures};
+
+/// Where the release is when the variable is not set.
+const RELEASE: &str = "/tmp/py/package";
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment")]
+fn main_module() -> Vec<u8> {
+    let release = std::env::var_os("TAIPAN_TEST_RELEASE");
+    let path = PathBuf::from(release.unwrap_or(RELEASE.into())).join("pyodide.asm.wasm");
+    fs_err::read(&path).unwrap_or_else(|error| {
+        panic!("{error}; set TAIPAN_TEST_RELEASE to the unpacked npm package pyodide")
+    })
+}
+
+#[test]
+fn main_module_is_linked() {
+    let original = main_module();
+    let engine = {
+        let mut config = wasmtime::Config::new();
+        config.wasm_exceptions(true).wasm_function_references(true).wasm_gc(true);
+        wasmtime::Engine::new(&config).expect("engine")
+    };
+    for (variant, bytes_max) in [(Variant::Boot, 10_000_000), (Variant::Resume, 7_000_000)] {
+        let linked = link(&original, variant).expect("linked");
+        Validator::new_with_features(WasmFeatures::WASM3).validate_all(&linked).expect("valid");
+        wasmtime::Module::validate(&engine, &linked).expect("valid for wasmtime");
+        assert!(linked.len() < bytes_max, "{variant:?} has {} bytes", linked.len());
+        assert_eq!(
+            dylink(&linked).expect("readable"),
+            dylink(&original).expect("readable"),
+            "{variant:?} keeps its dylink.0"
+        );
+        assert_eq!(
+            names(&hidden_state(&linked).expect("readable")),
+            "memory; \
+             __indirect_function_table, taipan:table:1, taipan:table:2; \
+             __stack_pointer, taipan:global:281, taipan:global:282, taipan:global:283"
+        );
+    }
+}
+
+#[test]
+fn main_module_is_described() {
+    let original = main_module();
+    assert!(dylink(&original).expect("readable").is_some());
+    let imports = imports(&original).expect("readable");
+    let count = |kind| imports.iter().filter(|import| import.kind == kind).count();
+    assert_eq!(
+        [
+            count(ImportKind::Function),
+            count(ImportKind::Table),
+            count(ImportKind::Memory),
+            count(ImportKind::Global),
+            count(ImportKind::Tag),
+        ],
+        [268, 0, 0, 280, 0]
+    );
+}
+
+fn names(state: &HiddenState) -> String {
+    let lists = [&state.memories, &state.tables, &state.globals];
+    let names =
+        lists.map(|list| list.iter().map(|hidden| &*hidden.export).collect::<Vec<_>>().join(", "));
+    names.join("; ")
+}
