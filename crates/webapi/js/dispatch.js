@@ -15,9 +15,10 @@ import { isError } from "./webidl.js";
 
 /** What a handler answers instead of throwing, when it has put its error into words itself. */
 export class HandlerFault {
-  constructor(message, detail) {
+  constructor(message, detail, kind = "exception") {
     this.message = message;
     this.detail = detail;
+    this.kind = kind;
   }
 }
 
@@ -42,9 +43,22 @@ export function setEnvironment(value) {
 /** Begins to answer a request; the rest is told through host operations. */
 export function fetch(requestId, method, url, headers, bodyId) {
   const request = requestFromHost(method, url, headers, bodyId);
-  const entry = { request, waiting: 0, canceled: null, stop: null };
+  // The answer itself is the first that the request waits for.
+  const entry = { request, waiting: 1, canceled: null, stop: null };
   active.set(requestId, entry);
-  extend(requestId, entry, answer(requestId, entry));
+  const failed = (error) => {
+    entry.stop?.(error);
+    fault(requestId, "exception", error);
+    settle(requestId, entry);
+  };
+  try {
+    const outcome = handle(requestId, entry);
+    // A handler that answers at once costs no promise.
+    if (isResponse(outcome) || outcome instanceof HandlerFault) answer(requestId, entry, outcome);
+    else Promise.resolve(outcome).then((response) => answer(requestId, entry, response)).catch(failed);
+  } catch (error) {
+    failed(error);
+  }
 }
 
 /** The client has gone away. */
@@ -71,56 +85,55 @@ export function rejectionHandled(promise, reason) {
 /** Counts `promise` among what the request waits for. */
 function extend(requestId, entry, promise) {
   entry.waiting++;
-  const settled = () => {
-    entry.waiting--;
-    if (entry.waiting > 0) return;
-    active.delete(requestId);
-    host.request_done(requestId);
-  };
-  promise.then(settled, (error) => {
+  promise.then(() => settle(requestId, entry), (error) => {
     logError("Uncaught (in waitUntil)", error);
-    settled();
+    settle(requestId, entry);
   });
 }
 
-async function answer(requestId, entry) {
-  let response;
-  try {
-    const handler = handlers.get("fetch");
-    if (handler === undefined) return fault(requestId, "no_handler", new TypeError("the worker has no fetch handler"));
-    const context = createContext((promise) => extend(requestId, entry, promise));
-    response = await handler(entry.request, environment, context);
-  } catch (error) {
-    return fault(requestId, "exception", error);
-  }
-  if (response instanceof HandlerFault) {
-    return host.response_fault(requestId, "exception", response.message, response.detail);
-  }
-  if (!isResponse(response)) {
-    return fault(requestId, "not_a_response", new TypeError(`the handler returned ${inspect(response)}, not a Response`));
-  }
-  return respond(requestId, entry, responseParts(response));
+/** One thing less to wait for. */
+function settle(requestId, entry) {
+  entry.waiting--;
+  if (entry.waiting > 0) return;
+  active.delete(requestId);
+  host.request_done(requestId);
 }
 
-async function respond(requestId, entry, parts) {
-  if (isUnusable(parts.body)) {
-    return fault(requestId, "not_a_response", new TypeError("the body of the Response has been used or is locked"));
+/** What the handler gives: a Response, or a promise of one. */
+function handle(requestId, entry) {
+  const handler = handlers.get("fetch");
+  if (handler === undefined) return new HandlerFault("TypeError: the worker has no fetch handler", "", "no_handler");
+  return handler(entry.request, environment, createContext((promise) => extend(requestId, entry, promise)));
+}
+
+/** Answers with what the handler gave; throws when it cannot be sent. */
+function answer(requestId, entry, response) {
+  const wrong = whyNotSent(response);
+  if (wrong !== null) {
+    host.response_fault(requestId, wrong.kind, wrong.message, wrong.detail);
+    return settle(requestId, entry);
   }
-  if (parts.type === "error") {
-    return fault(requestId, "not_a_response", new TypeError("the handler returned Response.error()"));
-  }
+  const parts = responseParts(response);
   const { data, id, sent, stop } = handOver(parts.body);
   entry.stop = stop;
   host.response_start(requestId, parts.status, parts.statusText, responseHeaders(parts), data, id);
-  if (entry.canceled !== null) stop?.(entry.canceled);
-  if (sent === null) return undefined;
-  try {
-    await sent;
-  } catch (error) {
+  if (sent === null) return settle(requestId, entry);
+  if (entry.canceled !== null) stop(entry.canceled);
+  return sent.then(() => settle(requestId, entry), (error) => {
     // A client that went away is no fault of the worker's.
     if (entry.canceled === null) fault(requestId, "body", error);
-  }
-  return undefined;
+    settle(requestId, entry);
+  });
+}
+
+/** Why this is no answer, or null. */
+function whyNotSent(response) {
+  const wrong = (message) => new HandlerFault(`TypeError: ${message}`, "", "not_a_response");
+  if (response instanceof HandlerFault) return response;
+  if (!isResponse(response)) return wrong(`the handler returned ${inspect(response)}, not a Response`);
+  const { body, type } = responseParts(response);
+  if (isUnusable(body)) return wrong("the body of the Response has been used or is locked");
+  return type === "error" ? wrong("the handler returned Response.error()") : null;
 }
 
 function fault(requestId, kind, error) {

@@ -7,6 +7,13 @@ import { defineInterface, makeIteratorPrototype, requireArguments, toByteString 
 
 const makeIterator = makeIteratorPrototype("Headers");
 
+/** Names that were checked once, as they were spelled, and how many are kept. */
+const knownNames = new Map();
+const KNOWN_NAMES_MAX = 512;
+
+/** A value that needs neither trimming nor a second look. */
+const PLAIN_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Headers of what came from the host: `raw` is the header list as one string. */
@@ -159,15 +166,22 @@ Object.defineProperty(Headers.prototype, Symbol.iterator, {
   value: Headers.prototype.entries, writable: true, configurable: true,
 });
 
+/** A header name in lower case. */
 function headerName(name) {
-  const text = toByteString(name);
-  if (!TOKEN.test(text)) throw new TypeError(`${JSON.stringify(text)} is not a header name`);
-  return text.toLowerCase();
+  const text = typeof name === "string" ? name : `${name}`;
+  const known = knownNames.get(text);
+  if (known !== undefined) return known;
+  if (!TOKEN.test(toByteString(text))) throw new TypeError(`${JSON.stringify(text)} is not a header name`);
+  const lower = text.toLowerCase();
+  if (knownNames.size < KNOWN_NAMES_MAX) knownNames.set(text, lower);
+  return lower;
 }
 
 /** https://fetch.spec.whatwg.org/#concept-header-value */
 function headerValue(value) {
-  const text = toByteString(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+  const given = typeof value === "string" ? value : `${value}`;
+  if (PLAIN_VALUE.test(given)) return given;
+  const text = toByteString(given).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
   if (/[\0\r\n]/.test(text)) throw new TypeError("a header value has a line break or a null character");
   return text;
 }

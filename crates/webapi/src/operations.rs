@@ -311,8 +311,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
 /// A fault of the isolate.
 pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taipan_guest::Error> {
     let id = completion.id;
-    let adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>()
-    {
+    let adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>() {
         Some(bodies) => bodies.adopt(reader),
         None => Err(Error::Unknown { what: "table of bodies of operation", id }),
     };
