@@ -14,6 +14,9 @@ pub enum Error {
         /// How often it does.
         found: usize,
     },
+    /// The glue does not carry the wasm modules that it compiles while it runs.
+    #[error("the glue lacks the wasm module of `_PyEM_TrampolineCall`")]
+    GlueModule,
     /// A file layer does not begin as one.
     #[error("not a file layer")]
     LayerMagic,
@@ -79,6 +82,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::Patch { .. }
+            | Error::GlueModule
             | Error::Archive(_)
             | Error::ArchiveFile { .. }
             | Error::ArchiveLimit { .. } => {

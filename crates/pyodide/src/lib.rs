@@ -5,7 +5,9 @@
 //! not run them: it knows bytes, and no engine.
 
 mod error;
+pub mod imports;
 pub mod layer;
+pub mod modules;
 mod natives;
 mod operations;
 pub mod patches;

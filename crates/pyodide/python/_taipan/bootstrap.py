@@ -11,10 +11,16 @@ STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT
 
 def finish(standard_library):
     """Leave only the places in ``sys.path`` that exist; tidy the environment."""
-    # Pyodide's main() puts a zip file first, which is not there. The standard
-    # library is the directory ``standard_library``.
-    sys.path[:] = [path for path in sys.path if not path.endswith(".zip")]
+    # Pyodide's main() says that the standard library is a zip file, which is not
+    # there. It is the directory ``standard_library``.
+    absent = [path for path in sys.path if path.endswith(".zip")]
+    sys.path[:] = [path for path in sys.path if path not in absent]
     sys._stdlib_dir = standard_library
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None) or ""
+        for path in absent:
+            if file.startswith(f"{path}/"):
+                module.__file__ = standard_library + file.removeprefix(path)
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
     for name in STARTUP_VARIABLES:

@@ -1,0 +1,24 @@
+//! Each import of the release is in the table.
+
+use taipan_pyodide::imports;
+use wasmparser::{Parser, Payload};
+
+use crate::release;
+
+#[test]
+fn every_import_has_a_server() {
+    let module = release::file("pyodide.asm.wasm");
+    let mut unknown = Vec::new();
+    let mut count = 0;
+    for payload in Parser::new(0).parse_all(&module) {
+        let Payload::ImportSection(section) = payload.unwrap() else { continue };
+        for import in section.into_imports() {
+            let import = import.unwrap();
+            count += 1;
+            if imports::server(import.module, import.name).is_none() {
+                unknown.push(format!("{} {}", import.module, import.name));
+            }
+        }
+    }
+    assert_eq!((count, unknown), (548, Vec::new()));
+}

@@ -1,0 +1,30 @@
+//! Reading a file layer: no input makes it panic or loop, and what was accepted is
+//! a tree.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use taipan_pyodide::layer::{Layer, Node, NodeIndex, ROOT};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(layer) = Layer::decode(bytes) else { return };
+    let _ = layer.verify();
+    let mut waiting = vec![ROOT];
+    let mut seen = 0_u32;
+    while let Some(index) = waiting.pop() {
+        seen += 1;
+        let name = layer.name(index).expect("every node has a name");
+        match layer.node(index).expect("every child is a node") {
+            Node::Directory(children) => {
+                layer.listing(index).expect("a directory has a listing");
+                waiting.extend(children.map(NodeIndex));
+            }
+            Node::File(contents) => {
+                let mut destination = [0; 16];
+                let count = layer.read(index, 1, &mut destination).expect("a file can be read");
+                assert_eq!(count, contents.len().saturating_sub(1).min(16), "{name}");
+            }
+        }
+    }
+    assert!(layer.node(NodeIndex(seen)).is_none(), "every node is in a directory, once");
+});
