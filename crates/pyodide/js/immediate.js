@@ -8,10 +8,10 @@
 /// callback blocks.
 export function newImmediateQueue() {
   const waiting = [];
-  let awake = false;
+  let awake = false; // whether a timer is on its way that will call `run`
 
   function wake() {
-    if (waiting.length > 0) {
+    if (waiting.length > 0 && !awake) {
       awake = true;
       setTimeout(run, 0);
     }
@@ -28,9 +28,7 @@ export function newImmediateQueue() {
         waiting.shift()();
       }
     } finally {
-      if (!awake) {
-        wake();
-      }
+      wake();
     }
   }
 
@@ -38,9 +36,7 @@ export function newImmediateQueue() {
     wake,
     schedule(callback) {
       waiting.push(callback);
-      if (!awake) {
-        wake();
-      }
+      wake();
     },
   };
 }

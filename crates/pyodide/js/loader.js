@@ -17,6 +17,8 @@ const STANDARD_ERROR = 2;
 const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
 const HOME = "/session";
 const TEMPORARY = "/tmp";
+/// `sys.executable`; there is no such file.
+const PROGRAM = "/bin/python3.14";
 /// Where the layer with the standard library is to be mounted.
 const STANDARD_LIBRARY = "/lib/python3.14";
 
@@ -72,6 +74,7 @@ function emscriptenSettings(settings, queue, runSync) {
   const emscripten = {
     noImageDecoding: true,
     noAudioDecoding: true,
+    thisProgram: PROGRAM,
     arguments: [],
     print: (line) => writeLine(STANDARD_OUTPUT, line),
     printErr: (line) => writeLine(STANDARD_ERROR, line),
@@ -135,7 +138,13 @@ function prepareFiles(module, settings) {
 function prepareEnvironment(module, settings) {
   Object.assign(module.ENV, {
     HOME,
+    PWD: HOME,
     TMPDIR: TEMPORARY,
+    // Emscripten makes these up.
+    USER: undefined,
+    LOGNAME: undefined,
+    PATH: undefined,
+    _: undefined,
     // Pyodide's main() looks for a zip file only.
     PYTHONPATH: STANDARD_LIBRARY,
     // Without it, printing a SystemExit would end the interpreter.

@@ -62,7 +62,8 @@ export function limitMemoryFiles(module, bytesMaximum) {
   const { write } = MEMFS.ops_table.file.stream;
   MEMFS.ops_table.file.stream.write = (stream, buffer, offset, length, position, canOwn) => {
     const before = capacity(stream.node);
-    const replaces = canOwn || (stream.node.usedBytes === 0 && position === 0);
+    const owned = canOwn && buffer.buffer !== module.HEAP8.buffer;
+    const replaces = owned || (stream.node.usedBytes === 0 && position === 0);
     if (replaces && length > 0) {
       charge(length - before);
     }

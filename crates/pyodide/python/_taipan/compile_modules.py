@@ -9,8 +9,6 @@ import importlib._bootstrap_external as bootstrap
 import importlib.util
 import os
 
-from pyodide.ffi import to_js
-
 # Tests that a release may carry, and modules with syntax errors on purpose.
 SKIPPED_DIRECTORIES = frozenset(["__pycache__", "bad_coding", "lib2to3"])
 
@@ -18,9 +16,8 @@ SKIPPED_DIRECTORIES = frozenset(["__pycache__", "bad_coding", "lib2to3"])
 def compile_tree(root, take):
     """Compile each ``.py`` under ``root``.
 
-    ``take(path, contents)``, a JavaScript function, gets the path of the ``.pyc``
-    relative to ``root`` and its bytes as a Uint8Array. Returns the relative paths of
-    the files that do not compile.
+    ``take(path, contents)`` gets the path of the ``.pyc`` relative to ``root`` and
+    its bytes. Returns the relative paths of the files that do not compile.
     """
     failed = []
     for directory, names, files in os.walk(root):
@@ -35,7 +32,7 @@ def compile_tree(root, take):
                 failed.append(os.path.relpath(path, root))
                 continue
             target = importlib.util.cache_from_source(path, optimization="")
-            take(os.path.relpath(target, root), to_js(contents))
+            take(os.path.relpath(target, root), contents)
     return failed
 
 
