@@ -22,7 +22,7 @@ use crate::{
     Body, BodyError, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody,
     Response, Settings, Summary,
     body::{Blame, BodyLimits},
-    target,
+    target::{Target, target},
 };
 
 /// Headers that speak about one connection (RFC 9110, 7.6.1): ours, not the
@@ -78,13 +78,16 @@ fn admit(
     ends: Ends,
     watch: &Watch,
 ) -> Result<Request, Fault> {
-    let url = target::url(&head, ends.local, settings.hosts)?;
+    let Target { url, authority } = target(&head, ends.local, settings.hosts)?;
     let bytes_max = settings.body_bytes_max;
     if body.length().is_some_and(|length| length > bytes_max) {
         return Err(BodyError::TooLarge { bytes_max }.fault());
     }
     let gone = watch.gone.clone();
-    let http::request::Parts { method, headers, .. } = head;
+    let http::request::Parts { method, mut headers, .. } = head;
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        headers.entry(header::HOST).or_insert(host);
+    }
     Ok(Request { method, url, headers, body, peer: ends.peer, gone })
 }
 

@@ -25,7 +25,8 @@ pub struct Request {
     /// path and query are as the client wrote them.
     pub url: String,
     /// Headers in the order in which their names first came; the lines of one
-    /// name in their order.
+    /// name in their order. There is always a `host`, also of a client that says
+    /// it otherwise, as HTTP/2 does.
     pub headers: HeaderMap,
     /// The body, not yet read.
     pub body: RequestBody,

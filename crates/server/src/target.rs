@@ -21,12 +21,21 @@ pub enum Hosts {
     Local,
 }
 
-/// The absolute URL of a request that came in at `local`.
-pub(crate) fn url(
+/// Whom a request is for.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The absolute URL.
+    pub(crate) url: String,
+    /// Its host and port.
+    pub(crate) authority: Authority,
+}
+
+/// Whom a request is for that came in at `local`.
+pub(crate) fn target(
     request: &http::request::Parts,
     local: SocketAddr,
     hosts: Hosts,
-) -> Result<String, Fault> {
+) -> Result<Target, Fault> {
     if matches!(request.method, Method::CONNECT | Method::TRACE) {
         let message = format!("the method {} is not served", request.method);
         return Err(Fault::new(StatusCode::NOT_IMPLEMENTED, message));
@@ -42,7 +51,7 @@ pub(crate) fn url(
         path => path,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
-    Ok(format!("http://{authority}{slash}{path}"))
+    Ok(Target { url: format!("http://{authority}{slash}{path}"), authority })
 }
 
 /// The host and port that the client means: of the request line or `:authority`
@@ -93,8 +102,8 @@ mod tests {
         }
         let parts = request.body(()).unwrap().into_parts().0;
         let local = "127.0.0.1:8787".parse().unwrap();
-        let found = url(&parts, local, Hosts::Local).unwrap_or_else(|fault| fault.to_string());
-        assert_eq!(found, expect);
+        let found = target(&parts, local, Hosts::Local).map(|target| target.url);
+        assert_eq!(found.unwrap_or_else(|fault| fault.to_string()), expect);
     }
 
     #[test]

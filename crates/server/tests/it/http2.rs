@@ -47,7 +47,7 @@ async fn url_and_bodyless() {
     let mut sender = connect(&server).await;
     let described = sender.send_request(request("GET", "/describe", Empty::<Bytes>::new())).await;
     let text = described.unwrap().into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(text, "GET http://localhost/describe\n");
+    assert_eq!(text, "GET http://localhost/describe\nhost: localhost\n");
     for (method, path, length) in
         [("HEAD", "/", Some("5")), ("HEAD", "/stream", None), ("GET", "/204", None)]
     {
