@@ -62,7 +62,8 @@ fn matters(root: &Path, event: &notify::Event) -> bool {
         | EventKind::Remove(_)
         | EventKind::Other => true,
     };
-    changes && event.paths.iter().any(|path| is_the_workers(root, path))
+    // The system lost count of the changes: any file may be among them.
+    event.need_rescan() || changes && event.paths.iter().any(|path| is_the_workers(root, path))
 }
 
 /// Whether a path below `root` is the worker's, and not a tool's or an editor's.
@@ -72,7 +73,8 @@ fn is_the_workers(root: &Path, path: &Path) -> bool {
         Component::Normal(name) => {
             let name = name.to_string_lossy();
             let hidden = name.starts_with('.') && !name.starts_with(".dev.vars");
-            !hidden && !name.ends_with('~') && !IGNORED_FOLDERS.contains(&&*name)
+            let written = name.ends_with('~') || name.ends_with(".log");
+            !hidden && !written && !IGNORED_FOLDERS.contains(&&*name)
         }
         Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
             true
@@ -98,7 +100,13 @@ mod tests {
 
     #[test]
     fn files_that_do_not() {
-        for path in ["/w/.git/index", "/w/src/__pycache__/a.pyc", "/w/.entry.py.swp", "/w/a.py~"] {
+        for path in [
+            "/w/.git/index",
+            "/w/src/__pycache__/a.pyc",
+            "/w/.entry.py.swp",
+            "/w/a.py~",
+            "/w/x.log",
+        ] {
             check(path, false);
         }
         check("/elsewhere/a.py", false);
