@@ -43,7 +43,7 @@ impl From<Variant> for Options {
 }
 
 /// Links a module: standard exception handling, its whole state exported
-/// (see [`crate::state`]), and no more data than the variant needs.
+/// (see [`hidden_state`](crate::hidden_state)), and no more data than the variant needs.
 ///
 /// # Errors
 ///

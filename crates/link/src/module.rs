@@ -47,11 +47,9 @@ impl SectionId {
     /// The sections in the order in which they must come.
     const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
-    /// Where this section stands in that order, from 1. Those that are not in
-    /// it come last.
-    fn rank(self) -> usize {
-        let place = Self::ORDER.iter().position(|id| *id == self.0);
-        place.unwrap_or(Self::ORDER.len()) + 1
+    /// Where this section stands in that order.
+    fn rank(self) -> Option<usize> {
+        Self::ORDER.iter().position(|id| *id == self.0)
     }
 }
 
@@ -190,7 +188,7 @@ fn read_import<'a>(module: &mut Module<'a>, import: Import<'a>) {
     }
 }
 
-impl<'a> Module<'a> {
+impl Module<'_> {
     /// The function type with this index.
     pub(crate) fn signature(&self, index: u32) -> Result<&FuncType, Error> {
         let subtype = item(&self.types, index, "type")?;
@@ -211,8 +209,8 @@ impl<'a> Module<'a> {
             *old = section;
             return;
         }
-        let later =
-            |other: &Section<'_>| other.id != SectionId::CUSTOM && other.id.rank() > id.rank();
+        // A custom section has no rank, which is less than any.
+        let later = |other: &Section<'_>| other.id.rank() > id.rank();
         let place = self.sections.iter().position(later).unwrap_or(self.sections.len());
         self.sections.insert(place, section);
     }

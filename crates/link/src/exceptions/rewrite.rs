@@ -19,6 +19,9 @@ const LOCALS_MAX: u64 = 50_000;
 /// The most bytes that engines accept in a function's body (same source).
 const FUNCTION_BYTES_MAX: u64 = 7_654_321;
 
+/// The most handlers that wasmparser, and so wasmtime, accepts at a `try_table`.
+const HANDLERS_MAX: u64 = 10_000;
+
 /// A caught exception, with nothing of its values.
 const EXCEPTION: Caught = Caught { tag: None, exception: true };
 
@@ -180,6 +183,7 @@ impl Rewrite<'_, '_, '_> {
             }
             None => self.open(&Instruction::Block(written)),
         };
+        limit("handlers of a try", plan.clauses.len() as u64, HANDLERS_MAX)?;
         let mut catches = Vec::with_capacity(plan.clauses.len());
         for clause in plan.clauses.iter().rev() {
             let caught = Caught { tag: clause.tag, exception: clause.rethrown };
@@ -263,7 +267,7 @@ impl Rewrite<'_, '_, '_> {
                 self.end();
             }
             // The `end` that is there already.
-            Kind::Block | Kind::Clause { .. } => self.labels = self.labels.saturating_sub(1),
+            Kind::Block | Kind::Clause { .. } => self.labels -= 1,
             Kind::Body(_) => {
                 self.close_body(&frame);
                 self.end();
@@ -271,6 +275,7 @@ impl Rewrite<'_, '_, '_> {
         }
         Ok(())
     }
+
     fn rethrow(&mut self, depth: u32, offset: usize) -> Result<(), Error> {
         let frame = label(self.function, offset, depth, &self.frames)?;
         let Kind::Clause { caught: Some(local), .. } = self.frames[frame].kind else {

@@ -15,14 +15,15 @@ use crate::module::{Module, SectionId, TYPES_MAX, item, limit, size};
 /// JavaScript interface, "Implementation-defined Limits").
 const RESULTS_MAX: u64 = 1000;
 
-/// The most value types that all added types may hold together: far more than
-/// any compiler's output needs, and it keeps a hostile module from making
-/// types with a thousand parameters by the hundred thousand.
-const ADDED_VALUES_MAX: u64 = 4 << 20;
+/// The most value types that the blocks of a module may have together, each
+/// combination of a `try` and a tag counted once: far more than any compiler's
+/// output needs, and it keeps a hostile module from combining types of a
+/// thousand values each with each.
+const VALUES_MAX: u64 = 4 << 20;
 
 /// What a block leaves on the stack: the values of an exception, the exception
 /// itself, or both.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub(super) struct Caught {
     /// The tag whose values are wanted.
     pub(super) tag: Option<u32>,
@@ -34,10 +35,12 @@ pub(super) struct Caught {
 pub(super) struct Signatures<'m, 'a> {
     module: &'m Module<'a>,
     added: Vec<FuncType>,
-    added_values: usize,
     by_signature: HashMap<FuncType, u32>,
-    /// Keyed by the type of the `try`, if it is an index, and what is caught.
-    by_block: HashMap<(Option<u32>, Caught), BlockType>,
+    /// By the types of the `try` and of the tag, if they are indices, and
+    /// whether there is an exception.
+    by_block: HashMap<(Option<u32>, Option<u32>, bool), BlockType>,
+    /// How many values the types in `by_block` have together.
+    values: u64,
 }
 
 impl<'m, 'a> Signatures<'m, 'a> {
@@ -45,41 +48,46 @@ impl<'m, 'a> Signatures<'m, 'a> {
         Self {
             module,
             added: Vec::new(),
-            added_values: 0,
             by_signature: HashMap::new(),
             by_block: HashMap::new(),
+            values: 0,
         }
     }
 
     /// The type of a block that takes what a block of type `block` takes, and
     /// leaves what is `caught`.
     pub(super) fn handler(&mut self, block: BlockType, caught: Caught) -> Result<BlockType, Error> {
-        let index = match block {
+        let block = match block {
             BlockType::FuncType(index) => Some(index),
             BlockType::Empty | BlockType::Type(_) => None,
         };
-        if let Some(known) = self.by_block.get(&(index, caught)) {
+        let tag = match caught.tag {
+            Some(tag) => Some(*item(&self.module.tags.items, tag, "tag")?),
+            None => None,
+        };
+        let key = (block, tag, caught.exception);
+        if let Some(known) = self.by_block.get(&key) {
             return Ok(*known);
         }
-        let params = match index {
-            Some(index) => self.module.signature(index)?.params(),
-            None => &[],
-        };
-        let mut results = match caught.tag {
-            Some(tag) => {
-                let index = *item(&self.module.tags.items, tag, "tag")?;
-                self.module.signature(index)?.params().to_vec()
-            }
-            None => Vec::new(),
-        };
+        let params = self.params(block)?;
+        let mut results = self.params(tag)?.to_vec();
         results.extend(caught.exception.then_some(ValType::Ref(RefType::EXNREF)));
+        self.values += (params.len() + results.len()) as u64;
+        limit("values of blocks", self.values, VALUES_MAX)?;
         let handler = match (params, &results[..]) {
             ([], []) => BlockType::Empty,
             ([], [result]) => BlockType::Type(*result),
             _ => BlockType::FuncType(self.index_of(FuncType::new(params.to_vec(), results))?),
         };
-        self.by_block.insert((index, caught), handler);
+        self.by_block.insert(key, handler);
         Ok(handler)
+    }
+
+    fn params(&self, index: Option<u32>) -> Result<&'m [ValType], Error> {
+        match index {
+            Some(index) => Ok(self.module.signature(index)?.params()),
+            None => Ok(&[]),
+        }
     }
 
     fn index_of(&mut self, signature: FuncType) -> Result<u32, Error> {
@@ -87,10 +95,8 @@ impl<'m, 'a> Signatures<'m, 'a> {
             return Ok(*known);
         }
         let index = self.module.types.len() + self.added.len();
-        self.added_values += signature.params().len() + signature.results().len();
         limit("results of a block", signature.results().len() as u64, RESULTS_MAX)?;
         limit("types", index as u64 + 1, TYPES_MAX)?;
-        limit("values in added types", self.added_values as u64, ADDED_VALUES_MAX)?;
         let index = size(index, "types")?;
         self.added.push(signature.clone());
         self.by_signature.insert(signature, index);

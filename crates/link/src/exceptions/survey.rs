@@ -4,10 +4,6 @@
 use wasmparser::{FunctionBody, Operator};
 
 use crate::error::Error;
-use crate::module::limit;
-
-/// The most handlers that engines accept at one `try_table`.
-const HANDLERS_MAX: u64 = 10_000;
 
 /// What a function has of legacy exception handling.
 pub(super) struct Survey {
@@ -88,14 +84,13 @@ pub(super) fn survey(function: u32, body: &FunctionBody<'_>) -> Result<Option<Su
                 frames.push(Frame { kind: Kind::Body(number), target: Target::Try(number) });
             }
             Operator::Catch { tag_index } => {
-                clause(&mut survey, &mut frames, Some(tag_index)).ok_or(Error::Unbalanced {
-                    function,
-                    offset,
-                    found: "catch",
-                })??;
+                let begun = clause(&mut survey, &mut frames, Some(tag_index));
+                begun.ok_or(Error::Unbalanced { function, offset, found: "catch" })?;
             }
-            Operator::CatchAll => clause(&mut survey, &mut frames, None)
-                .ok_or(Error::Unbalanced { function, offset, found: "catch_all" })??,
+            Operator::CatchAll => {
+                let begun = clause(&mut survey, &mut frames, None);
+                begun.ok_or(Error::Unbalanced { function, offset, found: "catch_all" })?;
+            }
             Operator::Delegate { relative_depth } => {
                 let Some(Frame { kind: Kind::Body(number), .. }) = frames.pop() else {
                     return Err(Error::Unbalanced { function, offset, found: "delegate" });
@@ -129,11 +124,7 @@ fn innermost(frames: &[Frame]) -> Target {
 }
 
 /// Begins a clause of the innermost `try`; none, if that is not a `try`.
-fn clause(
-    survey: &mut Survey,
-    frames: &mut Vec<Frame>,
-    tag: Option<u32>,
-) -> Option<Result<(), Error>> {
+fn clause(survey: &mut Survey, frames: &mut Vec<Frame>, tag: Option<u32>) -> Option<()> {
     let number = match frames.pop()?.kind {
         Kind::Body(number) | Kind::Clause { number, .. } => number,
         Kind::Block => return None,
@@ -141,11 +132,10 @@ fn clause(
     let clauses = &mut survey.tries[number].clauses;
     let kind = Kind::Clause { number, clause: clauses.len() };
     clauses.push(Clause { tag, rethrown: false });
-    let count = clauses.len();
     // A `try` does not handle what its own clauses throw.
     let target = innermost(frames);
     frames.push(Frame { kind, target });
-    Some(limit("handlers of a try", count as u64, HANDLERS_MAX))
+    Some(())
 }
 
 /// Ends the body of the `try` with this number: what it throws goes to

@@ -286,7 +286,7 @@ fn hostile_types() {
     }
     check(
         &with_code(&types, &tags, &body),
-        "values in added types would be 4195800, engines accept 4194304",
+        "values of blocks would be 4195800, engines accept 4194304",
     );
 }
 
