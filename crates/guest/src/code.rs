@@ -1,9 +1,10 @@
-//! Compiled code: made at set-up, mapped from disk afterwards.
+//! Files of the cache: compiled code made at set-up, and bytes; mapped from disk.
 
-#![expect(unsafe_code, reason = "the only place that turns a file into machine code")]
+#![expect(unsafe_code, reason = "the only place that maps files: as machine code, and as bytes")]
 
 use std::path::Path;
 
+use bytes::Bytes;
 use wasmtime::{Engine, Module};
 
 use crate::Error;
@@ -29,4 +30,19 @@ pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Error> {
 pub fn load(engine: &Engine, path: &Path) -> Result<Module, Error> {
     // SAFETY: as said above, the file is what `compile` wrote; wasmtime checks its version and target itself.
     unsafe { Module::deserialize_file(engine, path) }.map_err(Error::Wasm)
+}
+
+/// Maps a file of the cache as bytes.
+///
+/// As with [`load`], nobody else may change the file: one that was published
+/// is only ever replaced as a whole, under which a mapping keeps its bytes.
+///
+/// # Errors
+///
+/// When the file cannot be opened or mapped.
+pub fn map(path: &Path) -> std::io::Result<Bytes> {
+    let file = fs_err::File::open(path)?;
+    // SAFETY: as said above, the bytes do not change while they are mapped.
+    let mapping = unsafe { memmap2::Mmap::map(file.file()) }?;
+    Ok(Bytes::from_owner(mapping))
 }

@@ -41,6 +41,17 @@ pub enum Error {
     Dylink(#[source] taipan_link::Error),
 }
 
+impl Error {
+    /// What a host operation ended the isolate with ([`crate::Throw::fatal`]), if it was a `T`.
+    #[must_use]
+    pub fn ended_by<T: std::error::Error + Send + Sync + 'static>(&self) -> Option<&T> {
+        match self {
+            Error::Wasm(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
 impl From<wasmtime::Error> for Error {
     fn from(error: wasmtime::Error) -> Error {
         match error.downcast::<Error>() {

@@ -6,11 +6,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A JavaScript value that the host holds.
+/// A JavaScript value that the host holds. A clone is the same hold.
+#[derive(Clone, Debug)]
+pub struct Handle(Arc<Slot>);
+
 #[derive(Debug)]
-pub struct Handle {
-    pub(crate) index: i32,
+struct Slot {
+    index: i32,
     released: Released,
+}
+
+impl Handle {
+    /// The place in the engine's table.
+    pub(crate) fn index(&self) -> i32 {
+        self.0.index
+    }
 }
 
 /// The handles that were dropped and wait for their release.
@@ -19,7 +29,7 @@ pub(crate) struct Released(Arc<Mutex<Vec<i32>>>);
 
 impl Released {
     pub(crate) fn own(&self, index: i32) -> Handle {
-        Handle { index, released: self.clone() }
+        Handle(Arc::new(Slot { index, released: self.clone() }))
     }
 
     pub(crate) fn take(&self) -> Vec<i32> {
@@ -27,7 +37,7 @@ impl Released {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.released.0.lock().unwrap_or_else(PoisonError::into_inner).push(self.index);
     }

@@ -1,7 +1,9 @@
 //! One isolate: a store in which Python and JavaScript share one memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use wasmtime::{AsContextMut, Extern, ExternType, Global, Instance, RootScope, Store, Val};
 
 use crate::exception::{Exceptions, JavaScriptTag};
@@ -18,20 +20,13 @@ use crate::{Error, javascript};
 /// a worker that queues jobs for ever is stopped by its limits, not by this.
 const JOBS_PER_TURN: i32 = 100_000;
 
-/// JavaScript that is compiled to the engine's bytecode.
-#[derive(Clone, Debug)]
-pub struct Bytecode {
-    /// The module's name, or the script's file name.
-    pub name: String,
-    /// What the engine wrote.
-    pub bytes: Vec<u8>,
-}
-
 /// Whether JavaScript is a module or a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceType {
     /// An ES module.
     Module,
+    /// An ES module, in an isolate that compiles and runs nothing else: its imports need not be there.
+    ModuleAlone,
     /// A classic script.
     Script,
 }
@@ -58,6 +53,7 @@ impl Isolate {
             references_made: 0,
             imports: Vec::new(),
             imported_globals: Vec::new(),
+            modules: Arc::default(),
             functions: Functions::default(),
             entities: Entities::new(program.main.clone()),
             linked: None,
@@ -103,7 +99,7 @@ impl Isolate {
     /// # Errors
     ///
     /// A `SyntaxError` with its place.
-    pub fn compile(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Bytecode, Error> {
+    pub fn compile(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Vec<u8>, Error> {
         self.with_roots(|scope| scope.compile(name, source, type_))
     }
 
@@ -112,7 +108,7 @@ impl Isolate {
     /// # Errors
     ///
     /// A `SyntaxError` when the bytes are not bytecode of this engine.
-    pub fn read(&mut self, bytecode: &Bytecode) -> Result<Handle, Error> {
+    pub fn read(&mut self, bytecode: &[u8]) -> Result<Handle, Error> {
         self.with_roots(|scope| scope.read(bytecode))
     }
 
@@ -184,14 +180,18 @@ impl Scope<'_> {
     /// # Errors
     ///
     /// A `SyntaxError` with its place.
-    pub fn compile(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Bytecode, Error> {
+    pub fn compile(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Vec<u8>, Error> {
         let javascript = self.javascript()?;
         let length = u32::try_from(source.len()).map_err(|_| Error::OutOfMemory { what: "a source" })?;
         let text = self.allocate(source.as_bytes())?;
         let label = self.allocate(name.as_bytes())?;
         let bytes = self.with_frame::<_, Error>(1, |scope, frame| {
-            let module = i32::from(type_ == SourceType::Module);
-            let call = (text, length, label, module, frame.address);
+            let kind = match type_ {
+                SourceType::Script => 0,
+                SourceType::Module => 1,
+                SourceType::ModuleAlone => 2,
+            };
+            let call = (text, length, label, kind, frame.address);
             let address = javascript.compile.call(&mut scope.store, call)?;
             if address == 0 {
                 return Err(scope.exception());
@@ -203,7 +203,7 @@ impl Scope<'_> {
         });
         self.deallocate(label)?;
         self.deallocate(text)?;
-        Ok(Bytecode { name: name.into(), bytes: bytes? })
+        bytes
     }
 
     /// Makes a module known by its name, without running it.
@@ -211,10 +211,10 @@ impl Scope<'_> {
     /// # Errors
     ///
     /// A `SyntaxError` when the bytes are not bytecode of this engine.
-    pub fn read(&mut self, bytecode: &Bytecode) -> Result<Handle, Error> {
+    pub fn read(&mut self, bytecode: &[u8]) -> Result<Handle, Error> {
         let javascript = self.javascript()?;
-        let length = u32::try_from(bytecode.bytes.len()).map_err(|_| Error::OutOfMemory { what: "bytecode" })?;
-        let address = self.allocate(&bytecode.bytes)?;
+        let length = u32::try_from(bytecode.len()).map_err(|_| Error::OutOfMemory { what: "bytecode" })?;
+        let address = self.allocate(bytecode)?;
         let value = self.with_frame::<_, Error>(1, |scope, frame| {
             if javascript.read.call(&mut scope.store, (address, length, frame.address))? < 0 {
                 return Err(scope.exception());
@@ -225,6 +225,29 @@ impl Scope<'_> {
         self.new_handle(value?)
     }
 
+    /// Says what JavaScript may import: bytecode by name.
+    pub fn set_modules(&mut self, modules: Arc<BTreeMap<String, Bytes>>) {
+        self.state_mut().modules = modules;
+    }
+
+    /// The module of a name, and all that it imports; not run yet, if it was not before.
+    ///
+    /// # Errors
+    ///
+    /// A `ReferenceError` when there is no such module.
+    pub fn load(&mut self, name: &str) -> Result<Handle, Error> {
+        let javascript = self.javascript()?;
+        let label = self.allocate(name.as_bytes())?;
+        let value = self.with_frame::<_, Error>(1, |scope, frame| {
+            if javascript.load.call(&mut scope.store, (label, frame.address))? < 0 {
+                return Err(scope.exception());
+            }
+            scope.read_value(frame.address)
+        });
+        self.deallocate(label)?;
+        self.new_handle(value?)
+    }
+
     /// Runs what was read. A module gives the promise of its evaluation, a script its last value.
     ///
     /// # Errors
@@ -232,7 +255,7 @@ impl Scope<'_> {
     /// What it throws.
     pub fn run(&mut self, code: &Handle) -> Result<Handle, Error> {
         let javascript = self.javascript()?;
-        let code = self.value_of(code.index)?;
+        let code = self.value_of(code.index())?;
         let value = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, code)?;
             if javascript.run.call(&mut scope.store, (frame.address, frame.slot(1)))? < 0 {
@@ -251,7 +274,7 @@ impl Scope<'_> {
     pub fn property(&mut self, object: &Handle, name: &str) -> Result<Handle, Error> {
         let javascript = self.javascript()?;
         let name = self.allocate(name.as_bytes())?;
-        let object = self.value_of(object.index)?;
+        let object = self.value_of(object.index())?;
         let value = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, object)?;
             if javascript.get_property.call(&mut scope.store, (frame.address, name, frame.slot(1)))? < 0 {
@@ -271,7 +294,7 @@ impl Scope<'_> {
     /// A `TypeError` when the handle is not a module's.
     pub fn module_namespace(&mut self, module: &Handle) -> Result<Handle, Error> {
         let javascript = self.javascript()?;
-        let module = self.value_of(module.index)?;
+        let module = self.value_of(module.index())?;
         let value = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, module)?;
             if javascript.module_namespace.call(&mut scope.store, (frame.address, frame.slot(1)))? < 0 {
@@ -290,7 +313,7 @@ impl Scope<'_> {
     /// What it was rejected with, as [`Error::Exception`].
     pub fn promise_result(&mut self, promise: &Handle) -> Result<Option<Handle>, Error> {
         let javascript = self.javascript()?;
-        let promise = self.value_of(promise.index)?;
+        let promise = self.value_of(promise.index())?;
         let outcome = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, promise)?;
             let state = javascript.promise_state.call(&mut scope.store, frame.address)?;

@@ -34,6 +34,8 @@ macro_rules! exports {
             pub(crate) stack_low: u32,
             /// The address of the pointer to the table of handles.
             pub(crate) handles: u32,
+            /// How many bytes before the address in a value its count of references lies.
+            pub(crate) count_offset: u32,
             pub(crate) malloc: TypedFunc<u32, u32>,
             pub(crate) mfree: TypedFunc<u32, ()>,
             $($(#[$doc])* pub(crate) $name: TypedFunc<$params, $results>,)*
@@ -48,6 +50,7 @@ macro_rules! exports {
                     stack_pointer: parts.stack_pointer,
                     stack_low: parts.stack_low,
                     handles: 0,
+                    count_offset: 0,
                     malloc: parts.malloc,
                     mfree: parts.mfree,
                     $($name,)*
@@ -62,6 +65,7 @@ exports! {
     start_host_module: (), i32;
     add_operation: (i32, u32), i32;
     handles_address: (), u32;
+    count_distance: (), u32;
     handle_new: u32, i32;
     handle_free: i32, ();
     free: u32, ();
@@ -69,6 +73,7 @@ exports! {
     evaluate: (u32, u32, u32, u32), i32;
     compile: (u32, u32, u32, i32, u32), u32;
     read: (u32, u32, u32), i32;
+    load: (u32, u32), i32;
     run: (u32, u32), i32;
     module_namespace: (u32, u32), i32;
     run_jobs: i32, i32;
@@ -158,6 +163,7 @@ pub(crate) fn link(store: &mut Store<State>, main: Instance, engine: &Module) ->
         return Err(Error::OutOfMemory { what: "the JavaScript engine" });
     }
     javascript.handles = javascript.handles_address.call(&mut *store, ())?;
+    javascript.count_offset = javascript.count_distance.call(&mut *store, ())?;
     Ok(javascript)
 }
 

@@ -24,14 +24,25 @@ mod trampoline;
 mod value;
 mod webassembly;
 
-pub use code::{compile, load};
+pub use code::{compile, load, map};
 pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine};
 pub use error::Error;
 pub use exception::JsError;
 pub use handle::Handle;
 pub use host::{Extensions, Host};
-pub use isolate::{Bytecode, Isolate, SourceType};
+pub use isolate::{Isolate, SourceType};
 pub use operation::{Call, Operation, Output, Throw};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
 pub use scope::{Argument, Scope};
 pub use state::State;
+
+pub use wasmtime::Engine;
+
+/// The linker that takes imports served in Rust.
+pub type Linker = wasmtime::Linker<State>;
+/// What such an import is called with.
+pub type NativeCaller<'a> = wasmtime::Caller<'a, State>;
+/// What such an import returns; an error ends the isolate.
+pub type NativeResult<T> = wasmtime::Result<T>;
+/// What defining such imports returns.
+pub type DefineResult = wasmtime::Result<()>;

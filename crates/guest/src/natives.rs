@@ -33,6 +33,9 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
                 rejection(&mut Scope::of(&mut caller), promise, reason, handled != 0)
             },
         ),
+        "module" => Func::wrap(store, |mut caller: Caller<'_, State>, name: u32, name_length: u32, length: u32| {
+            module(&mut Scope::of(&mut caller), name, name_length, length)
+        }),
         "release" => Func::wrap(store, |mut caller: Caller<'_, State>, _kind: i32, index: u32| {
             caller.data_mut().exceptions.release(index as usize);
         }),
@@ -58,9 +61,18 @@ fn operation(scope: &mut Scope<'_>, index: u32, count: u32, address: u32, result
     }
 }
 
+/// The address of a module's bytecode, whose length is written; 0 when there is no such module.
+fn module(scope: &mut Scope<'_>, name: u32, name_length: u32, length: u32) -> wasmtime::Result<u32> {
+    let modules = scope.state().modules.clone();
+    let name = str::from_utf8(scope.bytes(name, name_length)?).unwrap_or_default();
+    let Some(bytecode) = modules.get(name) else { return Ok(0) };
+    scope.write(length, &u32::try_from(bytecode.len())?.to_le_bytes())?;
+    Ok(scope.allocate(bytecode)?)
+}
+
 /// Tells the hook of a rejected promise, or of one whose rejection found a handler after all.
 fn rejection(scope: &mut Scope<'_>, promise: u32, reason: u32, handled: bool) -> wasmtime::Result<()> {
-    let Some(hook) = scope.state().on_rejection.as_ref().map(|hook| hook.index) else { return Ok(()) };
+    let Some(hook) = scope.state().on_rejection.as_ref().map(|hook| hook.index()) else { return Ok(()) };
     let mut arguments = Vec::new();
     for address in [promise, reason] {
         let value = scope.read_value(address)?;

@@ -71,6 +71,11 @@ pub enum Throw {
 }
 
 impl Throw {
+    /// The end of the isolate.
+    pub fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> Throw {
+        Throw::Fatal(wasmtime::Error::new(error))
+    }
+
     /// An error of a class.
     pub fn error(class: &'static str, message: impl Into<String>) -> Throw {
         Throw::Error { class: class.into(), message: message.into() }
@@ -258,7 +263,7 @@ impl Output {
             Output::Number(value) => scope.new_value(Argument::Number(value)),
             Output::Text(text) => scope.new_text(&text),
             Output::Bytes(bytes) => scope.new_bytes(&bytes),
-            Output::Handle(handle) => scope.value_of(handle.index),
+            Output::Handle(handle) => scope.value_of(handle.index()),
             Output::Value(value) => Ok(value.0),
         }
     }

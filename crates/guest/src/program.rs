@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Engine, ExternType, Linker, Module};
 
@@ -18,7 +19,7 @@ pub type Digest = [u8; 32];
 #[derive(Clone)]
 pub struct CompiledModule {
     /// Its bytes, as the guest has them.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
     /// Its code.
     pub module: Module,
 }

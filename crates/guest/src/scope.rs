@@ -90,7 +90,8 @@ impl fmt::Debug for Scope<'_> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn of(caller: &'a mut Caller<'_, State>) -> Scope<'a> {
+    /// Enters the isolate from one of its imports.
+    pub fn of(caller: &'a mut Caller<'_, State>) -> Scope<'a> {
         Scope { store: caller.as_context_mut() }
     }
 
@@ -287,9 +288,10 @@ impl<'a> Scope<'a> {
         self.retain(value)
     }
 
-    /// Counts one more reference to a value: what counts has its count at its address (`JSRefCountHeader`).
+    /// Counts one more reference to a value (`JSMallocBlockHeader`, before what the value points to).
     pub(crate) fn retain(&mut self, value: RawValue) -> Result<RawValue, Error> {
         if let Kind::Counted(address) = value.kind() {
+            let address = address.wrapping_sub(self.linked()?.javascript.count_offset);
             let count = self.read_u32(address)?;
             self.write(address, &count.wrapping_add(1).to_le_bytes())?;
         }
@@ -307,16 +309,6 @@ impl<'a> Scope<'a> {
             return Err(Error::OutOfMemory { what: "a handle" });
         }
         Ok(self.state().released.own(index))
-    }
-
-    /// Another handle to the same value.
-    ///
-    /// # Errors
-    ///
-    /// When the isolate is out of memory.
-    pub fn duplicate(&mut self, handle: &Handle) -> Result<Handle, Error> {
-        let value = self.value_of(handle.index)?;
-        self.new_handle(value)
     }
 
     /// Releases the handles that were dropped.
@@ -360,7 +352,7 @@ impl<'a> Scope<'a> {
     pub(crate) fn from_externref(&mut self, reference: Option<Rooted<ExternRef>>) -> wasmtime::Result<RawValue> {
         let Some(reference) = reference else { return Ok(RawValue::NULL) };
         if let Some(data) = reference.data(&self.store)? {
-            let handle = data.downcast_ref::<Handle>().map(|handle| handle.index);
+            let handle = data.downcast_ref::<Handle>().map(|handle| handle.index());
             let index = handle.ok_or_else(|| wasmtime::Error::msg("a reference that is not a handle"))?;
             return Ok(self.value_of(index)?);
         }
@@ -493,7 +485,7 @@ impl<'a> Scope<'a> {
             Argument::Number(value) => RawValue::number(value),
             Argument::Text(text) => self.new_text(text)?,
             Argument::Bytes(bytes) => self.new_bytes(bytes)?,
-            Argument::Handle(handle) => self.value_of(handle.index)?,
+            Argument::Handle(handle) => self.value_of(handle.index())?,
         })
     }
 
@@ -625,7 +617,7 @@ impl<'a> Scope<'a> {
     ///
     /// What it throws, as [`Error::Exception`]; a trap.
     pub fn call(&mut self, function: &Handle, arguments: &[Argument<'_>]) -> Result<Handle, Error> {
-        let value = self.call_raw(function.index, arguments)?;
+        let value = self.call_raw(function.index(), arguments)?;
         self.new_handle(value)
     }
 
@@ -635,7 +627,7 @@ impl<'a> Scope<'a> {
     ///
     /// What it throws, as [`Error::Exception`]; a trap.
     pub fn invoke(&mut self, function: &Handle, arguments: &[Argument<'_>]) -> Result<(), Error> {
-        self.invoke_index(function.index, arguments)
+        self.invoke_index(function.index(), arguments)
     }
 
     pub(crate) fn invoke_index(&mut self, function: i32, arguments: &[Argument<'_>]) -> Result<(), Error> {
@@ -666,7 +658,7 @@ impl<'a> Scope<'a> {
     ///
     /// What that function throws; a trap.
     pub fn complete(&mut self, id: u32, error: Option<&str>, value: Argument<'_>) -> Result<(), Error> {
-        let Some(hook) = self.state().on_completion.as_ref().map(|hook| hook.index) else { return Ok(()) };
+        let Some(hook) = self.state().on_completion.as_ref().map(|hook| hook.index()) else { return Ok(()) };
         let error = error.map_or(Argument::Null, Argument::Text);
         self.invoke_index(hook, &[Argument::Number(id.into()), error, value])
     }
@@ -677,7 +669,7 @@ impl<'a> Scope<'a> {
     ///
     /// What its conversion throws; a trap.
     pub fn text(&mut self, handle: &Handle) -> Result<String, Error> {
-        let value = self.value_of(handle.index)?;
+        let value = self.value_of(handle.index())?;
         let text = self.to_text(value);
         self.free(value)?;
         match text {
@@ -693,7 +685,7 @@ impl<'a> Scope<'a> {
     ///
     /// Before the guest is linked.
     pub fn number(&mut self, handle: &Handle) -> Result<Option<f64>, Error> {
-        let value = self.value_of(handle.index)?;
+        let value = self.value_of(handle.index())?;
         let number = match value.kind() {
             Kind::Integer(value) => Some(value.into()),
             Kind::Number(value) => Some(value),

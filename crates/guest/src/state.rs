@@ -1,8 +1,10 @@
 //! What an isolate owns outside of its linear memory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use wasmtime::{Global, Instance, Memory};
 
 use crate::exception::Exceptions;
@@ -25,6 +27,8 @@ pub struct State {
     pub(crate) imports: Vec<Option<Handle>>,
     /// The main module's imported globals, by their place among its imports.
     pub(crate) imported_globals: Vec<Option<Global>>,
+    /// Bytecode of the modules that JavaScript may import, by name.
+    pub(crate) modules: Arc<BTreeMap<String, Bytes>>,
     pub(crate) functions: Functions,
     pub(crate) entities: Entities,
     pub(crate) linked: Option<Linked>,

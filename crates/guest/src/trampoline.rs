@@ -35,7 +35,7 @@ pub(crate) fn define_import(
     let call = move |mut caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
         let mut scope = Scope::of(&mut caller);
         let handle = match &scope.state().imports.get(index) {
-            Some(Some(handle)) => handle.index,
+            Some(Some(handle)) => handle.index(),
             _ => return Err(wasmtime::Error::msg(format!("the import {label} has nobody who serves it"))),
         };
         // SAFETY: `signature` was made from `type_`, under which the linker calls this closure.
@@ -52,7 +52,7 @@ pub(crate) fn host_function(scope: &mut Scope<'_>, handle: Handle, type_: FuncTy
     let call = move |mut caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
         let mut scope = Scope::of(&mut caller);
         // SAFETY: `signature` was made from `type_`, under which wasmtime calls this closure.
-        unsafe { call_javascript(&mut scope, handle.index, &signature, values) }
+        unsafe { call_javascript(&mut scope, handle.index(), &signature, values) }
     };
     // SAFETY: the closure reads and writes `values` by `type_` only.
     unsafe { Func::new_unchecked(&mut scope.store, type_, call) }

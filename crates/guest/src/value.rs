@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Boolean(bool),
     Integer(i32),
     Number(f64),
-    /// An object, string, symbol or big integer, which counts its references at this address.
+    /// An object, string, symbol or big integer at this address, which counts its references.
     Counted(u32),
     /// A short big integer, or a value that is not the language's.
     Other,

@@ -78,10 +78,15 @@ const GROUPS: &[Group] = &[
     },
     Group {
         module: "env",
+        server: Server::Rust,
+        reason: "clocks are the host's",
+        names: "emscripten_date_now emscripten_get_now",
+    },
+    Group {
+        module: "env",
         server: Server::Glue,
-        reason: "clock, calendar and time zone",
-        names: "_tzset_js emscripten_date_now emscripten_get_now _timegm_js _mktime_js _localtime_js \
-                _gmtime_js",
+        reason: "calendar and time zone",
+        names: "_tzset_js _timegm_js _mktime_js _localtime_js _gmtime_js",
     },
     Group {
         module: "env",
@@ -179,15 +184,9 @@ const GROUPS: &[Group] = &[
     },
     Group {
         module: "wasi_snapshot_preview1",
-        server: Server::Glue,
-        reason: "clock",
-        names: "clock_res_get clock_time_get",
-    },
-    Group {
-        module: "wasi_snapshot_preview1",
-        server: Server::Glue,
-        reason: "entropy, from `crypto.getRandomValues`",
-        names: "random_get",
+        server: Server::Rust,
+        reason: "clocks and entropy are the host's",
+        names: "clock_res_get clock_time_get random_get",
     },
     Group {
         module: "wasi_snapshot_preview1",

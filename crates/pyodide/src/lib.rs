@@ -4,6 +4,7 @@
 //! (`python/`); [`JAVASCRIPT`] and [`PYTHON`] hold their texts. This crate does
 //! not run them: it knows bytes, and no engine.
 
+mod clock;
 mod error;
 pub mod imports;
 pub mod layer;

@@ -56,6 +56,8 @@ HOST(call) int host_call(int function, int argc, JSValue *argv, JSValue *result)
 HOST(operation) int host_operation(int operation, int argc, JSValue *argv, JSValue *result);
 HOST(rejection) void host_rejection(JSValue *promise, JSValue *reason, int is_handled);
 HOST(release) void host_release(int kind, int index);
+// Bytecode of a module by name, from the main module's `malloc`; NULL when there is none.
+HOST(module) uint8_t *host_module(const char *name, uint32_t name_length, uint32_t *length);
 
 enum { RELEASE_EXCEPTION = 0, RELEASE_OBJECT = 1 };
 
@@ -116,12 +118,35 @@ static char *normalize_module(JSContext *ctx, const char *base, const char *name
     return js_default_module_normalize_name(ctx, base, name);
 }
 
-// All modules are registered beforehand by `engine_read`.
+static int start_placeholder(JSContext *ctx, JSModuleDef *module)
+{
+    (void)module;
+    JS_ThrowInternalError(ctx, "a placeholder of a module cannot be run");
+    return -1;
+}
+
+// quickjs.c resolves imports even of what it only compiles: then what is not there yet is stood in for.
+static bool compiling_alone;
+
 static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque)
 {
     (void)opaque;
-    JS_ThrowReferenceError(ctx, "no module named '%s'", name);
-    return NULL;
+    if (compiling_alone)
+        return JS_NewCModule(ctx, name, start_placeholder);
+    uint32_t length;
+    uint8_t *bytecode = host_module(name, (uint32_t)strlen(name), &length);
+    if (!bytecode) {
+        JS_ThrowReferenceError(ctx, "no module named '%s'", name);
+        return NULL;
+    }
+    JSValue module = JS_ReadObject(ctx, bytecode, length, JS_READ_OBJ_BYTECODE);
+    free(bytecode);
+    if (JS_VALUE_GET_TAG(module) != JS_TAG_MODULE)
+        return NULL;
+    // The list of loaded modules holds it.
+    JSModuleDef *definition = JS_VALUE_GET_PTR(module);
+    JS_FreeValue(ctx, module);
+    return definition;
 }
 
 int EXPORT(engine_start)(uint32_t stack_size, uint32_t gc_threshold)
@@ -159,6 +184,12 @@ static int handles_free = -1;
 JSValue **EXPORT(engine_handles_address)(void)
 {
     return &handles;
+}
+
+// How many bytes before the address in a value its count of references lies.
+uint32_t EXPORT(engine_count_distance)(void)
+{
+    return offsetof(JSMallocBlockHeader, user_data) - offsetof(JSMallocBlockHeader, ref_count);
 }
 
 // Takes the value over. Negative: out of memory.
@@ -215,12 +246,18 @@ int EXPORT(engine_evaluate)(const char *source, uint32_t length, const char *nam
     return JS_IsException(*result) ? -1 : 0;
 }
 
-// Compiles a module (or a script) to bytecode, which the caller frees with the main module's `free`.
-uint8_t *EXPORT(engine_compile)(const char *source, uint32_t length, const char *name, int is_module,
+enum { COMPILE_SCRIPT = 0, COMPILE_MODULE = 1, COMPILE_MODULE_ALONE = 2 };
+
+// Compiles a module or a script to bytecode, which the caller frees with the main module's `free`. A module that is
+// compiled alone leaves stand-ins for its imports behind: such an isolate compiles and runs nothing else.
+uint8_t *EXPORT(engine_compile)(const char *source, uint32_t length, const char *name, int kind,
                                 uint32_t *bytecode_length)
 {
+    bool is_module = kind != COMPILE_SCRIPT;
     int type = is_module ? JS_EVAL_TYPE_MODULE : JS_EVAL_TYPE_GLOBAL;
+    compiling_alone = kind == COMPILE_MODULE_ALONE;
     JSValue code = JS_Eval(context, source, length, name, type | JS_EVAL_FLAG_COMPILE_ONLY);
+    compiling_alone = false;
     if (JS_IsException(code))
         return NULL;
     size_t size;
@@ -236,6 +273,20 @@ int EXPORT(engine_read)(const uint8_t *bytecode, uint32_t length, JSValue *resul
 {
     *result = JS_ReadObject(context, bytecode, length, JS_READ_OBJ_BYTECODE);
     return JS_IsException(*result) ? -1 : 0;
+}
+
+// The module of a name: loaded already, or the host's.
+int EXPORT(engine_load)(const char *name, JSValue *result)
+{
+    JSAtom atom = JS_NewAtom(context, name);
+    JSModuleDef *module = js_find_loaded_module_by_name(context, atom);
+    JS_FreeAtom(context, atom);
+    if (!module)
+        module = load_module(context, name, NULL);
+    if (!module)
+        return -1;
+    *result = JS_DupValue(context, JS_MKPTR(JS_TAG_MODULE, module));
+    return 0;
 }
 
 // Links and evaluates a module that was read, or runs a script. A module gives the promise of its evaluation.

@@ -49,17 +49,14 @@ pub type Reply = oneshot::Sender<Result<Answer, Fault>>;
 /// The requests of an isolate.
 #[derive(Debug, Default)]
 pub struct Requests {
-    last: u32,
     open: HashMap<u32, Option<Reply>>,
     faults: Vec<Fault>,
 }
 
 impl Requests {
-    /// Takes a request on; the number names it.
-    pub fn open(&mut self, reply: Reply) -> u32 {
-        self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
-        self.open.insert(self.last, Some(reply));
-        self.last
+    /// Takes a request on, under a number that no open one has.
+    pub fn open(&mut self, id: u32, reply: Reply) {
+        self.open.insert(id, Some(reply));
     }
 
     /// Answers; false when nobody waits for it.
@@ -69,12 +66,18 @@ impl Requests {
     }
 
     /// Says why there is no answer, or why its body ended early.
-    pub(crate) fn fault(&mut self, id: u32, fault: Fault) {
+    pub fn fault(&mut self, id: u32, fault: Fault) {
         self.faults.push(fault.clone());
         if let Some(reply) = self.open.get_mut(&id).and_then(Option::take) {
             // The client may be gone; the fault is logged in any case.
             let _ = reply.send(Err(fault));
         }
+    }
+
+    /// Says why a request was never begun.
+    pub fn fail(&mut self, id: u32, fault: Fault) {
+        self.fault(id, fault);
+        self.done(id);
     }
 
     pub(crate) fn done(&mut self, id: u32) {

@@ -1,1 +1,24 @@
 //! One worker: set up, dispatch, stop.
+//!
+//! [`prepare`] makes a [`Bundle`] from a Pyodide release: links, compiles,
+//! and has the guest's own Python compile the standard library. A [`Worker`]
+//! runs a program in an isolate of a bundle and answers requests with it; a
+//! script runs to its end ([`run_script`]). An isolate is an actor: events go
+//! in, one at a time, on a thread of the blocking pool.
+
+mod actor;
+mod bundle;
+mod clock;
+mod code;
+mod error;
+mod instance;
+mod log;
+mod script;
+mod worker;
+
+pub use bundle::{Bundle, prepare};
+pub use code::{Code, from_directory};
+pub use error::Error;
+pub use log::{Log, Record};
+pub use script::{Mount, Program, Script, run_script};
+pub use worker::{Incoming, Settings, Worker};

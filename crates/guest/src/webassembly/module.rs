@@ -1,7 +1,6 @@
 //! `WebAssembly.Module`: modules that were compiled at set-up, and the glue's tiny wrappers.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use wasmtime::{ExternType, FuncType, Module, ValType};
 
@@ -134,7 +133,7 @@ pub(super) fn exports(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// The `place`th custom section of a name, or `undefined`.
 pub(super) fn section(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let bytes: Arc<[u8]> = match module(call)? {
+    let bytes = match module(call)? {
         ModuleEntity::Compiled(CompiledModule { bytes, .. }) => bytes,
         ModuleEntity::Wrapper(_) | ModuleEntity::Empty => return Ok(Output::Undefined),
     };

@@ -68,7 +68,8 @@ const SET = [
   ["https://example.net?lang=en-US#nav", "search", "??lang=fr", "https://example.net/??lang=fr#nav"],
   ["https://example.net?lang=en-US#nav", "search", "", "https://example.net/#nav"],
   ["https://example.net", "hash", "main", "https://example.net/#main"],
-  ["https://example.net/#nav", "hash", "#", "https://example.net/"],
+  ["https://example.net/#nav", "hash", "#", "https://example.net/#"],
+  ["https://example.net/#nav", "hash", "", "https://example.net/"],
 ];
 
 export const cases = [

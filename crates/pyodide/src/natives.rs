@@ -1,0 +1,44 @@
+//! Imports of the main module that are served in Rust.
+//!
+//! Those that JavaScript must not serve, and those that are called so often
+//! that JavaScript would be felt. The glue serves all others.
+
+use taipan_guest::{DefineResult, Linker, NativeCaller, NativeResult, Scope};
+
+use crate::clock;
+
+/// Linear memory that an isolate may have: QuickJS counts the bytes of a
+/// buffer in an `int`.
+pub const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
+
+/// Defines them.
+///
+/// # Errors
+///
+/// When the main module imports one with another type.
+pub fn define(linker: &mut Linker) -> DefineResult {
+    // The engine allocates from this `malloc` too: served in JavaScript, it would be entered while it allocates
+    // (DESIGN.md, section 3, fact 4).
+    linker.func_wrap(
+        "env",
+        "emscripten_resize_heap",
+        |mut caller: NativeCaller<'_>, requested: u32| {
+            resize_heap(&mut Scope::of(&mut caller), requested as usize)
+        },
+    )?;
+    linker.func_wrap("env", "emscripten_get_heap_max", || {
+        u32::try_from(MEMORY_BYTES_MAX).unwrap_or(u32::MAX)
+    })?;
+    clock::define(linker)
+}
+
+/// Grows by a fifth more than what is asked for, as Emscripten's own does (libcore.js, `emscripten_resize_heap`).
+fn resize_heap(scope: &mut Scope<'_>, requested: usize) -> NativeResult<u32> {
+    if requested > MEMORY_BYTES_MAX {
+        return Ok(0);
+    }
+    let size = scope.memory_bytes()?;
+    let generous = (size + size / 5).max(requested).min(MEMORY_BYTES_MAX);
+    let grown = scope.grow_memory(generous)? || scope.grow_memory(requested)?;
+    Ok(u32::from(grown))
+}

@@ -1,0 +1,239 @@
+//! Bundles: a Pyodide release linked, compiled, and ready to boot.
+//!
+//! ```text
+//! main.wasm          pyodide.asm.wasm, linked (crate `link`)
+//! main.code          its machine code
+//! engine.code        the JavaScript engine's
+//! glue-N.wasm        a module that the glue compiles at run time, and
+//! glue-N.code        its machine code
+//! javascript.layer   the engine's bytecode of our JavaScript and of the glue
+//! python.layer       the standard library and our Python, with `.pyc` files
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use taipan_bundle::{BundleId, Digest, Release, ReleaseFiles, Source};
+use taipan_guest::{CompiledModule, Isolate, Operation, Parts, Program, SourceType};
+use taipan_link::{Options, Variant};
+use taipan_pyodide::layer::{Entry, Layer, Node, NodeIndex, ROOT, encode};
+use taipan_pyodide::{LayerBytes, MEMORY_BYTES_MAX, patches, stdlib};
+use taipan_store::{Cache, OnDamage, Progress, Step, write_atomic};
+
+use crate::clock::Machine;
+use crate::{Error, instance};
+
+const PAGE_BYTES: u64 = 65536;
+
+/// Bump it when what a bundle holds changes in a way that its inputs do not show.
+const FORMAT: &str = "1";
+
+/// The worker's own JavaScript.
+pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
+const WORKER_SOURCE: &str = include_str!("../js/worker.js");
+const GLUE_MODULE: &str = "taipan:pyodide/glue";
+const WORKER_PYTHON: &str = include_str!("../python/worker.py");
+
+/// The engine's bytecode of each JavaScript module, by its name.
+pub(crate) type Javascript = Arc<BTreeMap<String, LayerBytes>>;
+
+/// A bundle, opened: code is mapped, nothing runs.
+pub struct Bundle {
+    /// What it is made of and by what.
+    pub id: BundleId,
+    pub(crate) program: Arc<Program>,
+    pub(crate) javascript: Javascript,
+    pub(crate) python: Arc<Layer<LayerBytes>>,
+}
+
+impl fmt::Debug for Bundle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Bundle({})", self.id.short())
+    }
+}
+
+/// Opens the bundle of a release; makes it first if the cache does not have it.
+///
+/// # Errors
+///
+/// The download, the cache, or a fault of ours.
+pub fn prepare(release: &Release, source: &Source, cache: &Cache, progress: Progress<'_>) -> Result<Bundle, Error> {
+    let files = taipan_bundle::fetch(release, source, cache, progress)?;
+    let id = identify(release);
+    let entry = cache.entry("bundle", &id.to_string())?;
+    let folder = entry.get_or_build(OnDamage::Rebuild, progress, |staging| build(&files, staging, progress))?;
+    open(id, &folder)
+}
+
+/// The bundle of a release depends on these, and on nothing else.
+fn identify(release: &Release) -> BundleId {
+    let javascript = sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
+    let python = python_sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
+    let host = format!("{FORMAT} {} {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
+    BundleId::new(
+        release,
+        &[
+            ("engine", Digest::of(taipan_quickjs::ENGINE)),
+            ("javascript", Digest::of(javascript.as_bytes())),
+            ("python", Digest::of(python.as_bytes())),
+            ("patches", Digest::of(format!("{:?}", patches::PATCHES).as_bytes())),
+            ("host", Digest::of(host.as_bytes())),
+        ],
+    )
+}
+
+fn sources() -> Vec<(&'static str, &'static str)> {
+    let pyodide = taipan_pyodide::JAVASCRIPT.iter().map(|source| (source.name, source.text));
+    let webapi = taipan_webapi::JAVASCRIPT.iter().map(|source| (source.name, source.text));
+    pyodide.chain(webapi).chain([(WORKER_MODULE, WORKER_SOURCE)]).collect()
+}
+
+fn python_sources() -> Vec<(String, &'static str)> {
+    let pyodide = taipan_pyodide::PYTHON.iter().map(|source| (format!("{}.py", source.name.replace('.', "/")), source.text));
+    pyodide.chain([("_taipan/worker.py".to_owned(), WORKER_PYTHON)]).collect()
+}
+
+fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result<(), Error> {
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
+    let label = |label: &str| progress(Step::Begin { label, bytes_total: None });
+
+    label("linking Pyodide");
+    let wasm = read(&files.wasm)?;
+    let memory_pages_max = Some(MEMORY_BYTES_MAX as u64 / PAGE_BYTES);
+    let options = Options { memory_pages_max, ..Options::from(Variant::Boot) };
+    let main = taipan_link::link(&wasm, options).map_err(|source| Error::Link { module: "pyodide.asm.wasm", source })?;
+    write_atomic(&staging.join("main.wasm"), &main)?;
+
+    label("compiling Pyodide to machine code");
+    compile(&engine, &main, &staging.join("main.code"))?;
+    label("compiling the JavaScript engine");
+    compile(&engine, taipan_quickjs::ENGINE, &staging.join("engine.code"))?;
+    let glue = String::from_utf8_lossy(&read(&files.glue)?).into_owned();
+    for (number, module) in embedded_modules(&glue).iter().enumerate() {
+        write_atomic(&staging.join(format!("glue-{number}.wasm")), module)?;
+        compile(&engine, module, &staging.join(format!("glue-{number}.code")))?;
+    }
+
+    label("compiling JavaScript to bytecode");
+    let program = program(staging)?;
+    let javascript = compile_javascript(&program, &glue, &read(&files.web_streams)?)?;
+    let entries: Vec<_> = javascript.iter().map(|(name, bytes)| Entry::file(name.clone(), bytes.to_vec())).collect();
+    write_layer(&staging.join("javascript.layer"), &entries)?;
+
+    label("compiling the standard library");
+    let mut entries = stdlib::entries(&read(&files.standard_library)?).map_err(pyodide("unpacking the standard library"))?;
+    entries.extend(python_sources().into_iter().map(|(path, text)| Entry::file(path, text)));
+    let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
+    let bytecode = instance::compile_modules(&program, &javascript, &python)?;
+    entries.extend(bytecode.into_iter().map(|(path, bytes)| Entry::file(path, bytes)));
+    write_layer(&staging.join("python.layer"), &entries)
+}
+
+fn open(id: BundleId, folder: &Path) -> Result<Bundle, Error> {
+    let map = |name: &str| {
+        let path = folder.join(name);
+        taipan_guest::map(&path).map_err(|source| Error::Read { path, source })
+    };
+    let javascript = read_bytecode(&*layer(map("javascript.layer")?)?);
+    let python = layer(map("python.layer")?)?;
+    Ok(Bundle { id, program: program(folder)?, javascript, python })
+}
+
+/// The program that the files of a bundle make.
+fn program(folder: &Path) -> Result<Arc<Program>, Error> {
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
+    let load = |name: &str| {
+        let module = taipan_guest::load(&engine, &folder.join(format!("{name}.code")));
+        module.map_err(guest("loading machine code"))
+    };
+    let module = |name: &str| {
+        let path = folder.join(format!("{name}.wasm"));
+        let bytes = taipan_guest::map(&path).map_err(|source| Error::Read { path, source })?;
+        Ok::<_, Error>(CompiledModule { bytes, module: load(name)? })
+    };
+    let modules = (0..)
+        .map(|number| format!("glue-{number}"))
+        .take_while(|name| folder.join(format!("{name}.wasm")).exists())
+        .map(|name| module(&name))
+        .collect::<Result<_, _>>()?;
+    let operations: Vec<Operation> =
+        [taipan_pyodide::OPERATIONS, taipan_webapi::OPERATIONS, instance::OPERATIONS].concat();
+    let parts = Parts { main: module("main")?, javascript: load("engine")?, modules, operations };
+    Program::new(engine.clone(), parts, taipan_pyodide::define).map_err(guest("joining the program"))
+}
+
+/// The modules that the glue carries as hexadecimal text and compiles at run time.
+fn embedded_modules(glue: &str) -> Vec<Vec<u8>> {
+    const MAGIC: &str = "0061736d01000000";
+    let mut modules = Vec::new();
+    for (start, _) in glue.match_indices(MAGIC) {
+        let digits = glue[start..].bytes().take_while(u8::is_ascii_hexdigit).collect::<Vec<_>>();
+        let bytes = digits.chunks_exact(2).filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+        modules.push(bytes.collect());
+    }
+    modules
+}
+
+fn compile(engine: &taipan_guest::Engine, wasm: &[u8], path: &Path) -> Result<(), Error> {
+    let code = taipan_guest::compile(engine, wasm).map_err(guest("compiling to machine code"))?;
+    Ok(write_atomic(path, &code)?)
+}
+
+fn compile_javascript(program: &Arc<Program>, glue: &str, web_streams: &[u8]) -> Result<Javascript, Error> {
+    const DOING: &str = "compiling JavaScript";
+    let glue = patches::apply(glue).map_err(pyodide("patching the glue"))?;
+    let web_streams = String::from_utf8_lossy(web_streams);
+    let mut all = sources();
+    all.push((GLUE_MODULE, &glue));
+    all.push((taipan_webapi::WEB_STREAMS, &web_streams));
+    let mut isolate = Isolate::new(program, Box::new(Machine::new())).map_err(guest(DOING))?;
+    let compile = |(name, text): &(&str, &str)| {
+        let bytes = isolate.compile(name, text, SourceType::ModuleAlone).map_err(guest(DOING))?;
+        Ok(((*name).to_owned(), bytes.into()))
+    };
+    all.iter().map(compile).collect::<Result<_, _>>().map(Arc::new)
+}
+
+fn read_bytecode(layer: &Layer<LayerBytes>) -> Javascript {
+    fn walk(layer: &Layer<LayerBytes>, index: NodeIndex, path: &str, found: &mut BTreeMap<String, LayerBytes>) {
+        match layer.node(index) {
+            Some(Node::Directory(children)) => {
+                for child in children.map(NodeIndex) {
+                    let name = layer.name(child).unwrap_or_default();
+                    let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+                    walk(layer, child, &path, found);
+                }
+            }
+            Some(Node::File(bytes)) => {
+                found.insert(path.to_owned(), LayerBytes::copy_from_slice(bytes));
+            }
+            None => {}
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(layer, ROOT, "", &mut found);
+    Arc::new(found)
+}
+
+fn layer(bytes: impl Into<LayerBytes>) -> Result<Arc<Layer<LayerBytes>>, Error> {
+    Layer::decode(bytes.into()).map(Arc::new).map_err(pyodide("opening a file layer"))
+}
+
+fn write_layer(path: &Path, entries: &[Entry]) -> Result<(), Error> {
+    let bytes = encode(entries).map_err(pyodide("making a file layer"))?;
+    Ok(write_atomic(path, &bytes)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs_err::read(path).map_err(|source| Error::Read { path: path.into(), source })
+}
+
+pub(crate) fn guest(doing: &'static str) -> impl Fn(taipan_guest::Error) -> Error {
+    move |source| Error::Guest { doing, source }
+}
+
+fn pyodide(doing: &'static str) -> impl Fn(taipan_pyodide::Error) -> Error {
+    move |source| Error::Pyodide { doing, source }
+}

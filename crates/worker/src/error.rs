@@ -1,0 +1,94 @@
+//! What can go wrong with a worker before it answers.
+
+use std::path::PathBuf;
+
+/// Why a bundle cannot be made or opened, or a worker does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The cache or the download.
+    #[error(transparent)]
+    Store(#[from] taipan_store::Error),
+    /// The release.
+    #[error(transparent)]
+    Bundle(#[from] taipan_bundle::Error),
+    /// The link step.
+    #[error("{module} cannot be linked")]
+    Link {
+        /// Which module.
+        module: &'static str,
+        /// Why.
+        #[source]
+        source: taipan_link::Error,
+    },
+    /// The engine or the guest.
+    #[error("{doing} failed")]
+    Guest {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: taipan_guest::Error,
+    },
+    /// A file layer or a patch of the glue.
+    #[error("{doing} failed")]
+    Pyodide {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: taipan_pyodide::Error,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// More bytes than a directory may have that a worker sees.
+    #[error("{} holds more than {maximum} bytes", path.display())]
+    TooLarge {
+        /// The directory.
+        path: PathBuf,
+        /// The limit, in bytes.
+        maximum: u64,
+    },
+    /// The user's program failed while it was imported, or has no handler.
+    #[error("the worker does not start: {message}")]
+    Program {
+        /// The last line of the traceback.
+        message: String,
+        /// The traceback, cut to the user's frames; empty when there is none.
+        traceback: String,
+    },
+    /// The client for outgoing requests.
+    #[error("outgoing requests cannot be made")]
+    Client(#[source] taipan_webapi::Error),
+    /// A fault of Taipan's own.
+    #[error("this is a fault of Taipan's own: {what}")]
+    Bug {
+        /// What should not have happened.
+        what: String,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::Store(error) => error.hint(),
+            Error::Bundle(error) => error.hint(),
+            Error::Client(error) => error.hint(),
+            Error::TooLarge { .. } => Some("mount or serve a directory that holds only what the program needs"),
+            Error::Bug { .. } => Some("please report it, with this message and what you did"),
+            Error::Link { .. } | Error::Pyodide { .. } => {
+                Some("the release in the cache may be damaged: run `taipan bundle verify`")
+            }
+            Error::Guest { .. } | Error::Read { .. } | Error::Program { .. } => None,
+        }
+    }
+}

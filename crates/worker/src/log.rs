@@ -1,0 +1,56 @@
+//! What a worker has to say to whoever runs it.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One thing that a worker says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// `console.log` and its siblings.
+    Console {
+        /// `debug`, `log`, `info`, `warn` or `error`.
+        level: String,
+        /// The text.
+        text: String,
+    },
+    /// What Python wrote to a standard stream.
+    Stream {
+        /// 1 or 2.
+        descriptor: i32,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// A request that the worker's code failed to answer.
+    Fault {
+        /// The last line of the traceback.
+        message: String,
+        /// The traceback, cut to the user's frames.
+        traceback: String,
+    },
+    /// The isolate has ended, and why; a new one takes its place.
+    Ended {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Takes records, from any thread.
+#[derive(Clone)]
+pub struct Log(Arc<dyn Fn(Record) + Send + Sync>);
+
+impl Log {
+    /// Hands each record to `take`.
+    pub fn new(take: impl Fn(Record) + Send + Sync + 'static) -> Log {
+        Log(Arc::new(take))
+    }
+
+    pub(crate) fn write(&self, record: Record) {
+        (self.0)(record);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Log")
+    }
+}

@@ -1,0 +1,205 @@
+//! A worker: a handle on an isolate that answers requests.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reqwest::Client;
+use serde_json::Value;
+use taipan_guest::Argument;
+use taipan_pyodide::Streams;
+use taipan_webapi::body::BodyReader;
+use taipan_webapi::requests::{Answer, Fault};
+use tokio::runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::bundle::Bundle;
+use crate::code::Code;
+use crate::instance::{Boot, Event, Instance, STANDARD_LIBRARY, boot};
+use crate::log::{Log, Record};
+use crate::{Error, actor};
+
+/// Requests that one isolate answers at a time; more wait for their turn.
+const REQUESTS_MAX: usize = 1024;
+
+/// Where the files of a worker are, as in workerd.
+const WORKER_DIRECTORY: &str = "/session/metadata";
+
+/// What a worker is made from.
+#[derive(Debug)]
+pub struct Settings {
+    /// The Pyodide that it runs on.
+    pub bundle: Arc<Bundle>,
+    /// Its files.
+    pub code: Code,
+    /// Its main module, relative to its files: `src/entry.py`.
+    pub main: String,
+    /// What its handlers get as `env`.
+    pub variables: BTreeMap<String, Value>,
+    /// For outgoing requests.
+    pub client: Client,
+    /// Who hears what it says.
+    pub log: Log,
+}
+
+/// The head of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// `GET`.
+    pub method: String,
+    /// The absolute URL.
+    pub url: String,
+    /// "name: value\r\n" for each header, one character a byte.
+    pub headers: String,
+}
+
+/// A worker that has started. All clones are the same worker; it stops when the last is dropped.
+#[derive(Clone)]
+pub struct Worker {
+    sender: UnboundedSender<Event>,
+    permits: Arc<Semaphore>,
+    last: Arc<AtomicU32>,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+/// What each isolate of a worker is started from.
+pub(crate) struct Blueprint {
+    settings: Settings,
+    pub(crate) log: Log,
+    runtime: runtime::Handle,
+    sender: tokio::sync::mpsc::WeakUnboundedSender<Event>,
+}
+
+impl Worker {
+    /// Starts a worker: its top level has run when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] for a fault of the user's code.
+    pub async fn start(settings: Settings) -> Result<Worker, Error> {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let blueprint = Arc::new(Blueprint {
+            log: settings.log.clone(),
+            settings,
+            runtime: runtime::Handle::current(),
+            sender: sender.downgrade(),
+        });
+        let (started, outcome) = oneshot::channel();
+        tokio::spawn(actor::run(blueprint, receiver, started));
+        outcome.await.map_err(|_| Error::Bug { what: "the worker's task ended while it started".into() })??;
+        Ok(Worker { sender, permits: Arc::new(Semaphore::new(REQUESTS_MAX)), last: Arc::default() })
+    }
+
+    /// Has the worker answer a request. `gone` says that the client went away.
+    ///
+    /// # Errors
+    ///
+    /// The worker's fault, or the end of its isolate.
+    pub async fn fetch(
+        &self,
+        request: Incoming,
+        body: Option<BodyReader>,
+        gone: CancellationToken,
+    ) -> Result<Answer, Fault> {
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| ended())?;
+        let id = self.last.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff;
+        let (reply, answer) = oneshot::channel();
+        self.sender.send(Event::Request { id, request, body, reply }).map_err(|_| ended())?;
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            gone.cancelled().await;
+            // An isolate that has ended needs no word of it.
+            let _ = sender.send(Event::Gone { id });
+        });
+        let answer = answer.await.map_err(|_| ended())?;
+        drop(permit);
+        answer
+    }
+}
+
+fn ended() -> Fault {
+    let message = "the isolate of this worker ended while it was answering".to_owned();
+    Fault { kind: "ended".into(), detail: message.clone(), message }
+}
+
+impl Blueprint {
+    /// Boots an isolate and imports the worker's main module. Gives the receiver back when that fails.
+    #[expect(clippy::type_complexity, reason = "the receiver outlives an isolate that does not start")]
+    pub(crate) fn start(
+        &self,
+        number: u64,
+        receiver: UnboundedReceiver<Event>,
+    ) -> Result<Instance, (Error, Option<UnboundedReceiver<Event>>)> {
+        let Some(sender) = self.sender.upgrade() else {
+            return Err((Error::Bug { what: "a worker without handles starts".into() }, None));
+        };
+        let Settings { bundle, code, client, log, .. } = &self.settings;
+        let parts = Boot {
+            program: &bundle.program,
+            javascript: &bundle.javascript,
+            layers: vec![
+                (bundle.python.clone(), STANDARD_LIBRARY.into()),
+                (code.0.clone(), WORKER_DIRECTORY.into()),
+            ],
+            environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
+            streams: Box::new(ToLog(log.clone())),
+            log: log.clone(),
+            client: Some(client.clone()),
+            runtime: self.runtime.clone(),
+            number,
+            sender,
+            receiver,
+            serves: true,
+        };
+        let mut instance = boot(parts).map_err(|error| (error, None))?;
+        match self.load(&mut instance) {
+            Ok(()) => Ok(instance),
+            Err(error) => Err((error, instance.take_receiver())),
+        }
+    }
+
+    fn load(&self, instance: &mut Instance) -> Result<(), Error> {
+        let (directory, file) = self.settings.main.rsplit_once('/').unwrap_or(("", &self.settings.main));
+        let module = file.strip_suffix(".py").unwrap_or(file);
+        let source = format!("{WORKER_DIRECTORY}/{directory}");
+        let path = serde_json::json!([
+            source.trim_end_matches('/'),
+            format!("{WORKER_DIRECTORY}/python_modules"),
+            WORKER_DIRECTORY,
+        ]);
+        let variables = serde_json::json!(self.settings.variables);
+        let (path, variables) = (path.to_string(), variables.to_string());
+        let arguments: [Argument<'_>; 3] = [(&*path).into(), module.into(), (&*variables).into()];
+        match instance.call("load", &arguments)?.split_once('\0') {
+            None => Ok(()),
+            Some((message, traceback)) => {
+                Err(Error::Program { message: message.into(), traceback: traceback.into() })
+            }
+        }
+    }
+}
+
+/// Standard streams that go to the log; there is nothing to read.
+struct ToLog(Log);
+
+impl Streams for ToLog {
+    fn write(&mut self, descriptor: i32, bytes: &[u8]) {
+        self.0.write(Record::Stream { descriptor, bytes: bytes.to_vec() });
+    }
+
+    fn read(&mut self, _maximum: usize) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn is_terminal(&self, _descriptor: i32) -> bool {
+        false
+    }
+}
