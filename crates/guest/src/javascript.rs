@@ -125,7 +125,8 @@ fn missing(name: &str, error: &wasmtime::Error) -> Error {
 
 /// Links the engine into the memory of `main` and starts it.
 pub(crate) fn link(store: &mut Store<State>, main: Instance, engine: &Module) -> Result<Javascript, Error> {
-    let needs = crate::bytes::dylink(taipan_quickjs::ENGINE)
+    let dylink = taipan_link::dylink(taipan_quickjs::ENGINE)
+        .map_err(Error::Dylink)?
         .ok_or_else(|| Error::Link { module: "the JavaScript engine", what: "no dylink.0 section".into() })?;
     let memory = main.get_memory(&mut *store, "memory").ok_or_else(|| absent("memory"))?;
     let table = main
@@ -135,10 +136,10 @@ pub(crate) fn link(store: &mut Store<State>, main: Instance, engine: &Module) ->
     let mfree = main.get_typed_func::<u32, ()>(&mut *store, "free")?;
 
     let stack_low = allocate(store, &malloc, STACK_BYTES)?;
-    let memory_bytes = needs.memory;
+    let memory_bytes = dylink.memory_bytes;
     let memory_base = allocate(store, &malloc, memory_bytes)?;
     zero(store, memory, memory_base, memory_bytes)?;
-    let table_base = table.grow(&mut *store, needs.table.into(), Ref::Func(None))?;
+    let table_base = table.grow(&mut *store, dylink.table_elements.into(), Ref::Func(None))?;
     let place = Place {
         memory,
         table,

@@ -5,7 +5,6 @@
 //! JavaScript engine lives; a [`Scope`] is the isolate, entered; host
 //! operations are declared as [`Operation`]s.
 
-mod bytes;
 mod code;
 mod engine;
 mod error;

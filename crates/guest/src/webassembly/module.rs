@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use taipan_link::{Wrapper, WrapperType};
 use wasmtime::{ExternType, FuncType, Module, ValType};
 
 use crate::operation::{Call, Output, Throw};
@@ -49,16 +50,29 @@ fn find(call: &Call<'_>, bytes: &[u8]) -> Option<ModuleEntity> {
     if bytes == EMPTY {
         return Some(ModuleEntity::Empty);
     }
-    if let Some((parameters, results)) = crate::bytes::wrapper(bytes) {
-        let parameters = parameters.into_iter().map(value_type).collect::<Option<Vec<_>>>()?;
-        let results = results.into_iter().map(value_type).collect::<Option<Vec<_>>>()?;
+    if let Some(Wrapper { parameters, results }) = taipan_link::wrapper_signature(bytes) {
+        let (parameters, results) = (parameters.into_iter().map(value_type), results.into_iter().map(value_type));
         return Some(ModuleEntity::Wrapper(FuncType::new(&program.engine, parameters, results)));
     }
     program.modules.get(&digest(bytes)).cloned().map(ModuleEntity::Compiled)
 }
 
-fn value_type(name: &str) -> Option<ValType> {
-    super::value_type(name).ok()
+fn value_type(type_: WrapperType) -> ValType {
+    match type_ {
+        WrapperType::I32 => ValType::I32,
+        WrapperType::I64 => ValType::I64,
+        WrapperType::F32 => ValType::F32,
+        WrapperType::F64 => ValType::F64,
+        WrapperType::ExternRef => ValType::EXTERNREF,
+    }
+}
+
+/// The contents of the custom sections with a name.
+fn custom_sections<'a>(bytes: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    wasmparser::Parser::new(0).parse_all(bytes).filter_map(move |payload| match payload {
+        Ok(wasmparser::Payload::CustomSection(section)) if section.name() == name => Some(section.data()),
+        _ => None,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -139,7 +153,7 @@ pub(super) fn section(call: &mut Call<'_>) -> Result<Output, Throw> {
     };
     let name = call.text(1)?;
     let place = call.unsigned(2)? as usize;
-    Ok(match crate::bytes::custom_sections(&bytes, &name).nth(place) {
+    Ok(match custom_sections(&bytes, &name).nth(place) {
         Some(section) => Output::Bytes(section.to_vec()),
         None => Output::Undefined,
     })
