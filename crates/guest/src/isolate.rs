@@ -198,7 +198,7 @@ impl Scope<'_> {
             }
             let length = scope.read_u32(frame.address)?;
             let bytes = scope.bytes(address, length)?.to_vec();
-            scope.deallocate(address)?;
+            javascript.bytecode_free.call(&mut scope.store, address)?;
             Ok(bytes)
         });
         self.deallocate(label)?;

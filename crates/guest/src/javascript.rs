@@ -72,6 +72,7 @@ exports! {
     call: (i32, i32, u32, u32), i32;
     evaluate: (u32, u32, u32, u32), i32;
     compile: (u32, u32, u32, i32, u32), u32;
+    bytecode_free: u32, ();
     read: (u32, u32, u32), i32;
     load: (u32, u32), i32;
     run: (u32, u32), i32;

@@ -248,8 +248,8 @@ int EXPORT(engine_evaluate)(const char *source, uint32_t length, const char *nam
 
 enum { COMPILE_SCRIPT = 0, COMPILE_MODULE = 1, COMPILE_MODULE_ALONE = 2 };
 
-// Compiles a module or a script to bytecode, which the caller frees with the main module's `free`. A module that is
-// compiled alone leaves stand-ins for its imports behind: such an isolate compiles and runs nothing else.
+// Compiles a module or a script to bytecode, which is given back to `engine_bytecode_free`. A module that is compiled
+// alone leaves stand-ins for its imports behind: such an isolate compiles and runs nothing else.
 uint8_t *EXPORT(engine_compile)(const char *source, uint32_t length, const char *name, int kind,
                                 uint32_t *bytecode_length)
 {
@@ -266,6 +266,12 @@ uint8_t *EXPORT(engine_compile)(const char *source, uint32_t length, const char 
         JS_FreeValue(context, code);
     *bytecode_length = (uint32_t)size;
     return bytes;
+}
+
+// The engine's allocator is not the main module's.
+void EXPORT(engine_bytecode_free)(uint8_t *bytecode)
+{
+    js_free(context, bytecode);
 }
 
 // Reads bytecode that `engine_compile` wrote. A module becomes known by its name.

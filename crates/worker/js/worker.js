@@ -15,6 +15,7 @@ export async function start(layers, environment, fileBytesMaximum) {
   pyodide = await boot({
     createModule,
     instantiate(imports) {
+      rememberTypeFlags(imports.env);
       return { module: mainModule, instance: new WebAssembly.Instance(mainModule, imports) };
     },
     environment: JSON.parse(environment),
@@ -27,11 +28,26 @@ export async function start(layers, environment, fileBytesMaximum) {
 /// Answers "" or why it cannot be served: the error's last line, a zero character, the traceback.
 export async function load(path, name, variables) {
   const worker = pyodide.pyimport("_taipan.worker");
-  dispatch.setEnvironment(Object.freeze(JSON.parse(variables)));
-  const outcome = await worker.load(JSON.parse(path), name, dispatch.HandlerFault);
+  const environment = Object.freeze(JSON.parse(variables));
+  const outcome = await worker.load(pyodide.toPy(JSON.parse(path)), name, environment, dispatch.HandlerFault);
   if (typeof outcome === "string") return outcome;
-  dispatch.setHandler("fetch", outcome);
+  // Python keeps the environment, so that it need not be made a Python object each time.
+  dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context));
   return "";
+}
+
+/// Which Python protocols an object has is found out by some thirty questions to it (Pyodide's
+/// `JsProxy_compute_typeflags`). Objects of the platform answer as their class does.
+function rememberTypeFlags(imports) {
+  const compute = imports.JsProxy_compute_typeflags;
+  const remembered = new Map([Request, Response, Headers, URL, ExecutionContext].map(({ prototype }) => [prototype, undefined]));
+  imports.JsProxy_compute_typeflags = (object, ...rest) => {
+    const prototype = Object.getPrototypeOf(object);
+    if (!remembered.has(prototype)) return compute(object, ...rest);
+    let flags = remembered.get(prototype);
+    if (flags === undefined) remembered.set(prototype, (flags = compute(object, ...rest)));
+    return flags;
+  };
 }
 
 /// Runs a function of the Python module `module` with `arguments_` (JSON): its result as JSON.

@@ -4,11 +4,13 @@ Called by worker.js. A fault of the user's code is put into words here, where th
 traceback can be cut to the user's frames.
 """
 
+import asyncio
 import importlib
+import inspect
 import sys
 import traceback
 
-from . import tracebacks
+from . import tasks, tracebacks
 
 
 def describe(exception):
@@ -18,7 +20,7 @@ def describe(exception):
     return message, "".join(traceback.format_exception(exception)).rstrip()
 
 
-async def load(path, name, fault):
+async def load(path, name, environment, fault):
     """Import the module ``name``, found in ``path`` before all else.
 
     Returns the function that answers requests, or a string: why there is none
@@ -32,14 +34,22 @@ async def load(path, name, fault):
     handler = getattr(module, "on_fetch", None)
     if handler is None:
         return f"{name}.py defines no handler for requests\0"
+    tasks.remember_context()
+    loop = asyncio.get_running_loop()
 
-    async def fetch(request, environment, context):
+    async def answer(request, context):
         try:
             response = handler(request, environment, context)
-            if hasattr(response, "__await__"):
+            if inspect.isawaitable(response):
                 response = await response
             return response
         except Exception as exception:
             return fault.new(*describe(exception))
+
+    def fetch(request, context):
+        # A handler that waits for nothing has answered when this returns: no turn
+        # of the event loop, and no promise.
+        task = asyncio.Task(answer(request, context), loop=loop, eager_start=True)
+        return task.result() if task.done() else task
 
     return fetch

@@ -22,3 +22,5 @@ pub use error::Error;
 pub use log::{Log, Record};
 pub use script::{Mount, Program, Script, run_script};
 pub use worker::{Incoming, Settings, Worker};
+
+pub use taipan_guest::THREAD_STACK_BYTES;

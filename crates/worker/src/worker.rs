@@ -191,12 +191,13 @@ impl Blueprint {
 struct ToLog(Log);
 
 impl Streams for ToLog {
-    fn write(&mut self, descriptor: i32, bytes: &[u8]) {
+    fn write(&mut self, descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {
         self.0.write(Record::Stream { descriptor, bytes: bytes.to_vec() });
+        Ok(())
     }
 
-    fn read(&mut self, _maximum: usize) -> Vec<u8> {
-        Vec::new()
+    fn read(&mut self, _maximum: usize) -> std::io::Result<Vec<u8>> {
+        Ok(Vec::new())
     }
 
     fn is_terminal(&self, _descriptor: i32) -> bool {
