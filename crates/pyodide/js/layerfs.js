@@ -19,6 +19,8 @@ const EROFS = 69;
 const DIRECTORY_MODE = 0o40555;
 const FILE_MODE = 0o100444;
 const BLOCK_BYTES = 4096;
+// Device number of layer 0. Emscripten's in-memory files are on device 1.
+const DEVICE_FIRST = 2;
 // wasm's page: what Emscripten's munmap frees is aligned to it.
 const MAPPING_ALIGNMENT = 65536;
 const SEEK_CURRENT = 1;
@@ -47,8 +49,8 @@ export function layerFileSystem(module) {
   const nodeOperations = {
     getattr(node) {
       return {
-        dev: 1,
-        ino: node.id,
+        dev: DEVICE_FIRST + node.mount.opts.layer,
+        ino: node.index + 1,
         mode: node.mode,
         nlink: 1,
         uid: 0,
@@ -131,10 +133,22 @@ export function layerFileSystem(module) {
       if (!Number.isInteger(mount.opts.layer)) {
         throw new FS.ErrnoError(ENODEV);
       }
+      host.layer_mount(mount.opts.layer, mount.mountpoint);
       const root = newNode(null, "/", DIRECTORY_MODE, ROOT, 0);
       root.mount = mount;
       return root;
     },
+  };
+}
+
+/// Has the host answer `stat` for paths in layers (`src/stat.rs`), in which its
+/// answers are those of `getattr` above. `imports` is what the main module gets as
+/// `env`.
+export function serveStat(imports) {
+  const { __syscall_stat64: elsewhere } = imports;
+  imports.__syscall_stat64 = (path, result) => {
+    const answer = host.layer_stat(path >>> 0, result >>> 0);
+    return answer > 0 ? elsewhere(path, result) : answer;
   };
 }
 

@@ -7,7 +7,7 @@
 
 import host from "taipan:host";
 import { newImmediateQueue } from "taipan:pyodide/immediate";
-import { layerFileSystem } from "taipan:pyodide/layerfs";
+import { layerFileSystem, serveStat } from "taipan:pyodide/layerfs";
 import { limitMemoryFiles } from "taipan:pyodide/quota";
 import { serveRunSync } from "taipan:pyodide/runsync";
 
@@ -91,6 +91,7 @@ function emscriptenSettings(settings, queue, runSync) {
     instantiateWasm(imports, receive) {
       runSync.connect = serveRunSync(emscripten, imports.env, queue.wake);
       serveErrorMarker(imports.env);
+      serveStat(imports.env);
       const { instance, module } = settings.instantiate(imports);
       leaveOutGraphics(emscripten.GOT);
       receive(instance, module);
@@ -182,7 +183,7 @@ function connectStreams(API, pyodide) {
   pyodide.setStdin({
     isatty: host.stdio_is_terminal(0),
     read(buffer) {
-      const bytes = host.stdio_read(buffer.length);
+      const bytes = orThrow(host.stdio_read(buffer.length));
       buffer.set(bytes);
       return bytes.length;
     },
@@ -195,10 +196,19 @@ function writer(descriptor) {
   return {
     isatty: host.stdio_is_terminal(descriptor),
     write(buffer) {
-      host.stdio_write(descriptor, buffer);
+      orThrow(host.stdio_write(descriptor, buffer));
       return buffer.length;
     },
   };
+}
+
+/// A result of the host, or the error whose name is in its place: the glue makes an
+/// OSError of what has a `code`.
+function orThrow(result) {
+  if (typeof result === "string") {
+    throw Object.assign(new Error(result), { code: result });
+  }
+  return result;
 }
 
 function writeLine(descriptor, line) {

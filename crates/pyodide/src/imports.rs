@@ -67,6 +67,12 @@ const GROUPS: &[Group] = &[
     Group {
         module: "env",
         server: Server::Loader,
+        reason: "paths in file layers are resolved by the host (js/layerfs.js)",
+        names: "__syscall_stat64",
+    },
+    Group {
+        module: "env",
+        server: Server::Loader,
         reason: "the value that stands for a raised JavaScript error (js/loader.js)",
         names: "JsvError_Check Jsv_GetError_import",
     },
@@ -106,7 +112,7 @@ const GROUPS: &[Group] = &[
                 __syscall_fcntl64 __syscall_openat __syscall_faccessat __syscall_chdir __syscall_chmod \
                 __syscall_fchownat __syscall_dup __syscall_dup3 _munmap_js _msync_js _mmap_js \
                 __syscall_fchdir __syscall_fchmod __syscall_fchmodat2 __syscall_fchown32 \
-                __syscall_fdatasync __syscall_fstat64 __syscall_stat64 __syscall_newfstatat \
+                __syscall_fdatasync __syscall_fstat64 __syscall_newfstatat \
                 __syscall_lstat64 __syscall_ftruncate64 __syscall_getcwd __syscall_getdents64 \
                 __syscall_mkdirat __syscall_mknodat __syscall_pipe __syscall_poll __syscall_fadvise64 \
                 __syscall_fallocate __syscall_readlinkat __syscall_unlinkat __syscall_rmdir \

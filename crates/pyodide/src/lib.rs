@@ -13,6 +13,7 @@ mod natives;
 mod operations;
 pub mod patches;
 mod sources;
+mod stat;
 pub mod stdlib;
 
 pub use error::Error;

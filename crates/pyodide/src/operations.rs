@@ -1,11 +1,13 @@
 //! The host operations of `js/`: file layers, standard streams, the end of the program.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use taipan_guest::{Call, Operation, Output, Throw};
 
 use crate::layer::{Layer, NodeIndex};
+use crate::stat;
 
 /// Bytes that one read of standard input gives.
 const READ_BYTES_MAX: u32 = 64 << 10;
@@ -13,7 +15,9 @@ const READ_BYTES_MAX: u32 = 64 << 10;
 /// The operations.
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "layer_list", call: layer_list },
+    Operation { name: "layer_mount", call: stat::layer_mount },
     Operation { name: "layer_read", call: layer_read },
+    Operation { name: "layer_stat", call: stat::layer_stat },
     Operation { name: "stdio_write", call: stdio_write },
     Operation { name: "stdio_read", call: stdio_read },
     Operation { name: "stdio_is_terminal", call: stdio_is_terminal },
@@ -37,9 +41,17 @@ impl fmt::Debug for Layers {
 /// Python's standard streams.
 pub trait Streams: Send {
     /// Takes bytes that Python wrote to descriptor 1 or 2.
-    fn write(&mut self, descriptor: i32, bytes: &[u8]);
+    ///
+    /// # Errors
+    ///
+    /// What Python is to see as an `OSError`.
+    fn write(&mut self, descriptor: i32, bytes: &[u8]) -> io::Result<()>;
     /// At most `maximum` bytes of standard input; none at its end. May block.
-    fn read(&mut self, maximum: usize) -> Vec<u8>;
+    ///
+    /// # Errors
+    ///
+    /// What Python is to see as an `OSError`.
+    fn read(&mut self, maximum: usize) -> io::Result<Vec<u8>>;
     /// Whether the descriptor is a terminal.
     fn is_terminal(&self, descriptor: i32) -> bool;
 }
@@ -109,13 +121,25 @@ fn streams<'a>(call: &'a mut Call<'_>) -> Result<&'a mut StandardStreams, Throw>
 
 fn stdio_write(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (descriptor, bytes) = (call.integer(0)?, call.bytes(1)?);
-    streams(call)?.0.write(descriptor, &bytes);
-    Ok(Output::Undefined)
+    let written = streams(call)?.0.write(descriptor, &bytes);
+    Ok(written.map_or_else(|error| Output::Text(code(&error)), |()| Output::Undefined))
 }
 
 fn stdio_read(call: &mut Call<'_>) -> Result<Output, Throw> {
     let maximum = call.unsigned(0)?.min(READ_BYTES_MAX) as usize;
-    Ok(Output::Bytes(streams(call)?.0.read(maximum)))
+    let read = streams(call)?.0.read(maximum);
+    Ok(read.map_or_else(|error| Output::Text(code(&error)), Output::Bytes))
+}
+
+/// The name by which the glue knows an error of the operating system.
+fn code(error: &io::Error) -> String {
+    let code = match error.kind() {
+        io::ErrorKind::BrokenPipe => "EPIPE",
+        io::ErrorKind::IsADirectory => "EISDIR",
+        io::ErrorKind::StorageFull => "ENOSPC",
+        _ => "EIO",
+    };
+    code.to_owned()
 }
 
 fn stdio_is_terminal(call: &mut Call<'_>) -> Result<Output, Throw> {

@@ -1,0 +1,179 @@
+//! `stat` of a path in a file layer, past Emscripten's file system.
+//!
+//! An import asks for some ten paths, most of which are not there; through the
+//! file system in JavaScript each takes 50 µs. A path that is in no layer, or that
+//! only the file system can resolve, is left to it.
+
+use taipan_guest::{Call, Output, Throw};
+
+use crate::layer::{Layer, Node, NodeIndex, ROOT};
+use crate::operations::{LayerBytes, Layers};
+
+/// Mounts that an isolate may have.
+const MOUNTS_MAX: usize = 64;
+/// musl's `PATH_MAX`.
+const PATH_BYTES_MAX: u32 = 4096;
+
+/// What `layer_stat` answers for a path that is not for it to resolve.
+const NOT_HERE: i32 = 1;
+/// Error numbers, negative, as Emscripten's musl numbers them.
+const NO_ENTRY: i32 = -44;
+const NOT_A_DIRECTORY: i32 = -54;
+
+// The same as in `js/layerfs.js`.
+const DIRECTORY_MODE: u32 = 0o40555;
+const FILE_MODE: u32 = 0o100_444;
+const BLOCK_BYTES: u32 = 4096;
+const DEVICE_FIRST: u32 = 2;
+
+/// `sizeof(struct stat)`, of which the fields are in [`encode`].
+const STAT_BYTES: usize = 96;
+
+/// Where the layers of an isolate are mounted: path and number.
+#[derive(Debug, Default)]
+struct Mounts(Vec<(String, u32)>);
+
+/// `host.layer_mount(layer, path)`: `path` is absolute, without links in it.
+pub(crate) fn layer_mount(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (layer, path) = (call.unsigned(0)?, call.text(1)?);
+    let extensions = call.scope.extensions_mut();
+    if extensions.of::<Mounts>().is_none() {
+        extensions.insert(Mounts::default());
+    }
+    let Some(mounts) = extensions.of_mut::<Mounts>() else { return Ok(Output::Undefined) };
+    if mounts.0.len() == MOUNTS_MAX {
+        return Err(Throw::range_error(format!("more than {MOUNTS_MAX} file layers are mounted")));
+    }
+    mounts.0.push((path, layer));
+    Ok(Output::Undefined)
+}
+
+/// `host.layer_stat(path, result)`: addresses of a C string and of a `struct stat`.
+/// Answers 0, a negative error number, or 1 for a path that is not in a layer.
+pub(crate) fn layer_stat(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (path, result) = (call.unsigned(0)?, call.unsigned(1)?);
+    let scope = &mut call.scope;
+    let extensions = scope.extensions();
+    let (Some(mounts), Some(layers)) = (extensions.of::<Mounts>(), extensions.of::<Layers>())
+    else {
+        return Ok(NOT_HERE.into());
+    };
+    // A path that is too long or no text has its error in the file system.
+    let path = scope.c_string(path, PATH_BYTES_MAX).ok().and_then(|path| str::from_utf8(path).ok());
+    let Some((number, rest)) = path.and_then(|path| find_mount(mounts, path)) else {
+        return Ok(NOT_HERE.into());
+    };
+    let Some(layer) = layers.0.get(number as usize) else { return Ok(NOT_HERE.into()) };
+    match resolve(layer, rest) {
+        Ok((index, node)) => {
+            let stat = encode(number, index, &node);
+            scope.write(result, &stat)?;
+            Ok(0.into())
+        }
+        Err(answer) => Ok(answer.into()),
+    }
+}
+
+/// The innermost mount that `path` is in, and the rest of the path.
+fn find_mount<'a>(mounts: &Mounts, path: &'a str) -> Option<(u32, &'a str)> {
+    let rests = mounts.0.iter().filter_map(|(mount, layer)| {
+        let rest = path.strip_prefix(mount.as_str())?;
+        (rest.is_empty() || rest.starts_with('/')).then_some((*layer, rest))
+    });
+    rests.min_by_key(|(_, rest)| rest.len())
+}
+
+/// The node at `path`, or what to answer instead.
+fn resolve<'a>(layer: &'a Layer<LayerBytes>, path: &str) -> Result<(NodeIndex, Node<'a>), i32> {
+    let mut index = ROOT;
+    for name in path.split('/').skip(1) {
+        if matches!(name, "" | "." | "..") {
+            return Err(NOT_HERE);
+        }
+        match layer.node(index) {
+            Some(Node::Directory(_)) => index = layer.child(index, name).ok_or(NO_ENTRY)?,
+            Some(Node::File(_)) => return Err(NOT_A_DIRECTORY),
+            None => return Err(NO_ENTRY),
+        }
+    }
+    Ok((index, layer.node(index).ok_or(NO_ENTRY)?))
+}
+
+/// A `struct stat` of Emscripten 5 (its system/lib/libc/musl/arch/emscripten/bits/stat.h).
+/// All times are zero.
+fn encode(layer: u32, index: NodeIndex, node: &Node<'_>) -> [u8; STAT_BYTES] {
+    let (mode, size) = match node {
+        Node::Directory(_) => (DIRECTORY_MODE, 0),
+        Node::File(contents) => (FILE_MODE, contents.len() as u64),
+    };
+    let blocks = u32::try_from(size.div_ceil(u64::from(BLOCK_BYTES))).unwrap_or(u32::MAX);
+    let mut stat = [0; STAT_BYTES];
+    stat[0..4].copy_from_slice(&(DEVICE_FIRST.wrapping_add(layer)).to_le_bytes());
+    stat[4..8].copy_from_slice(&mode.to_le_bytes());
+    stat[8..12].copy_from_slice(&1_u32.to_le_bytes()); // links
+    stat[24..32].copy_from_slice(&size.to_le_bytes());
+    stat[32..36].copy_from_slice(&BLOCK_BYTES.to_le_bytes());
+    stat[36..40].copy_from_slice(&blocks.to_le_bytes());
+    stat[88..96].copy_from_slice(&(u64::from(index.0) + 1).to_le_bytes());
+    stat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::{Entry, encode as encode_layer};
+
+    fn mounts() -> Mounts {
+        Mounts(vec![
+            ("/lib/python3.14".to_owned(), 0),
+            ("/lib/python3.14/site-packages".to_owned(), 1),
+        ])
+    }
+
+    #[test]
+    fn innermost_mount() {
+        let table = [
+            ("/lib/python3.14", Some((0, ""))),
+            ("/lib/python3.14/os.py", Some((0, "/os.py"))),
+            ("/lib/python3.14/site-packages/a.py", Some((1, "/a.py"))),
+            ("/lib/python3.14/site-packages2", Some((0, "/site-packages2"))),
+            ("/lib/python3.140", None),
+            ("lib/python3.14/os.py", None),
+            ("", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(find_mount(&mounts(), path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        let entries = [Entry::file("os.py", "import"), Entry::file("json/x.py", "")];
+        let layer = Layer::decode(LayerBytes::from(encode_layer(&entries).unwrap())).unwrap();
+        let table = [
+            ("", Ok(0)),
+            ("/os.py", Ok(2)),
+            ("/json/x.py", Ok(3)),
+            ("/json/y.py", Err(NO_ENTRY)),
+            ("/os.py/x", Err(NOT_A_DIRECTORY)),
+            ("/", Err(NOT_HERE)),
+            ("/json/", Err(NOT_HERE)),
+            ("/json/../os.py", Err(NOT_HERE)),
+            ("/json//x.py", Err(NOT_HERE)),
+        ];
+        for (path, expected) in table {
+            assert_eq!(resolve(&layer, path).map(|(index, _)| index.0), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn fields() {
+        let stat = encode(3, NodeIndex(7), &Node::File(&[0; 5000]));
+        let word = |at: usize| u32::from_le_bytes(stat[at..at + 4].try_into().unwrap());
+        let words: Vec<_> = (0..STAT_BYTES).step_by(4).map(word).collect();
+        assert_eq!(
+            words,
+            [5, FILE_MODE, 1, 0, 0, 0, 5000, 0, 4096, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0]
+        );
+    }
+}
