@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use taipan_store::{Cache, root};
+use taipan_webapi::fetch;
 
 use crate::{
     arguments::{Arguments, BundleAction, RunArguments, ServeArguments, Verb},
@@ -18,6 +19,8 @@ pub(crate) struct Command {
     cache_root: PathBuf,
     /// Whether only warnings and errors are wanted.
     pub(crate) quiet: bool,
+    /// How outgoing requests reach the network.
+    pub(crate) proxies: fetch::Settings,
 }
 
 /// What to do.
@@ -79,7 +82,8 @@ impl Command {
             Verb::Bundle(action) => Action::Bundle(action),
             Verb::Completions { shell } => Action::Completions(shell),
         };
-        Ok(Self { action, cache_root, quiet: arguments.quiet })
+        let proxies = environment.proxies.clone();
+        Ok(Self { action, cache_root, quiet: arguments.quiet, proxies })
     }
 
     /// The cache, made when it is not there.

@@ -37,7 +37,7 @@ pub(crate) fn warn(text: impl Display) {
 pub(crate) fn tell(event: &Event<'_>, quiet: bool) {
     match event {
         Event::Done(summary) if !quiet => say(request_line(summary)),
-        Event::Faulted { fault, .. } if fault.status.is_server_error() => fault_lines(fault),
+        Event::Faulted { fault, .. } if is_ours(fault) => fault_lines(fault),
         Event::NotAccepted { error } => warn(format_args!("a connection was not taken: {error}")),
         Event::Draining { connections: 1.. } if !quiet => {
             say("finishing requests in flight; press Ctrl+C again to stop at once");
@@ -47,11 +47,22 @@ pub(crate) fn tell(event: &Event<'_>, quiet: bool) {
     }
 }
 
+/// Whether nobody else tells of the fault: a worker logs its own.
+fn is_ours(fault: &Fault) -> bool {
+    fault.status == StatusCode::INTERNAL_SERVER_ERROR && fault.message == "internal error"
+}
+
 fn fault_lines(fault: &Fault) {
+    let detail = fault.detail.as_deref().unwrap_or_default();
+    self::fault(&fault.message, detail);
+}
+
+/// Tells what went wrong in a request: the traceback, whose last line is the message.
+pub(crate) fn fault(message: &str, traceback: &str) {
     let style = color(AnsiColor::Red).bold();
-    anstream::eprintln!("{style}error{style:#}: {}", fault.message);
-    if let Some(detail) = &fault.detail {
-        anstream::eprintln!("{}", detail.trim_end());
+    anstream::eprintln!("{style}error{style:#}: {message}");
+    if !traceback.is_empty() && traceback != message {
+        anstream::eprintln!("{}", traceback.trim_end());
     }
 }
 

@@ -3,23 +3,36 @@
 use std::{env, path::PathBuf};
 
 use taipan_store::Surroundings;
+use taipan_webapi::fetch;
 
 /// What Taipan takes from the environment.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     /// What says where the cache is.
     pub(crate) surroundings: Surroundings,
+    /// How outgoing requests reach the network.
+    pub(crate) proxies: fetch::Settings,
 }
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "here is the one place that reads it")]
     pub(crate) fn read() -> Self {
         let path = |name| env::var_os(name).map(PathBuf::from);
+        // As curl: either case. An empty one counts as none.
+        let either = |one, other| {
+            let text = env::var(one).or_else(|_| env::var(other)).ok();
+            text.filter(|text| !text.is_empty())
+        };
         Self {
             surroundings: Surroundings {
                 taipan_cache: path("TAIPAN_CACHE"),
                 xdg_cache_home: path("XDG_CACHE_HOME"),
                 home: path("HOME"),
+            },
+            proxies: fetch::Settings {
+                http_proxy: either("http_proxy", "HTTP_PROXY"),
+                https_proxy: either("https_proxy", "HTTPS_PROXY"),
+                no_proxy: either("no_proxy", "NO_PROXY"),
             },
         }
     }

@@ -30,7 +30,6 @@ const INTERRUPTED: u8 = 130;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
-#[expect(dead_code, reason = "`Worker` and `Bug` are made once the worker crate is joined")]
 pub(crate) enum Failure {
     /// The command line asks for something that cannot be.
     #[error("{reason}")]
@@ -63,12 +62,17 @@ pub(crate) enum Failure {
     /// Something about the cache.
     #[error("cannot use the cache")]
     Store(#[from] taipan_store::Error),
-    /// The worker or script does not start, by its own fault.
-    #[error("{message}")]
-    Worker {
-        /// What, with Python's traceback when there is one.
+    /// The worker does not start, by its own fault.
+    #[error("the worker does not start: {message}")]
+    Program {
+        /// The last line of Python's traceback.
         message: String,
+        /// The traceback, when there is one.
+        traceback: String,
     },
+    /// Something else about a worker.
+    #[error("cannot start Python")]
+    Worker(#[source] taipan_worker::Error),
     /// The operating system refuses something.
     #[error("cannot {what}")]
     System {
@@ -94,18 +98,26 @@ pub(crate) enum Failure {
     /// The user asked twice to stop.
     #[error("stopped before every request was answered")]
     Interrupted,
-    /// This version cannot do it yet.
-    #[error("{what} is not built yet")]
-    NotBuilt {
-        /// What was asked for.
-        what: &'static str,
-    },
     /// A mistake of ours.
     #[error("a bug in Taipan: {what}")]
     Bug {
         /// What went wrong.
         what: String,
     },
+}
+
+impl From<taipan_worker::Error> for Failure {
+    fn from(error: taipan_worker::Error) -> Self {
+        match error {
+            taipan_worker::Error::Program { message, traceback } => {
+                Failure::Program { message, traceback }
+            }
+            taipan_worker::Error::Store(error) => Failure::Store(error),
+            taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
+            taipan_worker::Error::Bug { what } => Failure::Bug { what },
+            other => Failure::Worker(other),
+        }
+    }
 }
 
 impl Failure {
@@ -118,6 +130,11 @@ impl Failure {
         while let Some(error) = cause {
             anstream::eprintln!("  caused by: {error}");
             cause = error.source();
+        }
+        if let Failure::Program { traceback, .. } = self
+            && !traceback.is_empty()
+        {
+            anstream::eprintln!("{traceback}");
         }
         if let Some(remedy) = self.hint() {
             anstream::eprintln!("\n{hint}hint{hint:#}: {remedy}");
@@ -132,10 +149,11 @@ impl Failure {
             Failure::Configuration { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
-            Failure::Worker { .. } => WORKER,
+            Failure::Program { .. } => WORKER,
+            Failure::Worker(error) => worker_code(error),
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
-            Failure::NotBuilt { .. } | Failure::Bug { .. } => BUG,
+            Failure::Bug { .. } => BUG,
         }
     }
 
@@ -145,6 +163,7 @@ impl Failure {
             Failure::Server(error) => error.hint(),
             Failure::Bundle(error) => error.hint(),
             Failure::Store(error) => error.hint(),
+            Failure::Worker(error) => error.hint(),
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
             Failure::Damaged { .. } => {
                 Some("remove the damaged directories; they are made again when needed")
@@ -154,11 +173,21 @@ impl Failure {
             ),
             Failure::Bug { .. } => Some("please report it, with what you did"),
             Failure::NotFound { .. }
-            | Failure::Worker { .. }
+            | Failure::Program { .. }
             | Failure::System { .. }
-            | Failure::Interrupted
-            | Failure::NotBuilt { .. } => None,
+            | Failure::Interrupted => None,
         }
+    }
+}
+
+/// Whose fault it is that a worker or a script is not there.
+fn worker_code(error: &taipan_worker::Error) -> u8 {
+    use taipan_worker::Error;
+    match error {
+        Error::Program { .. } | Error::TooLarge { .. } => WORKER,
+        Error::Read { .. } | Error::Client(_) => SYSTEM,
+        Error::Store(_) | Error::Bundle(_) => CACHE,
+        _ => BUG,
     }
 }
 

@@ -11,6 +11,7 @@ mod project;
 mod scripts;
 mod serving;
 mod signals;
+mod terminal;
 mod watching;
 mod workers;
 

@@ -74,8 +74,17 @@ impl Project {
 
 /// The text of a file that should be there.
 pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
-    fs_err::read_to_string(path).map_err(|source| match source.kind() {
+    fs_err::read_to_string(path).map_err(|source| unreadable(path, what, source))
+}
+
+/// The bytes of a file that should be there.
+pub(crate) fn read_file(path: &Path, what: &'static str) -> Result<Vec<u8>, Failure> {
+    fs_err::read(path).map_err(|source| unreadable(path, what, source))
+}
+
+fn unreadable(path: &Path, what: &'static str, source: io::Error) -> Failure {
+    match source.kind() {
         io::ErrorKind::NotFound => Failure::NotFound { what, path: path.to_owned() },
         _ => Failure::System { what: "read a file", source },
-    })
+    }
 }

@@ -1,26 +1,103 @@
 //! `taipan run`.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal, Read, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use taipan_bundle::Source;
+use taipan_pyodide::Streams;
+use taipan_webapi::fetch::client;
+use taipan_worker::{Error, Script};
 
 use crate::{
-    command::{Command, Program, ScriptRequest},
+    command::{Command, Mount, Program, ScriptRequest},
     failure::Failure,
-    project::read_text,
-    workers::{self, Script},
+    project::read_file,
+    terminal, workers,
 };
+
+/// What a process may end with; others are cut to their lowest bits, as the system does.
+const STATUS_MASK: i32 = 0xff;
 
 /// Runs a script in the sandbox, and ends with its exit code.
 pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode, Failure> {
-    let (name, source) = match &request.program {
-        Program::Code(code) => ("-c".to_owned(), code.clone()),
-        Program::File(path) => (path.display().to_string(), read_text(path, "the script")?),
+    let program = read(&request.program)?;
+    let mounts = request.mounts.iter().map(mount).collect::<Result<Vec<_>, _>>()?;
+    let bundle = workers::bundle(&command.cache()?, &Source::npm(), command.quiet)?;
+    let script = Script {
+        bundle,
+        program,
+        arguments: request.arguments.clone(),
+        mounts,
+        streams: Box::new(Terminal),
+        client: client(&command.proxies).map_err(Error::Client)?,
+        log: terminal::log(),
     };
-    if let Some(mount) = request.mounts.iter().find(|mount| !mount.host.is_dir()) {
-        let path = mount.host.clone();
+    let runtime = workers::runtime()?;
+    let handle = runtime.handle().clone();
+    let work = runtime.spawn_blocking(move || taipan_worker::run_script(script, handle));
+    let outcome = runtime.block_on(work);
+    // The script has ended; what it left under way ends with it.
+    runtime.shutdown_background();
+    let status = outcome.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
+    Ok(u8::try_from(status & STATUS_MASK).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn read(program: &Program) -> Result<taipan_worker::Program, Failure> {
+    Ok(match program {
+        Program::Code(code) => taipan_worker::Program::Code(code.clone()),
+        Program::File(path) => {
+            let text = read_file(path, "the script")?;
+            taipan_worker::Program::File { name: name(path)?, text }
+        }
+    })
+}
+
+/// The last part of a path, as the script sees it.
+fn name(path: &Path) -> Result<String, Failure> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| Failure::Usage {
+        reason: format!("the name of the script {} is not Unicode", path.display()),
+    })
+}
+
+fn mount(mount: &Mount) -> Result<taipan_worker::Mount, Failure> {
+    let Mount { host, guest } = mount;
+    if !host.is_dir() {
+        let path = host.clone();
         return Err(Failure::NotFound { what: "the directory to mount", path });
     }
-    let arguments = [name].into_iter().chain(request.arguments.iter().cloned()).collect();
-    let cache = command.cache()?;
-    let script = Script { source, arguments, mounts: &request.mounts, cache };
-    workers::run_script(&script).map(ExitCode::from)
+    let code = taipan_worker::from_directory(host)?;
+    Ok(taipan_worker::Mount { code, path: guest.clone() })
+}
+
+/// The standard streams of this process.
+struct Terminal;
+
+impl Streams for Terminal {
+    fn write(&mut self, descriptor: i32, bytes: &[u8]) -> io::Result<()> {
+        if descriptor == 2 {
+            return io::stderr().lock().write_all(bytes);
+        }
+        let mut output = io::stdout().lock();
+        output.write_all(bytes)?;
+        output.flush()
+    }
+
+    fn read(&mut self, maximum: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; maximum];
+        let count = io::stdin().lock().read(&mut bytes)?;
+        bytes.truncate(count);
+        Ok(bytes)
+    }
+
+    fn is_terminal(&self, descriptor: i32) -> bool {
+        match descriptor {
+            0 => io::stdin().is_terminal(),
+            1 => io::stdout().is_terminal(),
+            _ => io::stderr().is_terminal(),
+        }
+    }
 }

@@ -3,8 +3,10 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
+use taipan_bundle::Source;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
-use tokio::{runtime::Runtime, sync::watch};
+use taipan_worker::Bundle;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     command::{Command, ServeRequest},
@@ -20,9 +22,9 @@ use crate::{
 pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
     let project = read(request, Variables::Configured)?;
     let address = address(&project, request);
-    runtime()?.block_on(async {
+    workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
-        let worker = start(command, project).await?;
+        let worker = start(command, bundle(command).await?, project).await?;
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
         let settings =
             Settings { details: Details::Hidden, hosts: Hosts::Any, ..settings(command) };
@@ -37,14 +39,15 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
     // A server of the loopback interface alone is guarded against other sites'
     // pages; one for the network is reached by names that we cannot know.
     let hosts = if address.ip().is_loopback() { Hosts::Local } else { Hosts::Any };
-    runtime()?.block_on(async {
+    workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
         let changes = Changes::watch(&project.directory)?;
+        let bundle = bundle(command).await?;
         let (state, states) = watch::channel(State::Starting);
         let settings = Settings { details: Details::Shown, hosts, ..settings(command) };
         tokio::select! {
             code = answer(command, listener, Current(states), settings) => code,
-            never = keep_current(command, request, project, &state, changes) => match never {},
+            never = keep_current(command, request, &bundle, project, &state, changes) => match never {},
         }
     })
 }
@@ -53,6 +56,7 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
 async fn keep_current(
     command: &Command,
     request: &ServeRequest,
+    bundle: &Arc<Bundle>,
     project: Project,
     state: &watch::Sender<State>,
     mut changes: Changes,
@@ -60,7 +64,7 @@ async fn keep_current(
     let mut project = Ok(project);
     loop {
         let worker = match project {
-            Ok(project) => start(command, project).await,
+            Ok(project) => start(command, bundle.clone(), project).await,
             Err(failure) => Err(failure),
         };
         state.send_replace(match worker {
@@ -86,6 +90,9 @@ fn broken(failure: &Failure) -> Fault {
     while let Some(error) = cause {
         detail += &format!("\n  caused by: {error}");
         cause = error.source();
+    }
+    if let Failure::Program { traceback, .. } = failure {
+        detail += &format!("\n\n{traceback}");
     }
     Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the worker does not start").with_detail(detail)
 }
@@ -130,11 +137,21 @@ fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure
     Ok(project)
 }
 
-async fn start(command: &Command, project: Project) -> Result<Worker, Failure> {
+async fn start(
+    command: &Command,
+    bundle: Arc<Bundle>,
+    project: Project,
+) -> Result<Worker, Failure> {
     let Project { directory, manifest, warnings: _ } = project;
-    let cache = command.cache()?;
-    let quiet = command.quiet;
-    Worker::start(workers::Settings { directory, manifest, cache, quiet }).await
+    let proxies = command.proxies.clone();
+    Worker::start(workers::Settings { directory, manifest, bundle, proxies }).await
+}
+
+/// What workers run on, made first when it is not there.
+async fn bundle(command: &Command) -> Result<Arc<Bundle>, Failure> {
+    let (cache, quiet) = (command.cache()?, command.quiet);
+    let made = spawn_blocking(move || workers::bundle(&cache, &Source::npm(), quiet));
+    made.await.map_err(|panic| Failure::Bug { what: panic.to_string() })?
 }
 
 /// The command line goes first, then the configuration.
@@ -146,8 +163,4 @@ fn address(project: &Project, request: &ServeRequest) -> SocketAddr {
 fn settings(command: &Command) -> Settings {
     let quiet = command.quiet;
     Settings { observer: Arc::new(move |event| console::tell(event, quiet)), ..Settings::default() }
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    Runtime::new().map_err(|source| Failure::System { what: "start the threads", source })
 }

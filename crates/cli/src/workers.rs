@@ -1,64 +1,156 @@
-//! The only place that touches the worker crate.
-//!
-//! Until that crate is there, a worker starts, and says with every request that
-//! it cannot answer.
+//! The only place that touches the worker crate: HTTP on the one side, a worker on
+//! the other.
 
 use std::{path::PathBuf, sync::Arc};
 
+use futures_util::stream;
 use http::StatusCode;
-use taipan_manifest::Manifest;
-use taipan_server::{Fault, Handler, Request, Response};
+use taipan_bundle::{NEWEST, Source, release};
+use taipan_manifest::{Manifest, Variable};
+use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
 use taipan_store::Cache;
-use tokio::sync::watch;
+use taipan_webapi::{
+    body::BodyReader,
+    fetch::{self, client},
+    headers,
+    requests::{Answer, AnswerBody},
+};
+use taipan_worker::{Bundle, Incoming, prepare};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::watch,
+    task::spawn_blocking,
+};
 
-use crate::{command::Mount, failure::Failure};
+use crate::{failure::Failure, progress::Display, terminal};
 
 /// What a worker is started from.
 #[derive(Debug)]
-#[expect(dead_code, reason = "read once the worker crate is joined")]
 pub(crate) struct Settings {
     /// Where `main` is found.
     pub(crate) directory: PathBuf,
     pub(crate) manifest: Manifest,
-    pub(crate) cache: Cache,
-    pub(crate) quiet: bool,
+    pub(crate) bundle: Arc<Bundle>,
+    pub(crate) proxies: fetch::Settings,
 }
 
 /// A worker that runs.
 #[derive(Debug)]
-pub(crate) struct Worker {
-    _settings: Settings,
+pub(crate) struct Worker(taipan_worker::Worker);
+
+/// The runtime in which workers run.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    // Guests run on the threads that are for blocking, and need their stack.
+    let mut builder = Builder::new_multi_thread();
+    builder.enable_all().thread_stack_size(taipan_worker::THREAD_STACK_BYTES);
+    builder.build().map_err(|source| Failure::System { what: "start the threads", source })
 }
 
-/// A script that is ready to run.
-#[derive(Debug)]
-#[expect(dead_code, reason = "read once the worker crate is joined")]
-pub(crate) struct Script<'a> {
-    /// The Python source.
-    pub(crate) source: String,
-    /// `sys.argv`.
-    pub(crate) arguments: Vec<String>,
-    pub(crate) mounts: &'a [Mount],
-    pub(crate) cache: Cache,
+/// The newest bundle; made first when the cache does not have it.
+pub(crate) fn bundle(cache: &Cache, source: &Source, quiet: bool) -> Result<Arc<Bundle>, Failure> {
+    let display = Display::new(quiet);
+    let bundle = prepare(release(NEWEST)?, source, cache, &|step| display.show(step))?;
+    Ok(Arc::new(bundle))
 }
 
 impl Worker {
     /// Starts a worker: its top level has run when this returns.
-    #[expect(clippy::unused_async, reason = "starting a real worker is asynchronous")]
     pub(crate) async fn start(settings: Settings) -> Result<Self, Failure> {
-        Ok(Self { _settings: settings })
+        let Settings { directory, manifest, bundle, proxies } = settings;
+        let code = spawn_blocking(move || taipan_worker::from_directory(&directory));
+        let code = code.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
+        let variables = manifest.vars.into_iter().map(|(name, value)| (name, json(value)));
+        let settings = taipan_worker::Settings {
+            bundle,
+            code,
+            main: manifest.main,
+            variables: variables.collect(),
+            client: client(&proxies).map_err(taipan_worker::Error::Client)?,
+            log: terminal::log(),
+        };
+        Ok(Self(taipan_worker::Worker::start(settings).await?))
     }
 
-    #[expect(clippy::unused_async, reason = "asking a real worker is asynchronous")]
-    async fn fetch(&self, _request: Request) -> Result<Response, Fault> {
-        Err(Fault::new(StatusCode::NOT_IMPLEMENTED, "not built yet")
-            .with_detail("this build of Taipan serves HTTP, and runs no Python yet"))
+    async fn fetch(&self, request: Request) -> Result<Response, Fault> {
+        let Request { method, url, headers, body, peer: _, gone } = request;
+        let body = (body.length() != Some(0)).then(|| incoming(body));
+        let request = Incoming {
+            method: method.as_str().to_owned(),
+            url,
+            headers: headers::to_text(&headers),
+        };
+        let answer = self.0.fetch(request, body, gone).await;
+        answer.map(outgoing).map_err(|fault| {
+            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, message(&fault.kind))
+                .with_detail(fault.detail)
+        })
     }
 }
 
-/// Runs a script to its end; gives its exit code.
-pub(crate) fn run_script(_script: &Script<'_>) -> Result<u8, Failure> {
-    Err(Failure::NotBuilt { what: "running scripts" })
+/// What everybody may know of a fault.
+fn message(kind: &str) -> &'static str {
+    match kind {
+        "exception" => "the worker raised an exception",
+        "no_handler" => "the worker has no handler for requests",
+        "not_a_response" => "the worker's handler did not return a Response",
+        "ended" => "the worker ended while it was answering",
+        _ => "the worker failed",
+    }
+}
+
+fn json(value: Variable) -> serde_json::Value {
+    match value {
+        Variable::Text(text) => text.into(),
+        Variable::Json(value) => value,
+    }
+}
+
+/// The body of a request, as the worker reads it.
+fn incoming(body: RequestBody) -> BodyReader {
+    BodyReader::new(stream::unfold(Some(body), async |body| {
+        let mut body = body?;
+        match body.chunk().await {
+            Ok(chunk) => Some((Ok(chunk?), Some(body))),
+            Err(error) => {
+                let message = error.to_string();
+                Some((Err(taipan_webapi::Error::Aborted { message }), None))
+            }
+        }
+    }))
+}
+
+/// The answer of a worker, as the server sends it.
+fn outgoing(answer: Answer) -> Response {
+    let Answer { status, status_text: _, headers, body } = answer;
+    let body = match body {
+        AnswerBody::Empty => Body::Empty,
+        AnswerBody::Bytes(bytes) => Body::Bytes(bytes),
+        AnswerBody::Stream(reader) => {
+            let (sender, body) = Body::stream();
+            tokio::spawn(pass_on(reader, sender));
+            body
+        }
+    };
+    Response { status, headers, body }
+}
+
+/// Hands on what comes, until the end or until nobody reads any more.
+async fn pass_on(mut reader: BodyReader, sender: BodySender) {
+    loop {
+        let chunk = tokio::select! {
+            chunk = reader.chunk() => chunk,
+            () = sender.gone() => return,
+        };
+        match chunk {
+            Ok(Some(chunk)) => {
+                if sender.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return sender.finish().await,
+            Err(error) => return sender.abandon(error.to_string()).await,
+        }
+    }
 }
 
 /// What answers requests at present.
