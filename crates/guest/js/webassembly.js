@@ -132,11 +132,12 @@ class Table {
   get(index) {
     return host.wasm_table_get(this.#id, index);
   }
-  set(index, value = null) {
-    host.wasm_table_set(this.#id, index, value);
+  // A missing value is not `undefined`: it is the default of the element's type.
+  set(index, ...value) {
+    host.wasm_table_set(this.#id, index, ...value);
   }
-  grow(delta, value = null) {
-    return host.wasm_table_grow(this.#id, delta, value);
+  grow(delta, ...value) {
+    return host.wasm_table_grow(this.#id, delta, ...value);
   }
   static id(table) {
     return table.#id;
@@ -145,9 +146,9 @@ class Table {
 
 class Global {
   #id;
-  constructor(descriptor, value) {
-    this.#id = descriptor === construct ? value
-      : host.wasm_global_new(String(descriptor.value), !!descriptor.mutable, value);
+  constructor(descriptor, ...value) {
+    this.#id = descriptor === construct ? value[0]
+      : host.wasm_global_new(String(descriptor.value), !!descriptor.mutable, ...value);
     if (descriptor !== construct) known.global.set(this.#id, this);
   }
   get value() {

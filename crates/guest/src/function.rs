@@ -30,6 +30,8 @@ impl From<&ValType> for ValueType {
             ValType::F32 => ValueType::F32,
             ValType::F64 => ValueType::F64,
             ValType::V128 => ValueType::Opaque,
+            // One that may not be null is opaque: nothing below looks for null.
+            ValType::Ref(reference) if !reference.is_nullable() => ValueType::Opaque,
             ValType::Ref(reference) if reference.heap_type().is_extern() => ValueType::ExternRef,
             ValType::Ref(reference) if reference.heap_type().is_func() => ValueType::FuncRef,
             ValType::Ref(_) => ValueType::Opaque,
@@ -58,9 +60,23 @@ impl Signature {
 pub(crate) struct Functions {
     entries: Vec<(Func, Arc<Signature>)>,
     indices: HashMap<usize, u32>,
+    /// Functions of JavaScript that were given a type of WebAssembly; they live as long as the isolate.
+    typed: u32,
 }
 
+/// Functions of JavaScript to which an isolate may give a type.
+const TYPED_MAX: u32 = 1 << 18;
+
 impl Functions {
+    /// Counts one more function of JavaScript that is given a type.
+    pub(crate) fn add_typed(&mut self) -> Result<(), Error> {
+        if self.typed >= TYPED_MAX {
+            return Err(Error::OutOfMemory { what: "a function of JavaScript with a type of WebAssembly" });
+        }
+        self.typed += 1;
+        Ok(())
+    }
+
     pub(crate) fn entry(&self, index: u32) -> Option<(Func, Arc<Signature>)> {
         self.entries.get(index as usize).cloned()
     }

@@ -10,6 +10,7 @@ use crate::exception::{Exceptions, JavaScriptTag};
 use crate::function::Functions;
 use crate::handle::{Handle, Released};
 use crate::host::{Extensions, Host};
+use crate::limits::Limits;
 use crate::program::Program;
 use crate::scope::Scope;
 use crate::state::{Linked, State};
@@ -60,8 +61,10 @@ impl Isolate {
             on_rejection: None,
             on_completion: None,
             exceptions: Exceptions::default(),
+            limits: Limits::default(),
         };
         let mut store = Store::new(&program.engine, state);
+        store.limiter(|state| &mut state.limits);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = instantiate_main(&mut store, program)?;

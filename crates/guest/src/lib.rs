@@ -14,6 +14,7 @@ mod handle;
 mod host;
 mod isolate;
 mod javascript;
+mod limits;
 mod natives;
 mod operation;
 mod program;

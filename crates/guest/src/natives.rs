@@ -45,6 +45,7 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
 
 /// Calls a host operation; negative when it threw.
 fn operation(scope: &mut Scope<'_>, index: u32, count: u32, address: u32, result: u32) -> wasmtime::Result<i32> {
+    scope.collect_now_and_then()?;
     let operation = scope.state().program.operations.get(index as usize).copied();
     let operation = operation.ok_or_else(|| wasmtime::Error::msg(format!("no operation has the index {index}")))?;
     let outcome = (operation.call)(&mut Call { scope: scope.reborrow(), address, count });

@@ -104,6 +104,7 @@ impl From<Error> for Throw {
             Error::OutOfBounds { .. } | Error::OutOfMemory { .. } => Throw::range_error(error.to_string()),
             Error::Exception(error) => Throw::Error { class: error.name.into(), message: error.message },
             Error::Wasm(error) => Throw::Fatal(error),
+            error @ Error::Engine(_) => Throw::Fatal(wasmtime::Error::new(error)),
             Error::Link { .. } | Error::Dylink(_) => Throw::Fatal(wasmtime::Error::new(error)),
         }
     }

@@ -80,7 +80,7 @@ unsafe fn call_javascript(
     }
     let result = frame.slot(count);
     let call = (handle, count.cast_signed(), frame.address, result);
-    if javascript.call.call(&mut scope.store, call)? < 0 {
+    if javascript.call.call(&mut scope.store, call).map_err(Error::engine_stopped)? < 0 {
         scope.leave(frame)?;
         return Err(throw_into_wasm(scope));
     }

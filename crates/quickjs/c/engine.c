@@ -528,15 +528,40 @@ static void *refuse_resize(JSRuntime *rt, void *opaque, void *bytes, size_t size
     return NULL;
 }
 
+static JSValue memory_buffer = JS_UNDEFINED;
 static JSArrayBuffer *memory;
+
+// The memory's buffer cannot be detached, as the standard has it (its [[ArrayBufferDetachKey]]): views of the whole
+// program stand on it.
+static JSValue guarded_transfer(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv, int magic)
+{
+    if (memory && JS_GetOpaque(this_value, JS_CLASS_ARRAY_BUFFER) == memory)
+        return JS_ThrowTypeError(ctx, "the buffer of a WebAssembly.Memory cannot be detached");
+    return js_array_buffer_transfer(ctx, this_value, argc, argv, magic);
+}
+
+static int guard_transfer(const char *name, int magic)
+{
+    JSValue function = JS_NewCFunctionMagic(context, guarded_transfer, name, 0, JS_CFUNC_generic_magic, magic);
+    return JS_DefinePropertyValueStr(context, context->class_proto[JS_CLASS_ARRAY_BUFFER], name, function,
+                                     JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+}
 
 int EXPORT(engine_memory_buffer)(uint32_t length, JSValue *result)
 {
-    *result = JS_NewArrayBuffer(context, (uint8_t *)16, length, INT32_MAX, refuse_resize, NULL, false);
-    if (JS_IsException(*result))
-        return -1;
-    memory = js_get_array_buffer(context, *result);
-    memory->data = NULL;
+    if (!memory) {
+        if (guard_transfer("transfer", JS_ARRAY_BUFFER_TRANSFER) < 0 ||
+            guard_transfer("transferToImmutable", JS_ARRAY_BUFFER_TRANSFER_TO_IMMUTABLE) < 0 ||
+            guard_transfer("transferToFixedLength", JS_ARRAY_BUFFER_TRANSFER_TO_FIXED_LENGTH) < 0)
+            return -1;
+        JSValue buffer = JS_NewArrayBuffer(context, (uint8_t *)16, length, INT32_MAX, refuse_resize, NULL, false);
+        if (JS_IsException(buffer))
+            return -1;
+        memory = js_get_array_buffer(context, buffer);
+        memory->data = NULL;
+        memory_buffer = buffer;
+    }
+    *result = JS_DupValue(context, memory_buffer);
     return 0;
 }
 

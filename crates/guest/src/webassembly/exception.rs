@@ -11,9 +11,12 @@ use crate::webassembly::{entity, global};
 
 /// Takes the prototype that all exceptions share.
 pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let address = call.address;
+    let value = call.raw(0)?;
     let javascript = call.scope.javascript()?;
-    javascript.host_object_prototype.call(&mut call.scope.store, address)?;
+    call.scope.with_frame::<_, Throw>(1, |scope, frame| {
+        scope.write_value(frame.address, value)?;
+        Ok(javascript.host_object_prototype.call(&mut scope.store, frame.address)?)
+    })?;
     Ok(Output::Undefined)
 }
 
@@ -21,6 +24,10 @@ pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let tag: Tag = entity(call, 0, |entities| &entities.tags, "tag")?;
     let type_ = tag.ty(&call.scope.store);
+    let (given, parameters) = (call.count().saturating_sub(1) as usize, type_.ty().params().len());
+    if given != parameters {
+        return Err(Throw::type_error(format!("the payload has {given} values, the tag has {parameters} parameters")));
+    }
     let mut payload = Vec::new();
     for (argument, parameter) in (1..).zip(type_.ty().params()) {
         payload.push(global::to_val(call, argument, &parameter)?);
@@ -28,7 +35,7 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let store = &mut call.scope.store;
     let allocator = Arc::new(ExnRefPre::new(&mut *store, ExnType::from_tag_type(&type_)?));
     let exception = ExnRef::new(&mut *store, &allocator, &tag, &payload)?.to_owned_rooted(&mut *store)?;
-    let index = call.scope.state_mut().exceptions.hold(exception);
+    let index = call.scope.state_mut().exceptions.hold(exception)?;
     let value = call.scope.new_host_object(HostObject::Exception, index)?;
     Ok(Output::Value(OutputValue(value)))
 }

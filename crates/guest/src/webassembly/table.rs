@@ -22,7 +22,8 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
         return Err(Throw::range_error(format!("a table of {initial} elements cannot be made")));
     }
     let null = Ref::null(element.heap_type());
-    let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), null)?;
+    let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), null)
+        .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;
     add(&mut call.scope.state_mut().entities.tables, table).map(Output::from)
 }
 
@@ -85,7 +86,7 @@ fn element(call: &mut Call<'_>, table: Table, argument: u32) -> Result<Ref, Thro
         let value = call.scope.retain(value)?;
         return Ok(Ref::Extern(call.scope.to_externref(value)?));
     }
-    if matches!(value.kind(), Kind::Null) {
+    if argument >= call.count() || matches!(value.kind(), Kind::Null) {
         return Ok(Ref::Func(None));
     }
     let function: Option<Func> = function::from_javascript(&mut call.scope, value)?;
