@@ -24,7 +24,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError}
 
 use crate::bundle::{Javascript, WORKER_MODULE, guest};
 use crate::clock::Machine;
-use crate::log::{Log, Record};
+use crate::log::{Log, Milestone, Record};
 use crate::{Error, worker::Incoming};
 
 /// Where the standard library is mounted.
@@ -34,8 +34,11 @@ pub(crate) const STANDARD_LIBRARY: &str = "/lib/python3.14";
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
 
 /// The operations of the event loop.
-pub(crate) const OPERATIONS: &[Operation] =
-    &[Operation { name: "block_until", call: block_until }, Operation { name: "take_bytecode", call: take_bytecode }];
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation { name: "block_until", call: block_until },
+    Operation { name: "interpreter_started", call: interpreter_started },
+    Operation { name: "take_bytecode", call: take_bytecode },
+];
 
 /// What comes to an isolate.
 pub(crate) enum Event {
@@ -101,10 +104,13 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     let mounts: Vec<_> =
         parts.layers.iter().enumerate().map(|(layer, (_, path))| json!({"layer": layer, "path": path})).collect();
     let mounts = json!(mounts).to_string();
+    let log = parts.log.clone();
+    log.write(Record::Reached(Milestone::Isolate));
     let environment = json!(parts.environment).to_string();
     let instance = isolate.with_roots(|scope| {
         prepare_extensions(scope, &parts);
         let worker = load_javascript(scope, parts.javascript)?;
+        parts.log.write(Record::Reached(Milestone::Platform));
         let dispatch = scope.property(&worker, "dispatch")?;
         let (fetch, cancel) = (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
         let Boot { receiver, number, runtime, log, serves, .. } = parts;
@@ -117,6 +123,7 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
         Ok(worker)
     });
     let worker = instance.map_err(guest("booting Python"))?;
+    log.write(Record::Reached(Milestone::Python));
     Ok(Instance { isolate, worker })
 }
 
@@ -413,6 +420,14 @@ fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
         Some(event) => dispatch(scope, event).map(|()| true),
         None => Ok(timer.is_some()),
     }
+}
+
+/// `host.interpreter_started()`: what only JavaScript notices.
+fn interpreter_started(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if let Some(state) = call.scope.extensions().of::<Loop>() {
+        state.log.write(Record::Reached(Milestone::Interpreter));
+    }
+    Ok(Output::Undefined)
 }
 
 /// `host.take_bytecode(path, bytes)`: what `compileTree` makes.

@@ -19,7 +19,7 @@ mod worker;
 pub use bundle::{Bundle, prepare};
 pub use code::{Code, from_directory};
 pub use error::Error;
-pub use log::{Log, Record};
+pub use log::{Log, Milestone, Record};
 pub use script::{Mount, Program, Script, run_script};
 pub use worker::{Incoming, Settings, Worker};
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bundle::Bundle;
 use crate::code::Code;
 use crate::instance::{Boot, Event, Instance, STANDARD_LIBRARY, boot};
-use crate::log::{Log, Record};
+use crate::log::{Log, Milestone, Record};
 use crate::{Error, actor};
 
 /// Requests that one isolate answers at a time; more wait for their turn.
@@ -161,7 +161,10 @@ impl Blueprint {
         };
         let mut instance = boot(parts).map_err(|error| (error, None))?;
         match self.load(&mut instance) {
-            Ok(()) => Ok(instance),
+            Ok(()) => {
+                self.log.write(Record::Reached(Milestone::Program));
+                Ok(instance)
+            }
             Err(error) => Err((error, instance.take_receiver())),
         }
     }
