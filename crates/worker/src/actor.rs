@@ -1,5 +1,7 @@
 //! The task that owns a worker's isolate: takes events to it, replaces it when it has ended.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,20 +91,28 @@ async fn serve(blueprint: &Blueprint, mut instance: Instance) -> Option<Unbounde
         };
         instance.give_receiver(receiver);
         let work = move || {
-            let outcome = instance.turn(event);
+            // A fault of ours ends the isolate, which is not entered again, and nothing else.
+            let outcome = catch_unwind(AssertUnwindSafe(|| instance.turn(event)));
             (instance, outcome)
         };
         let (returned, outcome) = tokio::task::spawn_blocking(work).await.ok()?;
         instance = returned;
-        if let Err(error) = outcome {
-            let reason = match error.ended_by::<Ended>() {
+        let reason = match outcome {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => match error.ended_by::<Ended>() {
                 Some(ended) => ended.to_string(),
                 None => describe(&error),
-            };
-            blueprint.log.write(Record::Ended { reason });
-            return instance.take_receiver();
-        }
+            },
+            Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
+        };
+        blueprint.log.write(Record::Ended { reason });
+        return instance.take_receiver();
     }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// An error and its causes in one line.

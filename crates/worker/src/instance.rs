@@ -20,7 +20,7 @@ use taipan_webapi::pending::{Completion, Pending};
 use taipan_webapi::requests::{Fault, Reply, Requests};
 use taipan_webapi::{Console, INSTALL, deliver};
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError};
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender, error::TryRecvError};
 
 use crate::bundle::{Javascript, WORKER_MODULE, guest};
 use crate::clock::Machine;
@@ -65,11 +65,15 @@ pub(crate) struct Boot<'a> {
     pub(crate) runtime: runtime::Handle,
     /// Tells this instance's completions from those of the one before it.
     pub(crate) number: u64,
-    pub(crate) sender: UnboundedSender<Event>,
+    /// Weak: an isolate does not keep its own worker.
+    pub(crate) sender: WeakUnboundedSender<Event>,
     pub(crate) receiver: UnboundedReceiver<Event>,
     /// Whether events come from outside, so that waiting is never in vain.
     pub(crate) serves: bool,
 }
+
+/// Why an isolate does not start, and the receiver, which outlives it.
+pub(crate) type NotStarted = (Error, Option<UnboundedReceiver<Event>>);
 
 /// A booted isolate.
 pub(crate) struct Instance {
@@ -84,6 +88,9 @@ struct Loop {
     runtime: runtime::Handle,
     log: Log,
     serves: bool,
+    /// What came before the program could answer; none is held once it can.
+    held: Option<Vec<Event>>,
+    sender: WeakUnboundedSender<Event>,
     fetch: Handle,
     cancel: Handle,
 }
@@ -99,8 +106,11 @@ impl fmt::Debug for Instance {
 }
 
 /// Boots Python. Blocks for as long as that takes.
-pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let mut isolate = Isolate::new(parts.program, Box::new(Machine::new())).map_err(guest("making an isolate"))?;
+pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, NotStarted> {
+    let mut isolate = match Isolate::new(parts.program, Box::new(Machine::new())) {
+        Ok(isolate) => isolate,
+        Err(source) => return Err((guest("making an isolate")(source), Some(parts.receiver))),
+    };
     let mounts: Vec<_> =
         parts.layers.iter().enumerate().map(|(layer, (_, path))| json!({"layer": layer, "path": path})).collect();
     let mounts = json!(mounts).to_string();
@@ -113,8 +123,9 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
         parts.log.write(Record::Reached(Milestone::Platform));
         let dispatch = scope.property(&worker, "dispatch")?;
         let (fetch, cancel) = (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
-        let Boot { receiver, number, runtime, log, serves, .. } = parts;
-        scope.extensions_mut().insert(Loop { number, receiver: Some(receiver), runtime, log, serves, fetch, cancel });
+        let Boot { receiver, sender, number, runtime, log, serves, .. } = parts;
+        let (receiver, held) = (Some(receiver), Some(Vec::new()));
+        scope.extensions_mut().insert(Loop { number, receiver, runtime, log, serves, held, sender, fetch, cancel });
         scope.extensions_mut().insert(StandardStreams(parts.streams));
         let start = scope.property(&worker, "start")?;
         let arguments = [(&*mounts).into(), (&*environment).into(), Argument::Number(MEMORY_FILE_BYTES_MAX.into())];
@@ -122,7 +133,13 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
         wait_for(scope, &promise)?;
         Ok(worker)
     });
-    let worker = instance.map_err(guest("booting Python"))?;
+    let worker = match instance {
+        Ok(worker) => worker,
+        Err(source) => {
+            let receiver = take_receiver(&mut isolate);
+            return Err((guest("booting Python")(source), receiver));
+        }
+    };
     log.write(Record::Reached(Milestone::Python));
     Ok(Instance { isolate, worker })
 }
@@ -130,8 +147,10 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
 fn prepare_extensions(scope: &mut Scope<'_>, parts: &Boot<'_>) {
     let (sender, instance) = (parts.sender.clone(), parts.number);
     let tell = move |completion| {
-        // A receiver that is gone has no isolate that waits.
-        let _ = sender.send(Event::Completed { instance, completion });
+        if let Some(sender) = sender.upgrade() {
+            // A receiver that is gone has no isolate that waits.
+            let _ = sender.send(Event::Completed { instance, completion });
+        }
     };
     let log = parts.log.clone();
     let console = move |level: &str, text: &str| {
@@ -183,12 +202,12 @@ pub(crate) fn compile_modules(
         client: None,
         runtime: runtime.handle().clone(),
         number: 0,
-        sender,
+        sender: sender.downgrade(),
         receiver,
         serves: false,
     };
     on_large_stack(move || {
-        let mut instance = boot(parts)?;
+        let mut instance = boot(parts).map_err(|(error, _receiver)| error)?;
         instance.call("compileTree", &[STANDARD_LIBRARY.into()])?;
         let bytecode = instance.isolate.scope().extensions_mut().of_mut::<PythonBytecode>().map(std::mem::take);
         Ok(bytecode.unwrap_or_default().0)
@@ -248,9 +267,20 @@ impl Instance {
         Some(Duration::from_secs_f64(milliseconds / 1000.0))
     }
 
+    /// The program can answer: what came before goes to the end of the queue.
+    pub(crate) fn open(&mut self) {
+        let mut scope = self.isolate.scope();
+        let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
+        let (held, sender) = (state.held.take(), state.sender.upgrade());
+        for (event, sender) in held.into_iter().flatten().zip(sender.iter().cycle()) {
+            // The receiver is this one's own.
+            let _ = sender.send(event);
+        }
+    }
+
     /// Takes the receiver out, to wait at it elsewhere.
     pub(crate) fn take_receiver(&mut self) -> Option<UnboundedReceiver<Event>> {
-        self.isolate.scope().extensions_mut().of_mut::<Loop>()?.receiver.take()
+        take_receiver(&mut self.isolate)
     }
 
     /// Puts the receiver back.
@@ -259,6 +289,10 @@ impl Instance {
             state.receiver = Some(receiver);
         }
     }
+}
+
+fn take_receiver(isolate: &mut Isolate) -> Option<UnboundedReceiver<Event>> {
+    isolate.scope().extensions_mut().of_mut::<Loop>()?.receiver.take()
 }
 
 fn turn(scope: &mut Scope<'_>, event: Option<Event>) -> Result<(), taipan_guest::Error> {
@@ -289,6 +323,12 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
 }
 
 fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
+    if let Event::Request { .. } | Event::Gone { .. } = event
+        && let Some(held) = scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.held.as_mut())
+    {
+        held.push(event);
+        return Ok(());
+    }
     match event {
         Event::Request { id, request, body, reply } => {
             let body = match body.map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))) {
