@@ -17,6 +17,10 @@ use crate::worker::Blueprint;
 /// How long a worker whose isolate does not start again waits before the next try.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the thread of a turn waits for the next event before it is given back: under load it
+/// comes sooner, and to go to a thread and back costs as much as a short turn.
+const LINGER: Duration = Duration::from_millis(1);
+
 /// Runs a worker until all its handles are dropped. `started` is told how the first start went.
 pub(crate) async fn run(
     blueprint: Arc<Blueprint>,
@@ -92,7 +96,7 @@ async fn serve(blueprint: &Blueprint, mut instance: Instance) -> Option<Unbounde
         instance.give_receiver(receiver);
         let work = move || {
             // A fault of ours ends the isolate, which is not entered again, and nothing else.
-            let outcome = catch_unwind(AssertUnwindSafe(|| instance.turn(event)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| turns(&mut instance, event)));
             (instance, outcome)
         };
         let (returned, outcome) = tokio::task::spawn_blocking(work).await.ok()?;
@@ -108,6 +112,15 @@ async fn serve(blueprint: &Blueprint, mut instance: Instance) -> Option<Unbounde
         blueprint.log.write(Record::Ended { reason });
         return instance.take_receiver();
     }
+}
+
+/// Handles an event, and what comes soon after it.
+fn turns(instance: &mut Instance, event: Option<Event>) -> Result<(), taipan_guest::Error> {
+    instance.turn(event)?;
+    while let Some(event) = instance.linger(LINGER) {
+        instance.turn(Some(event))?;
+    }
+    Ok(())
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -224,6 +226,15 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Re
     })
 }
 
+/// Wakes a thread that waits in [`Instance::linger`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// Standard streams of a guest that has nobody to talk to.
 struct Mute;
 
@@ -275,6 +286,23 @@ impl Instance {
         for (event, sender) in held.into_iter().flatten().zip(sender.iter().cycle()) {
             // The receiver is this one's own.
             let _ = sender.send(event);
+        }
+    }
+
+    /// Blocks until the next event comes, but not for longer than `limit` or until the next timer.
+    pub(crate) fn linger(&mut self, limit: Duration) -> Option<Event> {
+        let limit = self.next_timer().map_or(limit, |timer| timer.min(limit));
+        let mut scope = self.isolate.scope();
+        let receiver = scope.extensions_mut().of_mut::<Loop>()?.receiver.as_mut()?;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        if let Poll::Ready(event) = receiver.poll_recv(&mut context) {
+            return event;
+        }
+        thread::park_timeout(limit);
+        match receiver.poll_recv(&mut context) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
         }
     }
 
