@@ -4,6 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::format::limit;
+
+/// The most elements of a table (WebAssembly JavaScript interface,
+/// "Implementation-defined Limits").
+const TABLE_ELEMENTS_MAX: u64 = 10_000_000;
+
 /// The side state of a guest. What is in the linear memory is not here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -27,6 +34,46 @@ pub struct State {
     pub engine: Engine,
     /// What the other owners of state saved, each in its own encoding.
     pub sections: BTreeMap<String, Vec<u8>>,
+}
+
+impl State {
+    /// Checks that what refers to another part of the state refers to something.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
+        let table = usize::try_from(self.table_length).unwrap_or(usize::MAX);
+        for global in &self.globals {
+            // What other globals stand for cannot itself stand for one.
+            check_value(global.value, 0)?;
+        }
+        for value in &self.entity_globals {
+            check_value(*value, self.globals.len())?;
+        }
+        for slot in &self.slots {
+            check_index("table element", slot.index, table)?;
+            check_index("function", slot.function, self.functions.len())?;
+        }
+        for function in &self.functions {
+            match function {
+                Function::Element(index) => check_index("table element", *index, table)?,
+                Function::Main(_) | Function::JavaScript { .. } | Function::Instance(..) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_value(value: Value, globals: usize) -> Result<(), Error> {
+    match value {
+        Value::Main(index) => check_index("global", index, globals),
+        Value::I32(_) | Value::I64(_) | Value::F32(_) | Value::F64(_) => Ok(()),
+    }
+}
+
+fn check_index(what: &'static str, index: u32, count: usize) -> Result<(), Error> {
+    match usize::try_from(index) {
+        Ok(place) if place < count => Ok(()),
+        _ => Err(Error::StateIndex { what, index, count }),
+    }
 }
 
 /// A global of the main module.
