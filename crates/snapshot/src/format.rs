@@ -42,9 +42,9 @@ pub(crate) const MEMORY_PAGE_BYTES: usize = 65_536;
 /// The most pages of a memory: what 32 bits can address.
 pub(crate) const MEMORY_PAGES_MAX: u32 = 65_536;
 
-/// The most bytes of metadata. One of Pyodide has some 100 KiB; a hostile one is
-/// some thirty times larger when it is decoded.
-pub(crate) const METADATA_BYTES_MAX: u32 = 16 << 20;
+/// The most bytes of metadata. One of Pyodide has some 200 KiB; a hostile one is
+/// up to thirty times larger when it is decoded.
+pub(crate) const METADATA_BYTES_MAX: u32 = 4 << 20;
 
 /// The most runs that are read: as many mappings, of the 65,530 that Linux
 /// gives a process (`vm.max_map_count`).

@@ -123,7 +123,7 @@ fn newer_format() {
 fn huge_metadata() {
     check(
         |file| file[12..16].fill(255),
-        "snapshot has 4294967295 bytes of metadata, at most 16777216 are allowed",
+        "snapshot has 4294967295 bytes of metadata, at most 4194304 are allowed",
     );
 }
 
