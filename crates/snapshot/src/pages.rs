@@ -14,10 +14,13 @@ const EQUAL_PAGES_MAX: usize = 16;
 /// The most runs of a baseline; beyond it the shortest gaps are filled, however
 /// long. Linux gives a process 65,530 mappings (`vm.max_map_count`), which is 32
 /// for each of 2,000 isolates. An isolate has those of its baseline, those of its
-/// worker, and what is left between them: `2 * 4 + 1 + 2 * 8`.
+/// worker, and what is left between them: `2 * 4 + 1 + 2 * 8`. Pyodide 314.0.7
+/// takes 20.7 MB so, and 20.2 MB in as many runs as there are.
 const BASELINE_RUNS_MAX: usize = 4;
 
-/// The most runs of a worker, for the same reason.
+/// The most runs of a worker, for the same reason. What a small program changes
+/// are 173 pages, which take 11 MB so: in 16 runs they would take 6.6 MB, in all
+/// 44 2 MB. It is disk; the isolates of a worker share it.
 const WORKER_RUNS_MAX: usize = 8;
 
 /// A page that need not be stored where the memory below is empty.
