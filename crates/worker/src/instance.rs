@@ -419,11 +419,11 @@ fn contain(
 }
 
 fn log_faults(scope: &mut Scope<'_>) {
-    let faults = scope.extensions_mut().of_mut::<Requests>().map(Requests::take_faults).unwrap_or_default();
-    let Some(state) = scope.extensions().of::<Loop>() else { return };
-    for Fault { message, detail, .. } in faults {
-        state.log.write(Record::Fault { message, traceback: detail });
-    }
+    let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
+    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
+    requests.report_faults(|Fault { message, detail, .. }| {
+        log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
+    });
 }
 
 /// Handles events until the promise is settled; its value.
