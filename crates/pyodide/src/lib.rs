@@ -5,6 +5,7 @@
 //! not run them: it knows bytes, and no engine.
 
 mod clock;
+mod descriptors;
 mod error;
 pub mod imports;
 pub mod layer;
