@@ -39,19 +39,26 @@ impl From<&ValType> for ValueType {
     }
 }
 
+/// Parameters that a function may have here; the JavaScript interface's limit
+/// is 1,000 ("Limits"), the glue's largest function has 17.
+pub(crate) const PARAMETERS_MAX: usize = 64;
+
 /// The type of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     pub(crate) parameters: Box<[ValueType]>,
     pub(crate) results: Box<[ValueType]>,
+    /// Whether JavaScript can call it and be called by it: each value can cross, and there is one result at most.
+    pub(crate) crosses: bool,
 }
 
 impl Signature {
     pub(crate) fn of(type_: &FuncType) -> Signature {
-        Signature {
-            parameters: type_.params().map(|type_| ValueType::from(&type_)).collect(),
-            results: type_.results().map(|type_| ValueType::from(&type_)).collect(),
-        }
+        let parameters: Box<[_]> = type_.params().map(|type_| ValueType::from(&type_)).collect();
+        let results: Box<[_]> = type_.results().map(|type_| ValueType::from(&type_)).collect();
+        let opaque = parameters.iter().chain(&results).any(|type_| *type_ == ValueType::Opaque);
+        let crosses = !opaque && results.len() <= 1 && parameters.len() <= PARAMETERS_MAX;
+        Signature { parameters, results, crosses }
     }
 }
 

@@ -120,9 +120,9 @@ impl Isolate {
     /// # Errors
     ///
     /// What it throws.
-    pub fn run(&mut self, code: Handle) -> Result<Handle, Error> {
+    pub fn run(&mut self, code: &Handle) -> Result<Handle, Error> {
         self.with_roots(|scope| {
-            let result = scope.run(&code)?;
+            let result = scope.run(code)?;
             scope.run_jobs()?;
             Ok(result)
         })
@@ -136,7 +136,7 @@ impl Isolate {
     pub fn run_source(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Handle, Error> {
         let bytecode = self.compile(name, source, type_)?;
         let code = self.read(&bytecode)?;
-        self.run(code)
+        self.run(&code)
     }
 
     /// Does `work` in the isolate; references that it makes live until it ends.
@@ -337,6 +337,18 @@ impl Scope<'_> {
         });
         self.free(promise)?;
         outcome?.map(|value| self.new_handle(value)).transpose()
+    }
+
+    /// Frees what nobody reaches any more: cycles of JavaScript, and references that WebAssembly dropped.
+    ///
+    /// # Errors
+    ///
+    /// A trap.
+    pub fn collect(&mut self) -> Result<(), Error> {
+        let javascript = self.javascript()?;
+        self.store.gc(None)?;
+        self.release_dropped()?;
+        Ok(javascript.collect.call(&mut self.store, ())?)
     }
 
     /// Runs promise jobs until none is left.

@@ -11,17 +11,13 @@ use std::mem::MaybeUninit;
 use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
 use crate::exception::{throw_into_javascript, throw_into_wasm};
-use crate::function::{self, Signature, ValueType};
+use crate::function::{self, PARAMETERS_MAX, Signature, ValueType};
 use crate::handle::Handle;
 use crate::operation::Throw;
 use crate::scope::Scope;
 use crate::state::State;
 use crate::value::RawValue;
 use crate::Error;
-
-/// Parameters that a function may have here; the JavaScript interface's limit
-/// is 1,000 ("Limits"), the glue's largest function has 17.
-const PARAMETERS_MAX: usize = 64;
 
 /// Defines an import of the main module that JavaScript serves once it is bound.
 pub(crate) fn define_import(
@@ -69,6 +65,10 @@ unsafe fn call_javascript(
     signature: &Signature,
     values: &mut [MaybeUninit<ValRaw>],
 ) -> wasmtime::Result<()> {
+    if !signature.crosses {
+        scope.raise(Throw::type_error("a function of this type cannot call JavaScript"))?;
+        return Err(throw_into_wasm(scope));
+    }
     let javascript = scope.javascript()?;
     let count = u32::try_from(signature.parameters.len())?;
     let frame = scope.enter(count + 1)?;
@@ -139,8 +139,8 @@ fn try_call_wasm(scope: &mut Scope<'_>, index: u32, count: u32, arguments: u32, 
         return Err(Throw::type_error(format!("no function has the index {index}")));
     };
     let width = signature.parameters.len().max(signature.results.len());
-    if width > PARAMETERS_MAX || signature.results.len() > 1 {
-        return Err(Throw::type_error("a function with so many parameters or results cannot be called from JavaScript"));
+    if !signature.crosses {
+        return Err(Throw::type_error("a function of this type cannot be called from JavaScript"));
     }
     let mut values = [ValRaw::i32(0); PARAMETERS_MAX];
     let mut references: Vec<(usize, wasmtime::Rooted<ExternRef>)> = Vec::new();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{ExnRef, ExnRefPre, ExnType, OwnedRooted, Tag, Val};
 
+use crate::function;
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::HostObject;
 use crate::value::RawValue;
@@ -71,6 +72,8 @@ pub(super) fn argument(call: &mut Call<'_>) -> Result<Output, Throw> {
         Val::F32(bits) => RawValue::number(f32::from_bits(bits).into()),
         Val::F64(bits) => RawValue::number(f64::from_bits(bits)),
         Val::ExternRef(reference) => scope.from_externref(reference)?,
+        Val::FuncRef(Some(function)) => function::to_javascript(scope, function)?,
+        Val::FuncRef(None) => RawValue::NULL,
         _ => return Err(Throw::type_error("an argument that JavaScript cannot take")),
     };
     Ok(Output::Value(OutputValue(value)))

@@ -74,16 +74,20 @@ fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<u32, 
         return Err(Throw::type_error(format!("no global has the number {number}")));
     };
     let value = made.get(&mut scope.store);
-    imported.set(&mut scope.store, value).map_err(link_error)?;
+    imported.set(&mut scope.store, value).map_err(|error| link_error(&error))?;
     scope.state_mut().entities.globals[number as usize] = imported;
     Ok(number)
 }
 
-fn link_error(error: wasmtime::Error) -> Throw {
+fn link_error(error: &wasmtime::Error) -> Throw {
     Throw::error("WebAssembly.LinkError", format!("{error:#}"))
 }
 
 fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule, numbers: &mut Numbers) -> Result<Instance, Throw> {
+    let own_memories = compiled.module.resources_required().num_memories;
+    if own_memories > 0 {
+        return Err(Throw::error("WebAssembly.LinkError", "an isolate has one memory, a module cannot bring its own"));
+    }
     let mut imports = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
@@ -112,7 +116,7 @@ fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule, numbers: &mut Nu
         if error.is::<wasmtime::Trap>() {
             return crate::exception::throw_into_javascript(&mut call.scope, error);
         }
-        link_error(error)
+        link_error(&error)
     })
 }
 
@@ -135,7 +139,7 @@ fn export(
 ) -> Result<String, Throw> {
     let mut entries = Vec::new();
     for export in exports(&compiled.bytes) {
-        let export = export.map_err(|error| link_error(wasmtime::Error::new(error)))?;
+        let export = export.map_err(|error| link_error(&wasmtime::Error::new(error)))?;
         let Some(item) = instance.get_export(&mut call.scope.store, export.name) else { continue };
         let kind = kind(&item.ty(&call.scope.store));
         let place = (kind, export.index);

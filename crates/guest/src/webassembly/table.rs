@@ -10,7 +10,7 @@ use crate::webassembly::{add, entity, value_type};
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
 
-/// `new Table(descriptor)`: element, initial, maximum or -1.
+/// `new Table(descriptor, value)`: element, initial, maximum or -1, value.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
     let ValType::Ref(element) = value_type(&name)? else {
@@ -21,8 +21,8 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     if initial > LENGTH_MAX || maximum.is_some_and(|maximum| maximum < initial) {
         return Err(Throw::range_error(format!("a table of {initial} elements cannot be made")));
     }
-    let null = Ref::null(element.heap_type());
-    let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), null)
+    let value = self::element(call, &element, 3)?;
+    let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), value)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;
     add(&mut call.scope.state_mut().entities.tables, table).map(Output::from)
 }
@@ -57,7 +57,8 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
     let table = table(call)?;
     let index = call.unsigned(1)?;
-    let element = element(call, table, 2)?;
+    let type_ = table.ty(&call.scope.store).element().clone();
+    let element = element(call, &type_, 2)?;
     table
         .set(&mut call.scope.store, index.into(), element)
         .map_err(|_| Throw::range_error(format!("WebAssembly.Table.set(): no element {index}")))?;
@@ -72,17 +73,18 @@ pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
     if length.saturating_add(delta.into()) > LENGTH_MAX.into() {
         return Err(Throw::range_error(format!("WebAssembly.Table.grow(): {delta} elements more are too many")));
     }
-    let element = element(call, table, 2)?;
+    let type_ = table.ty(&call.scope.store).element().clone();
+    let element = element(call, &type_, 2)?;
     let before = table
         .grow(&mut call.scope.store, delta.into(), element)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table.grow(): {error}")))?;
     Ok(u32::try_from(before).unwrap_or(u32::MAX).into())
 }
 
-/// An argument as an element of the table.
-fn element(call: &mut Call<'_>, table: Table, argument: u32) -> Result<Ref, Throw> {
+/// An argument as an element of a table.
+fn element(call: &mut Call<'_>, type_: &RefType, argument: u32) -> Result<Ref, Throw> {
     let value = call.raw(argument)?;
-    if RefType::eq(table.ty(&call.scope.store).element(), &RefType::EXTERNREF) {
+    if RefType::eq(type_, &RefType::EXTERNREF) {
         let value = call.scope.retain(value)?;
         return Ok(Ref::Extern(call.scope.to_externref(value)?));
     }

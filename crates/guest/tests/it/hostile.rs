@@ -63,11 +63,9 @@ fn what_the_host_holds_is_bounded() {
          report(name(() => new WebAssembly.Table({ element: 'externref', initial: 1000000 })));
          const table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
          report(name(() => table.grow(500000)));
-         const empty = new WebAssembly.Module(host.test_module('own_memory'));
-         report(name(() => new WebAssembly.Instance(empty)));
          const numbers = new WebAssembly.Module(host.test_module('numbers'));
          report(name(() => new WebAssembly.Instance(numbers)));",
-        "RangeError\nRangeError\nLinkError\nLinkError",
+        "RangeError\nRangeError\nLinkError",
     );
 }
 
@@ -154,7 +152,8 @@ fn memory_with_random_words_in_it() {
             let outcome = ruin(&mut isolate, seed);
             // An exception is an answer: what comes after it must hold as well.
             let later = ruin(&mut isolate, seed + SEEDS);
-            drop(sender.send(outcome.is_err() || later.is_err()));
+            // Nobody listens any more to one that was late.
+            let _ = sender.send(outcome.is_err() || later.is_err());
         };
         thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn(work).unwrap();
         match receiver.recv_timeout(PATIENCE) {

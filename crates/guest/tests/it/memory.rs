@@ -67,7 +67,7 @@ fn the_buffer_cannot_be_resized_detached_or_shared() {
          report(name(() => buffer.transferToFixedLength(16)));
          report(buffer.byteLength === before); report(buffer.detached); report(memory.buffer === buffer);
          report(name(() => memory.grow(65536))); report(name(() => memory.grow(-1)));",
-        "InternalError\nTypeError\nTypeError\ntrue\nfalse\ntrue\nRangeError\nRangeError",
+        "InternalError\nTypeError\nTypeError\ntrue\nfalse\ntrue\nRangeError\nTypeError",
     );
 }
 
