@@ -16,7 +16,9 @@ pub enum Error {
     #[error("the JavaScript engine stopped")]
     Engine(#[source] wasmtime::Error),
     /// The guest named bytes that its memory does not have.
-    #[error("{length} bytes at address {address} are outside of the guest's memory of {size} bytes")]
+    #[error(
+        "{length} bytes at address {address} are outside of the guest's memory of {size} bytes"
+    )]
     OutOfBounds {
         /// The first address.
         address: u32,
@@ -57,7 +59,11 @@ impl Error {
     /// A trap of the engine, which WebAssembly that called it must not take for its own: frames of the engine were
     /// left without their clean-up, it cannot be entered again.
     pub(crate) fn engine_stopped(error: wasmtime::Error) -> wasmtime::Error {
-        if error.is::<wasmtime::Trap>() { wasmtime::Error::new(Error::Engine(error)) } else { error }
+        if error.is::<wasmtime::Trap>() {
+            wasmtime::Error::new(Error::Engine(error))
+        } else {
+            error
+        }
     }
 }
 

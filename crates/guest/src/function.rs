@@ -78,7 +78,9 @@ impl Functions {
     /// Counts one more function of JavaScript that is given a type.
     pub(crate) fn add_typed(&mut self) -> Result<(), Error> {
         if self.typed >= TYPED_MAX {
-            return Err(Error::OutOfMemory { what: "a function of JavaScript with a type of WebAssembly" });
+            return Err(Error::OutOfMemory {
+                what: "a function of JavaScript with a type of WebAssembly",
+            });
         }
         self.typed += 1;
         Ok(())
@@ -119,7 +121,10 @@ pub(crate) fn to_javascript(scope: &mut Scope<'_>, function: Func) -> Result<Raw
 }
 
 /// The function of WebAssembly that a JavaScript value is, if it is one.
-pub(crate) fn from_javascript(scope: &mut Scope<'_>, value: RawValue) -> Result<Option<Func>, Error> {
+pub(crate) fn from_javascript(
+    scope: &mut Scope<'_>,
+    value: RawValue,
+) -> Result<Option<Func>, Error> {
     if !value.is_counted() {
         return Ok(None);
     }

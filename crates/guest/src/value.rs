@@ -54,7 +54,10 @@ impl RawValue {
         RawValue(bits.wrapping_sub(FLOAT64_TAG_ADDEND << 32))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a value are taken apart")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of a value are taken apart"
+    )]
     fn halves(self) -> (i32, u32) {
         (((self.0 >> 32) as u32).cast_signed(), self.0 as u32)
     }

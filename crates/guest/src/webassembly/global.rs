@@ -69,9 +69,15 @@ pub(super) fn to_val(call: &mut Call<'_>, argument: u32, type_: &ValType) -> Res
             match function::from_javascript(&mut call.scope, raw)? {
                 Some(function) => Val::FuncRef(Some(function)),
                 None if raw == RawValue::NULL || argument >= call.count() => Ref::Func(None).into(),
-                None => return Err(Throw::type_error("WebAssembly.Global: not a WebAssembly function")),
+                None => {
+                    return Err(Throw::type_error("WebAssembly.Global: not a WebAssembly function"));
+                }
             }
         }
-        other => return Err(Throw::type_error(format!("JavaScript cannot give a value of type {other}"))),
+        other => {
+            return Err(Throw::type_error(format!(
+                "JavaScript cannot give a value of type {other}"
+            )));
+        }
     })
 }

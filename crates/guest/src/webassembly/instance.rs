@@ -27,8 +27,11 @@ pub(super) fn instantiate(call: &mut Call<'_>) -> Result<Output, Throw> {
     };
     let is_main = call.unsigned(0)? == 0;
     let mut numbers = Numbers::default();
-    let instance =
-        if is_main { bind_main(call, &compiled, &mut numbers)? } else { new_instance(call, &compiled, &mut numbers)? };
+    let instance = if is_main {
+        bind_main(call, &compiled, &mut numbers)?
+    } else {
+        new_instance(call, &compiled, &mut numbers)?
+    };
     export(call, &compiled, instance, numbers).map(Output::Text)
 }
 
@@ -50,7 +53,11 @@ impl Numbers {
 }
 
 /// The main module is instantiated already: its imports are bound now (fact 6).
-fn bind_main(call: &mut Call<'_>, main: &CompiledModule, numbers: &mut Numbers) -> Result<Instance, Throw> {
+fn bind_main(
+    call: &mut Call<'_>,
+    main: &CompiledModule,
+    numbers: &mut Numbers,
+) -> Result<Instance, Throw> {
     for (place, import) in main.module.imports().enumerate() {
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
         match import.ty() {
@@ -59,7 +66,12 @@ fn bind_main(call: &mut Call<'_>, main: &CompiledModule, numbers: &mut Numbers) 
                 call.scope.state_mut().imports[place] = Some(handle);
             }
             ExternType::Global(_) => numbers.import("global", bind_global(call, place, argument)?),
-            other => return Err(Throw::error("WebAssembly.LinkError", format!("an import is {other:?}"))),
+            other => {
+                return Err(Throw::error(
+                    "WebAssembly.LinkError",
+                    format!("an import is {other:?}"),
+                ));
+            }
         }
     }
     Ok(call.scope.linked()?.main)
@@ -83,10 +95,17 @@ fn link_error(error: &wasmtime::Error) -> Throw {
     Throw::error("WebAssembly.LinkError", format!("{error:#}"))
 }
 
-fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule, numbers: &mut Numbers) -> Result<Instance, Throw> {
+fn new_instance(
+    call: &mut Call<'_>,
+    compiled: &CompiledModule,
+    numbers: &mut Numbers,
+) -> Result<Instance, Throw> {
     let own_memories = compiled.module.resources_required().num_memories;
     if own_memories > 0 {
-        return Err(Throw::error("WebAssembly.LinkError", "an isolate has one memory, a module cannot bring its own"));
+        return Err(Throw::error(
+            "WebAssembly.LinkError",
+            "an isolate has one memory, a module cannot bring its own",
+        ));
     }
     let mut imports = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
@@ -168,7 +187,9 @@ fn number_of(scope: &mut Scope<'_>, item: &Extern) -> Result<u32, Throw> {
         Extern::Global(global) => add(&mut scope.state_mut().entities.globals, global),
         Extern::Table(table) => add(&mut scope.state_mut().entities.tables, table),
         Extern::Tag(tag) => add(&mut scope.state_mut().entities.tags, tag),
-        Extern::SharedMemory(_) => Err(Throw::type_error("an export of a kind that JavaScript does not know")),
+        Extern::SharedMemory(_) => {
+            Err(Throw::type_error("an export of a kind that JavaScript does not know"))
+        }
     }
 }
 

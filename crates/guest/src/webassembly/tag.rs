@@ -8,8 +8,11 @@ use crate::webassembly::{add, value_type};
 /// `new Tag(type)`: the parameters' types, with commas between.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let names = call.text(0)?;
-    let parameters =
-        names.split(',').filter(|name| !name.is_empty()).map(value_type).collect::<Result<Vec<_>, _>>()?;
+    let parameters = names
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(value_type)
+        .collect::<Result<Vec<_>, _>>()?;
     let engine = call.scope.state().program.engine.clone();
     let type_ = TagType::new(FuncType::new(&engine, parameters, []));
     let tag = Tag::new(&mut call.scope.store, &type_)?;

@@ -24,12 +24,17 @@ for (const [name, run] of cases) {
 fn expected_failures(file: &str) -> BTreeMap<&'static str, &'static str> {
     let lines = EXPECTED_FAILURES.lines().filter(|line| !line.is_empty());
     let of_file = lines.filter_map(|line| line.strip_prefix(file)?.strip_prefix(": "));
-    of_file.map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}"))).collect()
+    of_file
+        .map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}")))
+        .collect()
 }
 
 #[track_caller]
 fn check(file: &str, source: &str, cases_min: usize) {
-    let modules = [("tests/harness.js".to_owned(), HARNESS.to_owned()), ("tests/cases.js".to_owned(), source.to_owned())];
+    let modules = [
+        ("tests/harness.js".to_owned(), HARNESS.to_owned()),
+        ("tests/cases.js".to_owned(), source.to_owned()),
+    ];
     let modules = bytecode(program(), &modules);
     let found = with_isolate(program(), |isolate| {
         isolate.scope().set_modules(modules);

@@ -36,7 +36,10 @@ fn promise_jobs_run_in_order() {
 
 #[test]
 fn more_jobs_than_one_turn_runs() {
-    check("let count = 0; while (count < 250000) { await null; count++; } report(count);", "250000");
+    check(
+        "let count = 0; while (count < 250000) { await null; count++; } report(count);",
+        "250000",
+    );
 }
 
 #[test]
@@ -69,7 +72,15 @@ fn completions_are_told() {
             .unwrap();
         reports(isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>()
     });
-    assert_eq!(lines, ["7 null undefined", "8 TypeError: no null", "4294967295 null bytes 1,2", "9 null ü\0\u{1f600}"]);
+    assert_eq!(
+        lines,
+        [
+            "7 null undefined",
+            "8 TypeError: no null",
+            "4294967295 null bytes 1,2",
+            "9 null ü\0\u{1f600}"
+        ]
+    );
 }
 
 #[test]
@@ -92,7 +103,10 @@ fn cycles_are_collected() {
 
 #[track_caller]
 fn check_modules(modules: &[(&str, &str)], expected: &str) {
-    let modules = modules.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect::<Vec<_>>();
+    let modules = modules
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect::<Vec<_>>();
     let modules = bytecode(program(), &modules);
     let found = with_isolate(program(), |isolate| {
         isolate.scope().set_modules(modules);
@@ -117,8 +131,14 @@ fn check_modules(modules: &[(&str, &str)], expected: &str) {
 fn modules_import_each_other() {
     check_modules(
         &[
-            ("main.js", "import { b } from './folder/b.js'; export const a = 1; export default `a${b}`;"),
-            ("folder/b.js", "import { a } from '../main.js'; import { c } from './c.js'; export const b = 'b' + c;"),
+            (
+                "main.js",
+                "import { b } from './folder/b.js'; export const a = 1; export default `a${b}`;",
+            ),
+            (
+                "folder/b.js",
+                "import { a } from '../main.js'; import { c } from './c.js'; export const b = 'b' + c;",
+            ),
             ("folder/c.js", "export const c = 'c';"),
         ],
         "abc",
@@ -127,13 +147,19 @@ fn modules_import_each_other() {
 
 #[test]
 fn a_module_that_is_not_there() {
-    check_modules(&[("main.js", "import x from './other.js'; export default x;")], "ReferenceError: no module named 'other.js'");
+    check_modules(
+        &[("main.js", "import x from './other.js'; export default x;")],
+        "ReferenceError: no module named 'other.js'",
+    );
 }
 
 #[test]
 fn a_module_that_is_imported_later_and_is_not_there() {
     check_modules(
-        &[("main.js", "let text; try { await import('./x.js'); } catch (e) { text = e.message; } export default text;")],
+        &[(
+            "main.js",
+            "let text; try { await import('./x.js'); } catch (e) { text = e.message; } export default text;",
+        )],
         "no module named 'x.js'",
     );
 }
@@ -141,7 +167,10 @@ fn a_module_that_is_imported_later_and_is_not_there() {
 #[test]
 fn an_export_that_is_not_there() {
     check_modules(
-        &[("main.js", "import { x } from './other.js'; export default x;"), ("other.js", "export const y = 1;")],
+        &[
+            ("main.js", "import { x } from './other.js'; export default x;"),
+            ("other.js", "export const y = 1;"),
+        ],
         "SyntaxError: Could not find export 'x' in module 'other.js'",
     );
 }
@@ -149,16 +178,24 @@ fn an_export_that_is_not_there() {
 #[test]
 fn a_module_that_throws() {
     check_modules(
-        &[("main.js", "import './other.js'; export default 1;"), ("other.js", "throw new RangeError('here');")],
+        &[
+            ("main.js", "import './other.js'; export default 1;"),
+            ("other.js", "throw new RangeError('here');"),
+        ],
         "RangeError: here",
     );
 }
 
 #[test]
 fn a_program_with_an_error() {
-    let error = with_isolate(program(), |isolate| isolate.compile("a.js", "let x =\n  1 +;", SourceType::Module));
+    let error = with_isolate(program(), |isolate| {
+        isolate.compile("a.js", "let x =\n  1 +;", SourceType::Module)
+    });
     let Err(Error::Exception(error)) = error else { panic!("{error:?}") };
-    assert_eq!((&*error.name, &*error.message), ("SyntaxError", "unexpected token in expression: ';'"));
+    assert_eq!(
+        (&*error.name, &*error.message),
+        ("SyntaxError", "unexpected token in expression: ';'")
+    );
     assert!(error.stack.contains("a.js:2:6"), "{}", error.stack);
 }
 

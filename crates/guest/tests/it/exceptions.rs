@@ -105,7 +105,10 @@ fn recursion_without_end_in_wasm() {
 
 #[test]
 fn recursion_without_end_in_javascript() {
-    case("const f = (n) => f(n + 1) + 1; for (let i = 0; i < 3; i++) report(name(() => f(0)));", &range_errors(3));
+    case(
+        "const f = (n) => f(n + 1) + 1; for (let i = 0; i < 3; i++) report(name(() => f(0)));",
+        &range_errors(3),
+    );
 }
 
 #[test]

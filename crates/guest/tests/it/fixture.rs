@@ -11,8 +11,8 @@ use std::thread;
 
 use bytes::Bytes;
 use taipan_guest::{
-    Call, CompiledModule, Engine, Error, Handle, Host, Isolate, NativeCaller, Operation, Output, Parts, Program,
-    Scope, SourceType, THREAD_STACK_BYTES, Throw, digest,
+    Call, CompiledModule, Engine, Error, Handle, Host, Isolate, NativeCaller, Operation, Output,
+    Parts, Program, Scope, SourceType, THREAD_STACK_BYTES, Throw, digest,
 };
 
 /// Linear memory that an isolate of the tests may have.
@@ -51,13 +51,15 @@ pub(crate) fn engine() -> &'static Engine {
 /// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
 fn bundle() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "a test is started by `cargo`, not by `cli`")]
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let root = set("TAIPAN_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|path| path.join("taipan")))
         .or_else(|| set("HOME").map(|path| path.join(".cache/taipan")))
         .expect("TAIPAN_CACHE, XDG_CACHE_HOME or HOME is set");
     let folder = root.join("entries/bundle");
-    let modified = |path: &PathBuf| fs::metadata(path.join("main.code")).and_then(|data| data.modified()).ok();
+    let modified =
+        |path: &PathBuf| fs::metadata(path.join("main.code")).and_then(|data| data.modified()).ok();
     fs::read_dir(&folder)
         .into_iter()
         .flatten()
@@ -65,7 +67,10 @@ fn bundle() -> PathBuf {
         .filter(|path| path.join("main.wasm").exists() && path.join("main.code").exists())
         .max_by_key(modified)
         .unwrap_or_else(|| {
-            panic!("no bundle with main.wasm and main.code in {}: run `taipan bundle build`", folder.display())
+            panic!(
+                "no bundle with main.wasm and main.code in {}: run `taipan bundle build`",
+                folder.display()
+            )
         })
 }
 
@@ -77,7 +82,8 @@ fn compiled(wasm: &[u8]) -> CompiledModule {
     if let Ok(module) = taipan_guest::load(engine(), &path) {
         return CompiledModule { bytes, module };
     }
-    let staging = path.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
+    let staging =
+        path.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     fs_err::write(&staging, taipan_guest::compile(engine(), wasm).unwrap()).unwrap();
     fs_err::rename(&staging, &path).unwrap();
     CompiledModule { bytes, module: taipan_guest::load(engine(), &path).unwrap() }
@@ -117,7 +123,8 @@ const OPERATIONS: &[Operation] = &[
 
 fn test_module(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
-    let bytes = modules().get(&name).ok_or_else(|| Throw::type_error(format!("wat/ has no {name}")))?;
+    let bytes =
+        modules().get(&name).ok_or_else(|| Throw::type_error(format!("wat/ has no {name}")))?;
     Ok(Output::Bytes(bytes.clone()))
 }
 
@@ -174,13 +181,20 @@ pub(crate) fn program() -> &'static Arc<Program> {
 
 /// Does `work` with a new isolate, on a thread whose stack is large enough.
 #[track_caller]
-pub(crate) fn with_isolate<T: Send>(program: &Arc<Program>, work: impl FnOnce(&mut Isolate) -> T + Send) -> T {
+pub(crate) fn with_isolate<T: Send>(
+    program: &Arc<Program>,
+    work: impl FnOnce(&mut Isolate) -> T + Send,
+) -> T {
     let outcome = thread::scope(|scope| {
         let run = move || {
             let host = Box::new(FakeHost { milliseconds: 1_700_000_000_000.0 });
             work(&mut Isolate::new(program, host).unwrap())
         };
-        thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn_scoped(scope, run).unwrap().join()
+        thread::Builder::new()
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn_scoped(scope, run)
+            .unwrap()
+            .join()
     });
     outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
@@ -214,7 +228,9 @@ pub(crate) fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
         let mut lines = reports(isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
         match outcome {
             Ok(()) => {}
-            Err(Error::Exception(error)) => lines.push(format!("throws {}: {}", error.name, error.message)),
+            Err(Error::Exception(error)) => {
+                lines.push(format!("throws {}: {}", error.name, error.message))
+            }
             Err(error) => lines.push(format!("ends: {error}")),
         }
         lines.join("\n")
@@ -225,11 +241,18 @@ pub(crate) fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
 /// What was reported until now.
 pub(crate) fn reports(isolate: &mut Isolate) -> Vec<(String, Option<String>)> {
     let mut scope = isolate.scope();
-    scope.extensions_mut().of_mut::<Reports>().map(|reports| std::mem::take(&mut reports.0)).unwrap_or_default()
+    scope
+        .extensions_mut()
+        .of_mut::<Reports>()
+        .map(|reports| std::mem::take(&mut reports.0))
+        .unwrap_or_default()
 }
 
 /// The bytecode of modules, by name.
-pub(crate) fn bytecode(program: &Arc<Program>, sources: &[(String, String)]) -> Arc<BTreeMap<String, Bytes>> {
+pub(crate) fn bytecode(
+    program: &Arc<Program>,
+    sources: &[(String, String)],
+) -> Arc<BTreeMap<String, Bytes>> {
     with_isolate(program, |isolate| {
         let compile = |(name, text): &(String, String)| {
             (name.clone(), isolate.compile(name, text, SourceType::ModuleAlone).unwrap().into())

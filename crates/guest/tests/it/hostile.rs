@@ -15,7 +15,11 @@ const CALLS: &str = include_str!("../js/hostile_calls.js");
 
 /// Calls every operation of the program, then sees that an isolate of the same program still works.
 #[track_caller]
-pub(crate) fn check_operations(program: &Arc<Program>, rounds: u32, prepare: impl FnOnce(&mut Isolate) + Send) {
+pub(crate) fn check_operations(
+    program: &Arc<Program>,
+    rounds: u32,
+    prepare: impl FnOnce(&mut Isolate) + Send,
+) {
     let modules = bytecode(program, &[("tests/hostile_calls.js".into(), CALLS.into())]);
     let ended = with_isolate(program, |isolate| {
         isolate.scope().set_modules(modules);
@@ -32,7 +36,9 @@ pub(crate) fn check_operations(program: &Arc<Program>, rounds: u32, prepare: imp
     });
     match ended {
         Ok(count) => assert_eq!(count, 1),
-        Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string)),
+        Err(error) => {
+            panic!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string))
+        }
     }
     let alive = with_isolate(program, |isolate| run(isolate, "if ([1, 2].at(-1) !== 2) throw 1"));
     assert!(alive.is_ok(), "{alive:?}");
@@ -117,7 +123,9 @@ fn ruin(isolate: &mut Isolate, seed: u64) -> Result<(), Error> {
                 1 => u64::MAX,
                 // A pointer to an object, which does not point to one.
                 2 => (0xffff_ffff << 32) | u64::from(numbers.below(size) & !7),
-                _ => (u64::from(numbers.below(u32::MAX)) << 32) | u64::from(numbers.below(u32::MAX)),
+                _ => {
+                    (u64::from(numbers.below(u32::MAX)) << 32) | u64::from(numbers.below(u32::MAX))
+                }
             };
             let mut scope = isolate.scope();
             // What is in use is worth more than the zeros between.
@@ -127,14 +135,21 @@ fn ruin(isolate: &mut Isolate, seed: u64) -> Result<(), Error> {
             }
         }
         isolate.with_roots(|scope| {
-            let result = scope.call(&again, &[Argument::Number(round.into()), Argument::Text("text"), (&again).into()])?;
+            let result = scope.call(
+                &again,
+                &[Argument::Number(round.into()), Argument::Text("text"), (&again).into()],
+            )?;
             scope.number(&result)?;
             scope.text(&result)?;
             scope.property(&result, "name")?;
             scope.complete(1, Some("Error: late"), Argument::Bytes(&[1, 2, 3]))?;
             scope.run_jobs()
         })?;
-        isolate.run_source("late.js", "export default [...'late'].map((x) => ({ x }))", SourceType::Module)?;
+        isolate.run_source(
+            "late.js",
+            "export default [...'late'].map((x) => ({ x }))",
+            SourceType::Module,
+        )?;
     }
     Ok(())
 }
@@ -148,7 +163,8 @@ fn memory_with_random_words_in_it() {
     for seed in 0..SEEDS {
         let (sender, receiver) = channel();
         let work = move || {
-            let mut isolate = Isolate::new(program(), Box::new(FakeHost { milliseconds: 0.0 })).unwrap();
+            let mut isolate =
+                Isolate::new(program(), Box::new(FakeHost { milliseconds: 0.0 })).unwrap();
             let outcome = ruin(&mut isolate, seed);
             // An exception is an answer: what comes after it must hold as well.
             let later = ruin(&mut isolate, seed + SEEDS);

@@ -38,7 +38,10 @@ fn null_alone_is_the_null_reference() {
 
 #[test]
 fn missing_arguments_are_undefined() {
-    check("const { eight, same } = wasm('references'); report(same()); report(eight(1, 2))", "undefined\nundefined");
+    check(
+        "const { eight, same } = wasm('references'); report(same()); report(eight(1, 2))",
+        "undefined\nundefined",
+    );
 }
 
 /// A million references of each kind of value, dropped at once: the engine's
