@@ -18,6 +18,7 @@ mod limits;
 mod natives;
 mod operation;
 mod program;
+mod reference;
 mod scope;
 mod state;
 mod trampoline;
@@ -33,6 +34,7 @@ pub use host::{Extensions, Host};
 pub use isolate::{Isolate, SourceType};
 pub use operation::{Call, Operation, Output, Throw};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
+pub use reference::Reference;
 pub use scope::{Argument, Scope};
 pub use state::State;
 

@@ -93,6 +93,12 @@ const GROUPS: &[Group] = &[
     Group {
         module: "env",
         server: Server::Rust,
+        reason: "hot, and no JavaScript is needed",
+        names: "JsvUTF8ToString _python2js_ascii JsvNum_fromInt JsvNum_fromDouble",
+    },
+    Group {
+        module: "env",
+        server: Server::Rust,
         reason: "clocks are the host's",
         names: "emscripten_date_now emscripten_get_now",
     },
@@ -181,17 +187,17 @@ const GROUPS: &[Group] = &[
                 JsMap_clear_js JsvBuffer_assignFromPtr JsBuffer_DecodeString_js JsvFunction_Construct \
                 JsvFunction_CallBound JsvObject_New JsvObject_SetAttr my_dict_converter \
                 JsvGenerator_Check wrap_generator JsvAsyncGenerator_Check wrap_async_generator \
-                get_async_js_call_done_callback gc_register_proxies throw_no_gil JsvUTF8ToString \
+                get_async_js_call_done_callback gc_register_proxies throw_no_gil \
                 proxy_cache_get proxy_cache_set _pyproxyGen_make_result JsvFunction_Call_OneArg \
                 _pyproxy_get_buffer_result array_to_js pyproxy_new_ex pyproxy_new \
                 _python2js_buffer_inner jslib_init_buffers_js jslib_init_js JsvObject_CallMethod \
                 JsvObject_CallMethod_NoArgs JsvObject_CallMethod_OneArg JsvObject_CallMethod_TwoArgs \
-                JsvNoValue_Check JsvBigInt_fromInt JsvNum_fromInt JsvNum_fromDouble JsvNum_toInt \
+                JsvNoValue_Check JsvBigInt_fromInt JsvNum_toInt \
                 JsvBigInt_fromDigits Jsv_BigIntToNum JsvMap_New JsvLiteralMap_New JsvMap_Set JsvSet_New \
                 JsvSet_Add _python2js_cache_lookup python2js__default_converter_js \
                 python2js__eager_converter_js _python2js_add_to_cache _python2js_addto_postprocess_list \
                 python2js_custom__create_jscontext _python2js_handle_postprocess_list _JsObject_Set_js \
-                _JsArray_PushEntry_helper _JsArray_PostProcess_helper _python2js_ascii _python2js_ucs2 \
+                _JsArray_PushEntry_helper _JsArray_PostProcess_helper _python2js_ucs2 \
                 _python2js_ucs4 _python2js_ucs1 destroy_proxies_js pyodide_js_init \
                 __hiwire_deduplicate_new __hiwire_deduplicate_get __hiwire_deduplicate_set \
                 __hiwire_deduplicate_delete",

@@ -16,6 +16,7 @@ pub mod patches;
 mod sources;
 mod stat;
 pub mod stdlib;
+mod strings;
 
 pub use error::Error;
 pub use natives::{MEMORY_BYTES_MAX, define};
