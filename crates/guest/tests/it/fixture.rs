@@ -21,15 +21,20 @@ pub(crate) const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
 /// Where compiled code of this build is kept between runs.
 const CODE: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// Clocks that tick by themselves and numbers that anybody can guess.
+/// Milliseconds since the epoch when an isolate of the tests is made.
+const EPOCH_MILLISECONDS: f64 = 1_700_000_000_000.0;
+
+/// Clocks that tick when they are read, and numbers that are the same in every run.
+#[derive(Default)]
 pub(crate) struct FakeHost {
-    pub(crate) milliseconds: f64,
+    milliseconds: f64,
+    random: u64,
 }
 
 impl Host for FakeHost {
     fn wall_clock(&mut self) -> f64 {
         self.milliseconds += 1.0;
-        self.milliseconds
+        EPOCH_MILLISECONDS + self.milliseconds
     }
 
     fn monotonic_clock(&mut self) -> f64 {
@@ -38,7 +43,10 @@ impl Host for FakeHost {
     }
 
     fn random(&mut self, bytes: &mut [u8]) {
-        bytes.fill(7);
+        for byte in bytes {
+            self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            *byte = self.random.to_be_bytes()[0];
+        }
     }
 }
 
@@ -48,8 +56,8 @@ pub(crate) fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| taipan_guest::engine().unwrap())
 }
 
-/// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
-fn bundle() -> PathBuf {
+/// The entries of the cache of a kind, oldest first.
+pub(crate) fn cache_entries(kind: &str) -> Vec<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "a test is started by `cargo`, not by `cli`")]
     let set =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -57,21 +65,20 @@ fn bundle() -> PathBuf {
         .or_else(|| set("XDG_CACHE_HOME").map(|path| path.join("taipan")))
         .or_else(|| set("HOME").map(|path| path.join(".cache/taipan")))
         .expect("TAIPAN_CACHE, XDG_CACHE_HOME or HOME is set");
-    let folder = root.join("entries/bundle");
-    let modified =
-        |path: &PathBuf| fs::metadata(path.join("main.code")).and_then(|data| data.modified()).ok();
-    fs::read_dir(&folder)
+    let entries = fs::read_dir(root.join("entries").join(kind)).into_iter().flatten();
+    let mut entries: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    entries.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
+    entries
+}
+
+/// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
+fn bundle() -> PathBuf {
+    let complete =
+        |path: &PathBuf| path.join("main.wasm").exists() && path.join("main.code").exists();
+    cache_entries("bundle")
         .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("main.wasm").exists() && path.join("main.code").exists())
-        .max_by_key(modified)
-        .unwrap_or_else(|| {
-            panic!(
-                "no bundle with main.wasm and main.code in {}: run `taipan bundle build`",
-                folder.display()
-            )
-        })
+        .rfind(complete)
+        .expect("the cache has a bundle with main.wasm and main.code: run `taipan bundle build`")
 }
 
 /// The code of a module: compiled once, then read from the target folder.
@@ -187,7 +194,7 @@ pub(crate) fn with_isolate<T: Send>(
 ) -> T {
     let outcome = thread::scope(|scope| {
         let run = move || {
-            let host = Box::new(FakeHost { milliseconds: 1_700_000_000_000.0 });
+            let host = Box::<FakeHost>::default();
             work(&mut Isolate::new(program, host).unwrap())
         };
         thread::Builder::new()
