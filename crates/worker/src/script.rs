@@ -107,7 +107,8 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
         }
         Err(Error::Guest { doing, source }) => match source.ended_by::<Ended>() {
             Some(Ended::Exit(status)) => Ok(*status),
-            Some(Ended::Fatal(_)) | None => Err(Error::Guest { doing, source }),
+            Some(Ended::Fatal(reason)) => Err(Error::Interpreter { reason: reason.clone() }),
+            None => Err(Error::Guest { doing, source }),
         },
         Err(error) => Err(error),
     }
