@@ -19,7 +19,11 @@ use taipan_guest::{
 pub(crate) const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
 
 /// Where compiled code of this build is kept between runs.
-const CODE: &str = env!("CARGO_TARGET_TMPDIR");
+const CODE: &str = match option_env!("CARGO_TARGET_TMPDIR") {
+    Some(folder) => folder,
+    // A fuzz target has none.
+    None => concat!(env!("CARGO_MANIFEST_DIR"), "/target"),
+};
 
 /// Milliseconds since the epoch when an isolate of the tests is made.
 const EPOCH_MILLISECONDS: f64 = 1_700_000_000_000.0;
@@ -100,7 +104,8 @@ fn compiled(wasm: &[u8]) -> CompiledModule {
 fn modules() -> &'static BTreeMap<String, Vec<u8>> {
     static MODULES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     MODULES.get_or_init(|| {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/tests/wat");
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let folder = above.map(|path| path.join("crates/guest/tests/wat")).find(|path| path.exists()).unwrap();
         fs_err::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
