@@ -28,8 +28,13 @@ impl Scope<'_> {
         self.bytes(address, length)?;
         let javascript = self.javascript()?;
         let value = self.with_frame::<_, Error>(1, |scope, frame| {
-            let status = javascript.new_string.call(&mut scope.store, (address, length, frame.address))?;
-            if status < 0 { Err(Error::OutOfMemory { what: "a string" }) } else { scope.read_value(frame.address) }
+            let status =
+                javascript.new_string.call(&mut scope.store, (address, length, frame.address))?;
+            if status < 0 {
+                Err(Error::OutOfMemory { what: "a string" })
+            } else {
+                scope.read_value(frame.address)
+            }
         })?;
         self.to_externref(value)
     }

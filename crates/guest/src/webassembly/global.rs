@@ -70,7 +70,9 @@ pub(super) fn to_val(call: &mut Call<'_>, argument: u32, type_: &ValType) -> Res
                 Some(function) => Val::FuncRef(Some(function)),
                 None if raw == RawValue::NULL || argument >= call.count() => Ref::Func(None).into(),
                 None => {
-                    return Err(Throw::type_error("WebAssembly.Global: not a WebAssembly function"));
+                    return Err(Throw::type_error(
+                        "WebAssembly.Global: not a WebAssembly function",
+                    ));
                 }
             }
         }

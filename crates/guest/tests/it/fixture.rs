@@ -105,7 +105,10 @@ fn modules() -> &'static BTreeMap<String, Vec<u8>> {
     static MODULES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     MODULES.get_or_init(|| {
         let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-        let folder = above.map(|path| path.join("crates/guest/tests/wat")).find(|path| path.exists()).unwrap();
+        let folder = above
+            .map(|path| path.join("crates/guest/tests/wat"))
+            .find(|path| path.exists())
+            .unwrap();
         fs_err::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
