@@ -275,3 +275,26 @@ pub(crate) fn bytecode(
         Arc::new(sources.iter().map(compile).collect())
     })
 }
+
+/// Where the cases of a file ended otherwise than a list of expected failures says. A line of the list is
+/// `file: case # reason`.
+pub(crate) fn surprises(
+    file: &str,
+    list: &str,
+    found: Vec<(String, Option<String>)>,
+) -> Vec<String> {
+    let lines = list.lines().filter_map(|line| line.strip_prefix(file)?.strip_prefix(": "));
+    let mut expected: BTreeMap<_, _> = lines
+        .map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}")))
+        .collect();
+    let mut surprises = Vec::new();
+    for (name, failure) in found {
+        match (failure, expected.remove(name.as_str())) {
+            (None, None) | (Some(_), Some(_)) => {}
+            (None, Some(_)) => surprises.push(format!("{file}: {name}: no longer fails")),
+            (Some(failure), None) => surprises.push(format!("{file}: {name}: {failure}")),
+        }
+    }
+    surprises.extend(expected.keys().map(|name| format!("{file}: {name}: there is no such case")));
+    surprises
+}

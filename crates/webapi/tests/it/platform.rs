@@ -18,7 +18,7 @@ use taipan_webapi::pending::{Completion, Pending};
 use taipan_webapi::requests::Requests;
 use taipan_webapi::{Console, INSTALL, JAVASCRIPT, OPERATIONS, WEB_STREAMS, deliver};
 
-use crate::fixture::{bytecode, cache_entries, program_with, reports, with_isolate};
+use crate::fixture::{bytecode, cache_entries, program_with, reports, surprises, with_isolate};
 
 /// Cases that fail, each with its reason: `file: case # reason`.
 const EXPECTED_FAILURES: &str = include_str!("../js/expected_failures.txt");
@@ -100,14 +100,6 @@ fn turn(scope: &mut Scope<'_>, receiver: &Receiver<Completion>) -> Result<bool, 
     Ok(true)
 }
 
-fn expected_failures(file: &str) -> BTreeMap<&'static str, &'static str> {
-    let lines = EXPECTED_FAILURES.lines().filter(|line| !line.is_empty());
-    let of_file = lines.filter_map(|line| line.strip_prefix(file)?.strip_prefix(": "));
-    of_file
-        .map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}")))
-        .collect()
-}
-
 /// The names of the cases of a file, and why those failed that did.
 fn run_cases(file: &str) -> Vec<(String, Option<String>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js");
@@ -144,18 +136,9 @@ fn run_cases(file: &str) -> Vec<(String, Option<String>)> {
 
 #[track_caller]
 fn check(file: &str) {
-    let mut expected = expected_failures(file);
-    let mut surprises = Vec::new();
     let found = run_cases(file);
     assert!(!found.is_empty(), "{file}: no case ran");
-    for (name, failure) in found {
-        match (failure, expected.remove(name.as_str())) {
-            (None, None) | (Some(_), Some(_)) => {}
-            (None, Some(_)) => surprises.push(format!("{file}: {name}: no longer fails")),
-            (Some(failure), None) => surprises.push(format!("{file}: {name}: {failure}")),
-        }
-    }
-    surprises.extend(expected.keys().map(|name| format!("{file}: {name}: there is no such case")));
+    let surprises = surprises(file, EXPECTED_FAILURES, found);
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 
