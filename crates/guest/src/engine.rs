@@ -1,5 +1,7 @@
 //! The configuration of wasmtime: one for the process, and a part of what compiled code depends on.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use wasmtime::{Config, Engine};
 
 use crate::Error;
@@ -33,4 +35,12 @@ pub fn engine() -> Result<Engine, Error> {
         // Not used, but it must not be smaller than the above.
         .async_stack_size(STACK_BYTES_MAX);
     Engine::new(&config).map_err(Error::Wasm)
+}
+
+/// Tells machine code apart that another wasmtime, another configuration or another processor would make.
+#[must_use]
+pub fn fingerprint(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
 }

@@ -26,7 +26,7 @@ mod value;
 mod webassembly;
 
 pub use code::{compile, load, map};
-pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine};
+pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine, fingerprint};
 pub use error::Error;
 pub use exception::JsError;
 pub use handle::Handle;

@@ -61,17 +61,19 @@ impl fmt::Debug for Bundle {
 /// The download, the cache, or a fault of ours.
 pub fn prepare(release: &Release, source: &Source, cache: &Cache, progress: Progress<'_>) -> Result<Bundle, Error> {
     let files = taipan_bundle::fetch(release, source, cache, progress)?;
-    let id = identify(release);
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
+    let id = identify(release, &engine);
     let entry = cache.entry("bundle", &id.to_string())?;
     let folder = entry.get_or_build(OnDamage::Rebuild, progress, |staging| build(&files, staging, progress))?;
     open(id, &folder)
 }
 
 /// The bundle of a release depends on these, and on nothing else.
-fn identify(release: &Release) -> BundleId {
+fn identify(release: &Release, engine: &taipan_guest::Engine) -> BundleId {
     let javascript = sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
     let python = python_sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
-    let host = format!("{FORMAT} {} {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
+    let (version, code) = (env!("CARGO_PKG_VERSION"), taipan_guest::fingerprint(engine));
+    let host = format!("{FORMAT} {version} {} {} {code:x}", std::env::consts::ARCH, std::env::consts::OS);
     BundleId::new(
         release,
         &[
