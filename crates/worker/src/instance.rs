@@ -113,8 +113,12 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, NotStarted> {
         Ok(isolate) => isolate,
         Err(source) => return Err((guest("making an isolate")(source), Some(parts.receiver))),
     };
-    let mounts: Vec<_> =
-        parts.layers.iter().enumerate().map(|(layer, (_, path))| json!({"layer": layer, "path": path})).collect();
+    let mounts: Vec<_> = parts
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(layer, (_, path))| json!({"layer": layer, "path": path}))
+        .collect();
     let mounts = json!(mounts).to_string();
     let log = parts.log.clone();
     log.write(Record::Reached(Milestone::Isolate));
@@ -124,13 +128,28 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, NotStarted> {
         let worker = load_javascript(scope, parts.javascript)?;
         parts.log.write(Record::Reached(Milestone::Platform));
         let dispatch = scope.property(&worker, "dispatch")?;
-        let (fetch, cancel) = (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
+        let (fetch, cancel) =
+            (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
         let Boot { receiver, sender, number, runtime, log, serves, .. } = parts;
         let (receiver, held) = (Some(receiver), Some(Vec::new()));
-        scope.extensions_mut().insert(Loop { number, receiver, runtime, log, serves, held, sender, fetch, cancel });
+        scope.extensions_mut().insert(Loop {
+            number,
+            receiver,
+            runtime,
+            log,
+            serves,
+            held,
+            sender,
+            fetch,
+            cancel,
+        });
         scope.extensions_mut().insert(StandardStreams(parts.streams));
         let start = scope.property(&worker, "start")?;
-        let arguments = [(&*mounts).into(), (&*environment).into(), Argument::Number(MEMORY_FILE_BYTES_MAX.into())];
+        let arguments = [
+            (&*mounts).into(),
+            (&*environment).into(),
+            Argument::Number(MEMORY_FILE_BYTES_MAX.into()),
+        ];
         let promise = scope.call(&start, &arguments)?;
         wait_for(scope, &promise)?;
         Ok(worker)
@@ -171,7 +190,10 @@ fn prepare_extensions(scope: &mut Scope<'_>, parts: &Boot<'_>) {
 }
 
 /// Runs the platform and the worker's own module; gives the namespace of the latter.
-fn load_javascript(scope: &mut Scope<'_>, javascript: &Javascript) -> Result<Handle, taipan_guest::Error> {
+fn load_javascript(
+    scope: &mut Scope<'_>,
+    javascript: &Javascript,
+) -> Result<Handle, taipan_guest::Error> {
     scope.set_modules(javascript.clone());
     for name in [INSTALL, WORKER_MODULE] {
         let module = scope.load(name)?;
@@ -211,7 +233,12 @@ pub(crate) fn compile_modules(
     on_large_stack(move || {
         let mut instance = boot(parts).map_err(|(error, _receiver)| error)?;
         instance.call("compileTree", &[STANDARD_LIBRARY.into()])?;
-        let bytecode = instance.isolate.scope().extensions_mut().of_mut::<PythonBytecode>().map(std::mem::take);
+        let bytecode = instance
+            .isolate
+            .scope()
+            .extensions_mut()
+            .of_mut::<PythonBytecode>()
+            .map(std::mem::take);
         Ok(bytecode.unwrap_or_default().0)
     })
 }
@@ -221,7 +248,8 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Re
     let bug = |what: &str| Error::Bug { what: what.into() };
     std::thread::scope(|threads| {
         let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
-        let thread = thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
+        let thread =
+            thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
         thread.join().map_err(|_| bug("the thread of a guest panicked"))?
     })
 }
@@ -254,7 +282,11 @@ impl Streams for Mute {
 
 impl Instance {
     /// Calls a function of `worker.js` and waits for what it promises, as text.
-    pub(crate) fn call(&mut self, function: &str, arguments: &[Argument<'_>]) -> Result<String, Error> {
+    pub(crate) fn call(
+        &mut self,
+        function: &str,
+        arguments: &[Argument<'_>],
+    ) -> Result<String, Error> {
         let worker = &self.worker;
         let result = self.isolate.with_roots(|scope| {
             let function = scope.property(worker, function)?;
@@ -336,13 +368,15 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     scope.run_jobs()?;
     log_faults(scope);
     let now = scope.host().monotonic_clock();
-    let ready = scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
+    let ready =
+        scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
     let found = ready.is_some();
     if let Some(completion) = ready {
         contain(scope, |scope| deliver(scope, completion))?;
         scope.run_jobs()?;
     }
-    let receiver = scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
+    let receiver =
+        scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
     match receiver.map(UnboundedReceiver::try_recv) {
         Some(Ok(event)) => dispatch(scope, event)?,
         Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return Ok(found),
@@ -352,26 +386,43 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
 
 fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
     if let Event::Request { .. } | Event::Gone { .. } = event
-        && let Some(held) = scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.held.as_mut())
+        && let Some(held) =
+            scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.held.as_mut())
     {
         held.push(event);
         return Ok(());
     }
     match event {
         Event::Request { id, request, body, reply } => {
-            let body = match body.map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))) {
+            let body = match body.map(|body| {
+                scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
+            }) {
                 Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
                 _ => -1,
             };
             let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
             requests.open(id, reply);
             let Incoming { method, url, headers } = request;
-            let outcome = call_loop(scope, |state| &state.fetch, |scope, fetch| {
-                let arguments = [Argument::Number(id.into()), (&*method).into(), (&*url).into(), (&*headers).into(), body.into()];
-                scope.invoke(fetch, &arguments)
-            });
+            let outcome = call_loop(
+                scope,
+                |state| &state.fetch,
+                |scope, fetch| {
+                    let arguments = [
+                        Argument::Number(id.into()),
+                        (&*method).into(),
+                        (&*url).into(),
+                        (&*headers).into(),
+                        body.into(),
+                    ];
+                    scope.invoke(fetch, &arguments)
+                },
+            );
             if let Err(taipan_guest::Error::Exception(error)) = &outcome {
-                let fault = Fault { kind: "dispatch".into(), message: error.to_string(), detail: error.to_string() };
+                let fault = Fault {
+                    kind: "dispatch".into(),
+                    message: error.to_string(),
+                    detail: error.to_string(),
+                };
                 if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                     requests.fail(id, fault);
                 }
@@ -380,11 +431,19 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             outcome
         }
         Event::Gone { id } => contain(scope, |scope| {
-            call_loop(scope, |state| &state.cancel, |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]))
+            call_loop(
+                scope,
+                |state| &state.cancel,
+                |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
+            )
         }),
         Event::Completed { instance, completion } => {
-            let ours = scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
-            let wanted = scope.extensions_mut().of_mut::<Pending>().is_some_and(|pending| ours && pending.end(completion.id));
+            let ours =
+                scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
+            let wanted = scope
+                .extensions_mut()
+                .of_mut::<Pending>()
+                .is_some_and(|pending| ours && pending.end(completion.id));
             if wanted { contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
         }
     }
@@ -396,7 +455,10 @@ fn call_loop<T>(
     function: fn(&Loop) -> &Handle,
     call: impl FnOnce(&mut Scope<'_>, &Handle) -> Result<T, taipan_guest::Error>,
 ) -> Result<T, taipan_guest::Error> {
-    let missing = || taipan_guest::Error::Link { module: "the event loop", what: "it is not there yet".into() };
+    let missing = || taipan_guest::Error::Link {
+        module: "the event loop",
+        what: "it is not there yet".into(),
+    };
     let function = function(scope.extensions().of::<Loop>().ok_or_else(missing)?).clone();
     call(scope, &function)
 }
@@ -427,7 +489,10 @@ fn log_faults(scope: &mut Scope<'_>) {
 }
 
 /// Handles events until the promise is settled; its value.
-pub(crate) fn wait_for(scope: &mut Scope<'_>, promise: &Handle) -> Result<Handle, taipan_guest::Error> {
+pub(crate) fn wait_for(
+    scope: &mut Scope<'_>,
+    promise: &Handle,
+) -> Result<Handle, taipan_guest::Error> {
     loop {
         scope.run_jobs()?;
         if let Some(value) = scope.promise_result(promise)? {
@@ -443,7 +508,8 @@ pub(crate) fn wait_for(scope: &mut Scope<'_>, promise: &Handle) -> Result<Handle
     }
 }
 
-const NEVER: &str = "waiting for something that can never happen: no timer, read, fetch or request is under way";
+const NEVER: &str =
+    "waiting for something that can never happen: no timer, read, fetch or request is under way";
 
 /// `host.block_until(predicate)`: handles events until the predicate is true.
 fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
