@@ -3,7 +3,7 @@
 //! ```toml
 //! about = "one line: what holds"
 //! command = ["serve"]      # that is the default
-//! sample = "hello"         # the files of samples/hello instead of those beside
+//! worker = "samples/hello" # that folder's files instead of those beside
 //! listens = false          # a server that does not get so far
 //! input = "text"           # standard input
 //! files = { "name" = "…" } # more files of the worker
@@ -54,7 +54,7 @@ pub(crate) struct Script {
     pub(crate) _about: String,
     #[serde(default = "serve")]
     pub(crate) command: Vec<String>,
-    pub(crate) sample: Option<String>,
+    pub(crate) worker: Option<String>,
     #[serde(default)]
     pub(crate) input: String,
     #[serde(default = "yes")]
@@ -122,8 +122,8 @@ pub(crate) fn read(folder: &Path, upstream: SocketAddr) -> Result<Case, String> 
     let text = fs_err::read_to_string(folder.join("case.toml")).unwrap();
     let script: Script = toml::from_str(&text).map_err(|error| error.to_string())?;
     let place = tempfile::tempdir().unwrap();
-    let files = match &script.sample {
-        Some(sample) => Path::new(crate::SPECS).join("../../samples").join(sample),
+    let files = match &script.worker {
+        Some(worker) => Path::new(crate::SPECS).join("../..").join(worker),
         None => folder.to_owned(),
     };
     copy(&files, &place.path().join("worker"), upstream);

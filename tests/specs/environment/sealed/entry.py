@@ -24,6 +24,9 @@ def write_own():
         file.write("")
 
 
+# A function that gives null.
+MODULE = bytes.fromhex("0061736d010000000105016000016f030201000a0601040000d06f0b")
+
 ATTEMPTS = {
     "passwd": lambda: open("/etc/passwd").read(),
     "root": lambda: sorted(os.listdir("/")),
@@ -34,5 +37,5 @@ ATTEMPTS = {
     "own file": write_own,
     "require": lambda: js.require,
     "process object": lambda: js.process,
-    "wasm": lambda: js.WebAssembly.Module.new(js.Uint8Array.new([0, 97, 115, 109, 1, 0, 0, 0])),
+    "wasm": lambda: js.WebAssembly.Module.new(js.Uint8Array.new(list(MODULE))),
 }
