@@ -1,3 +1,5 @@
+//! File layers: what goes in comes out, and what is damaged is found.
+
 use super::*;
 
 fn sample() -> Vec<u8> {
