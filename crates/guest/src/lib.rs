@@ -5,7 +5,9 @@
 //! JavaScript engine lives; a [`Scope`] is the isolate, entered; host
 //! operations are declared as [`Operation`]s.
 
+mod capture;
 mod code;
+mod data;
 mod engine;
 mod error;
 mod exception;
@@ -14,9 +16,11 @@ mod handle;
 mod host;
 mod isolate;
 mod javascript;
+mod mapping;
 mod natives;
 mod operation;
 mod program;
+mod resume;
 mod scope;
 mod state;
 mod trampoline;
@@ -30,8 +34,10 @@ pub use exception::JsError;
 pub use handle::Handle;
 pub use host::{Extensions, Host};
 pub use isolate::{Isolate, SourceType};
+pub use mapping::Run;
 pub use operation::{Call, Operation, Output, Throw};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
+pub use resume::Image;
 pub use scope::{Argument, Scope};
 pub use state::State;
 

@@ -104,7 +104,11 @@ impl From<Error> for Throw {
             Error::OutOfBounds { .. } | Error::OutOfMemory { .. } => Throw::range_error(error.to_string()),
             Error::Exception(error) => Throw::Error { class: error.name.into(), message: error.message },
             Error::Wasm(error) => Throw::Fatal(error),
-            Error::Link { .. } | Error::Dylink(_) => Throw::Fatal(wasmtime::Error::new(error)),
+            Error::Link { .. }
+            | Error::Dylink(_)
+            | Error::CannotSave { .. }
+            | Error::Snapshot { .. }
+            | Error::Map { .. } => Throw::Fatal(wasmtime::Error::new(error)),
         }
     }
 }

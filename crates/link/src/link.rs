@@ -32,13 +32,16 @@ pub struct Options {
     /// The most pages (of 64 KiB, or as the memory says) that a memory of the
     /// module may have, if fewer than the module says.
     pub memory_pages_max: Option<u64>,
+    /// Whether a resumed module keeps its start function: that of a side module made by wasm-ld computes
+    /// addresses in globals of its own, from where it was placed.
+    pub keep_start: bool,
     /// Whether to keep the names of functions, for stack traces.
     pub names: bool,
 }
 
 impl From<Variant> for Options {
     fn from(variant: Variant) -> Self {
-        Self { variant, memory_pages_max: None, names: true }
+        Self { variant, memory_pages_max: None, keep_start: false, names: true }
     }
 }
 
@@ -58,7 +61,9 @@ pub fn link(wasm: &[u8], options: impl Into<Options>) -> Result<Vec<u8>, Error> 
         limit_memories(&mut module, pages)?;
     }
     if options.variant == Variant::Resume {
-        module.remove(SectionId::START);
+        if !options.keep_start {
+            module.remove(SectionId::START);
+        }
         remove_data(&mut module)?;
     }
     if !options.names {

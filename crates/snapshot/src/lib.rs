@@ -6,4 +6,7 @@
 
 mod state;
 
-pub use state::{Engine, Function, Global, Reference, ReferenceTable, Slot, State, Value};
+pub use state::{
+    Engine, EntityGlobal, Function, FunctionType, Global, Import, Instance, Module, Reference, ReferenceTable, Slot, State,
+    Tag, Value,
+};

@@ -9,8 +9,18 @@ use serde::{Deserialize, Serialize};
 pub struct State {
     /// Mutable globals of the main module, by export name.
     pub globals: Vec<Global>,
-    /// Globals that JavaScript made or holds, by the number under which it knows them.
-    pub entity_globals: Vec<Value>,
+    /// The values of the main module's imported globals, by their places among its imports.
+    pub imported_globals: Vec<(u32, Value)>,
+    /// Modules that JavaScript holds, by the number under which it knows them; so with what follows.
+    pub modules: Vec<Module>,
+    /// Instances other than the main module's.
+    pub instances: Vec<Instance>,
+    /// Globals.
+    pub entity_globals: Vec<EntityGlobal>,
+    /// Tables: how many there are, all of them the main module's function table.
+    pub tables: u32,
+    /// Tags.
+    pub tags: Vec<Tag>,
     /// Length of the function table.
     pub table_length: u32,
     /// Elements of the function table that instantiation alone does not put there.
@@ -49,8 +59,81 @@ pub enum Value {
     F32(u32),
     /// An `f64`, as bits.
     F64(u64),
-    /// A global of the main module, by its place among [`State::globals`].
-    Main(u32),
+}
+
+/// A module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Module {
+    /// The main module.
+    Main,
+    /// One that was compiled at set-up, by the SHA-256 of its bytes.
+    Compiled([u8; 32]),
+    /// One that gives a JavaScript function a type.
+    Wrapper(FunctionType),
+    /// The empty module.
+    Empty,
+}
+
+/// The type of a function, its value types as in the binary format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionType {
+    /// The types of its parameters.
+    pub parameters: Vec<u8>,
+    /// The types of its results.
+    pub results: Vec<u8>,
+}
+
+/// An instance of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// The module's number.
+    pub module: u32,
+    /// Its imports.
+    pub imports: Vec<Import>,
+}
+
+/// An import of an instance, by its number among the entities of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Import {
+    /// A function.
+    Function(u32),
+    /// A global.
+    Global(u32),
+    /// A table.
+    Table(u32),
+    /// A tag.
+    Tag(u32),
+    /// The memory.
+    Memory,
+}
+
+/// A global that JavaScript holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntityGlobal {
+    /// It stands for an import of the main module, by its place.
+    Import(u32),
+    /// An export of the main module.
+    Main(String),
+    /// JavaScript made it.
+    Own {
+        /// Its value.
+        value: Value,
+        /// Whether it can be set.
+        mutable: bool,
+    },
+    /// An export of another instance, by its number, and the name.
+    Instance(u32, String),
+}
+
+/// A tag that JavaScript holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tag {
+    /// The tag of JavaScript exceptions.
+    JavaScript,
+    /// An export of the main module.
+    Main(String),
+    /// JavaScript made it, with these types of parameters, separated by commas.
+    Own(String),
 }
 
 /// An element of the function table.
@@ -58,8 +141,8 @@ pub enum Value {
 pub struct Slot {
     /// Which element.
     pub index: u32,
-    /// The function, by its index among [`State::functions`].
-    pub function: u32,
+    /// The function, by its index among [`State::functions`]; none for null.
+    pub function: Option<u32>,
 }
 
 /// A table of references.
@@ -89,15 +172,12 @@ pub enum Function {
     Main(String),
     /// An element of the function table, as instantiation puts it there.
     Element(u32),
-    /// A JavaScript function (a handle) with a WebAssembly type: parameters and results as the bytes of the
-    /// binary format.
+    /// A JavaScript function (a handle) with a WebAssembly type.
     JavaScript {
         /// The handle.
         handle: i32,
-        /// The types of the parameters.
-        parameters: Vec<u8>,
-        /// The types of the results.
-        results: Vec<u8>,
+        /// The type.
+        type_: FunctionType,
     },
     /// An export of another instance: its place among the instances, and the name.
     Instance(u32, String),

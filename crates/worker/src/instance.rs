@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::json;
-use taipan_guest::{Argument, Call, Handle, Isolate, Operation, Output, Program, Scope, Throw};
+use taipan_guest::{Argument, Call, Handle, Image, Isolate, Operation, Output, Program, Scope, Throw};
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
 use taipan_webapi::body::{Bodies, BodyReader};
@@ -117,6 +117,37 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
         Ok(worker)
     });
     let worker = instance.map_err(guest("booting Python"))?;
+    Ok(Instance { isolate, worker })
+}
+
+/// What a snapshot holds of an instance, and its memory.
+pub(crate) fn capture(instance: &mut Instance) -> Result<(taipan_snapshot::State, Vec<u8>), Error> {
+    let worker = instance.worker.index();
+    let captured = instance.isolate.with_roots(|scope| {
+        scope.run_jobs()?;
+        let mut state = scope.capture()?;
+        if let Some(held) = scope.extensions().of::<Loop>() {
+            state.handles.insert("fetch".into(), held.fetch.index());
+            state.handles.insert("cancel".into(), held.cancel.index());
+        }
+        state.handles.insert("worker".into(), worker);
+        Ok((state, scope.memory()?.to_vec()))
+    });
+    captured.map_err(guest("taking a snapshot"))
+}
+
+/// An instance that goes on where a snapshot was taken.
+pub(crate) fn resume(image: &Arc<Image>, handles: &BTreeMap<String, i32>, parts: Boot<'_>) -> Result<Instance, Error> {
+    let mut isolate = Isolate::resume(image, Box::new(Machine::new())).map_err(guest("resuming an isolate"))?;
+    let mut scope = isolate.scope();
+    prepare_extensions(&mut scope, &parts);
+    let held = |name: &str| handles.get(name).map(|index| scope.held(*index));
+    let missing = || Error::Bug { what: "a snapshot without the worker's handles".into() };
+    let (fetch, cancel) = (held("fetch").ok_or_else(missing)?, held("cancel").ok_or_else(missing)?);
+    let worker = held("worker").ok_or_else(missing)?;
+    let Boot { receiver, number, runtime, log, serves, .. } = parts;
+    scope.extensions_mut().insert(Loop { number, receiver: Some(receiver), runtime, log, serves, fetch, cancel });
+    scope.extensions_mut().insert(StandardStreams(parts.streams));
     Ok(Instance { isolate, worker })
 }
 
@@ -426,4 +457,57 @@ fn take_bytecode(call: &mut Call<'_>) -> Result<Output, Throw> {
         bytecode.0.push((path, bytes));
     }
     Ok(Output::Undefined)
+}
+
+#[doc(hidden)]
+pub fn experiment(bundle: &crate::Bundle, code: crate::Code, runtime: runtime::Handle) {
+    use std::time::Instant;
+    let boot_parts = |number| {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        (sender.clone(), Boot {
+            program: &bundle.program, javascript: &bundle.javascript,
+            layers: vec![(bundle.python.clone(), STANDARD_LIBRARY.into()), (code.0.clone(), "/session/metadata".into())],
+            environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
+            streams: Box::new(Mute), log: Log::new(|r| eprintln!("LOG {r:?}")), client: None, runtime: runtime.clone(), number, sender, receiver, serves: true })
+    };
+    let (_s, parts) = boot_parts(0);
+    let mut first = boot(parts).unwrap();
+    first.call("load", &["[\"/session/metadata\"]".into(), "entry".into(), "{}".into()]).unwrap();
+    let ask = |i: &mut Instance, id: u32| {
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        i.turn(Some(Event::Request { id, request: Incoming { method: "GET".into(), url: "http://localhost/".into(), headers: "host: x\r\n".into() }, body: None, reply })).unwrap();
+        answer.try_recv().unwrap().unwrap()
+    };
+    eprintln!("{:?}", ask(&mut first, 1));
+    let t = Instant::now();
+    let (state, memory) = capture(&mut first).unwrap();
+    let handles = state.handles.clone();
+    eprintln!("captured {:?} memory {} MB functions {} globals {} slots {} instances {} refs {:?}", t.elapsed(), memory.len() >> 20, state.functions.len(), state.entity_globals.len(), state.slots.len(), state.instances.len(), state.reference_tables.iter().map(|t| t.elements.len()).collect::<Vec<_>>());
+    let file = std::fs::File::create_new(format!("/tmp/snap-{}", std::process::id())).unwrap();
+    use std::os::unix::fs::FileExt;
+    file.set_len(memory.len() as u64).unwrap();
+    let mut pages = 0;
+    for (n, page) in memory.chunks(4096).enumerate() { if page.iter().any(|b| *b != 0) { file.write_all_at(page, n as u64 * 4096).unwrap(); pages += 1; } }
+    eprintln!("{pages} pages = {} MB", pages * 4 / 1024);
+    let file = std::fs::File::open(format!("/tmp/snap-{}", std::process::id())).unwrap();
+    let run = taipan_guest::Run { address: 0, length: memory.len() as u32, file: Arc::new(file), offset: 0 };
+    let image = Image::new(&bundle.program, state, memory.len(), vec![run]).unwrap();
+    let mut times = vec![]; let mut keep = vec![];
+    for n in 0..200 {
+        let (s, parts) = boot_parts(n + 1);
+        let t = Instant::now();
+        let mut i = resume(&image, &handles, parts).unwrap();
+        let t1 = t.elapsed();
+        let a = ask(&mut i, 7 + n as u32);
+        if n == 0 { eprintln!("{a:?}"); }
+        times.push((t.elapsed(), t1));
+        keep.push((s, i));
+    }
+    times.sort();
+    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    eprintln!("p50 {:?} p99 {:?}\n{}", times[100], times[197], smaps.lines().filter(|l| l.starts_with("Private_Dirty") || l.starts_with("Pss:")).collect::<Vec<_>>().join("\n"));
+    drop(keep);
+    let mut times = vec![];
+    for n in 0..200 { let (s, parts) = boot_parts(n + 1); let t = Instant::now(); let mut i = resume(&image, &handles, parts).unwrap(); let t1 = t.elapsed(); ask(&mut i, 7); times.push((t.elapsed(), t1)); drop(i); drop(s); }
+    times.sort(); eprintln!("again p50 {:?} p99 {:?}", times[100], times[197]);
 }

@@ -24,3 +24,6 @@ pub use script::{Mount, Program, Script, run_script};
 pub use worker::{Incoming, Settings, Worker};
 
 pub use taipan_guest::THREAD_STACK_BYTES;
+
+#[doc(hidden)]
+pub use instance::experiment;

@@ -19,7 +19,7 @@ pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `new Exception(tag, payload)`.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let tag: Tag = entity(call, 0, |entities| &entities.tags, "tag")?;
+    let tag = entity(call, 0, |entities| &entities.tags, "tag")?.tag;
     let type_ = tag.ty(&call.scope.store);
     let mut payload = Vec::new();
     for (argument, parameter) in (1..).zip(type_.ty().params()) {
@@ -44,7 +44,7 @@ fn exception(call: &mut Call<'_>) -> Result<OwnedRooted<ExnRef>, Throw> {
 /// `exception.is(tag)`.
 pub(super) fn is(call: &mut Call<'_>) -> Result<Output, Throw> {
     let exception = exception(call)?;
-    let tag: Tag = entity(call, 1, |entities| &entities.tags, "tag")?;
+    let tag = entity(call, 1, |entities| &entities.tags, "tag")?.tag;
     let own = exception.to_rooted(&mut call.scope.store).tag(&mut call.scope.store)?;
     Ok(Output::Boolean(Tag::eq(&own, &tag, &call.scope.store)))
 }

@@ -1,30 +1,31 @@
 //! `WebAssembly.Instance`: instantiation, and the exports of an instance.
 
+use taipan_link::RESERVED_PREFIX;
 use wasmtime::{Extern, ExternType, Func, FuncType, Instance};
 
-use crate::function;
+use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::program::CompiledModule;
 use crate::scope::Scope;
+use crate::state::FUNCTION_TABLE;
 use crate::trampoline;
 use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
-use crate::webassembly::{add, entity};
+use crate::webassembly::{GlobalOrigin, Ingredient, Recipe, TableEntity, TagEntity, TagOrigin, add, entity, global};
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
 /// `[name, kind, number]` of each.
 pub(super) fn instantiate(call: &mut Call<'_>) -> Result<Output, Throw> {
     let compiled = match module(call)? {
         ModuleEntity::Compiled(compiled) => compiled,
-        ModuleEntity::Empty => return Ok(Output::Text("[]".into())),
+        ModuleEntity::Main | ModuleEntity::Empty => return Ok(Output::Text("[]".into())),
         ModuleEntity::Wrapper(type_) => {
-            let function = function_argument(call, 1, &type_)?;
-            let number = function::index_of(&mut call.scope, function);
+            let (number, _) = function_argument(call, 1, &type_)?;
             return Ok(Output::Text(format!(r#"[["f","function",{number}]]"#)));
         }
     };
     let is_main = call.unsigned(0)? == 0;
-    let instance = if is_main { bind_main(call, &compiled)? } else { new_instance(call, &compiled)? };
-    export(call, &compiled, instance).map(Output::Text)
+    let (instance, place) = if is_main { (bind_main(call, &compiled)?, None) } else { new_instance(call, &compiled)? };
+    export(call, &compiled, instance, place).map(Output::Text)
 }
 
 /// The main module is instantiated already: its imports are bound now (fact 6).
@@ -33,8 +34,10 @@ fn bind_main(call: &mut Call<'_>, main: &CompiledModule) -> Result<Instance, Thr
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
         match import.ty() {
             ExternType::Func(_) => {
-                let handle = call.handle(argument)?;
-                call.scope.state_mut().imports[place] = Some(handle);
+                // Held for as long as the isolate lives.
+                let value = call.raw(argument)?;
+                let value = call.scope.retain(value)?;
+                call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
             }
             ExternType::Global(_) => bind_global(call, place, argument)?,
             other => return Err(Throw::error("WebAssembly.LinkError", format!("an import is {other:?}"))),
@@ -45,75 +48,124 @@ fn bind_main(call: &mut Call<'_>, main: &CompiledModule) -> Result<Instance, Thr
 
 /// Puts the main module's own global in the place of the one that JavaScript made, with its value.
 fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<(), Throw> {
-    let number = call.unsigned(argument)? as usize;
+    let (number, made) = global::argument(call, argument)?;
     let scope = &mut call.scope;
     let Some(imported) = scope.state().imported_globals[place] else { return Ok(()) };
-    let Some(made) = scope.state().entities.globals.get(number).copied() else {
-        return Err(Throw::type_error(format!("no global has the number {number}")));
-    };
     let value = made.get(&mut scope.store);
     imported.set(&mut scope.store, value)?;
-    scope.state_mut().entities.globals[number] = imported;
+    let globals = &mut scope.state_mut().entities.globals;
+    globals.found.insert(number, imported);
+    let added = (number as usize).checked_sub(globals.known.len()).and_then(|place| globals.added.get_mut(place));
+    if let (Some(origin), Ok(place)) = (added, u32::try_from(place)) {
+        *origin = GlobalOrigin::Import(place);
+    }
     Ok(())
 }
 
-fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<Instance, Throw> {
+fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<(Instance, Option<u32>), Throw> {
     let mut imports = Vec::new();
+    let mut ingredients = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        imports.push(match import.ty() {
-            ExternType::Func(type_) => Extern::Func(function_argument(call, argument, &type_)?),
-            ExternType::Global(_) => entity(call, argument, |entities| &entities.globals, "global")?.into(),
-            ExternType::Table(_) => entity(call, argument, |entities| &entities.tables, "table")?.into(),
-            ExternType::Tag(_) => entity(call, argument, |entities| &entities.tags, "tag")?.into(),
-            ExternType::Memory(_) => call.scope.linked()?.memory.into(),
-        });
+        let (ingredient, import): (_, Extern) = match import.ty() {
+            ExternType::Func(type_) => {
+                let (number, function) = function_argument(call, argument, &type_)?;
+                (Ingredient::Function(number), function.into())
+            }
+            ExternType::Global(_) => {
+                let (number, global) = global::argument(call, argument)?;
+                (Ingredient::Global(number), global.into())
+            }
+            ExternType::Table(_) => {
+                let table = entity(call, argument, |entities| &entities.tables, "table")?.table;
+                (Ingredient::Table(call.unsigned(argument)?), table.into())
+            }
+            ExternType::Tag(_) => {
+                let tag = entity(call, argument, |entities| &entities.tags, "tag")?.tag;
+                (Ingredient::Tag(call.unsigned(argument)?), tag.into())
+            }
+            ExternType::Memory(_) => (Ingredient::Memory, call.scope.linked()?.memory.into()),
+        };
+        ingredients.push(ingredient);
+        imports.push(import);
     }
-    Instance::new(&mut call.scope.store, &compiled.module, &imports).map_err(|error| {
+    let instance = Instance::new(&mut call.scope.store, &compiled.module, &imports).map_err(|error| {
         if error.is::<wasmtime::Trap>() {
             return crate::exception::throw_into_javascript(&mut call.scope, error);
         }
         Throw::error("WebAssembly.LinkError", format!("{error:#}"))
-    })
+    })?;
+    let module = call.unsigned(0)?;
+    let entities = &mut call.scope.state_mut().entities;
+    entities.recipes.push(Recipe { module, imports: ingredients });
+    Ok((instance, Some(add(&mut entities.instances, instance)?)))
 }
 
-/// A function of WebAssembly as it is, or any other as a host function of the type.
-fn function_argument(call: &mut Call<'_>, argument: u32, type_: &FuncType) -> Result<Func, Throw> {
+/// A function of WebAssembly as it is, or any other as a host function of the type; with its index.
+fn function_argument(call: &mut Call<'_>, argument: u32, type_: &FuncType) -> Result<(u32, Func), Throw> {
     let value = call.raw(argument)?;
     if let Some(function) = function::from_javascript(&mut call.scope, value)? {
         return Ok(function);
     }
-    let handle = call.handle(argument)?;
-    Ok(trampoline::host_function(&mut call.scope, handle, type_.clone()))
+    let value = call.scope.retain(value)?;
+    let slot = call.scope.new_slot(value)?;
+    let function = trampoline::host_function(&mut call.scope, slot, type_.clone());
+    let origin = Origin::JavaScript { handle: slot, type_: type_.clone() };
+    Ok((function::index_of(&mut call.scope, function, origin), function))
 }
 
-fn export(call: &mut Call<'_>, compiled: &CompiledModule, instance: Instance) -> Result<String, Throw> {
+/// The exports of an instance as JSON; `place` is its place among the instances, none for the main module's.
+fn export(
+    call: &mut Call<'_>,
+    compiled: &CompiledModule,
+    instance: Instance,
+    place: Option<u32>,
+) -> Result<String, Throw> {
     let mut entries = Vec::new();
-    for export in compiled.module.exports() {
+    let exports = compiled.module.exports();
+    for export in exports.filter(|export| !export.name().starts_with(RESERVED_PREFIX)) {
         let Some(item) = instance.get_export(&mut call.scope.store, export.name()) else { continue };
-        let number = number_of(&mut call.scope, item)?;
+        let number = number_of(&mut call.scope, &item, export.name(), place)?;
         entries.push(format!(r#"[{},"{}",{number}]"#, quoted(export.name()), kind(&export.ty())));
     }
     Ok(format!("[{}]", entries.join(",")))
 }
 
-fn number_of(scope: &mut Scope<'_>, item: Extern) -> Result<u32, Throw> {
-    match item {
-        Extern::Func(function) => Ok(function::index_of(scope, function)),
+fn number_of(scope: &mut Scope<'_>, item: &Extern, name: &str, place: Option<u32>) -> Result<u32, Throw> {
+    match *item {
+        Extern::Func(function) => {
+            let origin = match place {
+                None => Origin::Main(name.into()),
+                Some(place) => Origin::Instance(place, name.into()),
+            };
+            Ok(function::index_of(scope, function, origin))
+        }
         Extern::Memory(_) => Ok(0),
-        Extern::Global(global) => add(&mut scope.state_mut().entities.globals, global),
-        Extern::Table(table) => add(&mut scope.state_mut().entities.tables, table),
-        Extern::Tag(tag) => add(&mut scope.state_mut().entities.tags, tag),
-        _ => Err(Throw::type_error("an export of a kind that JavaScript does not know")),
+        Extern::Global(global) => {
+            let origin = match place {
+                None => GlobalOrigin::Main(name.into()),
+                Some(place) => GlobalOrigin::Instance(place, name.into()),
+            };
+            global::add(scope, global, origin)
+        }
+        Extern::Table(table) => {
+            let is_main = place.is_none() && name == FUNCTION_TABLE;
+            add(&mut scope.state_mut().entities.tables, TableEntity { table, is_main })
+        }
+        Extern::Tag(tag) => {
+            let origin = if place.is_none() { TagOrigin::Main(name.into()) } else { TagOrigin::Unknown };
+            add(&mut scope.state_mut().entities.tags, TagEntity { tag, origin })
+        }
+        Extern::SharedMemory(_) => Err(Throw::type_error("an export of a kind that JavaScript does not know")),
     }
 }
 
 /// The function object of a function's number.
 pub(super) fn function(call: &mut Call<'_>) -> Result<Output, Throw> {
     let number = call.unsigned(0)?;
-    let Some((function, _)) = call.scope.state().functions.entry(number) else {
+    let Some((function, _)) = function::at(&mut call.scope, number) else {
         return Err(Throw::type_error(format!("no function has the number {number}")));
     };
-    let value = function::to_javascript(&mut call.scope, function)?;
+    let value = function::to_javascript(&mut call.scope, function, Origin::Unknown)?;
     Ok(Output::Value(OutputValue(value)))
 }
