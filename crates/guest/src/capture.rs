@@ -25,11 +25,16 @@ impl Scope<'_> {
         linked.javascript.collect.call(&mut self.store, ())?;
         self.store.gc(None)?;
         self.release_dropped()?;
-        let table = linked.main.get_table(&mut self.store, FUNCTION_TABLE).ok_or_else(|| cannot("the function table"))?;
+        let table = linked
+            .main
+            .get_table(&mut self.store, FUNCTION_TABLE)
+            .ok_or_else(|| cannot("the function table"))?;
         let table_length = u32::try_from(table.size(&self.store)).unwrap_or(u32::MAX);
         let functions = self.state().functions.origins().map(function).collect::<Result<_, _>>()?;
         let slots = self.state().entities.elements.iter();
-        let slots = slots.map(|(index, function)| snapshot::Slot { index: *index, function: *function }).collect();
+        let slots = slots
+            .map(|(index, function)| snapshot::Slot { index: *index, function: *function })
+            .collect();
         Ok(snapshot::State {
             globals: self.capture_globals()?,
             imported_globals: self.capture_imported_globals()?,
@@ -62,8 +67,11 @@ impl Scope<'_> {
         let main = self.linked()?.main;
         let program = self.state().program.clone();
         let capture = |hidden: &taipan_link::Hidden| {
-            let global = main.get_global(&mut self.store, &hidden.export).ok_or_else(|| cannot(&hidden.export))?;
-            let value = value(&global.get(&mut self.store)).ok_or_else(|| cannot(&hidden.export))?;
+            let global = main
+                .get_global(&mut self.store, &hidden.export)
+                .ok_or_else(|| cannot(&hidden.export))?;
+            let value =
+                value(&global.get(&mut self.store)).ok_or_else(|| cannot(&hidden.export))?;
             Ok(snapshot::Global { export: hidden.export.clone(), value })
         };
         program.hidden.globals.iter().map(capture).collect()
@@ -74,7 +82,8 @@ impl Scope<'_> {
         let mut values = Vec::new();
         for (place, global) in (0..).zip(globals) {
             let Some(global) = global else { continue };
-            let value = value(&global.get(&mut self.store)).ok_or_else(|| cannot("an imported global"))?;
+            let value =
+                value(&global.get(&mut self.store)).ok_or_else(|| cannot("an imported global"))?;
             values.push((place, value));
         }
         Ok(values)
@@ -105,12 +114,17 @@ impl Scope<'_> {
             captured.push(match origin {
                 GlobalOrigin::Import(place) => snapshot::EntityGlobal::Import(place),
                 GlobalOrigin::Main(name) => snapshot::EntityGlobal::Main(name),
-                GlobalOrigin::Instance(place, name) => snapshot::EntityGlobal::Instance(place, name),
+                GlobalOrigin::Instance(place, name) => {
+                    snapshot::EntityGlobal::Instance(place, name)
+                }
                 GlobalOrigin::Own(type_, _) => {
                     let what = "a global that JavaScript made";
                     let global = global::at(self, number).ok_or_else(|| cannot(what))?;
                     let value = value(&global.get(&mut self.store)).ok_or_else(|| cannot(what))?;
-                    snapshot::EntityGlobal::Own { value, mutable: type_.mutability() == wasmtime::Mutability::Var }
+                    snapshot::EntityGlobal::Own {
+                        value,
+                        mutable: type_.mutability() == wasmtime::Mutability::Var,
+                    }
                 }
             });
         }
@@ -139,8 +153,11 @@ impl Scope<'_> {
         let main = self.linked()?.main;
         let program = self.state().program.clone();
         let mut captured = Vec::new();
-        for hidden in program.hidden.tables.iter().filter(|hidden| hidden.export != FUNCTION_TABLE) {
-            let table = main.get_table(&mut self.store, &hidden.export).ok_or_else(|| cannot(&hidden.export))?;
+        for hidden in program.hidden.tables.iter().filter(|hidden| hidden.export != FUNCTION_TABLE)
+        {
+            let table = main
+                .get_table(&mut self.store, &hidden.export)
+                .ok_or_else(|| cannot(&hidden.export))?;
             let mut elements = Vec::new();
             for index in 0..table.size(&self.store) {
                 let reference = table.get(&mut self.store, index);
@@ -166,8 +183,12 @@ impl Scope<'_> {
 
     fn capture_handles(&self) -> std::collections::BTreeMap<String, i32> {
         let state = self.state();
-        let hooks = [("on_rejection", &state.on_rejection), ("on_completion", &state.on_completion)];
-        hooks.into_iter().filter_map(|(name, hook)| Some((name.to_owned(), hook.as_ref()?.index()))).collect()
+        let hooks =
+            [("on_rejection", &state.on_rejection), ("on_completion", &state.on_completion)];
+        hooks
+            .into_iter()
+            .filter_map(|(name, hook)| Some((name.to_owned(), hook.as_ref()?.index())))
+            .collect()
     }
 
     fn capture_engine(&mut self) -> Result<snapshot::Engine, Error> {
@@ -201,7 +222,9 @@ fn value(value: &Val) -> Option<snapshot::Value> {
 fn module(module: &ModuleEntity) -> Result<snapshot::Module, Error> {
     Ok(match module {
         ModuleEntity::Main => snapshot::Module::Main,
-        ModuleEntity::Compiled(compiled) => snapshot::Module::Compiled(program::digest(&compiled.bytes)),
+        ModuleEntity::Compiled(compiled) => {
+            snapshot::Module::Compiled(program::digest(&compiled.bytes))
+        }
         ModuleEntity::Wrapper(type_) => snapshot::Module::Wrapper(function_type(type_)?),
         ModuleEntity::Empty => snapshot::Module::Empty,
     })
@@ -215,7 +238,9 @@ fn function(origin: &Origin) -> Result<snapshot::Function, Error> {
             snapshot::Function::JavaScript { handle: *handle, type_: function_type(type_)? }
         }
         Origin::Instance(place, name) => snapshot::Function::Instance(*place, name.clone()),
-        Origin::Unknown => return Err(cannot("a WebAssembly function that JavaScript got as a value")),
+        Origin::Unknown => {
+            return Err(cannot("a WebAssembly function that JavaScript got as a value"));
+        }
     })
 }
 
@@ -235,6 +260,8 @@ fn value_type(type_: &ValType) -> Result<u8, Error> {
         ValType::F64 => 0x7c,
         ValType::Ref(reference) if reference.heap_type().is_extern() => 0x6f,
         ValType::Ref(reference) if reference.heap_type().is_func() => 0x70,
-        ValType::V128 | ValType::Ref(_) => return Err(cannot("a function of a type that JavaScript cannot give")),
+        ValType::V128 | ValType::Ref(_) => {
+            return Err(cannot("a function of a type that JavaScript cannot give"));
+        }
     })
 }

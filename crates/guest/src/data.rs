@@ -11,13 +11,17 @@ use crate::Error;
 /// Writes the active data segments of `module`; those that are relative go to `memory_base`.
 pub(crate) fn write(module: &[u8], memory: &mut [u8], memory_base: u32) -> Result<(), Error> {
     for payload in Parser::new(0).parse_all(module) {
-        let Payload::DataSection(segments) = payload.map_err(|error| wrong(&error))? else { continue };
+        let Payload::DataSection(segments) = payload.map_err(|error| wrong(&error))? else {
+            continue;
+        };
         for segment in segments {
             let segment = segment.map_err(|error| wrong(&error))?;
             let DataKind::Active { offset_expr, .. } = segment.kind else { continue };
             let address = offset(&offset_expr, memory_base)?;
             let size = memory.len();
-            let room = memory.get_mut(address as usize..).and_then(|rest| rest.get_mut(..segment.data.len()));
+            let room = memory
+                .get_mut(address as usize..)
+                .and_then(|rest| rest.get_mut(..segment.data.len()));
             let length = u32::try_from(segment.data.len()).unwrap_or(u32::MAX);
             room.ok_or(Error::OutOfBounds { address, length, size })?.copy_from_slice(segment.data);
         }
@@ -33,14 +37,22 @@ fn offset(expression: &ConstExpr<'_>, memory_base: u32) -> Result<u32, Error> {
             Operator::I32Const { value } => stack.push(value.cast_unsigned()),
             Operator::GlobalGet { .. } => stack.push(memory_base),
             Operator::I32Add => {
-                let (right, left) = (stack.pop().unwrap_or_default(), stack.pop().unwrap_or_default());
+                let (right, left) =
+                    (stack.pop().unwrap_or_default(), stack.pop().unwrap_or_default());
                 stack.push(left.wrapping_add(right));
             }
             Operator::End => {}
-            other => return Err(Error::Link { module: "a module", what: format!("a segment lies at {other:?}") }),
+            other => {
+                return Err(Error::Link {
+                    module: "a module",
+                    what: format!("a segment lies at {other:?}"),
+                });
+            }
         }
     }
-    stack.pop().ok_or_else(|| Error::Link { module: "a module", what: "a segment lies nowhere".into() })
+    stack
+        .pop()
+        .ok_or_else(|| Error::Link { module: "a module", what: "a segment lies nowhere".into() })
 }
 
 fn wrong(error: &wasmparser::BinaryReaderError) -> Error {

@@ -13,7 +13,9 @@ pub enum Error {
     #[error("WebAssembly stopped")]
     Wasm(#[source] wasmtime::Error),
     /// The guest named bytes that its memory does not have.
-    #[error("{length} bytes at address {address} are outside of the guest's memory of {size} bytes")]
+    #[error(
+        "{length} bytes at address {address} are outside of the guest's memory of {size} bytes"
+    )]
     OutOfBounds {
         /// The first address.
         address: u32,

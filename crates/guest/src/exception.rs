@@ -8,7 +8,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::{AsContextMut, ExnRef, ExnRefPre, ExnType, FuncType, OwnedRooted, Rooted, Tag, TagType, ThrownException, Trap, Val, ValType};
+use wasmtime::{
+    AsContextMut, ExnRef, ExnRefPre, ExnType, FuncType, OwnedRooted, Rooted, Tag, TagType,
+    ThrownException, Trap, Val, ValType,
+};
 
 use crate::scope::{HostObject, Scope};
 use crate::{Error, Throw};
@@ -65,7 +68,9 @@ impl Exceptions {
     }
 
     pub(crate) fn javascript_tag(&self) -> wasmtime::Result<JavaScriptTag> {
-        self.javascript.clone().ok_or_else(|| wasmtime::Error::msg("an exception before the guest is linked"))
+        self.javascript
+            .clone()
+            .ok_or_else(|| wasmtime::Error::msg("an exception before the guest is linked"))
     }
 
     pub(crate) fn held(&self, index: usize) -> Option<OwnedRooted<ExnRef>> {
@@ -127,7 +132,9 @@ pub(crate) fn throw_into_javascript(scope: &mut Scope<'_>, error: wasmtime::Erro
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => Throw::range_error("Maximum call stack size exceeded"),
-        Some(Trap::UnreachableCodeReached) => Throw::error("WebAssembly.RuntimeError", "unreachable"),
+        Some(Trap::UnreachableCodeReached) => {
+            Throw::error("WebAssembly.RuntimeError", "unreachable")
+        }
         Some(trap) => Throw::error("WebAssembly.RuntimeError", trap.to_string()),
         None => Throw::Fatal(error),
     }

@@ -7,8 +7,8 @@ use wasmtime::{AsContextMut, Func, FuncType, Ref, ValType};
 
 use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
-use crate::{Error, trampoline};
 use crate::value::RawValue;
+use crate::{Error, trampoline};
 
 /// The type of a value that crosses between JavaScript and WebAssembly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,7 +162,11 @@ pub(crate) fn index_of(scope: &mut Scope<'_>, function: Func, origin: Origin) ->
 }
 
 /// The JavaScript function of a function.
-pub(crate) fn to_javascript(scope: &mut Scope<'_>, function: Func, origin: Origin) -> Result<RawValue, Error> {
+pub(crate) fn to_javascript(
+    scope: &mut Scope<'_>,
+    function: Func,
+    origin: Origin,
+) -> Result<RawValue, Error> {
     let index = index_of(scope, function, origin);
     let parameters = at(scope, index).map_or(0, |(_, signature)| signature.parameters.len());
     let parameters = i32::try_from(parameters).unwrap_or(i32::MAX);
@@ -177,7 +181,10 @@ pub(crate) fn to_javascript(scope: &mut Scope<'_>, function: Func, origin: Origi
 }
 
 /// The function of WebAssembly that a JavaScript value is, if it is one: its index and itself.
-pub(crate) fn from_javascript(scope: &mut Scope<'_>, value: RawValue) -> Result<Option<(u32, Func)>, Error> {
+pub(crate) fn from_javascript(
+    scope: &mut Scope<'_>,
+    value: RawValue,
+) -> Result<Option<(u32, Func)>, Error> {
     if !value.is_counted() {
         return Ok(None);
     }

@@ -47,9 +47,10 @@ impl Isolate {
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = instantiate_main(&mut store, program)?;
-        let memory = main
-            .get_memory(&mut store, "memory")
-            .ok_or_else(|| Error::Link { module: "the main module", what: "it does not export `memory`".into() })?;
+        let memory = main.get_memory(&mut store, "memory").ok_or_else(|| Error::Link {
+            module: "the main module",
+            what: "it does not export `memory`".into(),
+        })?;
         data::write(&program.main.bytes, memory.data_mut(&mut store), 0)?;
         let javascript = Arc::new(javascript::link(&mut store, main, &program.javascript)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });
@@ -86,7 +87,12 @@ impl Isolate {
     /// # Errors
     ///
     /// A `SyntaxError` with its place.
-    pub fn compile(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Vec<u8>, Error> {
+    pub fn compile(
+        &mut self,
+        name: &str,
+        source: &str,
+        type_: SourceType,
+    ) -> Result<Vec<u8>, Error> {
         self.with_roots(|scope| scope.compile(name, source, type_))
     }
 
@@ -117,7 +123,12 @@ impl Isolate {
     /// # Errors
     ///
     /// What it throws.
-    pub fn run_source(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Handle, Error> {
+    pub fn run_source(
+        &mut self,
+        name: &str,
+        source: &str,
+        type_: SourceType,
+    ) -> Result<Handle, Error> {
         let bytecode = self.compile(name, source, type_)?;
         let code = self.read(&bytecode)?;
         self.run(code)
@@ -128,7 +139,10 @@ impl Isolate {
     /// # Errors
     ///
     /// Those of `work`.
-    pub fn with_roots<T>(&mut self, work: impl FnOnce(&mut Scope<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn with_roots<T>(
+        &mut self,
+        work: impl FnOnce(&mut Scope<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut roots = RootScope::new(&mut self.store);
         let mut scope = Scope { store: roots.as_context_mut() };
         let result = work(&mut scope);
@@ -137,7 +151,10 @@ impl Isolate {
     }
 }
 
-pub(crate) fn instantiate_main(store: &mut Store<State>, program: &Program) -> Result<Instance, Error> {
+pub(crate) fn instantiate_main(
+    store: &mut Store<State>,
+    program: &Program,
+) -> Result<Instance, Error> {
     let mut imports = Vec::new();
     let mut globals = Vec::new();
     for import in program.main.module.imports() {
@@ -150,7 +167,11 @@ pub(crate) fn instantiate_main(store: &mut Store<State>, program: &Program) -> R
                 Extern::Global(global)
             }
             _ => program.linker.get_by_import(&mut *store, &import).ok_or_else(|| {
-                let what = format!("the import {}.{} has nobody who serves it", import.module(), import.name());
+                let what = format!(
+                    "the import {}.{} has nobody who serves it",
+                    import.module(),
+                    import.name()
+                );
                 Error::Link { module: "the main module", what }
             })?,
         });
@@ -167,9 +188,15 @@ impl Scope<'_> {
     /// # Errors
     ///
     /// A `SyntaxError` with its place.
-    pub fn compile(&mut self, name: &str, source: &str, type_: SourceType) -> Result<Vec<u8>, Error> {
+    pub fn compile(
+        &mut self,
+        name: &str,
+        source: &str,
+        type_: SourceType,
+    ) -> Result<Vec<u8>, Error> {
         let javascript = self.javascript()?;
-        let length = u32::try_from(source.len()).map_err(|_| Error::OutOfMemory { what: "a source" })?;
+        let length =
+            u32::try_from(source.len()).map_err(|_| Error::OutOfMemory { what: "a source" })?;
         let text = self.allocate(source.as_bytes())?;
         let label = self.allocate(name.as_bytes())?;
         let bytes = self.with_frame::<_, Error>(1, |scope, frame| {
@@ -200,7 +227,8 @@ impl Scope<'_> {
     /// A `SyntaxError` when the bytes are not bytecode of this engine.
     pub fn read(&mut self, bytecode: &[u8]) -> Result<Handle, Error> {
         let javascript = self.javascript()?;
-        let length = u32::try_from(bytecode.len()).map_err(|_| Error::OutOfMemory { what: "bytecode" })?;
+        let length =
+            u32::try_from(bytecode.len()).map_err(|_| Error::OutOfMemory { what: "bytecode" })?;
         let address = self.allocate(bytecode)?;
         let value = self.with_frame::<_, Error>(1, |scope, frame| {
             if javascript.read.call(&mut scope.store, (address, length, frame.address))? < 0 {
@@ -264,7 +292,11 @@ impl Scope<'_> {
         let object = self.value_of(object.index())?;
         let value = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, object)?;
-            if javascript.get_property.call(&mut scope.store, (frame.address, name, frame.slot(1)))? < 0 {
+            if javascript
+                .get_property
+                .call(&mut scope.store, (frame.address, name, frame.slot(1)))?
+                < 0
+            {
                 return Err(scope.exception());
             }
             scope.read_value(frame.slot(1))
@@ -284,7 +316,9 @@ impl Scope<'_> {
         let module = self.value_of(module.index())?;
         let value = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, module)?;
-            if javascript.module_namespace.call(&mut scope.store, (frame.address, frame.slot(1)))? < 0 {
+            if javascript.module_namespace.call(&mut scope.store, (frame.address, frame.slot(1)))?
+                < 0
+            {
                 return Err(scope.exception());
             }
             scope.read_value(frame.slot(1))

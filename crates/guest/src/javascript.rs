@@ -5,8 +5,8 @@
 //! of Python; only its stack is its own (DESIGN.md, section 3, fact 2).
 
 use wasmtime::{
-    Extern, ExternType, Func, Global, GlobalType, Instance, Memory, Module, Mutability, Ref, Store, Table, TypedFunc, Val,
-    ValType,
+    Extern, ExternType, Func, Global, GlobalType, Instance, Memory, Module, Mutability, Ref, Store,
+    Table, TypedFunc, Val, ValType,
 };
 
 use crate::state::State;
@@ -132,10 +132,15 @@ fn missing(name: &str, error: &wasmtime::Error) -> Error {
 }
 
 /// Links the engine into the memory of `main` and starts it.
-pub(crate) fn link(store: &mut Store<State>, main: Instance, engine: &Module) -> Result<Javascript, Error> {
-    let dylink = taipan_link::dylink(taipan_quickjs::ENGINE)
-        .map_err(Error::Dylink)?
-        .ok_or_else(|| Error::Link { module: "the JavaScript engine", what: "no dylink.0 section".into() })?;
+pub(crate) fn link(
+    store: &mut Store<State>,
+    main: Instance,
+    engine: &Module,
+) -> Result<Javascript, Error> {
+    let dylink =
+        taipan_link::dylink(taipan_quickjs::ENGINE).map_err(Error::Dylink)?.ok_or_else(|| {
+            Error::Link { module: "the JavaScript engine", what: "no dylink.0 section".into() }
+        })?;
     let memory = main.get_memory(&mut *store, "memory").ok_or_else(|| absent("memory"))?;
     let table = main
         .get_table(&mut *store, "__indirect_function_table")
@@ -162,7 +167,9 @@ pub(crate) fn link(store: &mut Store<State>, main: Instance, engine: &Module) ->
             function.call(&mut *store, &[], &mut [])?;
         }
     }
-    let status = javascript.start.call(&mut *store, (STACK_BYTES - STACK_RESERVE_BYTES, COLLECT_THRESHOLD_BYTES))?;
+    let status = javascript
+        .start
+        .call(&mut *store, (STACK_BYTES - STACK_RESERVE_BYTES, COLLECT_THRESHOLD_BYTES))?;
     if status < 0 || javascript.start_host_module.call(&mut *store, ())? < 0 {
         return Err(Error::OutOfMemory { what: "the JavaScript engine" });
     }
@@ -197,7 +204,15 @@ fn instantiate(
     let stack_pointer = global(store, Mutability::Var, place.stack_pointer)?;
     let imports = engine
         .imports()
-        .map(|import| resolve(store, main, place, stack_pointer, (import.module(), import.name(), &import.ty())))
+        .map(|import| {
+            resolve(
+                store,
+                main,
+                place,
+                stack_pointer,
+                (import.module(), import.name(), &import.ty()),
+            )
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let instance = Instance::new(&mut *store, engine, &imports)?;
     let parts = Parts {
@@ -216,7 +231,11 @@ fn absent(name: &str) -> Error {
 }
 
 /// Aligned bytes from the guest's own `malloc`.
-fn allocate(store: &mut Store<State>, malloc: &TypedFunc<u32, u32>, bytes: u32) -> Result<u32, Error> {
+fn allocate(
+    store: &mut Store<State>,
+    malloc: &TypedFunc<u32, u32>,
+    bytes: u32,
+) -> Result<u32, Error> {
     match malloc.call(&mut *store, bytes + ALIGNMENT)? {
         0 => Err(Error::OutOfMemory { what: "the JavaScript engine" }),
         address => Ok(address.next_multiple_of(ALIGNMENT)),
@@ -250,7 +269,10 @@ fn resolve(
         ("env", "__memory_base") => global(store, Mutability::Const, place.memory_base)?.into(),
         ("env", "__table_base") => global(store, Mutability::Const, place.table_base)?.into(),
         ("host", name) => natives::function(store, name)
-            .ok_or_else(|| Error::Link { module: "the JavaScript engine", what: format!("host.{name} is unknown") })?
+            .ok_or_else(|| Error::Link {
+                module: "the JavaScript engine",
+                what: format!("host.{name} is unknown"),
+            })?
             .into(),
         ("env", name) => {
             let function: Func = main.get_func(&mut *store, name).ok_or_else(|| absent(name))?;

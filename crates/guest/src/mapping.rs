@@ -37,7 +37,8 @@ pub(crate) fn lay(store: impl AsContext, memory: Memory, runs: &[Run]) -> Result
         }
         // SAFETY: `address` is inside of the memory, as checked above.
         let target = unsafe { base.add(address) };
-        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED);
+        let (protection, flags) =
+            (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED);
         // SAFETY: the pages are this memory's own, accessible part, which wasmtime reserved, never moves, and unmaps
         // as a whole; nobody holds a reference into it, since the store is not running and `store` is borrowed.
         unsafe { mmap(target.cast(), length, protection, flags, &run.file, run.offset) }

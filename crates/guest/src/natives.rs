@@ -11,10 +11,12 @@ use crate::trampoline;
 pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
     let store = store.as_context_mut();
     Some(match name {
-        "wall_clock" => Func::wrap(store, |mut caller: Caller<'_, State>| caller.data_mut().host.wall_clock()),
-        "monotonic_clock" => {
-            Func::wrap(store, |mut caller: Caller<'_, State>| caller.data_mut().host.monotonic_clock())
+        "wall_clock" => {
+            Func::wrap(store, |mut caller: Caller<'_, State>| caller.data_mut().host.wall_clock())
         }
+        "monotonic_clock" => Func::wrap(store, |mut caller: Caller<'_, State>| {
+            caller.data_mut().host.monotonic_clock()
+        }),
         "call" => Func::wrap(
             store,
             |mut caller: Caller<'_, State>, index: u32, count: u32, arguments: u32, result: u32| {
@@ -33,9 +35,12 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
                 rejection(&mut Scope::of(&mut caller), promise, reason, handled != 0)
             },
         ),
-        "module" => Func::wrap(store, |mut caller: Caller<'_, State>, name: u32, name_length: u32, length: u32| {
-            module(&mut Scope::of(&mut caller), name, name_length, length)
-        }),
+        "module" => Func::wrap(
+            store,
+            |mut caller: Caller<'_, State>, name: u32, name_length: u32, length: u32| {
+                module(&mut Scope::of(&mut caller), name, name_length, length)
+            },
+        ),
         "release" => Func::wrap(store, |mut caller: Caller<'_, State>, _kind: i32, index: u32| {
             caller.data_mut().exceptions.release(index as usize);
         }),
@@ -44,9 +49,16 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
 }
 
 /// Calls a host operation; negative when it threw.
-fn operation(scope: &mut Scope<'_>, index: u32, count: u32, address: u32, result: u32) -> wasmtime::Result<i32> {
+fn operation(
+    scope: &mut Scope<'_>,
+    index: u32,
+    count: u32,
+    address: u32,
+    result: u32,
+) -> wasmtime::Result<i32> {
     let operation = scope.state().program.operations.get(index as usize).copied();
-    let operation = operation.ok_or_else(|| wasmtime::Error::msg(format!("no operation has the index {index}")))?;
+    let operation = operation
+        .ok_or_else(|| wasmtime::Error::msg(format!("no operation has the index {index}")))?;
     let outcome = (operation.call)(&mut Call { scope: scope.reborrow(), address, count });
     let outcome = outcome.and_then(|output| {
         let value = output.into_value(scope)?;
@@ -62,7 +74,12 @@ fn operation(scope: &mut Scope<'_>, index: u32, count: u32, address: u32, result
 }
 
 /// The address of a module's bytecode, whose length is written; 0 when there is no such module.
-fn module(scope: &mut Scope<'_>, name: u32, name_length: u32, length: u32) -> wasmtime::Result<u32> {
+fn module(
+    scope: &mut Scope<'_>,
+    name: u32,
+    name_length: u32,
+    length: u32,
+) -> wasmtime::Result<u32> {
     let modules = scope.state().modules.clone();
     let name = str::from_utf8(scope.bytes(name, name_length)?).unwrap_or_default();
     let Some(bytecode) = modules.get(name) else { return Ok(0) };
@@ -71,8 +88,15 @@ fn module(scope: &mut Scope<'_>, name: u32, name_length: u32, length: u32) -> wa
 }
 
 /// Tells the hook of a rejected promise, or of one whose rejection found a handler after all.
-fn rejection(scope: &mut Scope<'_>, promise: u32, reason: u32, handled: bool) -> wasmtime::Result<()> {
-    let Some(hook) = scope.state().on_rejection.as_ref().map(|hook| hook.index()) else { return Ok(()) };
+fn rejection(
+    scope: &mut Scope<'_>,
+    promise: u32,
+    reason: u32,
+    handled: bool,
+) -> wasmtime::Result<()> {
+    let Some(hook) = scope.state().on_rejection.as_ref().map(|hook| hook.index()) else {
+        return Ok(());
+    };
     let mut arguments = Vec::new();
     for address in [promise, reason] {
         let value = scope.read_value(address)?;

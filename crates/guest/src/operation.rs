@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::Error;
 use crate::handle::Handle;
 use crate::scope::{Argument, Scope};
 use crate::value::{Kind, RawValue};
-use crate::Error;
 
 /// A function of `taipan:host`.
 #[derive(Clone, Copy, Debug)]
@@ -101,8 +101,12 @@ impl From<wasmtime::Error> for Throw {
 impl From<Error> for Throw {
     fn from(error: Error) -> Throw {
         match error {
-            Error::OutOfBounds { .. } | Error::OutOfMemory { .. } => Throw::range_error(error.to_string()),
-            Error::Exception(error) => Throw::Error { class: error.name.into(), message: error.message },
+            Error::OutOfBounds { .. } | Error::OutOfMemory { .. } => {
+                Throw::range_error(error.to_string())
+            }
+            Error::Exception(error) => {
+                Throw::Error { class: error.name.into(), message: error.message }
+            }
             Error::Wasm(error) => Throw::Fatal(error),
             Error::Link { .. }
             | Error::Dylink(_)

@@ -27,7 +27,10 @@ pub struct CompiledModule {
 
 impl fmt::Debug for CompiledModule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("CompiledModule").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("CompiledModule")
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,18 +76,25 @@ impl Program {
         for (index, import) in parts.main.module.imports().enumerate() {
             match import.ty() {
                 ExternType::Func(type_) => {
-                    trampoline::define_import(&mut linker, (import.module(), import.name()), type_, index)?;
+                    trampoline::define_import(
+                        &mut linker,
+                        (import.module(), import.name()),
+                        type_,
+                        index,
+                    )?;
                 }
                 ExternType::Global(_) => {}
                 other => {
-                    let what = format!("the import {}.{} is {other:?}", import.module(), import.name());
+                    let what =
+                        format!("the import {}.{} is {other:?}", import.module(), import.name());
                     return Err(Error::Link { module: "the main module", what });
                 }
             }
         }
         let hidden = taipan_link::hidden_state(&parts.main.bytes).map_err(Error::Dylink)?;
         define(&mut linker)?;
-        let modules = parts.modules.into_iter().map(|module| (digest(&module.bytes), module)).collect();
+        let modules =
+            parts.modules.into_iter().map(|module| (digest(&module.bytes), module)).collect();
         let operations = webassembly::OPERATIONS.iter().copied().chain(parts.operations).collect();
         let (main, javascript) = (parts.main, parts.javascript);
         Ok(Arc::new(Program { engine, main, javascript, modules, operations, linker, hidden }))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use taipan_snapshot as snapshot;
 use wasmtime::{
-    AnyRef, AsContextMut, Extern, ExternRef, FuncType, GlobalType, I31, Instance, Mutability, Ref, RootScope, Store, Tag,
-    Val, ValType,
+    AnyRef, AsContextMut, Extern, ExternRef, FuncType, GlobalType, I31, Instance, Mutability, Ref,
+    RootScope, Store, Tag, Val, ValType,
 };
 
 use crate::exception::{Exceptions, JavaScriptTag};
@@ -18,7 +18,8 @@ use crate::program::Program;
 use crate::scope::Scope;
 use crate::state::{FUNCTION_TABLE, Linked, State};
 use crate::webassembly::{
-    Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TagEntity, TagOrigin, global, tag,
+    Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TagEntity,
+    TagOrigin, global, tag,
 };
 use crate::{Error, Handle};
 
@@ -35,7 +36,10 @@ pub struct Image {
 
 impl std::fmt::Debug for Image {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Image").field("memory_bytes", &self.memory_bytes).finish_non_exhaustive()
+        formatter
+            .debug_struct("Image")
+            .field("memory_bytes", &self.memory_bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,10 +55,23 @@ impl Image {
         memory_bytes: usize,
         runs: Vec<Run>,
     ) -> Result<Arc<Image>, Error> {
-        let functions = state.functions.iter().map(|function| origin(program, function)).collect::<Result<_, _>>()?;
+        let functions = state
+            .functions
+            .iter()
+            .map(|function| origin(program, function))
+            .collect::<Result<_, _>>()?;
         let globals = state.entity_globals.iter().map(global_origin).collect();
-        let modules = state.modules.iter().map(|known| module(program, known)).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Image { program: program.clone(), state, memory_bytes, runs, functions, globals, modules }))
+        let modules =
+            state.modules.iter().map(|known| module(program, known)).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Image {
+            program: program.clone(),
+            state,
+            memory_bytes,
+            runs,
+            functions,
+            globals,
+            modules,
+        }))
     }
 
     /// What the owners of other state saved.
@@ -86,7 +103,9 @@ impl Isolate {
         memory.grow(&mut store, missing as u64)?;
         mapping::lay(&store, memory, &image.runs)?;
 
-        let table = main.get_table(&mut store, FUNCTION_TABLE).ok_or_else(|| unfit("the function table"))?;
+        let table = main
+            .get_table(&mut store, FUNCTION_TABLE)
+            .ok_or_else(|| unfit("the function table"))?;
         let missing = u64::from(image.state.table_length).saturating_sub(table.size(&store));
         table.grow(&mut store, missing, Ref::Func(None))?;
         let engine = &image.state.engine;
@@ -98,7 +117,8 @@ impl Isolate {
             stack_low: engine.stack_low,
             stack_pointer: engine.stack_pointer,
         };
-        let javascript = Arc::new(javascript::link_again(&mut store, main, &program.javascript, place)?);
+        let javascript =
+            Arc::new(javascript::link_again(&mut store, main, &program.javascript, place)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut roots = RootScope::new(&mut store);
         restore(&mut Scope { store: roots.as_context_mut() }, image)?;
@@ -114,7 +134,12 @@ fn state(image: &Image, host: Box<dyn Host>) -> State {
         ..Entities::default()
     };
     let functions = Functions::resumed(image.functions.clone());
-    State { entities, functions, extensions: Extensions::default(), ..State::new(&image.program, host) }
+    State {
+        entities,
+        functions,
+        extensions: Extensions::default(),
+        ..State::new(&image.program, host)
+    }
 }
 
 fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
@@ -123,7 +148,8 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
         let global = main.get_global(&mut scope.store, export).ok_or_else(|| unfit(export))?;
         global.set(&mut scope.store, val(*value))?;
     }
-    let table = main.get_table(&mut scope.store, FUNCTION_TABLE).ok_or_else(|| unfit(FUNCTION_TABLE))?;
+    let table =
+        main.get_table(&mut scope.store, FUNCTION_TABLE).ok_or_else(|| unfit(FUNCTION_TABLE))?;
     for _ in 0..image.state.tables {
         scope.state_mut().entities.tables.push(TableEntity { table, is_main: true });
     }
@@ -137,7 +163,9 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
     for snapshot::Slot { index, function } in &image.state.slots {
         let element = match function {
             None => None,
-            Some(function) => Some(function::at(scope, *function).ok_or_else(|| unfit("a function of the table"))?.0),
+            Some(function) => Some(
+                function::at(scope, *function).ok_or_else(|| unfit("a function of the table"))?.0,
+            ),
         };
         table.set(&mut scope.store, (*index).into(), Ref::Func(element))?;
     }
@@ -146,7 +174,8 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
     for known in &image.state.reference_tables {
         restore_references(scope, known)?;
     }
-    let hook = |name: &str| image.state.handles.get(name).map(|index| scope.state().released.own(*index));
+    let hook =
+        |name: &str| image.state.handles.get(name).map(|index| scope.state().released.own(*index));
     let (on_rejection, on_completion) = (hook("on_rejection"), hook("on_completion"));
     scope.state_mut().on_rejection = on_rejection;
     scope.state_mut().on_completion = on_completion;
@@ -155,7 +184,9 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
 
 fn restore_tag(scope: &mut Scope<'_>, known: &snapshot::Tag) -> Result<TagEntity, Error> {
     let (tag, origin) = match known {
-        snapshot::Tag::JavaScript => (scope.state().exceptions.javascript_tag()?.tag, TagOrigin::JavaScript),
+        snapshot::Tag::JavaScript => {
+            (scope.state().exceptions.javascript_tag()?.tag, TagOrigin::JavaScript)
+        }
         snapshot::Tag::Main(name) => {
             let main = scope.linked()?.main;
             let tag = main.get_tag(&mut scope.store, name).ok_or_else(|| unfit(name))?;
@@ -172,7 +203,8 @@ fn restore_tag(scope: &mut Scope<'_>, known: &snapshot::Tag) -> Result<TagEntity
 
 fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result<(), Error> {
     let what = "an instance";
-    let Some(ModuleEntity::Compiled(compiled)) = scope.state().entities.modules.get(known.module as usize).cloned()
+    let Some(ModuleEntity::Compiled(compiled)) =
+        scope.state().entities.modules.get(known.module as usize).cloned()
     else {
         return Err(unfit(what));
     };
@@ -181,10 +213,13 @@ fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result
     for import in &known.imports {
         let entities = &scope.state().entities;
         let (ingredient, import) = match *import {
-            snapshot::Import::Function(number) => {
-                (Ingredient::Function(number), function::at(scope, number).map(|(function, _)| function.into()))
+            snapshot::Import::Function(number) => (
+                Ingredient::Function(number),
+                function::at(scope, number).map(|(function, _)| function.into()),
+            ),
+            snapshot::Import::Global(number) => {
+                (Ingredient::Global(number), global::at(scope, number).map(Extern::from))
             }
-            snapshot::Import::Global(number) => (Ingredient::Global(number), global::at(scope, number).map(Extern::from)),
             snapshot::Import::Table(number) => {
                 let table = entities.tables.get(number as usize);
                 (Ingredient::Table(number), table.map(|entity| entity.table.into()))
@@ -205,9 +240,13 @@ fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result
     Ok(())
 }
 
-fn restore_references(scope: &mut Scope<'_>, known: &snapshot::ReferenceTable) -> Result<(), Error> {
+fn restore_references(
+    scope: &mut Scope<'_>,
+    known: &snapshot::ReferenceTable,
+) -> Result<(), Error> {
     let main = scope.linked()?.main;
-    let table = main.get_table(&mut scope.store, &known.export).ok_or_else(|| unfit(&known.export))?;
+    let table =
+        main.get_table(&mut scope.store, &known.export).ok_or_else(|| unfit(&known.export))?;
     let length = known.elements.len() as u64;
     let missing = length.saturating_sub(table.size(&scope.store));
     table.grow(&mut scope.store, missing, Ref::Extern(None))?;
@@ -256,7 +295,9 @@ fn global_origin(known: &snapshot::EntityGlobal) -> GlobalOrigin {
     match known {
         snapshot::EntityGlobal::Import(place) => GlobalOrigin::Import(*place),
         snapshot::EntityGlobal::Main(name) => GlobalOrigin::Main(name.clone()),
-        snapshot::EntityGlobal::Instance(place, name) => GlobalOrigin::Instance(*place, name.clone()),
+        snapshot::EntityGlobal::Instance(place, name) => {
+            GlobalOrigin::Instance(*place, name.clone())
+        }
         snapshot::EntityGlobal::Own { value, mutable } => {
             let (type_, value) = match *value {
                 snapshot::Value::I32(_) => (ValType::I32, val(*value)),
@@ -277,13 +318,16 @@ fn module(program: &Program, known: &snapshot::Module) -> Result<ModuleEntity, E
         snapshot::Module::Wrapper(type_) => ModuleEntity::Wrapper(function_type(program, type_)?),
         snapshot::Module::Compiled(digest) => {
             let compiled = program.modules.get(digest).cloned();
-            ModuleEntity::Compiled(compiled.ok_or_else(|| unfit("a module that was compiled at set-up"))?)
+            ModuleEntity::Compiled(
+                compiled.ok_or_else(|| unfit("a module that was compiled at set-up"))?,
+            )
         }
     })
 }
 
 fn function_type(program: &Program, type_: &snapshot::FunctionType) -> Result<FuncType, Error> {
-    let types = |bytes: &[u8]| bytes.iter().map(|byte| value_type(*byte)).collect::<Result<Vec<_>, _>>();
+    let types =
+        |bytes: &[u8]| bytes.iter().map(|byte| value_type(*byte)).collect::<Result<Vec<_>, _>>();
     Ok(FuncType::new(&program.engine, types(&type_.parameters)?, types(&type_.results)?))
 }
 

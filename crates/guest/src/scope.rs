@@ -125,7 +125,10 @@ impl<'a> Scope<'a> {
     }
 
     pub(crate) fn linked(&self) -> wasmtime::Result<&Linked> {
-        self.state().linked.as_ref().ok_or_else(|| wasmtime::Error::msg("the guest runs before it is linked"))
+        self.state()
+            .linked
+            .as_ref()
+            .ok_or_else(|| wasmtime::Error::msg("the guest runs before it is linked"))
     }
 
     pub(crate) fn javascript(&self) -> wasmtime::Result<Arc<Javascript>> {
@@ -151,7 +154,11 @@ impl<'a> Scope<'a> {
     pub fn bytes(&self, address: u32, length: u32) -> Result<&[u8], Error> {
         let data = self.linked()?.memory.data(&self.store);
         let start = address as usize;
-        data.get(start..start + length as usize).ok_or(Error::OutOfBounds { address, length, size: data.len() })
+        data.get(start..start + length as usize).ok_or(Error::OutOfBounds {
+            address,
+            length,
+            size: data.len(),
+        })
     }
 
     /// The `length` bytes at `address`, to change.
@@ -164,7 +171,11 @@ impl<'a> Scope<'a> {
         let data = memory.data_mut(&mut self.store);
         let size = data.len();
         let start = address as usize;
-        data.get_mut(start..start + length as usize).ok_or(Error::OutOfBounds { address, length, size })
+        data.get_mut(start..start + length as usize).ok_or(Error::OutOfBounds {
+            address,
+            length,
+            size,
+        })
     }
 
     /// The bytes at `address` up to a NUL, at most `maximum`.
@@ -230,7 +241,8 @@ impl<'a> Scope<'a> {
             return Ok(false);
         }
         let size = memory.data_size(&self.store);
-        let size = u32::try_from(size).map_err(|_| Error::OutOfMemory { what: "a view of the memory" })?;
+        let size =
+            u32::try_from(size).map_err(|_| Error::OutOfMemory { what: "a view of the memory" })?;
         javascript.memory_grown.call(&mut self.store, size)?;
         Ok(true)
     }
@@ -284,7 +296,8 @@ impl<'a> Scope<'a> {
     pub(crate) fn value_of(&mut self, index: i32) -> Result<RawValue, Error> {
         let handles = self.linked()?.javascript.handles;
         let table = self.read_u32(handles)?;
-        let value = self.read_value(table.wrapping_add(index.cast_unsigned().wrapping_mul(RawValue::BYTES)))?;
+        let value = self
+            .read_value(table.wrapping_add(index.cast_unsigned().wrapping_mul(RawValue::BYTES)))?;
         self.retain(value)
     }
 
@@ -343,7 +356,10 @@ impl<'a> Scope<'a> {
     }
 
     /// The reference that stands for a value in WebAssembly; takes the value over.
-    pub(crate) fn to_externref(&mut self, value: RawValue) -> wasmtime::Result<Option<Rooted<ExternRef>>> {
+    pub(crate) fn to_externref(
+        &mut self,
+        value: RawValue,
+    ) -> wasmtime::Result<Option<Rooted<ExternRef>>> {
         let small = match value.kind() {
             Kind::Null => return Ok(None),
             Kind::Undefined => Some(Small::UNDEFINED),
@@ -361,17 +377,23 @@ impl<'a> Scope<'a> {
     }
 
     /// The value that a reference stands for, with a reference count of its own.
-    pub(crate) fn from_externref(&mut self, reference: Option<Rooted<ExternRef>>) -> wasmtime::Result<RawValue> {
+    pub(crate) fn from_externref(
+        &mut self,
+        reference: Option<Rooted<ExternRef>>,
+    ) -> wasmtime::Result<RawValue> {
         let Some(reference) = reference else { return Ok(RawValue::NULL) };
         if let Some(data) = reference.data(&self.store)? {
             let handle = data.downcast_ref::<Handle>().map(|handle| handle.index());
-            let index = handle.ok_or_else(|| wasmtime::Error::msg("a reference that is not a handle"))?;
+            let index =
+                handle.ok_or_else(|| wasmtime::Error::msg("a reference that is not a handle"))?;
             return Ok(self.value_of(index)?);
         }
         let any = AnyRef::convert_extern(&mut self.store, reference)?;
         match any.as_i31(&self.store)? {
             Some(small) => Ok(Small::value(small.get_u32())),
-            None => Err(wasmtime::Error::msg("a reference of WebAssembly's own in place of a JavaScript value")),
+            None => Err(wasmtime::Error::msg(
+                "a reference of WebAssembly's own in place of a JavaScript value",
+            )),
         }
     }
 
@@ -387,7 +409,11 @@ impl<'a> Scope<'a> {
                 let javascript = self.javascript()?;
                 self.with_frame(2, |scope, frame| {
                     scope.write_value(frame.address, value)?;
-                    if javascript.to_number.call(&mut scope.store, (frame.address, frame.slot(1)))? < 0 {
+                    if javascript
+                        .to_number
+                        .call(&mut scope.store, (frame.address, frame.slot(1)))?
+                        < 0
+                    {
                         return Err(Throw::Pending);
                     }
                     Ok(f64::from_le_bytes(scope.array(frame.slot(1))?))
@@ -431,7 +457,8 @@ impl<'a> Scope<'a> {
         let javascript = self.javascript()?;
         self.with_frame(2, |scope, frame| {
             scope.write_value(frame.address, value)?;
-            let address = javascript.string.call(&mut scope.store, (frame.address, frame.slot(1)))?;
+            let address =
+                javascript.string.call(&mut scope.store, (frame.address, frame.slot(1)))?;
             if address == 0 {
                 return Err(Throw::Pending);
             }
@@ -446,7 +473,8 @@ impl<'a> Scope<'a> {
     pub(crate) fn allocate(&mut self, bytes: &[u8]) -> Result<u32, Error> {
         const WHAT: &str = "a copy of the host's bytes";
         let javascript = self.javascript()?;
-        let length = u32::try_from(bytes.len() + 1).map_err(|_| Error::OutOfMemory { what: WHAT })?;
+        let length =
+            u32::try_from(bytes.len() + 1).map_err(|_| Error::OutOfMemory { what: WHAT })?;
         let address = javascript.malloc.call(&mut self.store, length)?;
         if address == 0 {
             return Err(Error::OutOfMemory { what: WHAT });
@@ -465,11 +493,17 @@ impl<'a> Scope<'a> {
 
     pub(crate) fn new_text(&mut self, text: &str) -> Result<RawValue, Error> {
         let javascript = self.javascript()?;
-        let length = u32::try_from(text.len()).map_err(|_| Error::OutOfMemory { what: "a string" })?;
+        let length =
+            u32::try_from(text.len()).map_err(|_| Error::OutOfMemory { what: "a string" })?;
         let address = self.allocate(text.as_bytes())?;
         let value = self.with_frame::<_, Error>(1, |scope, frame| {
-            let status = javascript.new_string.call(&mut scope.store, (address, length, frame.address))?;
-            if status < 0 { Err(Error::OutOfMemory { what: "a string" }) } else { scope.read_value(frame.address) }
+            let status =
+                javascript.new_string.call(&mut scope.store, (address, length, frame.address))?;
+            if status < 0 {
+                Err(Error::OutOfMemory { what: "a string" })
+            } else {
+                scope.read_value(frame.address)
+            }
         });
         self.deallocate(address)?;
         value
@@ -477,11 +511,17 @@ impl<'a> Scope<'a> {
 
     pub(crate) fn new_bytes(&mut self, bytes: &[u8]) -> Result<RawValue, Error> {
         let javascript = self.javascript()?;
-        let length = u32::try_from(bytes.len()).map_err(|_| Error::OutOfMemory { what: "a buffer" })?;
+        let length =
+            u32::try_from(bytes.len()).map_err(|_| Error::OutOfMemory { what: "a buffer" })?;
         let address = self.allocate(bytes)?;
         self.with_frame(1, |scope, frame| {
-            let status = javascript.new_bytes.call(&mut scope.store, (address, length, frame.address))?;
-            if status < 0 { Err(Error::OutOfMemory { what: "a buffer" }) } else { scope.read_value(frame.address) }
+            let status =
+                javascript.new_bytes.call(&mut scope.store, (address, length, frame.address))?;
+            if status < 0 {
+                Err(Error::OutOfMemory { what: "a buffer" })
+            } else {
+                scope.read_value(frame.address)
+            }
         })
     }
 
@@ -490,7 +530,10 @@ impl<'a> Scope<'a> {
             Argument::Undefined => RawValue::UNDEFINED,
             Argument::Null => RawValue::NULL,
             Argument::Boolean(value) => RawValue::boolean(value),
-            #[expect(clippy::cast_possible_truncation, reason = "only a number that is an i32 is cast")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "only a number that is an i32 is cast"
+            )]
             Argument::Number(value) if f64::from(value as i32).to_bits() == value.to_bits() => {
                 RawValue::integer(value as i32)
             }
@@ -501,22 +544,37 @@ impl<'a> Scope<'a> {
         })
     }
 
-    pub(crate) fn new_host_object(&mut self, kind: HostObject, index: usize) -> wasmtime::Result<RawValue> {
+    pub(crate) fn new_host_object(
+        &mut self,
+        kind: HostObject,
+        index: usize,
+    ) -> wasmtime::Result<RawValue> {
         let javascript = self.javascript()?;
-        let index = i32::try_from(index).map_err(|_| Error::OutOfMemory { what: "a host object" })?;
+        let index =
+            i32::try_from(index).map_err(|_| Error::OutOfMemory { what: "a host object" })?;
         self.with_frame(1, |scope, frame| {
-            if javascript.new_host_object.call(&mut scope.store, (kind as i32, index, frame.address))? < 0 {
+            if javascript
+                .new_host_object
+                .call(&mut scope.store, (kind as i32, index, frame.address))?
+                < 0
+            {
                 return Err(Error::OutOfMemory { what: "a host object" }.into());
             }
             Ok(scope.read_value(frame.address)?)
         })
     }
 
-    pub(crate) fn host_object_index(&mut self, kind: HostObject, value: RawValue) -> wasmtime::Result<Option<usize>> {
+    pub(crate) fn host_object_index(
+        &mut self,
+        kind: HostObject,
+        value: RawValue,
+    ) -> wasmtime::Result<Option<usize>> {
         let javascript = self.javascript()?;
         self.with_frame(1, |scope, frame| {
             scope.write_value(frame.address, value)?;
-            let index = javascript.host_object_index.call(&mut scope.store, (kind as i32, frame.address))?;
+            let index = javascript
+                .host_object_index
+                .call(&mut scope.store, (kind as i32, frame.address))?;
             Ok(usize::try_from(index).ok())
         })
     }
@@ -547,7 +605,8 @@ impl<'a> Scope<'a> {
             Throw::Error { class, message } => (class, message),
         };
         let javascript = self.javascript()?;
-        let lengths = (u32::try_from(class.len()).unwrap_or(0), u32::try_from(message.len()).unwrap_or(0));
+        let lengths =
+            (u32::try_from(class.len()).unwrap_or(0), u32::try_from(message.len()).unwrap_or(0));
         let class = self.allocate(class.as_bytes())?;
         let message = self.allocate(message.as_bytes())?;
         javascript.throw_error.call(&mut self.store, (class, lengths.0, message, lengths.1))?;
@@ -587,7 +646,11 @@ impl<'a> Scope<'a> {
         Ok(described)
     }
 
-    fn text_property(&mut self, object: RawValue, name: &std::ffi::CStr) -> Result<Option<String>, Error> {
+    fn text_property(
+        &mut self,
+        object: RawValue,
+        name: &std::ffi::CStr,
+    ) -> Result<Option<String>, Error> {
         if !matches!(object.kind(), Kind::Counted(_)) {
             return Ok(None);
         }
@@ -595,7 +658,9 @@ impl<'a> Scope<'a> {
         let name = self.allocate(name.to_bytes())?;
         let text = self.with_frame::<_, Error>(2, |scope, frame| {
             scope.write_value(frame.address, object)?;
-            let status = javascript.get_property.call(&mut scope.store, (frame.address, name, frame.slot(1)))?;
+            let status = javascript
+                .get_property
+                .call(&mut scope.store, (frame.address, name, frame.slot(1)))?;
             if status < 0 {
                 let error = scope.take_exception()?;
                 scope.free(error)?;
@@ -642,14 +707,19 @@ impl<'a> Scope<'a> {
         self.invoke_index(function.index(), arguments)
     }
 
-    pub(crate) fn invoke_index(&mut self, function: i32, arguments: &[Argument<'_>]) -> Result<(), Error> {
+    pub(crate) fn invoke_index(
+        &mut self,
+        function: i32,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), Error> {
         let value = self.call_raw(function, arguments)?;
         Ok(self.free(value)?)
     }
 
     fn call_raw(&mut self, function: i32, arguments: &[Argument<'_>]) -> Result<RawValue, Error> {
         let javascript = self.javascript()?;
-        let count = u32::try_from(arguments.len()).map_err(|_| Error::OutOfMemory { what: "arguments" })?;
+        let count =
+            u32::try_from(arguments.len()).map_err(|_| Error::OutOfMemory { what: "arguments" })?;
         self.with_frame(count + 1, |scope, frame| {
             for (slot, argument) in (0..).zip(arguments) {
                 let value = scope.new_value(*argument)?;
@@ -669,8 +739,15 @@ impl<'a> Scope<'a> {
     /// # Errors
     ///
     /// What that function throws; a trap.
-    pub fn complete(&mut self, id: u32, error: Option<&str>, value: Argument<'_>) -> Result<(), Error> {
-        let Some(hook) = self.state().on_completion.as_ref().map(|hook| hook.index()) else { return Ok(()) };
+    pub fn complete(
+        &mut self,
+        id: u32,
+        error: Option<&str>,
+        value: Argument<'_>,
+    ) -> Result<(), Error> {
+        let Some(hook) = self.state().on_completion.as_ref().map(|hook| hook.index()) else {
+            return Ok(());
+        };
         let error = error.map_or(Argument::Null, Argument::Text);
         self.invoke_index(hook, &[Argument::Number(id.into()), error, value])
     }

@@ -4,19 +4,22 @@
 //! "create a host function", `ToJSValue` and `ToWebAssemblyValue`. Arguments go
 //! from registers into the engine's stack and back without a box in between.
 
-#![expect(unsafe_code, reason = "raw calls: the only place that trusts a function type for the layout of its values")]
+#![expect(
+    unsafe_code,
+    reason = "raw calls: the only place that trusts a function type for the layout of its values"
+)]
 
 use std::mem::MaybeUninit;
 
 use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
+use crate::Error;
 use crate::exception::{throw_into_javascript, throw_into_wasm};
 use crate::function::{self, Origin, Signature, ValueType};
 use crate::operation::Throw;
 use crate::scope::Scope;
 use crate::state::State;
 use crate::value::RawValue;
-use crate::Error;
 
 /// Parameters that a function may have here; the JavaScript interface's limit
 /// is 1,000 ("Limits"), the glue's largest function has 17.
@@ -35,7 +38,11 @@ pub(crate) fn define_import(
         let mut scope = Scope::of(&mut caller);
         let handle = match scope.state().imports.get(index) {
             Some(handle) if *handle >= 0 => *handle,
-            _ => return Err(wasmtime::Error::msg(format!("the import {label} has nobody who serves it"))),
+            _ => {
+                return Err(wasmtime::Error::msg(format!(
+                    "the import {label} has nobody who serves it"
+                )));
+            }
         };
         // SAFETY: `signature` was made from `type_`, under which the linker calls this closure.
         unsafe { call_javascript(&mut scope, handle, &signature, values) }
@@ -110,7 +117,11 @@ fn to_wasm_results(
             scope.free(value)?;
             values[0].write(raw?);
         }
-        _ => return Err(Throw::type_error("a function with several results cannot be a JavaScript function")),
+        _ => {
+            return Err(Throw::type_error(
+                "a function with several results cannot be a JavaScript function",
+            ));
+        }
     }
     Ok(())
 }
@@ -133,13 +144,21 @@ pub(crate) fn call_wasm(
     }
 }
 
-fn try_call_wasm(scope: &mut Scope<'_>, index: u32, count: u32, arguments: u32, result: u32) -> Result<(), Throw> {
+fn try_call_wasm(
+    scope: &mut Scope<'_>,
+    index: u32,
+    count: u32,
+    arguments: u32,
+    result: u32,
+) -> Result<(), Throw> {
     let Some((function, signature)) = function::at(scope, index) else {
         return Err(Throw::type_error(format!("no function has the index {index}")));
     };
     let width = signature.parameters.len().max(signature.results.len());
     if width > PARAMETERS_MAX || signature.results.len() > 1 {
-        return Err(Throw::type_error("a function with so many parameters or results cannot be called from JavaScript"));
+        return Err(Throw::type_error(
+            "a function with so many parameters or results cannot be called from JavaScript",
+        ));
     }
     let mut values = [ValRaw::i32(0); PARAMETERS_MAX];
     let mut references: Vec<(usize, wasmtime::Rooted<ExternRef>)> = Vec::new();
@@ -166,7 +185,9 @@ fn try_call_wasm(scope: &mut Scope<'_>, index: u32, count: u32, arguments: u32, 
     }
     // SAFETY: `values` holds, by type, what the function's own signature asks for, and has room for its result;
     // the store is not on a fiber, because this workspace builds wasmtime without `async`.
-    let outcome = unsafe { function.call_unchecked(scope.store.as_context_mut(), &raw mut values[..width.max(1)]) };
+    let outcome = unsafe {
+        function.call_unchecked(scope.store.as_context_mut(), &raw mut values[..width.max(1)])
+    };
     if let Err(error) = outcome {
         return Err(throw_into_javascript(scope, error));
     }
@@ -196,12 +217,18 @@ fn to_js_value(scope: &mut Scope<'_>, raw: ValRaw, type_: ValueType) -> wasmtime
                 None => RawValue::NULL,
             }
         }
-        ValueType::Opaque => return Err(wasmtime::Error::msg("a value that JavaScript cannot take")),
+        ValueType::Opaque => {
+            return Err(wasmtime::Error::msg("a value that JavaScript cannot take"));
+        }
     })
 }
 
 /// `ToWebAssemblyValue` for types other than `externref`. Borrows the value.
-fn to_wasm_value(scope: &mut Scope<'_>, value: RawValue, type_: ValueType) -> Result<ValRaw, Throw> {
+fn to_wasm_value(
+    scope: &mut Scope<'_>,
+    value: RawValue,
+    type_: ValueType,
+) -> Result<ValRaw, Throw> {
     Ok(match type_ {
         ValueType::I32 => ValRaw::i32(scope.to_int32(value)?),
         ValueType::I64 => ValRaw::i64(scope.to_bigint64(value)?),

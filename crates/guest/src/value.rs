@@ -59,7 +59,10 @@ impl RawValue {
         i32::try_from(value).map_or_else(|_| RawValue::number(value.into()), RawValue::integer)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a value are taken apart")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of a value are taken apart"
+    )]
     fn halves(self) -> (i32, u32) {
         (((self.0 >> 32) as u32).cast_signed(), self.0 as u32)
     }

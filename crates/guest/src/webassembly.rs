@@ -147,14 +147,22 @@ const ENTITIES_MAX: usize = 1 << 20;
 /// Adds an entity and returns its place.
 fn add<T>(entities: &mut Vec<T>, entity: T) -> Result<u32, Throw> {
     if entities.len() >= ENTITIES_MAX {
-        return Err(Throw::range_error(format!("an isolate has {ENTITIES_MAX} WebAssembly entities of a kind at most")));
+        return Err(Throw::range_error(format!(
+            "an isolate has {ENTITIES_MAX} WebAssembly entities of a kind at most"
+        )));
     }
     entities.push(entity);
-    u32::try_from(entities.len() - 1).map_err(|_| Throw::range_error("too many WebAssembly entities"))
+    u32::try_from(entities.len() - 1)
+        .map_err(|_| Throw::range_error("too many WebAssembly entities"))
 }
 
 /// The place of an argument that names an entity.
-fn entity<T: Clone>(call: &mut Call<'_>, index: u32, of: fn(&Entities) -> &[T], kind: &str) -> Result<T, Throw> {
+fn entity<T: Clone>(
+    call: &mut Call<'_>,
+    index: u32,
+    of: fn(&Entities) -> &[T],
+    kind: &str,
+) -> Result<T, Throw> {
     let place = call.unsigned(index)?;
     let found = of(&call.scope.state().entities).get(place as usize).cloned();
     found.ok_or_else(|| Throw::type_error(format!("no {kind} has the number {place}")))
@@ -169,7 +177,9 @@ fn value_type(name: &str) -> Result<ValType, Throw> {
         "f64" => ValType::F64,
         "externref" => ValType::Ref(RefType::EXTERNREF),
         "anyfunc" | "funcref" => ValType::Ref(RefType::FUNCREF),
-        name => return Err(Throw::type_error(format!("WebAssembly has no value type `{name}` here"))),
+        name => {
+            return Err(Throw::type_error(format!("WebAssembly has no value type `{name}` here")));
+        }
     })
 }
 

@@ -7,6 +7,6 @@
 mod state;
 
 pub use state::{
-    Engine, EntityGlobal, Function, FunctionType, Global, Import, Instance, Module, Reference, ReferenceTable, Slot, State,
-    Tag, Value,
+    Engine, EntityGlobal, Function, FunctionType, Global, Import, Instance, Module, Reference,
+    ReferenceTable, Slot, State, Tag, Value,
 };

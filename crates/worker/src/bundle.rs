@@ -59,19 +59,32 @@ impl fmt::Debug for Bundle {
 /// # Errors
 ///
 /// The download, the cache, or a fault of ours.
-pub fn prepare(release: &Release, source: &Source, cache: &Cache, progress: Progress<'_>) -> Result<Bundle, Error> {
+pub fn prepare(
+    release: &Release,
+    source: &Source,
+    cache: &Cache,
+    progress: Progress<'_>,
+) -> Result<Bundle, Error> {
     let files = taipan_bundle::fetch(release, source, cache, progress)?;
     let id = identify(release);
     let entry = cache.entry("bundle", &id.to_string())?;
-    let folder = entry.get_or_build(OnDamage::Rebuild, progress, |staging| build(&files, staging, progress))?;
+    let folder = entry
+        .get_or_build(OnDamage::Rebuild, progress, |staging| build(&files, staging, progress))?;
     open(id, &folder)
 }
 
 /// The bundle of a release depends on these, and on nothing else.
 fn identify(release: &Release) -> BundleId {
-    let javascript = sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
-    let python = python_sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
-    let host = format!("{FORMAT} {} {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
+    let javascript =
+        sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
+    let python =
+        python_sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
+    let host = format!(
+        "{FORMAT} {} {} {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS
+    );
     BundleId::new(
         release,
         &[
@@ -91,7 +104,9 @@ fn sources() -> Vec<(&'static str, &'static str)> {
 }
 
 fn python_sources() -> Vec<(String, &'static str)> {
-    let pyodide = taipan_pyodide::PYTHON.iter().map(|source| (format!("{}.py", source.name.replace('.', "/")), source.text));
+    let pyodide = taipan_pyodide::PYTHON
+        .iter()
+        .map(|source| (format!("{}.py", source.name.replace('.', "/")), source.text));
     pyodide.chain([("_taipan/worker.py".to_owned(), WORKER_PYTHON)]).collect()
 }
 
@@ -103,13 +118,22 @@ fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result
     let wasm = read(&files.wasm)?;
     let memory_pages_max = Some(MEMORY_BYTES_MAX as u64 / PAGE_BYTES);
     let options = Options { memory_pages_max, ..Options::from(Variant::Boot) };
-    let main = taipan_link::link(&wasm, options).map_err(|source| Error::Link { module: "pyodide.asm.wasm", source })?;
+    let main = taipan_link::link(&wasm, options)
+        .map_err(|source| Error::Link { module: "pyodide.asm.wasm", source })?;
     write_atomic(&staging.join("main.wasm"), &main)?;
 
     label("compiling Pyodide to machine code");
-    compile(&engine, &bare("pyodide.asm.wasm", &wasm, memory_pages_max)?, &staging.join("main.code"))?;
+    compile(
+        &engine,
+        &bare("pyodide.asm.wasm", &wasm, memory_pages_max)?,
+        &staging.join("main.code"),
+    )?;
     label("compiling the JavaScript engine");
-    compile(&engine, &bare("the JavaScript engine", taipan_quickjs::ENGINE, None)?, &staging.join("engine.code"))?;
+    compile(
+        &engine,
+        &bare("the JavaScript engine", taipan_quickjs::ENGINE, None)?,
+        &staging.join("engine.code"),
+    )?;
     let glue = String::from_utf8_lossy(&read(&files.glue)?).into_owned();
     for (number, module) in embedded_modules(&glue).iter().enumerate() {
         write_atomic(&staging.join(format!("glue-{number}.wasm")), module)?;
@@ -119,11 +143,13 @@ fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result
     label("compiling JavaScript to bytecode");
     let program = program(staging)?;
     let javascript = compile_javascript(&program, &glue, &read(&files.web_streams)?)?;
-    let entries: Vec<_> = javascript.iter().map(|(name, bytes)| Entry::file(name.clone(), bytes.to_vec())).collect();
+    let entries: Vec<_> =
+        javascript.iter().map(|(name, bytes)| Entry::file(name.clone(), bytes.to_vec())).collect();
     write_layer(&staging.join("javascript.layer"), &entries)?;
 
     label("compiling the standard library");
-    let mut entries = stdlib::entries(&read(&files.standard_library)?).map_err(pyodide("unpacking the standard library"))?;
+    let mut entries = stdlib::entries(&read(&files.standard_library)?)
+        .map_err(pyodide("unpacking the standard library"))?;
     entries.extend(python_sources().into_iter().map(|(path, text)| Entry::file(path, text)));
     let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
     let bytecode = instance::compile_modules(&program, &javascript, &python)?;
@@ -132,7 +158,11 @@ fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result
 }
 
 /// A module without its data: the code is the same whether an isolate boots or is resumed.
-fn bare(module: &'static str, wasm: &[u8], memory_pages_max: Option<u64>) -> Result<Vec<u8>, Error> {
+fn bare(
+    module: &'static str,
+    wasm: &[u8],
+    memory_pages_max: Option<u64>,
+) -> Result<Vec<u8>, Error> {
     let keep_start = memory_pages_max.is_none();
     let options = Options { memory_pages_max, keep_start, ..Options::from(Variant::Resume) };
     taipan_link::link(wasm, options).map_err(|source| Error::Link { module, source })
@@ -168,7 +198,8 @@ fn program(folder: &Path) -> Result<Arc<Program>, Error> {
     let operations: Vec<Operation> =
         [taipan_pyodide::OPERATIONS, taipan_webapi::OPERATIONS, instance::OPERATIONS].concat();
     let parts = Parts { main: module("main")?, javascript: load("engine")?, modules, operations };
-    Program::new(engine.clone(), parts, taipan_pyodide::define).map_err(guest("joining the program"))
+    Program::new(engine.clone(), parts, taipan_pyodide::define)
+        .map_err(guest("joining the program"))
 }
 
 /// The modules that the glue carries as hexadecimal text and compiles at run time.
@@ -177,7 +208,9 @@ fn embedded_modules(glue: &str) -> Vec<Vec<u8>> {
     let mut modules = Vec::new();
     for (start, _) in glue.match_indices(MAGIC) {
         let digits = glue[start..].bytes().take_while(u8::is_ascii_hexdigit).collect::<Vec<_>>();
-        let bytes = digits.chunks_exact(2).filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+        let bytes = digits
+            .chunks_exact(2)
+            .filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
         modules.push(bytes.collect());
     }
     modules
@@ -188,7 +221,11 @@ fn compile(engine: &taipan_guest::Engine, wasm: &[u8], path: &Path) -> Result<()
     Ok(write_atomic(path, &code)?)
 }
 
-fn compile_javascript(program: &Arc<Program>, glue: &str, web_streams: &[u8]) -> Result<Javascript, Error> {
+fn compile_javascript(
+    program: &Arc<Program>,
+    glue: &str,
+    web_streams: &[u8],
+) -> Result<Javascript, Error> {
     const DOING: &str = "compiling JavaScript";
     let glue = patches::apply(glue).map_err(pyodide("patching the glue"))?;
     let web_streams = String::from_utf8_lossy(web_streams);
@@ -204,12 +241,18 @@ fn compile_javascript(program: &Arc<Program>, glue: &str, web_streams: &[u8]) ->
 }
 
 fn read_bytecode(layer: &Layer<LayerBytes>) -> Javascript {
-    fn walk(layer: &Layer<LayerBytes>, index: NodeIndex, path: &str, found: &mut BTreeMap<String, LayerBytes>) {
+    fn walk(
+        layer: &Layer<LayerBytes>,
+        index: NodeIndex,
+        path: &str,
+        found: &mut BTreeMap<String, LayerBytes>,
+    ) {
         match layer.node(index) {
             Some(Node::Directory(children)) => {
                 for child in children.map(NodeIndex) {
                     let name = layer.name(child).unwrap_or_default();
-                    let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+                    let path =
+                        if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
                     walk(layer, child, &path, found);
                 }
             }

@@ -1,6 +1,9 @@
 //! The real clocks and the real entropy: what an isolate is given in production.
 
-#![expect(clippy::disallowed_methods, reason = "here the clock is read that everybody else is given")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "here the clock is read that everybody else is given"
+)]
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

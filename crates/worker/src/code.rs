@@ -12,7 +12,8 @@ use crate::Error;
 const DIRECTORY_BYTES_MAX: u64 = 256 << 20;
 
 /// Directories that are never a part of a program: histories, environments, caches.
-const SKIPPED: [&str; 7] = [".git", ".venv", ".venv-workers", ".wrangler", "node_modules", "__pycache__", "target"];
+const SKIPPED: [&str; 7] =
+    [".git", ".venv", ".venv-workers", ".wrangler", "node_modules", "__pycache__", "target"];
 
 /// A tree of files, ready to be mounted.
 #[derive(Clone, Debug)]
@@ -27,7 +28,8 @@ impl Code {
     pub fn new(entries: &[Entry]) -> Result<Code, Error> {
         const DOING: &str = "making a file layer";
         let bytes = encode(entries).map_err(|source| Error::Pyodide { doing: DOING, source })?;
-        let layer = Layer::decode(bytes.into()).map_err(|source| Error::Pyodide { doing: DOING, source })?;
+        let layer = Layer::decode(bytes.into())
+            .map_err(|source| Error::Pyodide { doing: DOING, source })?;
         Ok(Code(Arc::new(layer)))
     }
 }
@@ -47,7 +49,12 @@ pub fn from_directory(directory: &Path) -> Result<Code, Error> {
     Code::new(&entries)
 }
 
-fn collect(directory: &Path, prefix: &str, entries: &mut Vec<Entry>, bytes: &mut u64) -> Result<(), Error> {
+fn collect(
+    directory: &Path,
+    prefix: &str,
+    entries: &mut Vec<Entry>,
+    bytes: &mut u64,
+) -> Result<(), Error> {
     let read = |source| Error::Read { path: directory.into(), source };
     for item in fs_err::read_dir(directory).map_err(read)? {
         let item = item.map_err(read)?;
@@ -64,7 +71,8 @@ fn collect(directory: &Path, prefix: &str, entries: &mut Vec<Entry>, bytes: &mut
             if *bytes > DIRECTORY_BYTES_MAX {
                 return Ok(());
             }
-            let contents = fs_err::read(item.path()).map_err(|source| Error::Read { path: item.path(), source })?;
+            let contents = fs_err::read(item.path())
+                .map_err(|source| Error::Read { path: item.path(), source })?;
             entries.push(Entry::file(path, contents));
         }
     }

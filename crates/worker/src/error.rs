@@ -83,7 +83,9 @@ impl Error {
             Error::Store(error) => error.hint(),
             Error::Bundle(error) => error.hint(),
             Error::Client(error) => error.hint(),
-            Error::TooLarge { .. } => Some("mount or serve a directory that holds only what the program needs"),
+            Error::TooLarge { .. } => {
+                Some("mount or serve a directory that holds only what the program needs")
+            }
             Error::Bug { .. } => Some("please report it, with this message and what you did"),
             Error::Link { .. } | Error::Pyodide { .. } => {
                 Some("the release in the cache may be damaged: run `taipan bundle verify`")

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::json;
-use taipan_guest::{Argument, Call, Handle, Image, Isolate, Operation, Output, Program, Scope, Throw};
+use taipan_guest::{
+    Argument, Call, Handle, Image, Isolate, Operation, Output, Program, Scope, Throw,
+};
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
 use taipan_webapi::body::{Bodies, BodyReader};
@@ -34,8 +36,10 @@ pub(crate) const STANDARD_LIBRARY: &str = "/lib/python3.14";
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
 
 /// The operations of the event loop.
-pub(crate) const OPERATIONS: &[Operation] =
-    &[Operation { name: "block_until", call: block_until }, Operation { name: "take_bytecode", call: take_bytecode }];
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation { name: "block_until", call: block_until },
+    Operation { name: "take_bytecode", call: take_bytecode },
+];
 
 /// What comes to an isolate.
 pub(crate) enum Event {
@@ -97,21 +101,39 @@ impl fmt::Debug for Instance {
 
 /// Boots Python. Blocks for as long as that takes.
 pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let mut isolate = Isolate::new(parts.program, Box::new(Machine::new())).map_err(guest("making an isolate"))?;
-    let mounts: Vec<_> =
-        parts.layers.iter().enumerate().map(|(layer, (_, path))| json!({"layer": layer, "path": path})).collect();
+    let mut isolate = Isolate::new(parts.program, Box::new(Machine::new()))
+        .map_err(guest("making an isolate"))?;
+    let mounts: Vec<_> = parts
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(layer, (_, path))| json!({"layer": layer, "path": path}))
+        .collect();
     let mounts = json!(mounts).to_string();
     let environment = json!(parts.environment).to_string();
     let instance = isolate.with_roots(|scope| {
         prepare_extensions(scope, &parts);
         let worker = load_javascript(scope, parts.javascript)?;
         let dispatch = scope.property(&worker, "dispatch")?;
-        let (fetch, cancel) = (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
+        let (fetch, cancel) =
+            (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
         let Boot { receiver, number, runtime, log, serves, .. } = parts;
-        scope.extensions_mut().insert(Loop { number, receiver: Some(receiver), runtime, log, serves, fetch, cancel });
+        scope.extensions_mut().insert(Loop {
+            number,
+            receiver: Some(receiver),
+            runtime,
+            log,
+            serves,
+            fetch,
+            cancel,
+        });
         scope.extensions_mut().insert(StandardStreams(parts.streams));
         let start = scope.property(&worker, "start")?;
-        let arguments = [(&*mounts).into(), (&*environment).into(), Argument::Number(MEMORY_FILE_BYTES_MAX.into())];
+        let arguments = [
+            (&*mounts).into(),
+            (&*environment).into(),
+            Argument::Number(MEMORY_FILE_BYTES_MAX.into()),
+        ];
         let promise = scope.call(&start, &arguments)?;
         wait_for(scope, &promise)?;
         Ok(worker)
@@ -137,8 +159,13 @@ pub(crate) fn capture(instance: &mut Instance) -> Result<(taipan_snapshot::State
 }
 
 /// An instance that goes on where a snapshot was taken.
-pub(crate) fn resume(image: &Arc<Image>, handles: &BTreeMap<String, i32>, parts: Boot<'_>) -> Result<Instance, Error> {
-    let mut isolate = Isolate::resume(image, Box::new(Machine::new())).map_err(guest("resuming an isolate"))?;
+pub(crate) fn resume(
+    image: &Arc<Image>,
+    handles: &BTreeMap<String, i32>,
+    parts: Boot<'_>,
+) -> Result<Instance, Error> {
+    let mut isolate =
+        Isolate::resume(image, Box::new(Machine::new())).map_err(guest("resuming an isolate"))?;
     let mut scope = isolate.scope();
     prepare_extensions(&mut scope, &parts);
     let held = |name: &str| handles.get(name).map(|index| scope.held(*index));
@@ -146,7 +173,15 @@ pub(crate) fn resume(image: &Arc<Image>, handles: &BTreeMap<String, i32>, parts:
     let (fetch, cancel) = (held("fetch").ok_or_else(missing)?, held("cancel").ok_or_else(missing)?);
     let worker = held("worker").ok_or_else(missing)?;
     let Boot { receiver, number, runtime, log, serves, .. } = parts;
-    scope.extensions_mut().insert(Loop { number, receiver: Some(receiver), runtime, log, serves, fetch, cancel });
+    scope.extensions_mut().insert(Loop {
+        number,
+        receiver: Some(receiver),
+        runtime,
+        log,
+        serves,
+        fetch,
+        cancel,
+    });
     scope.extensions_mut().insert(StandardStreams(parts.streams));
     Ok(Instance { isolate, worker })
 }
@@ -174,7 +209,10 @@ fn prepare_extensions(scope: &mut Scope<'_>, parts: &Boot<'_>) {
 }
 
 /// Runs the platform and the worker's own module; gives the namespace of the latter.
-fn load_javascript(scope: &mut Scope<'_>, javascript: &Javascript) -> Result<Handle, taipan_guest::Error> {
+fn load_javascript(
+    scope: &mut Scope<'_>,
+    javascript: &Javascript,
+) -> Result<Handle, taipan_guest::Error> {
     scope.set_modules(javascript.clone());
     for name in [INSTALL, WORKER_MODULE] {
         let module = scope.load(name)?;
@@ -214,7 +252,12 @@ pub(crate) fn compile_modules(
     on_large_stack(move || {
         let mut instance = boot(parts)?;
         instance.call("compileTree", &[STANDARD_LIBRARY.into()])?;
-        let bytecode = instance.isolate.scope().extensions_mut().of_mut::<PythonBytecode>().map(std::mem::take);
+        let bytecode = instance
+            .isolate
+            .scope()
+            .extensions_mut()
+            .of_mut::<PythonBytecode>()
+            .map(std::mem::take);
         Ok(bytecode.unwrap_or_default().0)
     })
 }
@@ -224,7 +267,8 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Re
     let bug = |what: &str| Error::Bug { what: what.into() };
     std::thread::scope(|threads| {
         let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
-        let thread = thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
+        let thread =
+            thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
         thread.join().map_err(|_| bug("the thread of a guest panicked"))?
     })
 }
@@ -248,7 +292,11 @@ impl Streams for Mute {
 
 impl Instance {
     /// Calls a function of `worker.js` and waits for what it promises, as text.
-    pub(crate) fn call(&mut self, function: &str, arguments: &[Argument<'_>]) -> Result<String, Error> {
+    pub(crate) fn call(
+        &mut self,
+        function: &str,
+        arguments: &[Argument<'_>],
+    ) -> Result<String, Error> {
         let worker = &self.worker;
         let result = self.isolate.with_roots(|scope| {
             let function = scope.property(worker, function)?;
@@ -298,13 +346,15 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     scope.run_jobs()?;
     log_faults(scope);
     let now = scope.host().monotonic_clock();
-    let ready = scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
+    let ready =
+        scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
     let found = ready.is_some();
     if let Some(completion) = ready {
         contain(scope, |scope| deliver(scope, completion))?;
         scope.run_jobs()?;
     }
-    let receiver = scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
+    let receiver =
+        scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
     match receiver.map(UnboundedReceiver::try_recv) {
         Some(Ok(event)) => dispatch(scope, event)?,
         Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return Ok(found),
@@ -315,19 +365,35 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
 fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
     match event {
         Event::Request { id, request, body, reply } => {
-            let body = match body.map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))) {
+            let body = match body.map(|body| {
+                scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
+            }) {
                 Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
                 _ => -1,
             };
             let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
             requests.open(id, reply);
             let Incoming { method, url, headers } = request;
-            let outcome = call_loop(scope, |state| &state.fetch, |scope, fetch| {
-                let arguments = [Argument::Number(id.into()), (&*method).into(), (&*url).into(), (&*headers).into(), body.into()];
-                scope.invoke(fetch, &arguments)
-            });
+            let outcome = call_loop(
+                scope,
+                |state| &state.fetch,
+                |scope, fetch| {
+                    let arguments = [
+                        Argument::Number(id.into()),
+                        (&*method).into(),
+                        (&*url).into(),
+                        (&*headers).into(),
+                        body.into(),
+                    ];
+                    scope.invoke(fetch, &arguments)
+                },
+            );
             if let Err(taipan_guest::Error::Exception(error)) = &outcome {
-                let fault = Fault { kind: "dispatch".into(), message: error.to_string(), detail: error.to_string() };
+                let fault = Fault {
+                    kind: "dispatch".into(),
+                    message: error.to_string(),
+                    detail: error.to_string(),
+                };
                 if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                     requests.fail(id, fault);
                 }
@@ -336,11 +402,19 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             outcome
         }
         Event::Gone { id } => contain(scope, |scope| {
-            call_loop(scope, |state| &state.cancel, |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]))
+            call_loop(
+                scope,
+                |state| &state.cancel,
+                |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
+            )
         }),
         Event::Completed { instance, completion } => {
-            let ours = scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
-            let wanted = scope.extensions_mut().of_mut::<Pending>().is_some_and(|pending| ours && pending.end(completion.id));
+            let ours =
+                scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
+            let wanted = scope
+                .extensions_mut()
+                .of_mut::<Pending>()
+                .is_some_and(|pending| ours && pending.end(completion.id));
             if wanted { contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
         }
     }
@@ -352,7 +426,10 @@ fn call_loop<T>(
     function: fn(&Loop) -> &Handle,
     call: impl FnOnce(&mut Scope<'_>, &Handle) -> Result<T, taipan_guest::Error>,
 ) -> Result<T, taipan_guest::Error> {
-    let missing = || taipan_guest::Error::Link { module: "the event loop", what: "it is not there yet".into() };
+    let missing = || taipan_guest::Error::Link {
+        module: "the event loop",
+        what: "it is not there yet".into(),
+    };
     let function = function(scope.extensions().of::<Loop>().ok_or_else(missing)?).clone();
     call(scope, &function)
 }
@@ -375,7 +452,8 @@ fn contain(
 }
 
 fn log_faults(scope: &mut Scope<'_>) {
-    let faults = scope.extensions_mut().of_mut::<Requests>().map(Requests::take_faults).unwrap_or_default();
+    let faults =
+        scope.extensions_mut().of_mut::<Requests>().map(Requests::take_faults).unwrap_or_default();
     let Some(state) = scope.extensions().of::<Loop>() else { return };
     for Fault { message, detail, .. } in faults {
         state.log.write(Record::Fault { message, traceback: detail });
@@ -383,7 +461,10 @@ fn log_faults(scope: &mut Scope<'_>) {
 }
 
 /// Handles events until the promise is settled; its value.
-pub(crate) fn wait_for(scope: &mut Scope<'_>, promise: &Handle) -> Result<Handle, taipan_guest::Error> {
+pub(crate) fn wait_for(
+    scope: &mut Scope<'_>,
+    promise: &Handle,
+) -> Result<Handle, taipan_guest::Error> {
     loop {
         scope.run_jobs()?;
         if let Some(value) = scope.promise_result(promise)? {
@@ -399,7 +480,8 @@ pub(crate) fn wait_for(scope: &mut Scope<'_>, promise: &Handle) -> Result<Handle
     }
 }
 
-const NEVER: &str = "waiting for something that can never happen: no timer, read, fetch or request is under way";
+const NEVER: &str =
+    "waiting for something that can never happen: no timer, read, fetch or request is under way";
 
 /// `host.block_until(predicate)`: handles events until the predicate is true.
 fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -464,50 +546,116 @@ pub fn experiment(bundle: &crate::Bundle, code: crate::Code, runtime: runtime::H
     use std::time::Instant;
     let boot_parts = |number| {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        (sender.clone(), Boot {
-            program: &bundle.program, javascript: &bundle.javascript,
-            layers: vec![(bundle.python.clone(), STANDARD_LIBRARY.into()), (code.0.clone(), "/session/metadata".into())],
-            environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
-            streams: Box::new(Mute), log: Log::new(|r| eprintln!("LOG {r:?}")), client: None, runtime: runtime.clone(), number, sender, receiver, serves: true })
+        (
+            sender.clone(),
+            Boot {
+                program: &bundle.program,
+                javascript: &bundle.javascript,
+                layers: vec![
+                    (bundle.python.clone(), STANDARD_LIBRARY.into()),
+                    (code.0.clone(), "/session/metadata".into()),
+                ],
+                environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
+                streams: Box::new(Mute),
+                log: Log::new(|r| eprintln!("LOG {r:?}")),
+                client: None,
+                runtime: runtime.clone(),
+                number,
+                sender,
+                receiver,
+                serves: true,
+            },
+        )
     };
     let (_s, parts) = boot_parts(0);
     let mut first = boot(parts).unwrap();
     first.call("load", &["[\"/session/metadata\"]".into(), "entry".into(), "{}".into()]).unwrap();
     let ask = |i: &mut Instance, id: u32| {
         let (reply, mut answer) = tokio::sync::oneshot::channel();
-        i.turn(Some(Event::Request { id, request: Incoming { method: "GET".into(), url: "http://localhost/".into(), headers: "host: x\r\n".into() }, body: None, reply })).unwrap();
+        i.turn(Some(Event::Request {
+            id,
+            request: Incoming {
+                method: "GET".into(),
+                url: "http://localhost/".into(),
+                headers: "host: x\r\n".into(),
+            },
+            body: None,
+            reply,
+        }))
+        .unwrap();
         answer.try_recv().unwrap().unwrap()
     };
     eprintln!("{:?}", ask(&mut first, 1));
     let t = Instant::now();
     let (state, memory) = capture(&mut first).unwrap();
     let handles = state.handles.clone();
-    eprintln!("captured {:?} memory {} MB functions {} globals {} slots {} instances {} refs {:?}", t.elapsed(), memory.len() >> 20, state.functions.len(), state.entity_globals.len(), state.slots.len(), state.instances.len(), state.reference_tables.iter().map(|t| t.elements.len()).collect::<Vec<_>>());
+    eprintln!(
+        "captured {:?} memory {} MB functions {} globals {} slots {} instances {} refs {:?}",
+        t.elapsed(),
+        memory.len() >> 20,
+        state.functions.len(),
+        state.entity_globals.len(),
+        state.slots.len(),
+        state.instances.len(),
+        state.reference_tables.iter().map(|t| t.elements.len()).collect::<Vec<_>>()
+    );
     let file = std::fs::File::create_new(format!("/tmp/snap-{}", std::process::id())).unwrap();
     use std::os::unix::fs::FileExt;
     file.set_len(memory.len() as u64).unwrap();
     let mut pages = 0;
-    for (n, page) in memory.chunks(4096).enumerate() { if page.iter().any(|b| *b != 0) { file.write_all_at(page, n as u64 * 4096).unwrap(); pages += 1; } }
+    for (n, page) in memory.chunks(4096).enumerate() {
+        if page.iter().any(|b| *b != 0) {
+            file.write_all_at(page, n as u64 * 4096).unwrap();
+            pages += 1;
+        }
+    }
     eprintln!("{pages} pages = {} MB", pages * 4 / 1024);
     let file = std::fs::File::open(format!("/tmp/snap-{}", std::process::id())).unwrap();
-    let run = taipan_guest::Run { address: 0, length: memory.len() as u32, file: Arc::new(file), offset: 0 };
+    let run = taipan_guest::Run {
+        address: 0,
+        length: memory.len() as u32,
+        file: Arc::new(file),
+        offset: 0,
+    };
     let image = Image::new(&bundle.program, state, memory.len(), vec![run]).unwrap();
-    let mut times = vec![]; let mut keep = vec![];
+    let mut times = vec![];
+    let mut keep = vec![];
     for n in 0..200 {
         let (s, parts) = boot_parts(n + 1);
         let t = Instant::now();
         let mut i = resume(&image, &handles, parts).unwrap();
         let t1 = t.elapsed();
         let a = ask(&mut i, 7 + n as u32);
-        if n == 0 { eprintln!("{a:?}"); }
+        if n == 0 {
+            eprintln!("{a:?}");
+        }
         times.push((t.elapsed(), t1));
         keep.push((s, i));
     }
     times.sort();
     let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    eprintln!("p50 {:?} p99 {:?}\n{}", times[100], times[197], smaps.lines().filter(|l| l.starts_with("Private_Dirty") || l.starts_with("Pss:")).collect::<Vec<_>>().join("\n"));
+    eprintln!(
+        "p50 {:?} p99 {:?}\n{}",
+        times[100],
+        times[197],
+        smaps
+            .lines()
+            .filter(|l| l.starts_with("Private_Dirty") || l.starts_with("Pss:"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     drop(keep);
     let mut times = vec![];
-    for n in 0..200 { let (s, parts) = boot_parts(n + 1); let t = Instant::now(); let mut i = resume(&image, &handles, parts).unwrap(); let t1 = t.elapsed(); ask(&mut i, 7); times.push((t.elapsed(), t1)); drop(i); drop(s); }
-    times.sort(); eprintln!("again p50 {:?} p99 {:?}", times[100], times[197]);
+    for n in 0..200 {
+        let (s, parts) = boot_parts(n + 1);
+        let t = Instant::now();
+        let mut i = resume(&image, &handles, parts).unwrap();
+        let t1 = t.elapsed();
+        ask(&mut i, 7);
+        times.push((t.elapsed(), t1));
+        drop(i);
+        drop(s);
+    }
+    times.sort();
+    eprintln!("again p50 {:?} p99 {:?}", times[100], times[197]);
 }

@@ -9,11 +9,11 @@ use taipan_pyodide::layer::Entry;
 use taipan_pyodide::{Ended, Streams};
 use tokio::runtime;
 
+use crate::Error;
 use crate::bundle::Bundle;
 use crate::code::Code;
 use crate::instance::{Boot, STANDARD_LIBRARY, boot};
 use crate::log::Log;
-use crate::Error;
 
 /// Where the script's file is, and nothing else.
 const SCRIPT_DIRECTORY: &str = "/session/script";
@@ -100,11 +100,12 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
     };
     let mut instance = boot(parts)?;
     let arguments = json!([first, arguments]).to_string();
-    let outcome = instance.call("callPython", &["_taipan.script".into(), function.into(), (&*arguments).into()]);
+    let outcome = instance
+        .call("callPython", &["_taipan.script".into(), function.into(), (&*arguments).into()]);
     match outcome {
-        Ok(status) => {
-            status.parse().map_err(|_| Error::Bug { what: format!("a script ended with the status {status:?}") })
-        }
+        Ok(status) => status
+            .parse()
+            .map_err(|_| Error::Bug { what: format!("a script ended with the status {status:?}") }),
         Err(Error::Guest { doing, source }) => match source.ended_by::<Ended>() {
             Some(Ended::Exit(status)) => Ok(*status),
             Some(Ended::Fatal(_)) | None => Err(Error::Guest { doing, source }),

@@ -94,7 +94,9 @@ impl Worker {
         });
         let (started, outcome) = oneshot::channel();
         tokio::spawn(actor::run(blueprint, receiver, started));
-        outcome.await.map_err(|_| Error::Bug { what: "the worker's task ended while it started".into() })??;
+        outcome.await.map_err(|_| Error::Bug {
+            what: "the worker's task ended while it started".into(),
+        })??;
         Ok(Worker { sender, permits: Arc::new(Semaphore::new(REQUESTS_MAX)), last: Arc::default() })
     }
 
@@ -132,7 +134,10 @@ fn ended() -> Fault {
 
 impl Blueprint {
     /// Boots an isolate and imports the worker's main module. Gives the receiver back when that fails.
-    #[expect(clippy::type_complexity, reason = "the receiver outlives an isolate that does not start")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the receiver outlives an isolate that does not start"
+    )]
     pub(crate) fn start(
         &self,
         number: u64,
@@ -167,7 +172,8 @@ impl Blueprint {
     }
 
     fn load(&self, instance: &mut Instance) -> Result<(), Error> {
-        let (directory, file) = self.settings.main.rsplit_once('/').unwrap_or(("", &self.settings.main));
+        let (directory, file) =
+            self.settings.main.rsplit_once('/').unwrap_or(("", &self.settings.main));
         let module = file.strip_suffix(".py").unwrap_or(file);
         let source = format!("{WORKER_DIRECTORY}/{directory}");
         let path = serde_json::json!([

@@ -27,7 +27,8 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     }
     let store = &mut call.scope.store;
     let allocator = Arc::new(ExnRefPre::new(&mut *store, ExnType::from_tag_type(&type_)?));
-    let exception = ExnRef::new(&mut *store, &allocator, &tag, &payload)?.to_owned_rooted(&mut *store)?;
+    let exception =
+        ExnRef::new(&mut *store, &allocator, &tag, &payload)?.to_owned_rooted(&mut *store)?;
     let index = call.scope.state_mut().exceptions.hold(exception);
     let value = call.scope.new_host_object(HostObject::Exception, index)?;
     Ok(Output::Value(OutputValue(value)))
@@ -58,7 +59,9 @@ pub(super) fn argument(call: &mut Call<'_>) -> Result<Output, Throw> {
     let index = call.unsigned(2)? as usize;
     let scope = &mut call.scope;
     let field = exception.field(&mut scope.store, index);
-    let value = match field.map_err(|_| Throw::range_error(format!("the exception has no argument {index}")))? {
+    let value = match field
+        .map_err(|_| Throw::range_error(format!("the exception has no argument {index}")))?
+    {
         Val::I32(value) => RawValue::integer(value),
         Val::I64(value) => scope.new_bigint64(value)?,
         Val::F32(bits) => RawValue::number(f32::from_bits(bits).into()),

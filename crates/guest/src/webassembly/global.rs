@@ -4,8 +4,8 @@ use wasmtime::{Global, GlobalType, Mutability, Ref, Val, ValType};
 
 use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
-use crate::value::RawValue;
 use crate::scope::Scope;
+use crate::value::RawValue;
 use crate::webassembly::{ENTITIES_MAX, GlobalOrigin, value_type};
 
 /// `new Global(descriptor, value)`: value type, mutable, value.
@@ -27,15 +27,23 @@ fn global(call: &mut Call<'_>) -> Result<Global, Throw> {
 pub(super) fn argument(call: &mut Call<'_>, index: u32) -> Result<(u32, Global), Throw> {
     let number = call.unsigned(index)?;
     let found = at(&mut call.scope, number);
-    found.map(|global| (number, global)).ok_or_else(|| Throw::type_error(format!("no global has the number {number}")))
+    found
+        .map(|global| (number, global))
+        .ok_or_else(|| Throw::type_error(format!("no global has the number {number}")))
 }
 
 /// Adds a global; its number.
-pub(super) fn add(scope: &mut Scope<'_>, global: Global, origin: GlobalOrigin) -> Result<u32, Throw> {
+pub(super) fn add(
+    scope: &mut Scope<'_>,
+    global: Global,
+    origin: GlobalOrigin,
+) -> Result<u32, Throw> {
     let globals = &mut scope.state_mut().entities.globals;
     let number = globals.known.len() + globals.added.len();
     if number >= ENTITIES_MAX {
-        return Err(Throw::range_error(format!("an isolate has {ENTITIES_MAX} WebAssembly entities of a kind at most")));
+        return Err(Throw::range_error(format!(
+            "an isolate has {ENTITIES_MAX} WebAssembly entities of a kind at most"
+        )));
     }
     globals.added.push(origin);
     let number = u32::try_from(number).map_err(|_| Throw::range_error("too many globals"))?;
@@ -143,6 +151,10 @@ pub(super) fn to_val(call: &mut Call<'_>, argument: u32, type_: &ValType) -> Res
                 None => Ref::Func(None).into(),
             }
         }
-        other => return Err(Throw::type_error(format!("JavaScript cannot give a value of type {other}"))),
+        other => {
+            return Err(Throw::type_error(format!(
+                "JavaScript cannot give a value of type {other}"
+            )));
+        }
     })
 }

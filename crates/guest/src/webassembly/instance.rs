@@ -10,7 +10,9 @@ use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
 use crate::trampoline;
 use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
-use crate::webassembly::{GlobalOrigin, Ingredient, Recipe, TableEntity, TagEntity, TagOrigin, add, entity, global};
+use crate::webassembly::{
+    GlobalOrigin, Ingredient, Recipe, TableEntity, TagEntity, TagOrigin, add, entity, global,
+};
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
 /// `[name, kind, number]` of each.
@@ -24,7 +26,8 @@ pub(super) fn instantiate(call: &mut Call<'_>) -> Result<Output, Throw> {
         }
     };
     let is_main = call.unsigned(0)? == 0;
-    let (instance, place) = if is_main { (bind_main(call, &compiled)?, None) } else { new_instance(call, &compiled)? };
+    let (instance, place) =
+        if is_main { (bind_main(call, &compiled)?, None) } else { new_instance(call, &compiled)? };
     export(call, &compiled, instance, place).map(Output::Text)
 }
 
@@ -40,7 +43,12 @@ fn bind_main(call: &mut Call<'_>, main: &CompiledModule) -> Result<Instance, Thr
                 call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
             }
             ExternType::Global(_) => bind_global(call, place, argument)?,
-            other => return Err(Throw::error("WebAssembly.LinkError", format!("an import is {other:?}"))),
+            other => {
+                return Err(Throw::error(
+                    "WebAssembly.LinkError",
+                    format!("an import is {other:?}"),
+                ));
+            }
         }
     }
     Ok(call.scope.linked()?.main)
@@ -55,14 +63,19 @@ fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<(), T
     imported.set(&mut scope.store, value)?;
     let globals = &mut scope.state_mut().entities.globals;
     globals.found.insert(number, imported);
-    let added = (number as usize).checked_sub(globals.known.len()).and_then(|place| globals.added.get_mut(place));
+    let added = (number as usize)
+        .checked_sub(globals.known.len())
+        .and_then(|place| globals.added.get_mut(place));
     if let (Some(origin), Ok(place)) = (added, u32::try_from(place)) {
         *origin = GlobalOrigin::Import(place);
     }
     Ok(())
 }
 
-fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<(Instance, Option<u32>), Throw> {
+fn new_instance(
+    call: &mut Call<'_>,
+    compiled: &CompiledModule,
+) -> Result<(Instance, Option<u32>), Throw> {
     let mut imports = Vec::new();
     let mut ingredients = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
@@ -89,12 +102,13 @@ fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<(Insta
         ingredients.push(ingredient);
         imports.push(import);
     }
-    let instance = Instance::new(&mut call.scope.store, &compiled.module, &imports).map_err(|error| {
-        if error.is::<wasmtime::Trap>() {
-            return crate::exception::throw_into_javascript(&mut call.scope, error);
-        }
-        Throw::error("WebAssembly.LinkError", format!("{error:#}"))
-    })?;
+    let instance =
+        Instance::new(&mut call.scope.store, &compiled.module, &imports).map_err(|error| {
+            if error.is::<wasmtime::Trap>() {
+                return crate::exception::throw_into_javascript(&mut call.scope, error);
+            }
+            Throw::error("WebAssembly.LinkError", format!("{error:#}"))
+        })?;
     let module = call.unsigned(0)?;
     let entities = &mut call.scope.state_mut().entities;
     entities.recipes.push(Recipe { module, imports: ingredients });
@@ -102,7 +116,11 @@ fn new_instance(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<(Insta
 }
 
 /// A function of WebAssembly as it is, or any other as a host function of the type; with its index.
-fn function_argument(call: &mut Call<'_>, argument: u32, type_: &FuncType) -> Result<(u32, Func), Throw> {
+fn function_argument(
+    call: &mut Call<'_>,
+    argument: u32,
+    type_: &FuncType,
+) -> Result<(u32, Func), Throw> {
     let value = call.raw(argument)?;
     if let Some(function) = function::from_javascript(&mut call.scope, value)? {
         return Ok(function);
@@ -124,14 +142,21 @@ fn export(
     let mut entries = Vec::new();
     let exports = compiled.module.exports();
     for export in exports.filter(|export| !export.name().starts_with(RESERVED_PREFIX)) {
-        let Some(item) = instance.get_export(&mut call.scope.store, export.name()) else { continue };
+        let Some(item) = instance.get_export(&mut call.scope.store, export.name()) else {
+            continue;
+        };
         let number = number_of(&mut call.scope, &item, export.name(), place)?;
         entries.push(format!(r#"[{},"{}",{number}]"#, quoted(export.name()), kind(&export.ty())));
     }
     Ok(format!("[{}]", entries.join(",")))
 }
 
-fn number_of(scope: &mut Scope<'_>, item: &Extern, name: &str, place: Option<u32>) -> Result<u32, Throw> {
+fn number_of(
+    scope: &mut Scope<'_>,
+    item: &Extern,
+    name: &str,
+    place: Option<u32>,
+) -> Result<u32, Throw> {
     match *item {
         Extern::Func(function) => {
             let origin = match place {
@@ -153,10 +178,13 @@ fn number_of(scope: &mut Scope<'_>, item: &Extern, name: &str, place: Option<u32
             add(&mut scope.state_mut().entities.tables, TableEntity { table, is_main })
         }
         Extern::Tag(tag) => {
-            let origin = if place.is_none() { TagOrigin::Main(name.into()) } else { TagOrigin::Unknown };
+            let origin =
+                if place.is_none() { TagOrigin::Main(name.into()) } else { TagOrigin::Unknown };
             add(&mut scope.state_mut().entities.tags, TagEntity { tag, origin })
         }
-        Extern::SharedMemory(_) => Err(Throw::type_error("an export of a kind that JavaScript does not know")),
+        Extern::SharedMemory(_) => {
+            Err(Throw::type_error("an export of a kind that JavaScript does not know"))
+        }
     }
 }
 

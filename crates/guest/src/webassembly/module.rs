@@ -53,7 +53,8 @@ fn find(call: &Call<'_>, bytes: &[u8]) -> Option<ModuleEntity> {
         return Some(ModuleEntity::Empty);
     }
     if let Some(Wrapper { parameters, results }) = taipan_link::wrapper_signature(bytes) {
-        let (parameters, results) = (parameters.into_iter().map(value_type), results.into_iter().map(value_type));
+        let (parameters, results) =
+            (parameters.into_iter().map(value_type), results.into_iter().map(value_type));
         return Some(ModuleEntity::Wrapper(FuncType::new(&program.engine, parameters, results)));
     }
     program.modules.get(&digest(bytes)).cloned().map(ModuleEntity::Compiled)
@@ -72,7 +73,9 @@ fn value_type(type_: WrapperType) -> ValType {
 /// The contents of the custom sections with a name.
 fn custom_sections<'a>(bytes: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     wasmparser::Parser::new(0).parse_all(bytes).filter_map(move |payload| match payload {
-        Ok(wasmparser::Payload::CustomSection(section)) if section.name() == name => Some(section.data()),
+        Ok(wasmparser::Payload::CustomSection(section)) if section.name() == name => {
+            Some(section.data())
+        }
         _ => None,
     })
 }
@@ -123,12 +126,15 @@ pub(super) fn imports(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(match module(call)? {
         ModuleEntity::Compiled(CompiledModule { module, .. }) => list(&module, |module| {
             let entry = |import: wasmtime::ImportType<'_>| {
-                let (from, name, kind) = (quoted(import.module()), quoted(import.name()), kind(&import.ty()));
+                let (from, name, kind) =
+                    (quoted(import.module()), quoted(import.name()), kind(&import.ty()));
                 format!(r#"{{"module":{from},"name":{name},"kind":"{kind}"}}"#)
             };
             module.imports().map(entry).collect()
         }),
-        ModuleEntity::Wrapper(_) => Output::Text(r#"[{"module":"e","name":"f","kind":"function"}]"#.into()),
+        ModuleEntity::Wrapper(_) => {
+            Output::Text(r#"[{"module":"e","name":"f","kind":"function"}]"#.into())
+        }
         ModuleEntity::Main | ModuleEntity::Empty => Output::Text("[]".into()),
     })
 }
@@ -140,7 +146,9 @@ pub(super) fn exports(call: &mut Call<'_>) -> Result<Output, Throw> {
             let entry = |export: wasmtime::ExportType<'_>| {
                 format!(r#"{{"name":{},"kind":"{}"}}"#, quoted(export.name()), kind(&export.ty()))
             };
-            let seen = |export: &wasmtime::ExportType<'_>| !export.name().starts_with(taipan_link::RESERVED_PREFIX);
+            let seen = |export: &wasmtime::ExportType<'_>| {
+                !export.name().starts_with(taipan_link::RESERVED_PREFIX)
+            };
             module.exports().filter(seen).map(entry).collect()
         }),
         ModuleEntity::Wrapper(_) => Output::Text(r#"[{"name":"f","kind":"function"}]"#.into()),
@@ -152,7 +160,9 @@ pub(super) fn exports(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn section(call: &mut Call<'_>) -> Result<Output, Throw> {
     let bytes = match module(call)? {
         ModuleEntity::Compiled(CompiledModule { bytes, .. }) => bytes,
-        ModuleEntity::Main | ModuleEntity::Wrapper(_) | ModuleEntity::Empty => return Ok(Output::Undefined),
+        ModuleEntity::Main | ModuleEntity::Wrapper(_) | ModuleEntity::Empty => {
+            return Ok(Output::Undefined);
+        }
     };
     let name = call.text(1)?;
     let place = call.unsigned(2)? as usize;

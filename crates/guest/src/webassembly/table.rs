@@ -51,7 +51,9 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
         Some(Ref::Extern(reference)) => call.scope.from_externref(reference)?,
         Some(Ref::Func(None)) => RawValue::NULL,
         Some(_) => return Err(Throw::type_error("an element that JavaScript cannot take")),
-        None => return Err(Throw::range_error(format!("WebAssembly.Table.get(): no element {index}"))),
+        None => {
+            return Err(Throw::range_error(format!("WebAssembly.Table.get(): no element {index}")));
+        }
     };
     Ok(Output::Value(OutputValue(value)))
 }
@@ -76,7 +78,9 @@ pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
     let delta = call.unsigned(1)?;
     let length = table.size(&call.scope.store);
     if length.saturating_add(delta.into()) > LENGTH_MAX.into() {
-        return Err(Throw::range_error(format!("WebAssembly.Table.grow(): {delta} elements more are too many")));
+        return Err(Throw::range_error(format!(
+            "WebAssembly.Table.grow(): {delta} elements more are too many"
+        )));
     }
     let (element, function) = element(call, table, 2)?;
     let before = table

@@ -24,7 +24,10 @@ pub(super) fn javascript(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// The type of a tag with these parameters, with commas between.
 pub(crate) fn type_of(engine: &Engine, names: &str) -> Result<TagType, Throw> {
-    let parameters =
-        names.split(',').filter(|name| !name.is_empty()).map(value_type).collect::<Result<Vec<_>, _>>()?;
+    let parameters = names
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(value_type)
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(TagType::new(FuncType::new(engine, parameters, [])))
 }
