@@ -7,7 +7,12 @@ use taipan_link::{Options, Variant, dylink, hidden_state, imports, link, wrapper
 
 fuzz_target!(|wasm: &[u8]| {
     for variant in [Variant::Boot, Variant::Resume] {
-        let options = Options { memory_pages_max: Some(100), names: false, ..variant.into() };
+        let options = Options {
+            memory_pages_max: Some(100),
+            names: false,
+            own_globals: true,
+            ..variant.into()
+        };
         if let Ok(linked) = link(wasm, options) {
             hidden_state(&linked).expect("what was linked can be read");
         }

@@ -72,17 +72,18 @@ impl Worker {
     }
 
     async fn fetch(&self, request: Request) -> Result<Response, Fault> {
-        let Request { method, url, headers, body, peer: _, gone } = request;
+        let Request { method, url, headers, body, peer: _, gone: _ } = request;
         let body = (body.length() != Some(0)).then(|| incoming(body));
         let request = Incoming {
             method: method.as_str().to_owned(),
             url,
             headers: headers::to_text(&headers),
         };
-        let answer = self.0.fetch(request, body, gone).await;
+        let answer = self.0.fetch(request, body).await;
         answer.map(outgoing).map_err(|fault| {
-            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, message(&fault.kind))
-                .with_detail(fault.detail)
+            // A fault without a traceback has its message for its author only.
+            let detail = if fault.detail.is_empty() { fault.message } else { fault.detail };
+            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, message(&fault.kind)).with_detail(detail)
         })
     }
 }

@@ -8,12 +8,23 @@ import host from "taipan:host";
 
 const construct = Symbol("construct");
 
-class CompileError extends Error {}
-class LinkError extends Error {}
-class RuntimeError extends Error {}
-for (const error of [CompileError, LinkError, RuntimeError]) {
-  Object.defineProperty(error.prototype, "name", { value: error.name, writable: true, configurable: true });
+// Native errors, which can be called without `new` (ECMA-262, 20.5.6).
+function errorClass(name) {
+  const ErrorClass = { [name]: function (message, options) {
+    return Reflect.construct(Error, message === undefined ? [] : [message, options], new.target ?? ErrorClass);
+  } }[name];
+  Object.setPrototypeOf(ErrorClass, Error);
+  Object.defineProperty(ErrorClass, "length", { value: 1, configurable: true });
+  const prototype = Object.create(Error.prototype);
+  for (const [key, value] of Object.entries({ constructor: ErrorClass, name, message: "" })) {
+    Object.defineProperty(prototype, key, { value, writable: true, configurable: true });
+  }
+  Object.defineProperty(ErrorClass, "prototype", { value: prototype, writable: false });
+  return ErrorClass;
 }
+const CompileError = errorClass("CompileError");
+const LinkError = errorClass("LinkError");
+const RuntimeError = errorClass("RuntimeError");
 
 const errorClasses = {
   Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError,
@@ -33,12 +44,27 @@ const toBytes = (source) => {
   throw new TypeError("WebAssembly: the argument is not an ArrayBuffer or a view on one");
 };
 
+// `[EnforceRange] unsigned long` (Web IDL, 3.2.4.6).
+const toUnsigned = (value, what) => {
+  if (value >>> 0 === value) return value;
+  const number = Math.trunc(+value);
+  if (!(number >= 0 && number <= 0xffff_ffff)) throw new TypeError(`${what}: not a number from 0 to 2^32 - 1`);
+  return number;
+};
+
+const toDictionary = (value, what) => {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) {
+    throw new TypeError(`${what}: the descriptor is not an object`);
+  }
+  return value;
+};
+
 class Module {
   #id;
   #imports;
   #exports;
-  constructor(bytes, id) {
-    this.#id = bytes === construct ? id : host.wasm_compile(toBytes(bytes));
+  constructor(bytes) {
+    this.#id = bytes === construct ? arguments[1] : host.wasm_compile(toBytes(bytes));
   }
   static imports(module) {
     return (module.#imports ??= JSON.parse(host.wasm_module_imports(module.#id))).map((entry) => ({ ...entry }));
@@ -47,17 +73,19 @@ class Module {
     return (module.#exports ??= JSON.parse(host.wasm_module_exports(module.#id))).map((entry) => ({ ...entry }));
   }
   static customSections(module, name) {
+    const id = module.#id;
+    if (name === undefined) throw new TypeError("WebAssembly.Module.customSections: a name is required");
     const sections = [];
     for (let place = 0; ; place++) {
-      const section = host.wasm_module_section(module.#id, String(name), place);
+      const section = host.wasm_module_section(id, String(name), place);
       if (section === undefined) return sections;
       sections.push(section.buffer);
     }
   }
   static instantiate(module, importObject) {
     const descriptors = (module.#imports ??= JSON.parse(host.wasm_module_imports(module.#id)));
-    if (descriptors.length && (importObject === null || typeof importObject !== "object")) {
-      throw new TypeError("WebAssembly.Instance: imports are missing");
+    if (importObject === undefined ? descriptors.length : importObject === null || !/^[of]/.test(typeof importObject)) {
+      throw new TypeError("WebAssembly.Instance: the imports are not an object");
     }
     const values = descriptors.map((descriptor) => readImport(descriptor, importObject));
     return JSON.parse(host.wasm_instantiate(module.#id, ...values)).map(([name, kind, id]) => [name, kinds[kind](id)]);
@@ -84,11 +112,15 @@ function readImport({ module, name, kind }, importObject) {
 }
 
 class Instance {
-  constructor(module, importObject) {
+  #exports;
+  constructor(module) {
     if (!(module instanceof Module)) throw new TypeError("WebAssembly.Instance: not a WebAssembly.Module");
     const exports = Object.create(null);
-    for (const [name, value] of instantiateModule(module, importObject)) exports[name] = value;
-    Object.defineProperty(this, "exports", { value: Object.freeze(exports), enumerable: true, configurable: true });
+    for (const [name, value] of instantiateModule(module, arguments[1])) exports[name] = value;
+    this.#exports = Object.freeze(exports);
+  }
+  get exports() {
+    return this.#exports;
   }
 }
 
@@ -103,12 +135,15 @@ const objectOf = (kind, id) => {
 class Memory {
   #id;
   #buffer;
-  constructor(descriptor, id) {
-    if (descriptor !== construct) throw new RangeError("WebAssembly.Memory: an isolate has one memory, its own");
-    this.#id = id;
+  constructor(descriptor) {
+    if (descriptor !== construct) {
+      toUnsigned(toDictionary(descriptor, "WebAssembly.Memory").initial ?? descriptor.minimum, "WebAssembly.Memory");
+      throw new RangeError("WebAssembly.Memory: an isolate has one memory, its own");
+    }
+    this.#id = arguments[1];
   }
   grow(delta) {
-    return host.wasm_memory_grow(this.#id, delta);
+    return host.wasm_memory_grow(this.#id, toUnsigned(delta, "WebAssembly.Memory.grow()"));
   }
   // The buffer is resizable, as after `toResizableBuffer()`: it and its views follow the memory's length.
   get buffer() {
@@ -121,34 +156,51 @@ class Memory {
 
 class Table {
   #id;
-  constructor(descriptor, value) {
-    this.#id = descriptor === construct ? value
-      : host.wasm_table_new(String(descriptor.element), descriptor.initial ?? descriptor.minimum, descriptor.maximum ?? -1);
-    if (descriptor !== construct) known.table.set(this.#id, this);
+  constructor(descriptor, ...value) {
+    if (descriptor === construct) {
+      this.#id = value[0];
+      return;
+    }
+    const what = "WebAssembly.Table";
+    const { element, initial, maximum, minimum } = readLimits(toDictionary(descriptor, what));
+    const length = toUnsigned(initial ?? minimum, what);
+    this.#id = host.wasm_table_new(String(element), length, maximum === undefined ? -1 : toUnsigned(maximum, what), ...value);
+    known.table.set(this.#id, this);
   }
   get length() {
     return host.wasm_table_length(this.#id);
   }
   get(index) {
-    return host.wasm_table_get(this.#id, index);
+    return host.wasm_table_get(this.#id, toUnsigned(index, "WebAssembly.Table.get()"));
   }
-  set(index, value = null) {
-    host.wasm_table_set(this.#id, index, value);
+  // A missing value is not `undefined`: it is the default of the element's type.
+  set(index, ...value) {
+    host.wasm_table_set(this.#id, toUnsigned(index, "WebAssembly.Table.set()"), ...value);
   }
-  grow(delta, value = null) {
-    return host.wasm_table_grow(this.#id, delta, value);
+  grow(delta, ...value) {
+    return host.wasm_table_grow(this.#id, toUnsigned(delta, "WebAssembly.Table.grow()"), ...value);
   }
   static id(table) {
     return table.#id;
   }
 }
 
+// Members are read in the order of their names (Web IDL, 3.2.17); `minimum` is the newer name of `initial`.
+const readLimits = (descriptor) => {
+  const { element, initial, maximum } = descriptor;
+  return { element, initial, maximum, minimum: initial === undefined ? descriptor.minimum : undefined };
+};
+
 class Global {
   #id;
-  constructor(descriptor, value) {
-    this.#id = descriptor === construct ? value
-      : host.wasm_global_new(String(descriptor.value), !!descriptor.mutable, value);
-    if (descriptor !== construct) known.global.set(this.#id, this);
+  constructor(descriptor, ...value) {
+    if (descriptor === construct) {
+      this.#id = value[0];
+      return;
+    }
+    const { mutable, value: type } = toDictionary(descriptor, "WebAssembly.Global");
+    this.#id = host.wasm_global_new(String(type), !!mutable, ...value);
+    known.global.set(this.#id, this);
   }
   get value() {
     return host.wasm_global_get(this.#id);
@@ -157,7 +209,7 @@ class Global {
     host.wasm_global_set(this.#id, value);
   }
   valueOf() {
-    return this.value;
+    return host.wasm_global_get(this.#id);
   }
   static id(global) {
     return global.#id;
@@ -166,9 +218,15 @@ class Global {
 
 class Tag {
   #id;
-  constructor(type, id) {
-    this.#id = type === construct ? id : host.wasm_tag_new(Array.from(type.parameters, String).join());
-    if (type !== construct) known.tag.set(this.#id, this);
+  constructor(type) {
+    if (type === construct) {
+      this.#id = arguments[1];
+      return;
+    }
+    const { parameters } = toDictionary(type, "WebAssembly.Tag");
+    if (typeof parameters?.[Symbol.iterator] !== "function") throw new TypeError("WebAssembly.Tag: no parameters");
+    this.#id = host.wasm_tag_new(Array.from(parameters, String).join());
+    known.tag.set(this.#id, this);
   }
   static id(tag) {
     return tag.#id;
@@ -178,15 +236,18 @@ class Tag {
 // Its instances are made by the host: an exception that left WebAssembly, or one that is made here to enter it.
 function Exception(tag, payload) {
   if (!new.target) throw new TypeError("WebAssembly.Exception: `new` is required");
+  if (tag === WebAssembly.JSTag) throw new TypeError("WebAssembly.Exception: JSTag is for exceptions of JavaScript");
   return host.wasm_exception_new(Tag_id(tag), ...payload);
 }
-Object.defineProperties(Exception.prototype, {
-  is: { value: function is(tag) { return host.wasm_exception_is(this, Tag_id(tag)); }, writable: true, configurable: true },
-  getArg: {
-    value: function getArg(tag, index) { return host.wasm_exception_argument(this, Tag_id(tag), index); },
-    writable: true, configurable: true,
+Object.defineProperty(Exception, "prototype", { writable: false });
+Object.defineProperties(Exception.prototype, Object.getOwnPropertyDescriptors({
+  is(tag) {
+    return host.wasm_exception_is(this, Tag_id(tag));
   },
-});
+  getArg(tag, index) {
+    return host.wasm_exception_argument(this, Tag_id(tag), toUnsigned(index, "WebAssembly.Exception.getArg()"));
+  },
+}));
 host.wasm_exception_prototype(Exception.prototype);
 
 const Tag_id = Tag.id;
@@ -209,19 +270,34 @@ const functions = {
   async compile(bytes) {
     return new Module(bytes);
   },
-  async instantiate(source, importObject) {
-    if (source instanceof Module) return new Instance(source, importObject);
+  async instantiate(source) {
+    if (source instanceof Module) return new Instance(source, arguments[1]);
     const module = new Module(source);
-    return { module, instance: new Instance(module, importObject) };
+    return { module, instance: new Instance(module, arguments[1]) };
   },
 };
-const classes = { Module, Instance, Memory, Table, Global, Tag, Exception, CompileError, LinkError, RuntimeError };
-for (const [name, value] of Object.entries({ ...functions, ...classes })) {
-  Object.defineProperty(WebAssembly, name, { value, writable: true, configurable: true });
-}
-for (const value of [Module, Instance, Memory, Table, Global, Tag, Exception]) {
+const classes = { Module, Instance, Memory, Table, Global, Tag, Exception };
+const define = (object, properties, enumerable) => {
+  for (const [name, value] of Object.entries(properties)) {
+    Object.defineProperty(object, name, { value, writable: true, enumerable, configurable: true });
+  }
+};
+define(WebAssembly, functions, true);
+define(WebAssembly, { ...classes, CompileError, LinkError, RuntimeError }, false);
+// As Web IDL has them: members are enumerable, the arguments that must be given are counted.
+for (const value of Object.values(classes)) {
+  for (const owner of [value, value.prototype]) {
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      if (!/^(constructor|prototype|length|name)$/.test(name)) {
+        Object.defineProperty(owner, name, { ...descriptor, enumerable: true });
+      }
+    }
+  }
+  if (value !== Exception) Object.defineProperty(value, "length", { value: 1, configurable: true });
   Object.defineProperty(value.prototype, Symbol.toStringTag, { value: `WebAssembly.${value.name}`, configurable: true });
 }
+// `length` is a getter of tables, and a count of arguments on their class.
+Object.defineProperty(Table.prototype, "length", { enumerable: true });
 Object.defineProperty(WebAssembly, Symbol.toStringTag, { value: "WebAssembly", configurable: true });
 Object.defineProperty(WebAssembly, "JSTag", { value: objectOf("tag", host.wasm_javascript_tag()), configurable: true });
 Object.defineProperty(globalThis, "WebAssembly", { value: WebAssembly, writable: true, configurable: true });

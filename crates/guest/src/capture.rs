@@ -11,7 +11,7 @@ use crate::handle::Handle;
 use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
 use crate::webassembly::global::{self, to_bits};
-use crate::webassembly::{GlobalOrigin, Ingredient, ModuleEntity, TagOrigin};
+use crate::webassembly::{GlobalOrigin, Ingredient, ModuleEntity, Recipe, TagOrigin};
 use crate::{Error, program};
 
 impl Scope<'_> {
@@ -39,7 +39,7 @@ impl Scope<'_> {
             globals: self.capture_globals()?,
             imported_globals: self.capture_imported_globals()?,
             modules: self.state().entities.modules.iter().map(module).collect::<Result<_, _>>()?,
-            instances: self.capture_instances(),
+            instances: self.capture_instances()?,
             entity_globals: self.capture_entity_globals()?,
             tables: self.capture_tables()?,
             tags: self.capture_tags()?,
@@ -89,7 +89,7 @@ impl Scope<'_> {
         Ok(values)
     }
 
-    fn capture_instances(&self) -> Vec<snapshot::Instance> {
+    fn capture_instances(&self) -> Result<Vec<snapshot::Instance>, Error> {
         let import = |ingredient: &Ingredient| match *ingredient {
             Ingredient::Function(number) => snapshot::Import::Function(number),
             Ingredient::Global(number) => snapshot::Import::Global(number),
@@ -97,13 +97,18 @@ impl Scope<'_> {
             Ingredient::Tag(number) => snapshot::Import::Tag(number),
             Ingredient::Memory => snapshot::Import::Memory,
         };
-        let recipes = self.state().entities.recipes.iter();
-        recipes
-            .map(|recipe| snapshot::Instance {
-                module: recipe.module,
-                imports: recipe.imports.iter().map(import).collect(),
-            })
-            .collect()
+        let entities = &self.state().entities;
+        let instance = |recipe: &Recipe| {
+            if let Some(ModuleEntity::Compiled(module)) =
+                entities.modules.get(recipe.module as usize)
+                && has_own_state(&module.bytes)
+            {
+                return Err(cannot("an instance with tables or mutable globals of its own"));
+            }
+            let imports = recipe.imports.iter().map(import).collect();
+            Ok(snapshot::Instance { module: recipe.module, imports })
+        };
+        entities.recipes.iter().map(instance).collect()
     }
 
     fn capture_entity_globals(&mut self) -> Result<Vec<snapshot::EntityGlobal>, Error> {
@@ -202,6 +207,16 @@ impl Scope<'_> {
             memory_base: javascript.memory_base,
             table_base: javascript.table_base,
         })
+    }
+}
+
+/// Whether an instance of the module has state that this crate does not save.
+fn has_own_state(module: &[u8]) -> bool {
+    match taipan_link::hidden_state(module) {
+        Ok(hidden) => {
+            !hidden.globals.is_empty() || !hidden.tables.is_empty() || !hidden.memories.is_empty()
+        }
+        Err(_) => true,
     }
 }
 

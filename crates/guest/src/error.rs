@@ -12,6 +12,9 @@ pub enum Error {
     /// WebAssembly trapped, or wasmtime refused.
     #[error("WebAssembly stopped")]
     Wasm(#[source] wasmtime::Error),
+    /// The engine itself stopped, in the midst of its work: JavaScript cannot go on.
+    #[error("the JavaScript engine stopped")]
+    Engine(#[source] wasmtime::Error),
     /// The guest named bytes that its memory does not have.
     #[error(
         "{length} bytes at address {address} are outside of the guest's memory of {size} bytes"
@@ -68,6 +71,16 @@ impl Error {
         match self {
             Error::Wasm(error) => error.downcast_ref(),
             _ => None,
+        }
+    }
+
+    /// A trap of the engine, which WebAssembly that called it must not take for its own: frames of the engine were
+    /// left without their clean-up, it cannot be entered again.
+    pub(crate) fn engine_stopped(error: wasmtime::Error) -> wasmtime::Error {
+        if error.is::<wasmtime::Trap>() {
+            wasmtime::Error::new(Error::Engine(error))
+        } else {
+            error
         }
     }
 }

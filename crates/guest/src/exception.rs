@@ -16,6 +16,9 @@ use wasmtime::{
 use crate::scope::{HostObject, Scope};
 use crate::{Error, Throw};
 
+/// Exceptions that JavaScript may hold at once: they live on the host's side.
+const HELD_MAX: usize = 1 << 20;
+
 /// An exception of JavaScript that nothing caught, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JsError {
@@ -44,6 +47,7 @@ impl fmt::Display for JsError {
 pub(crate) struct Exceptions {
     javascript: Option<JavaScriptTag>,
     held: Vec<Option<OwnedRooted<ExnRef>>>,
+    free: Vec<usize>,
 }
 
 /// The tag with which JavaScript exceptions cross WebAssembly: one `externref`.
@@ -64,7 +68,7 @@ impl JavaScriptTag {
 
 impl Exceptions {
     pub(crate) fn new(javascript: JavaScriptTag) -> Exceptions {
-        Exceptions { javascript: Some(javascript), held: Vec::new() }
+        Exceptions { javascript: Some(javascript), ..Exceptions::default() }
     }
 
     pub(crate) fn javascript_tag(&self) -> wasmtime::Result<JavaScriptTag> {
@@ -77,19 +81,24 @@ impl Exceptions {
         self.held.get(index)?.clone()
     }
 
-    pub(crate) fn hold(&mut self, exception: OwnedRooted<ExnRef>) -> usize {
-        let free = self.held.iter().position(Option::is_none).unwrap_or(self.held.len());
-        if free == self.held.len() {
-            self.held.push(None);
+    pub(crate) fn hold(&mut self, exception: OwnedRooted<ExnRef>) -> Result<usize, Error> {
+        if let Some(index) = self.free.pop() {
+            self.held[index] = Some(exception);
+            return Ok(index);
         }
-        self.held[free] = Some(exception);
-        free
+        if self.held.len() >= HELD_MAX {
+            return Err(Error::OutOfMemory { what: "an exception that JavaScript holds" });
+        }
+        self.held.push(Some(exception));
+        Ok(self.held.len() - 1)
     }
 
     /// Lets go of an exception that JavaScript no longer reaches.
     pub(crate) fn release(&mut self, index: usize) {
-        if let Some(held) = self.held.get_mut(index) {
+        // A guest whose engine is broken may release twice.
+        if let Some(held @ Some(_)) = self.held.get_mut(index) {
             *held = None;
+            self.free.push(index);
         }
     }
 }
@@ -152,7 +161,7 @@ fn catch(scope: &mut Scope<'_>, exception: Rooted<ExnRef>) -> Result<Throw, wasm
         return Ok(Throw::Pending);
     }
     let owned = exception.to_owned_rooted(&mut scope.store)?;
-    let index = scope.state_mut().exceptions.hold(owned);
+    let index = scope.state_mut().exceptions.hold(owned)?;
     let value = scope.new_host_object(HostObject::Exception, index)?;
     scope.throw_value(value)?;
     Ok(Throw::Pending)

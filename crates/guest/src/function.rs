@@ -31,6 +31,8 @@ impl From<&ValType> for ValueType {
             ValType::F32 => ValueType::F32,
             ValType::F64 => ValueType::F64,
             ValType::V128 => ValueType::Opaque,
+            // One that may not be null is opaque: nothing below looks for null.
+            ValType::Ref(reference) if !reference.is_nullable() => ValueType::Opaque,
             ValType::Ref(reference) if reference.heap_type().is_extern() => ValueType::ExternRef,
             ValType::Ref(reference) if reference.heap_type().is_func() => ValueType::FuncRef,
             ValType::Ref(_) => ValueType::Opaque,
@@ -38,19 +40,26 @@ impl From<&ValType> for ValueType {
     }
 }
 
+/// Parameters that a function may have here; the JavaScript interface's limit
+/// is 1,000 ("Limits"), the glue's largest function has 17.
+pub(crate) const PARAMETERS_MAX: usize = 64;
+
 /// The type of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     pub(crate) parameters: Box<[ValueType]>,
     pub(crate) results: Box<[ValueType]>,
+    /// Whether JavaScript can call it and be called by it: each value can cross, and there is one result at most.
+    pub(crate) crosses: bool,
 }
 
 impl Signature {
     pub(crate) fn of(type_: &FuncType) -> Signature {
-        Signature {
-            parameters: type_.params().map(|type_| ValueType::from(&type_)).collect(),
-            results: type_.results().map(|type_| ValueType::from(&type_)).collect(),
-        }
+        let parameters: Box<[_]> = type_.params().map(|type_| ValueType::from(&type_)).collect();
+        let results: Box<[_]> = type_.results().map(|type_| ValueType::from(&type_)).collect();
+        let opaque = parameters.iter().chain(&results).any(|type_| *type_ == ValueType::Opaque);
+        let crosses = !opaque && results.len() <= 1 && parameters.len() <= PARAMETERS_MAX;
+        Signature { parameters, results, crosses }
     }
 }
 
@@ -79,9 +88,25 @@ pub(crate) struct Functions {
     indices: HashMap<usize, u32>,
     /// Whether all of `known` are among `found`.
     complete: bool,
+    /// Functions of JavaScript that were given a type of WebAssembly; they live as long as the isolate.
+    typed: u32,
 }
 
+/// Functions of JavaScript to which an isolate may give a type.
+const TYPED_MAX: u32 = 1 << 18;
+
 impl Functions {
+    /// Counts one more function of JavaScript that is given a type.
+    pub(crate) fn add_typed(&mut self) -> Result<(), Error> {
+        if self.typed >= TYPED_MAX {
+            return Err(Error::OutOfMemory {
+                what: "a function of JavaScript with a type of WebAssembly",
+            });
+        }
+        self.typed += 1;
+        Ok(())
+    }
+
     /// The functions of a resumed isolate.
     pub(crate) fn resumed(known: Arc<[Origin]>) -> Functions {
         Functions { known, ..Functions::default() }

@@ -44,6 +44,7 @@ impl Isolate {
     /// When the program's parts do not fit together.
     pub fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Result<Isolate, Error> {
         let mut store = Store::new(&program.engine, State::new(program, host));
+        store.limiter(|state| &mut state.limits);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = instantiate_main(&mut store, program)?;
@@ -110,9 +111,9 @@ impl Isolate {
     /// # Errors
     ///
     /// What it throws.
-    pub fn run(&mut self, code: Handle) -> Result<Handle, Error> {
+    pub fn run(&mut self, code: &Handle) -> Result<Handle, Error> {
         self.with_roots(|scope| {
-            let result = scope.run(&code)?;
+            let result = scope.run(code)?;
             scope.run_jobs()?;
             Ok(result)
         })
@@ -131,7 +132,7 @@ impl Isolate {
     ) -> Result<Handle, Error> {
         let bytecode = self.compile(name, source, type_)?;
         let code = self.read(&bytecode)?;
-        self.run(code)
+        self.run(&code)
     }
 
     /// Does `work` in the isolate; references that it makes live until it ends.
@@ -355,6 +356,18 @@ impl Scope<'_> {
         });
         self.free(promise)?;
         outcome?.map(|value| self.new_handle(value)).transpose()
+    }
+
+    /// Frees what nobody reaches any more: cycles of JavaScript, and references that WebAssembly dropped.
+    ///
+    /// # Errors
+    ///
+    /// A trap.
+    pub fn collect(&mut self) -> Result<(), Error> {
+        let javascript = self.javascript()?;
+        self.store.gc(None)?;
+        self.release_dropped()?;
+        Ok(javascript.collect.call(&mut self.store, ())?)
     }
 
     /// Runs promise jobs until none is left.

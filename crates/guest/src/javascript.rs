@@ -74,7 +74,6 @@ exports! {
     handle_free: i32, ();
     free: u32, ();
     call: (i32, i32, u32, u32), i32;
-    evaluate: (u32, u32, u32, u32), i32;
     compile: (u32, u32, u32, i32, u32), u32;
     bytecode_free: u32, ();
     read: (u32, u32, u32), i32;
@@ -93,8 +92,6 @@ exports! {
     to_bigint64: (u32, u32), i32;
     new_bigint64: (i64, u32), i32;
     get_property: (u32, u32, u32), i32;
-    set_property: (u32, u32, u32), i32;
-    global: u32, ();
     promise_state: u32, i32;
     promise_result: (u32, u32), ();
     bytes: (u32, u32, u32), i32;

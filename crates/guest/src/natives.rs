@@ -56,6 +56,7 @@ fn operation(
     address: u32,
     result: u32,
 ) -> wasmtime::Result<i32> {
+    scope.collect_now_and_then()?;
     let operation = scope.state().program.operations.get(index as usize).copied();
     let operation = operation
         .ok_or_else(|| wasmtime::Error::msg(format!("no operation has the index {index}")))?;

@@ -108,6 +108,7 @@ impl From<Error> for Throw {
                 Throw::Error { class: error.name.into(), message: error.message }
             }
             Error::Wasm(error) => Throw::Fatal(error),
+            error @ Error::Engine(_) => Throw::Fatal(wasmtime::Error::new(error)),
             Error::Link { .. }
             | Error::Dylink(_)
             | Error::CannotSave { .. }

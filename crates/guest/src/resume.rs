@@ -90,6 +90,7 @@ impl Isolate {
     pub fn resume(image: &Arc<Image>, host: Box<dyn Host>) -> Result<Isolate, Error> {
         let program = &image.program;
         let mut store = Store::new(&program.engine, state(image, host));
+        store.limiter(|state| &mut state.limits);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = isolate::instantiate_main(&mut store, program)?;
@@ -101,8 +102,6 @@ impl Isolate {
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
         let missing = image.memory_bytes.saturating_sub(memory.data_size(&store)).div_ceil(65536);
         memory.grow(&mut store, missing as u64)?;
-        mapping::lay(&store, memory, &image.runs)?;
-
         let table = main
             .get_table(&mut store, FUNCTION_TABLE)
             .ok_or_else(|| unfit("the function table"))?;
@@ -119,6 +118,8 @@ impl Isolate {
         };
         let javascript =
             Arc::new(javascript::link_again(&mut store, main, &program.javascript, place)?);
+        // Last, so that nothing which instantiation writes stays.
+        mapping::lay(&store, memory, &image.runs)?;
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut roots = RootScope::new(&mut store);
         restore(&mut Scope { store: roots.as_context_mut() }, image)?;

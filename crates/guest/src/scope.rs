@@ -89,6 +89,10 @@ impl fmt::Debug for Scope<'_> {
     }
 }
 
+#[expect(
+    clippy::wrong_self_convention,
+    reason = "named for the conversions of ECMA-262, which change the isolate"
+)]
 impl<'a> Scope<'a> {
     /// Enters the isolate from one of its imports.
     pub fn of(caller: &'a mut Caller<'_, State>) -> Scope<'a> {

@@ -12,6 +12,7 @@ use crate::function::Functions;
 use crate::handle::{Handle, Released};
 use crate::host::{Extensions, Host};
 use crate::javascript::Javascript;
+use crate::limits::Limits;
 use crate::program::Program;
 use crate::webassembly::Entities;
 
@@ -40,6 +41,7 @@ pub struct State {
     /// Called with (id, error, value) when an operation completes.
     pub(crate) on_completion: Option<Handle>,
     pub(crate) exceptions: Exceptions,
+    pub(crate) limits: Limits,
 }
 
 /// What is there once the main module and the engine are linked.
@@ -74,6 +76,7 @@ impl State {
             on_rejection: None,
             on_completion: None,
             exceptions: Exceptions::default(),
+            limits: Limits::default(),
         }
     }
 }

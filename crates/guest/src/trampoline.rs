@@ -15,15 +15,11 @@ use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
 use crate::Error;
 use crate::exception::{throw_into_javascript, throw_into_wasm};
-use crate::function::{self, Origin, Signature, ValueType};
+use crate::function::{self, Origin, PARAMETERS_MAX, Signature, ValueType};
 use crate::operation::Throw;
 use crate::scope::Scope;
 use crate::state::State;
 use crate::value::RawValue;
-
-/// Parameters that a function may have here; the JavaScript interface's limit
-/// is 1,000 ("Limits"), the glue's largest function has 17.
-const PARAMETERS_MAX: usize = 64;
 
 /// Defines an import of the main module that JavaScript serves once it is bound.
 pub(crate) fn define_import(
@@ -75,6 +71,10 @@ unsafe fn call_javascript(
     signature: &Signature,
     values: &mut [MaybeUninit<ValRaw>],
 ) -> wasmtime::Result<()> {
+    if !signature.crosses {
+        scope.raise(Throw::type_error("a function of this type cannot call JavaScript"))?;
+        return Err(throw_into_wasm(scope));
+    }
     let javascript = scope.javascript()?;
     let count = u32::try_from(signature.parameters.len())?;
     let frame = scope.enter(count + 1)?;
@@ -86,7 +86,7 @@ unsafe fn call_javascript(
     }
     let result = frame.slot(count);
     let call = (handle, count.cast_signed(), frame.address, result);
-    if javascript.call.call(&mut scope.store, call)? < 0 {
+    if javascript.call.call(&mut scope.store, call).map_err(Error::engine_stopped)? < 0 {
         scope.leave(frame)?;
         return Err(throw_into_wasm(scope));
     }
@@ -155,10 +155,8 @@ fn try_call_wasm(
         return Err(Throw::type_error(format!("no function has the index {index}")));
     };
     let width = signature.parameters.len().max(signature.results.len());
-    if width > PARAMETERS_MAX || signature.results.len() > 1 {
-        return Err(Throw::type_error(
-            "a function with so many parameters or results cannot be called from JavaScript",
-        ));
+    if !signature.crosses {
+        return Err(Throw::type_error("a function of this type cannot be called from JavaScript"));
     }
     let mut values = [ValRaw::i32(0); PARAMETERS_MAX];
     let mut references: Vec<(usize, wasmtime::Rooted<ExternRef>)> = Vec::new();

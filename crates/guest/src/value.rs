@@ -54,11 +54,6 @@ impl RawValue {
         RawValue(bits.wrapping_sub(FLOAT64_TAG_ADDEND << 32))
     }
 
-    /// An unsigned number of 32 bits: an integer value if it fits.
-    pub(crate) fn unsigned(value: u32) -> RawValue {
-        i32::try_from(value).map_or_else(|_| RawValue::number(value.into()), RawValue::integer)
-    }
-
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the two halves of a value are taken apart"
@@ -122,7 +117,7 @@ mod tests {
             (RawValue::UNDEFINED, Kind::Undefined),
             (RawValue::number(1.5), Kind::Number(1.5)),
             (RawValue::number(f64::NEG_INFINITY), Kind::Number(f64::NEG_INFINITY)),
-            (RawValue::unsigned(u32::MAX), Kind::Number(4_294_967_295.0)),
+            (RawValue::number(4_294_967_295.0), Kind::Number(4_294_967_295.0)),
         ] {
             assert_eq!(value.kind(), kind);
         }

@@ -112,6 +112,32 @@ pub enum Error {
         name: String,
     },
 
+    /// An imported global cannot become one of the module's own.
+    #[error("imported global `{name}` of `{module}` is constant or has no zero value")]
+    ImportedGlobal {
+        /// The module that it is imported from.
+        module: String,
+        /// Its name there.
+        name: String,
+    },
+
+    /// An imported global would get an export whose name says something else.
+    #[error("imported global `{name}` of `{module}` cannot be named in an export")]
+    ImportName {
+        /// The module that it is imported from.
+        module: String,
+        /// Its name there.
+        name: String,
+    },
+
+    /// One global is imported more than once: two globals of the module's own
+    /// would not be the same.
+    #[error("the global to be exported as `{export}` is imported more than once")]
+    ImportedTwice {
+        /// The name that its export would have.
+        export: String,
+    },
+
     /// A memory needs more than it would be allowed.
     #[error("memory {memory} starts with {found} pages, at most {max} are allowed")]
     MemoryPages {
@@ -134,6 +160,9 @@ impl Error {
             }
             Self::ReservedName { .. } => Some("the module is already linked; link the original"),
             Self::MemoryPages { .. } => Some("allow the memory more pages"),
+            Self::ImportedGlobal { .. } | Self::ImportName { .. } | Self::ImportedTwice { .. } => {
+                Some("link the module without owning its imported globals")
+            }
             Self::Encode(_)
             | Self::Index { .. }
             | Self::NotFunctionType { .. }

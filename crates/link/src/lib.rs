@@ -8,6 +8,7 @@
 mod dylink;
 mod error;
 mod exceptions;
+mod globals;
 mod imports;
 mod link;
 mod module;
@@ -19,5 +20,5 @@ pub use error::Error;
 pub use exceptions::translate_exceptions;
 pub use imports::{Import, ImportKind, Served, ServedBy, classify, imports};
 pub use link::{Options, Variant, link};
-pub use state::{Hidden, HiddenState, RESERVED_PREFIX, hidden_state};
+pub use state::{Hidden, HiddenState, ImportName, RESERVED_PREFIX, hidden_state};
 pub use wrapper::{Wrapper, WrapperType, wrapper_signature};

@@ -5,6 +5,7 @@ use wasmparser::{BinaryReader, CodeSectionReader, DataKind, DataSectionReader, O
 
 use crate::error::Error;
 use crate::exceptions::translate;
+use crate::globals::own_globals;
 use crate::module::{FEATURES, Module, SectionId, parse, size};
 use crate::state::export_state;
 
@@ -37,11 +38,16 @@ pub struct Options {
     pub keep_start: bool,
     /// Whether to keep the names of functions, for stack traces.
     pub names: bool,
+    /// Whether a module that defines its memory gets the mutable globals that it
+    /// imports as its own, zero until they are set through their exports (see
+    /// [`Hidden::import`](crate::Hidden::import)). No index changes. Side modules
+    /// stay as they are.
+    pub own_globals: bool,
 }
 
 impl From<Variant> for Options {
     fn from(variant: Variant) -> Self {
-        Self { variant, memory_pages_max: None, keep_start: false, names: true }
+        Self { variant, memory_pages_max: None, keep_start: false, names: true, own_globals: false }
     }
 }
 
@@ -50,13 +56,14 @@ impl From<Variant> for Options {
 ///
 /// # Errors
 ///
-/// When the module cannot be read, is linked already, or would pass a limit
-/// that engines have.
+/// When the module cannot be read, is linked already, imports a global that it
+/// cannot own though it is asked to, or would pass a limit that engines have.
 pub fn link(wasm: &[u8], options: impl Into<Options>) -> Result<Vec<u8>, Error> {
     let options = options.into();
     let mut module = parse(wasm)?;
     translate(&mut module)?;
-    export_state(&mut module)?;
+    let owned = if options.own_globals { own_globals(&mut module)? } else { Vec::new() };
+    export_state(&mut module, &owned)?;
     if let Some(pages) = options.memory_pages_max {
         limit_memories(&mut module, pages)?;
     }

@@ -38,6 +38,7 @@ impl SectionId {
     pub(crate) const TYPE: Self = Self(1);
     pub(crate) const IMPORT: Self = Self(2);
     pub(crate) const MEMORY: Self = Self(5);
+    pub(crate) const GLOBAL: Self = Self(6);
     pub(crate) const EXPORT: Self = Self(7);
     pub(crate) const START: Self = Self(8);
     pub(crate) const CODE: Self = Self(10);

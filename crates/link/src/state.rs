@@ -9,6 +9,13 @@
 //! taipan:global:0     the global with index 0
 //! taipan:memory:0     the memory with index 0
 //! ```
+//!
+//! A global that the module imported until it was linked, and owns since, is
+//! exported under a name that says which import it was:
+//!
+//! ```text
+//! taipan:import:GOT.mem.x      once imported from `GOT.mem` as `x`
+//! ```
 
 use std::collections::HashMap;
 
@@ -21,6 +28,13 @@ use crate::module::{EXPORTS_MAX, Module, SectionId, limit, parse, size};
 /// What the names of our exports begin with. A module that has such an export
 /// before it is linked is refused.
 pub const RESERVED_PREFIX: &str = "taipan:";
+
+/// What the names of the exports of globals begin with that were imports.
+const IMPORT_PREFIX: &str = "taipan:import:";
+
+/// The modules of imported globals that have a dot in their names (Emscripten's
+/// `wasm-ld`, global offset table). Any other ends at the first dot.
+const DOTTED_MODULES: [&str; 2] = ["GOT.mem", "GOT.func"];
 
 /// The state of a linked module that its host must save and set. What the
 /// module imports belongs to someone else and is not listed.
@@ -42,6 +56,17 @@ pub struct Hidden {
     /// The name under which it is exported: one of the module's own if it has
     /// one (the first), else a reserved one.
     pub export: String,
+    /// Which import it was, if it is a global that the module owns since it was linked.
+    pub import: Option<ImportName>,
+}
+
+/// What an import is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImportName {
+    /// The module that it is imported from.
+    pub module: String,
+    /// Its name there.
+    pub name: String,
 }
 
 /// Lists the state of a module that was linked, in the order of the indices.
@@ -53,13 +78,17 @@ pub fn hidden_state(wasm: &[u8]) -> Result<HiddenState, Error> {
     Ok(state(&parse(wasm)?))
 }
 
-/// Exports what [`hidden_state`] lists and the module does not export.
-pub(crate) fn export_state(module: &mut Module<'_>) -> Result<(), Error> {
+/// Exports what [`hidden_state`] lists and the module does not export, and the
+/// first globals under the names in `owned`.
+pub(crate) fn export_state(module: &mut Module<'_>, owned: &[String]) -> Result<(), Error> {
     let taken = module.exports.iter().find(|export| export.name.starts_with(RESERVED_PREFIX));
     if let Some(export) = taken {
         return Err(Error::ReservedName { name: export.name.to_owned() });
     }
-    let HiddenState { memories, tables, globals } = state(module);
+    let HiddenState { memories, tables, mut globals } = state(module);
+    for (hidden, export) in globals.iter_mut().zip(owned) {
+        hidden.export.clone_from(export);
+    }
     // The numbers are those of the binary format's export kinds.
     let kinds = [(1, tables), (2, memories), (3, globals)];
     let mut count = module.exports.len();
@@ -108,15 +137,43 @@ fn list(
     indices: impl Iterator<Item = u32>,
 ) -> Vec<Hidden> {
     let mut exports = HashMap::new();
+    let mut imports = HashMap::new();
     for export in module.exports.iter().filter(|export| export.kind == kind) {
         exports.entry(export.index).or_insert(export.name);
+        if let Some(import) = imported(export.name) {
+            imports.insert(export.index, import);
+        }
     }
     let hidden = |index| {
         let export = match exports.get(&index) {
             Some(export) => (*export).to_owned(),
             None => format!("{RESERVED_PREFIX}{name}:{index}"),
         };
-        Hidden { index, export }
+        let import = imports.get(&index).map(|(module, name)| ImportName {
+            module: (*module).to_owned(),
+            name: (*name).to_owned(),
+        });
+        Hidden { index, export, import }
     };
     indices.map(hidden).collect()
+}
+
+/// The name under which a global is exported that was imported as `name` of `module`.
+pub(crate) fn import_export(module: &str, name: &str) -> Result<String, Error> {
+    let export = format!("{IMPORT_PREFIX}{module}.{name}");
+    if imported(&export) == Some((module, name)) {
+        return Ok(export);
+    }
+    Err(Error::ImportName { module: module.to_owned(), name: name.to_owned() })
+}
+
+/// Reads what [`import_export`] makes: the module and the name.
+fn imported(export: &str) -> Option<(&str, &str)> {
+    let import = export.strip_prefix(IMPORT_PREFIX)?;
+    let dotted =
+        |module: &&str| import.strip_prefix(*module).is_some_and(|name| name.starts_with('.'));
+    match DOTTED_MODULES.iter().find(|module| dotted(module)) {
+        Some(module) => Some((module, &import[module.len() + 1..])),
+        None => import.split_once('.'),
+    }
 }

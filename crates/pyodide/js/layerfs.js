@@ -141,17 +141,6 @@ export function layerFileSystem(module) {
   };
 }
 
-/// Has the host answer `stat` for paths in layers (`src/stat.rs`), in which its
-/// answers are those of `getattr` above. `imports` is what the main module gets as
-/// `env`.
-export function serveStat(imports) {
-  const { __syscall_stat64: elsewhere } = imports;
-  imports.__syscall_stat64 = (path, result) => {
-    const answer = host.layer_stat(path >>> 0, result >>> 0);
-    return answer > 0 ? elsewhere(path, result) : answer;
-  };
-}
-
 /// What is in the directory `node`: a map from name to {index, size}, with a
 /// negative size for a directory. Read from the host at first use.
 function entries(node) {

@@ -7,7 +7,8 @@
 
 import host from "taipan:host";
 import { newImmediateQueue } from "taipan:pyodide/immediate";
-import { layerFileSystem, serveStat } from "taipan:pyodide/layerfs";
+import { serveLayerFiles } from "taipan:pyodide/layerfiles";
+import { layerFileSystem } from "taipan:pyodide/layerfs";
 import { limitMemoryFiles } from "taipan:pyodide/quota";
 import { serveRunSync } from "taipan:pyodide/runsync";
 
@@ -60,7 +61,8 @@ export async function boot(settings) {
       setTimeout(callback, milliseconds);
     }
   };
-  API.on_fatal = (error) => host.fatal(String(error?.stack ?? error));
+  // A program that exits comes here too: with its status.
+  API.on_fatal = (error) => (Number.isInteger(error.status) ? host.process_exit(error.status) : host.fatal(String(error)));
   const pyodide = API.finalizeBootstrap();
   withoutPackageManager(pyodide);
   API._pyodide.set_excepthook();
@@ -91,7 +93,7 @@ function emscriptenSettings(settings, queue, runSync) {
     instantiateWasm(imports, receive) {
       runSync.connect = serveRunSync(emscripten, imports.env, queue.wake);
       serveErrorMarker(imports.env);
-      serveStat(imports.env);
+      serveLayerFiles(emscripten, imports);
       const { instance, module } = settings.instantiate(imports);
       leaveOutGraphics(emscripten.GOT);
       receive(instance, module);

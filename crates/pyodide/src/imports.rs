@@ -67,8 +67,16 @@ const GROUPS: &[Group] = &[
     Group {
         module: "env",
         server: Server::Loader,
-        reason: "paths in file layers are resolved by the host (js/layerfs.js)",
-        names: "__syscall_stat64",
+        reason: "paths and files of layers are the host's, others the glue's (js/layerfiles.js)",
+        names: "__syscall_stat64 __syscall_lstat64 __syscall_openat __syscall_fstat64 __syscall_getdents64 \
+                __syscall_ioctl __syscall_fcntl64 __syscall_dup __syscall_dup3 __syscall_fchdir \
+                __syscall_fstatfs64 _mmap_js",
+    },
+    Group {
+        module: "wasi_snapshot_preview1",
+        server: Server::Loader,
+        reason: "files of layers are the host's, others the glue's (js/layerfiles.js)",
+        names: "fd_close fd_read fd_pread fd_seek fd_fdstat_get",
     },
     Group {
         module: "env",
@@ -81,6 +89,12 @@ const GROUPS: &[Group] = &[
         server: Server::Unreachable,
         reason: "called only by a function that is called with another signature than it has; a wasm module of the glue does this (`modules`)",
         names: "_PyEM_TrampolineCall_JS",
+    },
+    Group {
+        module: "env",
+        server: Server::Rust,
+        reason: "hot, and no JavaScript is needed",
+        names: "JsvUTF8ToString _python2js_ascii JsvNum_fromInt JsvNum_fromDouble",
     },
     Group {
         module: "env",
@@ -108,15 +122,15 @@ const GROUPS: &[Group] = &[
         module: "env",
         server: Server::Glue,
         reason: "files: Emscripten's file system, with file layers (js/layerfs.js) and in-memory files (js/quota.js)",
-        names: "JsvBuffer_writeToFile JsvBuffer_readFromFile JsvBuffer_intoFile __syscall_ioctl \
-                __syscall_fcntl64 __syscall_openat __syscall_faccessat __syscall_chdir __syscall_chmod \
-                __syscall_fchownat __syscall_dup __syscall_dup3 _munmap_js _msync_js _mmap_js \
-                __syscall_fchdir __syscall_fchmod __syscall_fchmodat2 __syscall_fchown32 \
-                __syscall_fdatasync __syscall_fstat64 __syscall_newfstatat \
-                __syscall_lstat64 __syscall_ftruncate64 __syscall_getcwd __syscall_getdents64 \
+        names: "JsvBuffer_writeToFile JsvBuffer_readFromFile JsvBuffer_intoFile \
+                __syscall_faccessat __syscall_chdir __syscall_chmod \
+                __syscall_fchownat _munmap_js _msync_js \
+                __syscall_fchmod __syscall_fchmodat2 __syscall_fchown32 \
+                __syscall_fdatasync __syscall_newfstatat \
+                __syscall_ftruncate64 __syscall_getcwd \
                 __syscall_mkdirat __syscall_mknodat __syscall_pipe __syscall_poll __syscall_fadvise64 \
                 __syscall_fallocate __syscall_readlinkat __syscall_unlinkat __syscall_rmdir \
-                __syscall_renameat __syscall_statfs64 __syscall_fstatfs64 __syscall_symlinkat \
+                __syscall_renameat __syscall_statfs64 __syscall_symlinkat \
                 __syscall_truncate64 __syscall_utimensat",
     },
     Group {
@@ -173,17 +187,17 @@ const GROUPS: &[Group] = &[
                 JsMap_clear_js JsvBuffer_assignFromPtr JsBuffer_DecodeString_js JsvFunction_Construct \
                 JsvFunction_CallBound JsvObject_New JsvObject_SetAttr my_dict_converter \
                 JsvGenerator_Check wrap_generator JsvAsyncGenerator_Check wrap_async_generator \
-                get_async_js_call_done_callback gc_register_proxies throw_no_gil JsvUTF8ToString \
+                get_async_js_call_done_callback gc_register_proxies throw_no_gil \
                 proxy_cache_get proxy_cache_set _pyproxyGen_make_result JsvFunction_Call_OneArg \
                 _pyproxy_get_buffer_result array_to_js pyproxy_new_ex pyproxy_new \
                 _python2js_buffer_inner jslib_init_buffers_js jslib_init_js JsvObject_CallMethod \
                 JsvObject_CallMethod_NoArgs JsvObject_CallMethod_OneArg JsvObject_CallMethod_TwoArgs \
-                JsvNoValue_Check JsvBigInt_fromInt JsvNum_fromInt JsvNum_fromDouble JsvNum_toInt \
+                JsvNoValue_Check JsvBigInt_fromInt JsvNum_toInt \
                 JsvBigInt_fromDigits Jsv_BigIntToNum JsvMap_New JsvLiteralMap_New JsvMap_Set JsvSet_New \
                 JsvSet_Add _python2js_cache_lookup python2js__default_converter_js \
                 python2js__eager_converter_js _python2js_add_to_cache _python2js_addto_postprocess_list \
                 python2js_custom__create_jscontext _python2js_handle_postprocess_list _JsObject_Set_js \
-                _JsArray_PushEntry_helper _JsArray_PostProcess_helper _python2js_ascii _python2js_ucs2 \
+                _JsArray_PushEntry_helper _JsArray_PostProcess_helper _python2js_ucs2 \
                 _python2js_ucs4 _python2js_ucs1 destroy_proxies_js pyodide_js_init \
                 __hiwire_deduplicate_new __hiwire_deduplicate_get __hiwire_deduplicate_set \
                 __hiwire_deduplicate_delete",
@@ -210,7 +224,7 @@ const GROUPS: &[Group] = &[
         module: "wasi_snapshot_preview1",
         server: Server::Glue,
         reason: "files and streams",
-        names: "fd_close fd_read fd_write fd_sync fd_fdstat_get fd_seek fd_pread fd_pwrite",
+        names: "fd_write fd_sync fd_pwrite",
     },
 ];
 
@@ -239,7 +253,8 @@ mod tests {
     fn servers() {
         check("env", "emscripten_resize_heap", Some(Server::Rust));
         check("env", "syncifyHandler", Some(Server::Loader));
-        check("wasi_snapshot_preview1", "fd_read", Some(Server::Glue));
+        check("wasi_snapshot_preview1", "fd_write", Some(Server::Glue));
+        check("wasi_snapshot_preview1", "fd_read", Some(Server::Loader));
         check("GOT.func", "emscripten_glClear", Some(Server::Null));
         check("env", "fd_read", None);
         check("env", "", None);

@@ -115,6 +115,21 @@ impl<B: AsRef<[u8]>> Layer<B> {
         str::from_utf8(self.slice(self.names, raw.name_start.into(), raw.name_length.into())?).ok()
     }
 
+    /// The path of a node: names separated by slashes, from the root of the layer, whose own is empty.
+    pub fn path(&self, index: NodeIndex) -> Option<String> {
+        let mut names = Vec::new();
+        let mut at = index;
+        while at != ROOT {
+            names.push(self.name(at)?);
+            // A directory lies before its children.
+            at = (0..at.0).map(NodeIndex).find(|parent| {
+                matches!(self.node(*parent), Some(Node::Directory(children)) if children.contains(&at.0))
+            })?;
+        }
+        names.reverse();
+        Some(names.join("/"))
+    }
+
     /// The node at `path`: names separated by slashes, from the root of the layer;
     /// the empty path is the root. `.` and `..` are names that no node has.
     pub fn lookup(&self, path: &str) -> Option<NodeIndex> {

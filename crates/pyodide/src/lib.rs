@@ -5,6 +5,7 @@
 //! not run them: it knows bytes, and no engine.
 
 mod clock;
+mod descriptors;
 mod error;
 pub mod imports;
 pub mod layer;
@@ -15,6 +16,7 @@ pub mod patches;
 mod sources;
 mod stat;
 pub mod stdlib;
+mod strings;
 
 pub use error::Error;
 pub use natives::{MEMORY_BYTES_MAX, define};

@@ -5,7 +5,7 @@
 
 use taipan_guest::{DefineResult, Linker, NativeCaller, NativeResult, Scope};
 
-use crate::clock;
+use crate::{clock, strings};
 
 /// Linear memory that an isolate may have: QuickJS counts the bytes of a
 /// buffer in an `int`.
@@ -29,6 +29,7 @@ pub fn define(linker: &mut Linker) -> DefineResult {
     linker.func_wrap("env", "emscripten_get_heap_max", || {
         u32::try_from(MEMORY_BYTES_MAX).unwrap_or(u32::MAX)
     })?;
+    strings::define(linker)?;
     clock::define(linker)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use taipan_guest::{Call, Operation, Output, Throw};
 
 use crate::layer::{Layer, NodeIndex};
-use crate::stat;
+use crate::{descriptors, stat};
 
 /// Bytes that one read of standard input gives.
 const READ_BYTES_MAX: u32 = 64 << 10;
@@ -16,6 +16,13 @@ const READ_BYTES_MAX: u32 = 64 << 10;
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "layer_list", call: layer_list },
     Operation { name: "layer_mount", call: stat::layer_mount },
+    Operation { name: "layer_open", call: descriptors::open },
+    Operation { name: "layer_close", call: descriptors::close },
+    Operation { name: "layer_read_at", call: descriptors::read },
+    Operation { name: "layer_seek", call: descriptors::seek },
+    Operation { name: "layer_descriptor_stat", call: descriptors::stat },
+    Operation { name: "layer_entries", call: descriptors::entries },
+    Operation { name: "layer_path", call: descriptors::path },
     Operation { name: "layer_read", call: layer_read },
     Operation { name: "layer_stat", call: stat::layer_stat },
     Operation { name: "stdio_write", call: stdio_write },

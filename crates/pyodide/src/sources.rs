@@ -13,6 +13,7 @@ pub struct Source {
 /// `taipan:host`, which the isolate provides.
 pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/immediate", text: include_str!("../js/immediate.js") },
+    Source { name: "taipan:pyodide/layerfiles", text: include_str!("../js/layerfiles.js") },
     Source { name: "taipan:pyodide/layerfs", text: include_str!("../js/layerfs.js") },
     Source { name: "taipan:pyodide/loader", text: include_str!("../js/loader.js") },
     Source { name: "taipan:pyodide/quota", text: include_str!("../js/quota.js") },

@@ -4,7 +4,7 @@
 //! file system in JavaScript each takes 50 µs. A path that is in no layer, or that
 //! only the file system can resolve, is left to it.
 
-use taipan_guest::{Call, Output, Throw};
+use taipan_guest::{Call, Output, Scope, Throw};
 
 use crate::layer::{Layer, Node, NodeIndex, ROOT};
 use crate::operations::{LayerBytes, Layers};
@@ -15,7 +15,7 @@ const MOUNTS_MAX: usize = 64;
 const PATH_BYTES_MAX: u32 = 4096;
 
 /// What `layer_stat` answers for a path that is not for it to resolve.
-const NOT_HERE: i32 = 1;
+pub(crate) const NOT_HERE: i32 = 1;
 /// Error numbers, negative, as Emscripten's musl numbers them.
 const NO_ENTRY: i32 = -44;
 const NOT_A_DIRECTORY: i32 = -54;
@@ -53,25 +53,38 @@ pub(crate) fn layer_mount(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(crate) fn layer_stat(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (path, result) = (call.unsigned(0)?, call.unsigned(1)?);
     let scope = &mut call.scope;
+    let (number, index) = match find_path(scope, path) {
+        Ok(found) => found,
+        Err(answer) => return Ok(answer.into()),
+    };
+    let layers = scope.extensions().of::<Layers>();
+    let Some(layer) = layers.and_then(|layers| layers.0.get(number as usize)) else {
+        return Ok(NOT_HERE.into());
+    };
+    let Some(node) = layer.node(index) else { return Ok(NOT_HERE.into()) };
+    let stat = encode(number, index, &node);
+    scope.write(result, &stat)?;
+    Ok(0.into())
+}
+
+/// The layer and the node of the path at an address, or what to answer instead.
+pub(crate) fn find_path(scope: &Scope<'_>, path: u32) -> Result<(u32, NodeIndex), i32> {
     let extensions = scope.extensions();
     let (Some(mounts), Some(layers)) = (extensions.of::<Mounts>(), extensions.of::<Layers>())
     else {
-        return Ok(NOT_HERE.into());
+        return Err(NOT_HERE);
     };
     // A path that is too long or no text has its error in the file system.
     let path = scope.c_string(path, PATH_BYTES_MAX).ok().and_then(|path| str::from_utf8(path).ok());
-    let Some((number, rest)) = path.and_then(|path| find_mount(mounts, path)) else {
-        return Ok(NOT_HERE.into());
-    };
-    let Some(layer) = layers.0.get(number as usize) else { return Ok(NOT_HERE.into()) };
-    match resolve(layer, rest) {
-        Ok((index, node)) => {
-            let stat = encode(number, index, &node);
-            scope.write(result, &stat)?;
-            Ok(0.into())
-        }
-        Err(answer) => Ok(answer.into()),
-    }
+    let (number, rest) = path.and_then(|path| find_mount(mounts, path)).ok_or(NOT_HERE)?;
+    let layer = layers.0.get(number as usize).ok_or(NOT_HERE)?;
+    resolve(layer, rest).map(|(index, _)| (number, index))
+}
+
+/// Where a layer is mounted.
+pub(crate) fn mount_of(scope: &Scope<'_>, layer: u32) -> Option<String> {
+    let mounts = &scope.extensions().of::<Mounts>()?.0;
+    mounts.iter().find(|(_, number)| *number == layer).map(|(path, _)| path.clone())
 }
 
 /// The innermost mount that `path` is in, and the rest of the path.
@@ -101,7 +114,7 @@ fn resolve<'a>(layer: &'a Layer<LayerBytes>, path: &str) -> Result<(NodeIndex, N
 
 /// A `struct stat` of Emscripten 5 (its system/lib/libc/musl/arch/emscripten/bits/stat.h).
 /// All times are zero.
-fn encode(layer: u32, index: NodeIndex, node: &Node<'_>) -> [u8; STAT_BYTES] {
+pub(crate) fn encode(layer: u32, index: NodeIndex, node: &Node<'_>) -> [u8; STAT_BYTES] {
     let (mode, size) = match node {
         Node::Directory(_) => (DIRECTORY_MODE, 0),
         Node::File(contents) => (FILE_MODE, contents.len() as u64),

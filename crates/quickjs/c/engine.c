@@ -239,13 +239,6 @@ int EXPORT(engine_call)(int function, int argc, JSValue *argv, JSValue *result)
     return JS_IsException(*result) ? -1 : 0;
 }
 
-// Evaluates a script. `source` ends with a NUL that `length` does not count.
-int EXPORT(engine_evaluate)(const char *source, uint32_t length, const char *name, JSValue *result)
-{
-    *result = JS_Eval(context, source, length, name, JS_EVAL_TYPE_GLOBAL);
-    return JS_IsException(*result) ? -1 : 0;
-}
-
 enum { COMPILE_SCRIPT = 0, COMPILE_MODULE = 1, COMPILE_MODULE_ALONE = 2 };
 
 // Compiles a module or a script to bytecode, which is given back to `engine_bytecode_free`. A module that is compiled
@@ -331,11 +324,6 @@ int EXPORT(engine_run_jobs)(int maximum)
             return -1 - count;
     }
     return maximum;
-}
-
-int EXPORT(engine_is_job_pending)(void)
-{
-    return JS_IsJobPending(runtime);
 }
 
 void EXPORT(engine_collect)(void)
@@ -429,22 +417,6 @@ int EXPORT(engine_get_property)(JSValue *object, const char *name, JSValue *resu
     return JS_IsException(*result) ? -1 : 0;
 }
 
-// Takes the value over.
-int EXPORT(engine_set_property)(JSValue *object, const char *name, JSValue *value)
-{
-    return JS_SetPropertyStr(context, *object, name, *value);
-}
-
-void EXPORT(engine_global)(JSValue *result)
-{
-    *result = JS_GetGlobalObject(context);
-}
-
-void EXPORT(engine_new_object)(JSValue *result)
-{
-    *result = JS_NewObject(context);
-}
-
 // 0: pending, 1: fulfilled, 2: rejected, -1: not a promise.
 int EXPORT(engine_promise_state)(JSValue *value)
 {
@@ -528,15 +500,40 @@ static void *refuse_resize(JSRuntime *rt, void *opaque, void *bytes, size_t size
     return NULL;
 }
 
+static JSValue memory_buffer = JS_UNDEFINED;
 static JSArrayBuffer *memory;
+
+// The memory's buffer cannot be detached, as the standard has it (its [[ArrayBufferDetachKey]]): views of the whole
+// program stand on it.
+static JSValue guarded_transfer(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv, int magic)
+{
+    if (memory && JS_GetOpaque(this_value, JS_CLASS_ARRAY_BUFFER) == memory)
+        return JS_ThrowTypeError(ctx, "the buffer of a WebAssembly.Memory cannot be detached");
+    return js_array_buffer_transfer(ctx, this_value, argc, argv, magic);
+}
+
+static int guard_transfer(const char *name, int magic)
+{
+    JSValue function = JS_NewCFunctionMagic(context, guarded_transfer, name, 0, JS_CFUNC_generic_magic, magic);
+    return JS_DefinePropertyValueStr(context, context->class_proto[JS_CLASS_ARRAY_BUFFER], name, function,
+                                     JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+}
 
 int EXPORT(engine_memory_buffer)(uint32_t length, JSValue *result)
 {
-    *result = JS_NewArrayBuffer(context, (uint8_t *)16, length, INT32_MAX, refuse_resize, NULL, false);
-    if (JS_IsException(*result))
-        return -1;
-    memory = js_get_array_buffer(context, *result);
-    memory->data = NULL;
+    if (!memory) {
+        if (guard_transfer("transfer", JS_ARRAY_BUFFER_TRANSFER) < 0 ||
+            guard_transfer("transferToImmutable", JS_ARRAY_BUFFER_TRANSFER_TO_IMMUTABLE) < 0 ||
+            guard_transfer("transferToFixedLength", JS_ARRAY_BUFFER_TRANSFER_TO_FIXED_LENGTH) < 0)
+            return -1;
+        JSValue buffer = JS_NewArrayBuffer(context, (uint8_t *)16, length, INT32_MAX, refuse_resize, NULL, false);
+        if (JS_IsException(buffer))
+            return -1;
+        memory = js_get_array_buffer(context, buffer);
+        memory->data = NULL;
+        memory_buffer = buffer;
+    }
+    *result = JS_DupValue(context, memory_buffer);
     return 0;
 }
 
@@ -632,30 +629,24 @@ static int start_host_module(JSContext *ctx, JSModuleDef *module)
     return JS_SetModuleExport(ctx, module, "default", JS_DupValue(ctx, host_object));
 }
 
-static const uint8_t *view_bytes(JSContext *ctx, JSValueConst value, uint32_t *length)
-{
-    uint32_t address;
-    (void)ctx;
-    return engine_bytes((JSValue *)&value, &address, length) < 0 ? NULL : (const uint8_t *)(uintptr_t)address;
-}
-
 // utf8_decode(buffer, byteOffset, byteLength, fatal, ignoreBOM): the Encoding Standard's "UTF-8 decode".
 static JSValue host_utf8_decode(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
-    uint32_t length, offset = 0, count;
+    uint32_t address, length, offset = 0, count = 0;
     (void)this_value;
-    if (engine_bytes((JSValue *)&argv[0], &offset, &length) < 0)
-        return JS_EXCEPTION;
-    const uint8_t *bytes = (const uint8_t *)(uintptr_t)offset;
-    offset = 0;
-    count = length;
+    // Conversions to numbers can run JavaScript, which can take the buffer away: they come first.
+    bool has_count = argc > 2 && !JS_IsUndefined(argv[2]);
     if (argc > 1 && JS_ToUint32(ctx, &offset, argv[1]))
         return JS_EXCEPTION;
-    if (argc > 2 && JS_ToUint32(ctx, &count, argv[2]))
+    if (has_count && JS_ToUint32(ctx, &count, argv[2]))
         return JS_EXCEPTION;
+    if (engine_bytes((JSValue *)&argv[0], &address, &length) < 0)
+        return JS_EXCEPTION;
+    if (!has_count)
+        count = length > offset ? length - offset : 0;
     if ((uint64_t)offset + count > length)
         return JS_ThrowRangeError(ctx, "byte range %u+%u is outside of a buffer of %u bytes", offset, count, length);
-    bytes += offset;
+    const uint8_t *bytes = (const uint8_t *)(uintptr_t)address + offset;
     bool fatal = argc > 3 && JS_ToBool(ctx, argv[3]);
     bool ignore_bom = argc > 4 && JS_ToBool(ctx, argv[4]);
     if (!ignore_bom && count >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf) {
@@ -740,14 +731,16 @@ static JSValue host_utf8_encode(JSContext *ctx, JSValueConst this_value, int arg
 static JSValue host_utf8_encode_into(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
     size_t length;
-    uint32_t capacity;
+    uint32_t address, capacity;
     (void)argc;
-    uint8_t *target = (uint8_t *)view_bytes(ctx, argv[1], &capacity);
-    if (!target && capacity)
-        return JS_EXCEPTION;
+    // The conversion to a string can run JavaScript, which can take the view away: it comes first.
     char *bytes = well_formed(ctx, argv[0], &length);
     if (!bytes)
         return JS_EXCEPTION;
+    if (engine_bytes((JSValue *)&argv[1], &address, &capacity) < 0) {
+        JS_FreeCString(ctx, bytes);
+        return JS_EXCEPTION;
+    }
     uint32_t written = 0, units = 0;
     while (written < length) {
         uint8_t lead = (uint8_t)bytes[written];
@@ -757,7 +750,7 @@ static JSValue host_utf8_encode_into(JSContext *ctx, JSValueConst this_value, in
         written += size;
         units += size == 4 ? 2 : 1;
     }
-    memcpy(target, bytes, written);
+    memcpy((uint8_t *)(uintptr_t)address, bytes, written);
     JS_FreeCString(ctx, bytes);
     JS_SetPropertyStr(ctx, this_value, "utf8_units_read", JS_NewInt32(ctx, (int32_t)units));
     return JS_NewInt32(ctx, (int32_t)written);

@@ -2,10 +2,25 @@
 //!
 //! This crate knows bytes only: no engine, no file system, no clock. The
 //! `guest` crate takes a [`State`] and a memory out of a live isolate, and puts
-//! them back.
+//! them back. The format is described in `docs/snapshot-format.md`.
 
+mod decode;
+mod diff;
+mod encode;
+mod error;
+mod format;
+mod pages;
+mod provenance;
+mod sizes;
 mod state;
 
+pub use decode::{Run, Snapshot, decode, decode_head, format_version, head_bytes, verify};
+pub use diff::{Change, Extent, diff};
+pub use encode::{Encoded, Image, encode};
+pub use error::Error;
+pub use format::{FORMAT, FileOffset, FormatVersion, GuestAddress, HEADER_BYTES, PAGE_BYTES};
+pub use provenance::{Digest, Kind, Provenance};
+pub use sizes::{Owner, Size, sizes};
 pub use state::{
     Engine, EntityGlobal, Function, FunctionType, Global, Import, Instance, Module, Reference,
     ReferenceTable, Slot, State, Tag, Value,

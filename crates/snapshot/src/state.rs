@@ -4,6 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::format::limit;
+
+/// The most elements of a table (WebAssembly JavaScript interface,
+/// "Implementation-defined Limits").
+const TABLE_ELEMENTS_MAX: u64 = 10_000_000;
+
 /// The side state of a guest. What is in the linear memory is not here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -37,6 +44,68 @@ pub struct State {
     pub engine: Engine,
     /// What the other owners of state saved, each in its own encoding.
     pub sections: BTreeMap<String, Vec<u8>>,
+}
+
+impl State {
+    /// Checks that what refers to another part of the state refers to something.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
+        let table = usize::try_from(self.table_length).unwrap_or(usize::MAX);
+        for slot in &self.slots {
+            check_index("table element", slot.index, table)?;
+            if let Some(function) = slot.function {
+                check_index("function", function, self.functions.len())?;
+            }
+        }
+        for instance in &self.instances {
+            self.check_instance(instance)?;
+        }
+        for function in &self.functions {
+            match function {
+                Function::Element(index) => check_index("table element", *index, table)?,
+                Function::Instance(place, _) => {
+                    check_index("instance", *place, self.instances.len())?
+                }
+                Function::Main(_) | Function::JavaScript { .. } => {}
+            }
+        }
+        for global in &self.entity_globals {
+            match global {
+                EntityGlobal::Import(place) => check_index("import", *place, self.imports.len())?,
+                EntityGlobal::Instance(place, _) => {
+                    check_index("instance", *place, self.instances.len())?
+                }
+                EntityGlobal::Main(_) | EntityGlobal::Own { .. } => {}
+            }
+        }
+        for (place, _) in &self.imported_globals {
+            check_index("import", *place, self.imports.len())?;
+        }
+        Ok(())
+    }
+
+    fn check_instance(&self, instance: &Instance) -> Result<(), Error> {
+        check_index("module", instance.module, self.modules.len())?;
+        for import in &instance.imports {
+            match *import {
+                Import::Function(number) => check_index("function", number, self.functions.len())?,
+                Import::Global(number) => check_index("global", number, self.entity_globals.len())?,
+                Import::Table(number) => {
+                    check_index("table", number, usize::try_from(self.tables).unwrap_or(0))?;
+                }
+                Import::Tag(number) => check_index("tag", number, self.tags.len())?,
+                Import::Memory => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_index(what: &'static str, index: u32, count: usize) -> Result<(), Error> {
+    match usize::try_from(index) {
+        Ok(place) if place < count => Ok(()),
+        _ => Err(Error::StateIndex { what, index, count }),
+    }
 }
 
 /// A global of the main module.

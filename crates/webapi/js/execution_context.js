@@ -14,11 +14,20 @@ export class ExecutionContext {
 
   waitUntil(promise) {
     requireArguments(arguments.length, 1, "waitUntil");
-    this.#extend(Promise.resolve(promise));
+    this.#extend(promiseOf(promise));
   }
 
   /** There is no origin behind a worker here to pass through to. */
   passThroughOnException() { this.#extend; }
+}
+
+/** As `Promise.resolve`, but a thenable's `then` is called at once: what Python passes may not live longer. */
+function promiseOf(value) {
+  if (value instanceof Promise) return value;
+  return new Promise((resolve, reject) => {
+    if (typeof value?.then === "function") value.then(resolve, reject);
+    else resolve(value);
+  });
 }
 
 defineInterface(ExecutionContext);

@@ -50,7 +50,7 @@ pub type Reply = oneshot::Sender<Result<Answer, Fault>>;
 #[derive(Debug, Default)]
 pub struct Requests {
     open: HashMap<u32, Option<Reply>>,
-    faults: Vec<Fault>,
+    faults: Vec<(Fault, Option<Reply>)>,
 }
 
 impl Requests {
@@ -67,11 +67,8 @@ impl Requests {
 
     /// Says why there is no answer, or why its body ended early.
     pub fn fault(&mut self, id: u32, fault: Fault) {
-        self.faults.push(fault.clone());
-        if let Some(reply) = self.open.get_mut(&id).and_then(Option::take) {
-            // The client may be gone; the fault is logged in any case.
-            let _ = reply.send(Err(fault));
-        }
+        let reply = self.open.get_mut(&id).and_then(Option::take);
+        self.faults.push((fault, reply));
     }
 
     /// Says why a request was never begun.
@@ -84,9 +81,16 @@ impl Requests {
         self.open.remove(&id);
     }
 
-    /// The faults since the last call, for the log.
-    pub fn take_faults(&mut self) -> Vec<Fault> {
-        std::mem::take(&mut self.faults)
+    /// Tells `log` of the faults since the last call, and then who waits for an answer: what is
+    /// said of a request is said before it has ended.
+    pub fn report_faults(&mut self, mut log: impl FnMut(&Fault)) {
+        for (fault, reply) in self.faults.drain(..) {
+            log(&fault);
+            if let Some(reply) = reply {
+                // The client may be gone; the fault is logged in any case.
+                let _ = reply.send(Err(fault));
+            }
+        }
     }
 
     /// Whether no request is open, nor anything that it waits for with `waitUntil`.

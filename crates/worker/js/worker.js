@@ -13,7 +13,11 @@ let pyodide;
 /// Boots Python. `layers` is JSON: [{layer, path}]; `environment` is JSON: {NAME: value}.
 export async function start(layers, environment, fileBytesMaximum) {
   pyodide = await boot({
-    createModule,
+    async createModule(settings) {
+      const module = await createModule(settings);
+      host.interpreter_started();
+      return module;
+    },
     instantiate(imports) {
       rememberTypeFlags(imports.env);
       return { module: mainModule, instance: new WebAssembly.Instance(mainModule, imports) };

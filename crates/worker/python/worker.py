@@ -7,6 +7,7 @@ traceback can be cut to the user's frames.
 import asyncio
 import importlib
 import inspect
+import os
 import sys
 import traceback
 
@@ -43,7 +44,10 @@ async def load(path, name, environment, fault):
             if inspect.isawaitable(response):
                 response = await response
             return response
-        except Exception as exception:
+        except SystemExit as request:
+            # The end of the program, not of the request alone.
+            os._exit(tracebacks.status_of(request))
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt) as exception:
             return fault.new(*describe(exception))
 
     def fetch(request, context):

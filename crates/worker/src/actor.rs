@@ -1,5 +1,7 @@
 //! The task that owns a worker's isolate: takes events to it, replaces it when it has ended.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,10 @@ use crate::worker::Blueprint;
 
 /// How long a worker whose isolate does not start again waits before the next try.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the thread of a turn waits for the next event before it is given back: under load it
+/// comes sooner, and to go to a thread and back costs as much as a short turn.
+const LINGER: Duration = Duration::from_millis(1);
 
 /// Runs a worker until all its handles are dropped. `started` is told how the first start went.
 pub(crate) async fn run(
@@ -89,20 +95,37 @@ async fn serve(blueprint: &Blueprint, mut instance: Instance) -> Option<Unbounde
         };
         instance.give_receiver(receiver);
         let work = move || {
-            let outcome = instance.turn(event);
+            // A fault of ours ends the isolate, which is not entered again, and nothing else.
+            let outcome = catch_unwind(AssertUnwindSafe(|| turns(&mut instance, event)));
             (instance, outcome)
         };
         let (returned, outcome) = tokio::task::spawn_blocking(work).await.ok()?;
         instance = returned;
-        if let Err(error) = outcome {
-            let reason = match error.ended_by::<Ended>() {
+        let reason = match outcome {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => match error.ended_by::<Ended>() {
                 Some(ended) => ended.to_string(),
                 None => describe(&error),
-            };
-            blueprint.log.write(Record::Ended { reason });
-            return instance.take_receiver();
-        }
+            },
+            Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
+        };
+        blueprint.log.write(Record::Ended { reason });
+        return instance.take_receiver();
     }
+}
+
+/// Handles an event, and what comes soon after it.
+fn turns(instance: &mut Instance, event: Option<Event>) -> Result<(), taipan_guest::Error> {
+    instance.turn(event)?;
+    while let Some(event) = instance.linger(LINGER) {
+        instance.turn(Some(event))?;
+    }
+    Ok(())
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// An error and its causes in one line.

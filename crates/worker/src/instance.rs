@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::json;
-use taipan_guest::{
-    Argument, Call, Handle, Image, Isolate, Operation, Output, Program, Scope, Throw,
-};
+use taipan_guest::{Argument, Call, Handle, Isolate, Operation, Output, Program, Scope, Throw};
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
 use taipan_webapi::body::{Bodies, BodyReader};
@@ -22,11 +22,11 @@ use taipan_webapi::pending::{Completion, Pending};
 use taipan_webapi::requests::{Fault, Reply, Requests};
 use taipan_webapi::{Console, INSTALL, deliver};
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError};
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender, error::TryRecvError};
 
 use crate::bundle::{Javascript, WORKER_MODULE, guest};
 use crate::clock::Machine;
-use crate::log::{Log, Record};
+use crate::log::{Log, Milestone, Record};
 use crate::{Error, worker::Incoming};
 
 /// Where the standard library is mounted.
@@ -38,6 +38,7 @@ const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
 /// The operations of the event loop.
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "block_until", call: block_until },
+    Operation { name: "interpreter_started", call: interpreter_started },
     Operation { name: "take_bytecode", call: take_bytecode },
 ];
 
@@ -66,11 +67,15 @@ pub(crate) struct Boot<'a> {
     pub(crate) runtime: runtime::Handle,
     /// Tells this instance's completions from those of the one before it.
     pub(crate) number: u64,
-    pub(crate) sender: UnboundedSender<Event>,
+    /// Weak: an isolate does not keep its own worker.
+    pub(crate) sender: WeakUnboundedSender<Event>,
     pub(crate) receiver: UnboundedReceiver<Event>,
     /// Whether events come from outside, so that waiting is never in vain.
     pub(crate) serves: bool,
 }
+
+/// Why an isolate does not start, and the receiver, which outlives it.
+pub(crate) type NotStarted = (Error, Option<UnboundedReceiver<Event>>);
 
 /// A booted isolate.
 pub(crate) struct Instance {
@@ -85,6 +90,9 @@ struct Loop {
     runtime: runtime::Handle,
     log: Log,
     serves: bool,
+    /// What came before the program could answer; none is held once it can.
+    held: Option<Vec<Event>>,
+    sender: WeakUnboundedSender<Event>,
     fetch: Handle,
     cancel: Handle,
 }
@@ -100,97 +108,51 @@ impl fmt::Debug for Instance {
 }
 
 /// Boots Python. Blocks for as long as that takes.
-pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let mut isolate = Isolate::new(parts.program, Box::new(Machine::new()))
-        .map_err(guest("making an isolate"))?;
-    let mounts: Vec<_> = parts
-        .layers
-        .iter()
-        .enumerate()
-        .map(|(layer, (_, path))| json!({"layer": layer, "path": path}))
-        .collect();
+pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, NotStarted> {
+    let mut isolate = match Isolate::new(parts.program, Box::new(Machine::new())) {
+        Ok(isolate) => isolate,
+        Err(source) => return Err((guest("making an isolate")(source), Some(parts.receiver))),
+    };
+    let mounts: Vec<_> =
+        parts.layers.iter().enumerate().map(|(layer, (_, path))| json!({"layer": layer, "path": path})).collect();
     let mounts = json!(mounts).to_string();
+    let log = parts.log.clone();
+    log.write(Record::Reached(Milestone::Isolate));
     let environment = json!(parts.environment).to_string();
     let instance = isolate.with_roots(|scope| {
         prepare_extensions(scope, &parts);
         let worker = load_javascript(scope, parts.javascript)?;
+        parts.log.write(Record::Reached(Milestone::Platform));
         let dispatch = scope.property(&worker, "dispatch")?;
-        let (fetch, cancel) =
-            (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
-        let Boot { receiver, number, runtime, log, serves, .. } = parts;
-        scope.extensions_mut().insert(Loop {
-            number,
-            receiver: Some(receiver),
-            runtime,
-            log,
-            serves,
-            fetch,
-            cancel,
-        });
+        let (fetch, cancel) = (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
+        let Boot { receiver, sender, number, runtime, log, serves, .. } = parts;
+        let (receiver, held) = (Some(receiver), Some(Vec::new()));
+        scope.extensions_mut().insert(Loop { number, receiver, runtime, log, serves, held, sender, fetch, cancel });
         scope.extensions_mut().insert(StandardStreams(parts.streams));
         let start = scope.property(&worker, "start")?;
-        let arguments = [
-            (&*mounts).into(),
-            (&*environment).into(),
-            Argument::Number(MEMORY_FILE_BYTES_MAX.into()),
-        ];
+        let arguments = [(&*mounts).into(), (&*environment).into(), Argument::Number(MEMORY_FILE_BYTES_MAX.into())];
         let promise = scope.call(&start, &arguments)?;
         wait_for(scope, &promise)?;
         Ok(worker)
     });
-    let worker = instance.map_err(guest("booting Python"))?;
-    Ok(Instance { isolate, worker })
-}
-
-/// What a snapshot holds of an instance, and its memory.
-pub(crate) fn capture(instance: &mut Instance) -> Result<(taipan_snapshot::State, Vec<u8>), Error> {
-    let worker = instance.worker.index();
-    let captured = instance.isolate.with_roots(|scope| {
-        scope.run_jobs()?;
-        let mut state = scope.capture()?;
-        if let Some(held) = scope.extensions().of::<Loop>() {
-            state.handles.insert("fetch".into(), held.fetch.index());
-            state.handles.insert("cancel".into(), held.cancel.index());
+    let worker = match instance {
+        Ok(worker) => worker,
+        Err(source) => {
+            let receiver = take_receiver(&mut isolate);
+            return Err((guest("booting Python")(source), receiver));
         }
-        state.handles.insert("worker".into(), worker);
-        Ok((state, scope.memory()?.to_vec()))
-    });
-    captured.map_err(guest("taking a snapshot"))
-}
-
-/// An instance that goes on where a snapshot was taken.
-pub(crate) fn resume(
-    image: &Arc<Image>,
-    handles: &BTreeMap<String, i32>,
-    parts: Boot<'_>,
-) -> Result<Instance, Error> {
-    let mut isolate =
-        Isolate::resume(image, Box::new(Machine::new())).map_err(guest("resuming an isolate"))?;
-    let mut scope = isolate.scope();
-    prepare_extensions(&mut scope, &parts);
-    let held = |name: &str| handles.get(name).map(|index| scope.held(*index));
-    let missing = || Error::Bug { what: "a snapshot without the worker's handles".into() };
-    let (fetch, cancel) = (held("fetch").ok_or_else(missing)?, held("cancel").ok_or_else(missing)?);
-    let worker = held("worker").ok_or_else(missing)?;
-    let Boot { receiver, number, runtime, log, serves, .. } = parts;
-    scope.extensions_mut().insert(Loop {
-        number,
-        receiver: Some(receiver),
-        runtime,
-        log,
-        serves,
-        fetch,
-        cancel,
-    });
-    scope.extensions_mut().insert(StandardStreams(parts.streams));
+    };
+    log.write(Record::Reached(Milestone::Python));
     Ok(Instance { isolate, worker })
 }
 
 fn prepare_extensions(scope: &mut Scope<'_>, parts: &Boot<'_>) {
     let (sender, instance) = (parts.sender.clone(), parts.number);
     let tell = move |completion| {
-        // A receiver that is gone has no isolate that waits.
-        let _ = sender.send(Event::Completed { instance, completion });
+        if let Some(sender) = sender.upgrade() {
+            // A receiver that is gone has no isolate that waits.
+            let _ = sender.send(Event::Completed { instance, completion });
+        }
     };
     let log = parts.log.clone();
     let console = move |level: &str, text: &str| {
@@ -209,10 +171,7 @@ fn prepare_extensions(scope: &mut Scope<'_>, parts: &Boot<'_>) {
 }
 
 /// Runs the platform and the worker's own module; gives the namespace of the latter.
-fn load_javascript(
-    scope: &mut Scope<'_>,
-    javascript: &Javascript,
-) -> Result<Handle, taipan_guest::Error> {
+fn load_javascript(scope: &mut Scope<'_>, javascript: &Javascript) -> Result<Handle, taipan_guest::Error> {
     scope.set_modules(javascript.clone());
     for name in [INSTALL, WORKER_MODULE] {
         let module = scope.load(name)?;
@@ -245,19 +204,14 @@ pub(crate) fn compile_modules(
         client: None,
         runtime: runtime.handle().clone(),
         number: 0,
-        sender,
+        sender: sender.downgrade(),
         receiver,
         serves: false,
     };
     on_large_stack(move || {
-        let mut instance = boot(parts)?;
+        let mut instance = boot(parts).map_err(|(error, _receiver)| error)?;
         instance.call("compileTree", &[STANDARD_LIBRARY.into()])?;
-        let bytecode = instance
-            .isolate
-            .scope()
-            .extensions_mut()
-            .of_mut::<PythonBytecode>()
-            .map(std::mem::take);
+        let bytecode = instance.isolate.scope().extensions_mut().of_mut::<PythonBytecode>().map(std::mem::take);
         Ok(bytecode.unwrap_or_default().0)
     })
 }
@@ -267,10 +221,18 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Re
     let bug = |what: &str| Error::Bug { what: what.into() };
     std::thread::scope(|threads| {
         let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
-        let thread =
-            thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
+        let thread = thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
         thread.join().map_err(|_| bug("the thread of a guest panicked"))?
     })
+}
+
+/// Wakes a thread that waits in [`Instance::linger`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// Standard streams of a guest that has nobody to talk to.
@@ -292,11 +254,7 @@ impl Streams for Mute {
 
 impl Instance {
     /// Calls a function of `worker.js` and waits for what it promises, as text.
-    pub(crate) fn call(
-        &mut self,
-        function: &str,
-        arguments: &[Argument<'_>],
-    ) -> Result<String, Error> {
+    pub(crate) fn call(&mut self, function: &str, arguments: &[Argument<'_>]) -> Result<String, Error> {
         let worker = &self.worker;
         let result = self.isolate.with_roots(|scope| {
             let function = scope.property(worker, function)?;
@@ -320,9 +278,37 @@ impl Instance {
         Some(Duration::from_secs_f64(milliseconds / 1000.0))
     }
 
+    /// The program can answer: what came before goes to the end of the queue.
+    pub(crate) fn open(&mut self) {
+        let mut scope = self.isolate.scope();
+        let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
+        let (held, sender) = (state.held.take(), state.sender.upgrade());
+        for (event, sender) in held.into_iter().flatten().zip(sender.iter().cycle()) {
+            // The receiver is this one's own.
+            let _ = sender.send(event);
+        }
+    }
+
+    /// Blocks until the next event comes, but not for longer than `limit` or until the next timer.
+    pub(crate) fn linger(&mut self, limit: Duration) -> Option<Event> {
+        let limit = self.next_timer().map_or(limit, |timer| timer.min(limit));
+        let mut scope = self.isolate.scope();
+        let receiver = scope.extensions_mut().of_mut::<Loop>()?.receiver.as_mut()?;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        if let Poll::Ready(event) = receiver.poll_recv(&mut context) {
+            return event;
+        }
+        thread::park_timeout(limit);
+        match receiver.poll_recv(&mut context) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
+    }
+
     /// Takes the receiver out, to wait at it elsewhere.
     pub(crate) fn take_receiver(&mut self) -> Option<UnboundedReceiver<Event>> {
-        self.isolate.scope().extensions_mut().of_mut::<Loop>()?.receiver.take()
+        take_receiver(&mut self.isolate)
     }
 
     /// Puts the receiver back.
@@ -331,6 +317,10 @@ impl Instance {
             state.receiver = Some(receiver);
         }
     }
+}
+
+fn take_receiver(isolate: &mut Isolate) -> Option<UnboundedReceiver<Event>> {
+    isolate.scope().extensions_mut().of_mut::<Loop>()?.receiver.take()
 }
 
 fn turn(scope: &mut Scope<'_>, event: Option<Event>) -> Result<(), taipan_guest::Error> {
@@ -346,15 +336,13 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     scope.run_jobs()?;
     log_faults(scope);
     let now = scope.host().monotonic_clock();
-    let ready =
-        scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
+    let ready = scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
     let found = ready.is_some();
     if let Some(completion) = ready {
         contain(scope, |scope| deliver(scope, completion))?;
         scope.run_jobs()?;
     }
-    let receiver =
-        scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
+    let receiver = scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
     match receiver.map(UnboundedReceiver::try_recv) {
         Some(Ok(event)) => dispatch(scope, event)?,
         Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return Ok(found),
@@ -363,37 +351,27 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
 }
 
 fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
+    if let Event::Request { .. } | Event::Gone { .. } = event
+        && let Some(held) = scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.held.as_mut())
+    {
+        held.push(event);
+        return Ok(());
+    }
     match event {
         Event::Request { id, request, body, reply } => {
-            let body = match body.map(|body| {
-                scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
-            }) {
+            let body = match body.map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))) {
                 Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
                 _ => -1,
             };
             let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
             requests.open(id, reply);
             let Incoming { method, url, headers } = request;
-            let outcome = call_loop(
-                scope,
-                |state| &state.fetch,
-                |scope, fetch| {
-                    let arguments = [
-                        Argument::Number(id.into()),
-                        (&*method).into(),
-                        (&*url).into(),
-                        (&*headers).into(),
-                        body.into(),
-                    ];
-                    scope.invoke(fetch, &arguments)
-                },
-            );
+            let outcome = call_loop(scope, |state| &state.fetch, |scope, fetch| {
+                let arguments = [Argument::Number(id.into()), (&*method).into(), (&*url).into(), (&*headers).into(), body.into()];
+                scope.invoke(fetch, &arguments)
+            });
             if let Err(taipan_guest::Error::Exception(error)) = &outcome {
-                let fault = Fault {
-                    kind: "dispatch".into(),
-                    message: error.to_string(),
-                    detail: error.to_string(),
-                };
+                let fault = Fault { kind: "dispatch".into(), message: error.to_string(), detail: error.to_string() };
                 if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                     requests.fail(id, fault);
                 }
@@ -402,19 +380,11 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             outcome
         }
         Event::Gone { id } => contain(scope, |scope| {
-            call_loop(
-                scope,
-                |state| &state.cancel,
-                |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
-            )
+            call_loop(scope, |state| &state.cancel, |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]))
         }),
         Event::Completed { instance, completion } => {
-            let ours =
-                scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
-            let wanted = scope
-                .extensions_mut()
-                .of_mut::<Pending>()
-                .is_some_and(|pending| ours && pending.end(completion.id));
+            let ours = scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
+            let wanted = scope.extensions_mut().of_mut::<Pending>().is_some_and(|pending| ours && pending.end(completion.id));
             if wanted { contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
         }
     }
@@ -426,10 +396,7 @@ fn call_loop<T>(
     function: fn(&Loop) -> &Handle,
     call: impl FnOnce(&mut Scope<'_>, &Handle) -> Result<T, taipan_guest::Error>,
 ) -> Result<T, taipan_guest::Error> {
-    let missing = || taipan_guest::Error::Link {
-        module: "the event loop",
-        what: "it is not there yet".into(),
-    };
+    let missing = || taipan_guest::Error::Link { module: "the event loop", what: "it is not there yet".into() };
     let function = function(scope.extensions().of::<Loop>().ok_or_else(missing)?).clone();
     call(scope, &function)
 }
@@ -452,19 +419,15 @@ fn contain(
 }
 
 fn log_faults(scope: &mut Scope<'_>) {
-    let faults =
-        scope.extensions_mut().of_mut::<Requests>().map(Requests::take_faults).unwrap_or_default();
-    let Some(state) = scope.extensions().of::<Loop>() else { return };
-    for Fault { message, detail, .. } in faults {
-        state.log.write(Record::Fault { message, traceback: detail });
-    }
+    let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
+    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
+    requests.report_faults(|Fault { message, detail, .. }| {
+        log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
+    });
 }
 
 /// Handles events until the promise is settled; its value.
-pub(crate) fn wait_for(
-    scope: &mut Scope<'_>,
-    promise: &Handle,
-) -> Result<Handle, taipan_guest::Error> {
+pub(crate) fn wait_for(scope: &mut Scope<'_>, promise: &Handle) -> Result<Handle, taipan_guest::Error> {
     loop {
         scope.run_jobs()?;
         if let Some(value) = scope.promise_result(promise)? {
@@ -480,8 +443,7 @@ pub(crate) fn wait_for(
     }
 }
 
-const NEVER: &str =
-    "waiting for something that can never happen: no timer, read, fetch or request is under way";
+const NEVER: &str = "waiting for something that can never happen: no timer, read, fetch or request is under way";
 
 /// `host.block_until(predicate)`: handles events until the predicate is true.
 fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -528,6 +490,14 @@ fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     }
 }
 
+/// `host.interpreter_started()`: what only JavaScript notices.
+fn interpreter_started(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if let Some(state) = call.scope.extensions().of::<Loop>() {
+        state.log.write(Record::Reached(Milestone::Interpreter));
+    }
+    Ok(Output::Undefined)
+}
+
 /// `host.take_bytecode(path, bytes)`: what `compileTree` makes.
 fn take_bytecode(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (path, bytes) = (call.text(0)?, call.bytes(1)?);
@@ -539,123 +509,4 @@ fn take_bytecode(call: &mut Call<'_>) -> Result<Output, Throw> {
         bytecode.0.push((path, bytes));
     }
     Ok(Output::Undefined)
-}
-
-#[doc(hidden)]
-pub fn experiment(bundle: &crate::Bundle, code: crate::Code, runtime: runtime::Handle) {
-    use std::time::Instant;
-    let boot_parts = |number| {
-        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        (
-            sender.clone(),
-            Boot {
-                program: &bundle.program,
-                javascript: &bundle.javascript,
-                layers: vec![
-                    (bundle.python.clone(), STANDARD_LIBRARY.into()),
-                    (code.0.clone(), "/session/metadata".into()),
-                ],
-                environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
-                streams: Box::new(Mute),
-                log: Log::new(|r| eprintln!("LOG {r:?}")),
-                client: None,
-                runtime: runtime.clone(),
-                number,
-                sender,
-                receiver,
-                serves: true,
-            },
-        )
-    };
-    let (_s, parts) = boot_parts(0);
-    let mut first = boot(parts).unwrap();
-    first.call("load", &["[\"/session/metadata\"]".into(), "entry".into(), "{}".into()]).unwrap();
-    let ask = |i: &mut Instance, id: u32| {
-        let (reply, mut answer) = tokio::sync::oneshot::channel();
-        i.turn(Some(Event::Request {
-            id,
-            request: Incoming {
-                method: "GET".into(),
-                url: "http://localhost/".into(),
-                headers: "host: x\r\n".into(),
-            },
-            body: None,
-            reply,
-        }))
-        .unwrap();
-        answer.try_recv().unwrap().unwrap()
-    };
-    eprintln!("{:?}", ask(&mut first, 1));
-    let t = Instant::now();
-    let (state, memory) = capture(&mut first).unwrap();
-    let handles = state.handles.clone();
-    eprintln!(
-        "captured {:?} memory {} MB functions {} globals {} slots {} instances {} refs {:?}",
-        t.elapsed(),
-        memory.len() >> 20,
-        state.functions.len(),
-        state.entity_globals.len(),
-        state.slots.len(),
-        state.instances.len(),
-        state.reference_tables.iter().map(|t| t.elements.len()).collect::<Vec<_>>()
-    );
-    let file = std::fs::File::create_new(format!("/tmp/snap-{}", std::process::id())).unwrap();
-    use std::os::unix::fs::FileExt;
-    file.set_len(memory.len() as u64).unwrap();
-    let mut pages = 0;
-    for (n, page) in memory.chunks(4096).enumerate() {
-        if page.iter().any(|b| *b != 0) {
-            file.write_all_at(page, n as u64 * 4096).unwrap();
-            pages += 1;
-        }
-    }
-    eprintln!("{pages} pages = {} MB", pages * 4 / 1024);
-    let file = std::fs::File::open(format!("/tmp/snap-{}", std::process::id())).unwrap();
-    let run = taipan_guest::Run {
-        address: 0,
-        length: memory.len() as u32,
-        file: Arc::new(file),
-        offset: 0,
-    };
-    let image = Image::new(&bundle.program, state, memory.len(), vec![run]).unwrap();
-    let mut times = vec![];
-    let mut keep = vec![];
-    for n in 0..200 {
-        let (s, parts) = boot_parts(n + 1);
-        let t = Instant::now();
-        let mut i = resume(&image, &handles, parts).unwrap();
-        let t1 = t.elapsed();
-        let a = ask(&mut i, 7 + n as u32);
-        if n == 0 {
-            eprintln!("{a:?}");
-        }
-        times.push((t.elapsed(), t1));
-        keep.push((s, i));
-    }
-    times.sort();
-    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-    eprintln!(
-        "p50 {:?} p99 {:?}\n{}",
-        times[100],
-        times[197],
-        smaps
-            .lines()
-            .filter(|l| l.starts_with("Private_Dirty") || l.starts_with("Pss:"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
-    drop(keep);
-    let mut times = vec![];
-    for n in 0..200 {
-        let (s, parts) = boot_parts(n + 1);
-        let t = Instant::now();
-        let mut i = resume(&image, &handles, parts).unwrap();
-        let t1 = t.elapsed();
-        ask(&mut i, 7);
-        times.push((t.elapsed(), t1));
-        drop(i);
-        drop(s);
-    }
-    times.sort();
-    eprintln!("again p50 {:?} p99 {:?}", times[100], times[197]);
 }

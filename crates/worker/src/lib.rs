@@ -19,11 +19,8 @@ mod worker;
 pub use bundle::{Bundle, prepare};
 pub use code::{Code, from_directory};
 pub use error::Error;
-pub use log::{Log, Record};
+pub use log::{Log, Milestone, Record};
 pub use script::{Mount, Program, Script, run_script};
 pub use worker::{Incoming, Settings, Worker};
 
 pub use taipan_guest::THREAD_STACK_BYTES;
-
-#[doc(hidden)]
-pub use instance::experiment;

@@ -27,11 +27,28 @@ pub enum Record {
         /// The traceback, cut to the user's frames.
         traceback: String,
     },
+    /// An isolate that starts has come this far; how long it took, the listener's clock says.
+    Reached(Milestone),
     /// The isolate has ended, and why; a new one takes its place.
     Ended {
         /// Why.
         reason: String,
     },
+}
+
+/// How far an isolate has come, in the order in which it gets there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// There is an isolate, with a JavaScript engine in it.
+    Isolate,
+    /// The web platform is installed.
+    Platform,
+    /// The glue has run and CPython is initialised.
+    Interpreter,
+    /// Python and JavaScript know each other.
+    Python,
+    /// The worker's main module has been imported.
+    Program,
 }
 
 /// Takes records, from any thread.

@@ -94,11 +94,11 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
         client: Some(script.client),
         runtime,
         number: 0,
-        sender,
+        sender: sender.downgrade(),
         receiver,
         serves: false,
     };
-    let mut instance = boot(parts)?;
+    let mut instance = boot(parts).map_err(|(error, _receiver)| error)?;
     let arguments = json!([first, arguments]).to_string();
     let outcome = instance
         .call("callPython", &["_taipan.script".into(), function.into(), (&*arguments).into()]);

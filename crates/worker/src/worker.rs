@@ -5,21 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use reqwest::Client;
+use futures_util::stream;
 use serde_json::Value;
 use taipan_guest::Argument;
 use taipan_pyodide::Streams;
 use taipan_webapi::body::BodyReader;
-use taipan_webapi::requests::{Answer, Fault};
+use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Semaphore, oneshot};
-use tokio_util::sync::CancellationToken;
 
 use crate::bundle::Bundle;
 use crate::code::Code;
-use crate::instance::{Boot, Event, Instance, STANDARD_LIBRARY, boot};
-use crate::log::{Log, Record};
+use crate::instance::{Boot, Event, Instance, NotStarted, STANDARD_LIBRARY, boot};
+use crate::log::{Log, Milestone, Record};
 use crate::{Error, actor};
 
 /// Requests that one isolate answers at a time; more wait for their turn.
@@ -40,7 +39,7 @@ pub struct Settings {
     /// What its handlers get as `env`.
     pub variables: BTreeMap<String, Value>,
     /// For outgoing requests.
-    pub client: Client,
+    pub client: reqwest::Client,
     /// Who hears what it says.
     pub log: Log,
 }
@@ -94,13 +93,12 @@ impl Worker {
         });
         let (started, outcome) = oneshot::channel();
         tokio::spawn(actor::run(blueprint, receiver, started));
-        outcome.await.map_err(|_| Error::Bug {
-            what: "the worker's task ended while it started".into(),
-        })??;
+        outcome.await.map_err(|_| Error::Bug { what: "the worker's task ended while it started".into() })??;
         Ok(Worker { sender, permits: Arc::new(Semaphore::new(REQUESTS_MAX)), last: Arc::default() })
     }
 
-    /// Has the worker answer a request. `gone` says that the client went away.
+    /// Has the worker answer a request. The worker is told that the client went away when the
+    /// future is dropped, or the answer's body before its end.
     ///
     /// # Errors
     ///
@@ -109,21 +107,70 @@ impl Worker {
         &self,
         request: Incoming,
         body: Option<BodyReader>,
-        gone: CancellationToken,
     ) -> Result<Answer, Fault> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| ended())?;
         let id = self.last.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff;
         let (reply, answer) = oneshot::channel();
         self.sender.send(Event::Request { id, request, body, reply }).map_err(|_| ended())?;
-        let sender = self.sender.clone();
-        tokio::spawn(async move {
-            gone.cancelled().await;
-            // An isolate that has ended needs no word of it.
-            let _ = sender.send(Event::Gone { id });
-        });
-        let answer = answer.await.map_err(|_| ended())?;
+        let client = Client { id, sender: Some(self.sender.clone()) };
+        let answer = answer.await;
         drop(permit);
-        answer
+        match answer {
+            Ok(Ok(answer)) => Ok(Answer { body: client.watch(answer.body), ..answer }),
+            Ok(Err(fault)) => {
+                client.served();
+                Err(fault)
+            }
+            Err(_ended) => Err(ended()),
+        }
+    }
+}
+
+/// Who waits for an answer: dropped before he has all of it, he has gone away.
+struct Client {
+    id: u32,
+    sender: Option<UnboundedSender<Event>>,
+}
+
+impl Client {
+    /// He has all that he waited for.
+    fn served(mut self) {
+        self.sender = None;
+    }
+
+    /// The same body; he is served at its end.
+    fn watch(self, body: AnswerBody) -> AnswerBody {
+        let reader = match body {
+            AnswerBody::Stream(reader) => reader,
+            whole @ (AnswerBody::Empty | AnswerBody::Bytes(_)) => {
+                self.served();
+                return whole;
+            }
+        };
+        let parts = stream::unfold(Some((reader, self)), async |state| {
+            let (mut reader, client) = state?;
+            match reader.chunk().await.transpose() {
+                Some(Ok(chunk)) => Some((Ok(chunk), Some((reader, client)))),
+                Some(Err(error)) => {
+                    client.served();
+                    Some((Err(error), None))
+                }
+                None => {
+                    client.served();
+                    None
+                }
+            }
+        });
+        AnswerBody::Stream(BodyReader::new(parts))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            // An isolate that has ended needs no word of it.
+            let _ = sender.send(Event::Gone { id: self.id });
+        }
     }
 }
 
@@ -134,18 +181,11 @@ fn ended() -> Fault {
 
 impl Blueprint {
     /// Boots an isolate and imports the worker's main module. Gives the receiver back when that fails.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the receiver outlives an isolate that does not start"
-    )]
     pub(crate) fn start(
         &self,
         number: u64,
         receiver: UnboundedReceiver<Event>,
-    ) -> Result<Instance, (Error, Option<UnboundedReceiver<Event>>)> {
-        let Some(sender) = self.sender.upgrade() else {
-            return Err((Error::Bug { what: "a worker without handles starts".into() }, None));
-        };
+    ) -> Result<Instance, NotStarted> {
         let Settings { bundle, code, client, log, .. } = &self.settings;
         let parts = Boot {
             program: &bundle.program,
@@ -160,20 +200,23 @@ impl Blueprint {
             client: Some(client.clone()),
             runtime: self.runtime.clone(),
             number,
-            sender,
+            sender: self.sender.clone(),
             receiver,
             serves: true,
         };
-        let mut instance = boot(parts).map_err(|error| (error, None))?;
+        let mut instance = boot(parts)?;
         match self.load(&mut instance) {
-            Ok(()) => Ok(instance),
+            Ok(()) => {
+                instance.open();
+                self.log.write(Record::Reached(Milestone::Program));
+                Ok(instance)
+            }
             Err(error) => Err((error, instance.take_receiver())),
         }
     }
 
     fn load(&self, instance: &mut Instance) -> Result<(), Error> {
-        let (directory, file) =
-            self.settings.main.rsplit_once('/').unwrap_or(("", &self.settings.main));
+        let (directory, file) = self.settings.main.rsplit_once('/').unwrap_or(("", &self.settings.main));
         let module = file.strip_suffix(".py").unwrap_or(file);
         let source = format!("{WORKER_DIRECTORY}/{directory}");
         let path = serde_json::json!([

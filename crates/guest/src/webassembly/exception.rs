@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{ExnRef, ExnRefPre, ExnType, OwnedRooted, Tag, Val};
 
+use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::HostObject;
 use crate::value::RawValue;
@@ -11,9 +12,12 @@ use crate::webassembly::{entity, global};
 
 /// Takes the prototype that all exceptions share.
 pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let address = call.address;
+    let value = call.raw(0)?;
     let javascript = call.scope.javascript()?;
-    javascript.host_object_prototype.call(&mut call.scope.store, address)?;
+    call.scope.with_frame::<_, Throw>(1, |scope, frame| {
+        scope.write_value(frame.address, value)?;
+        Ok(javascript.host_object_prototype.call(&mut scope.store, frame.address)?)
+    })?;
     Ok(Output::Undefined)
 }
 
@@ -21,6 +25,12 @@ pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let tag = entity(call, 0, |entities| &entities.tags, "tag")?.tag;
     let type_ = tag.ty(&call.scope.store);
+    let (given, parameters) = (call.count().saturating_sub(1) as usize, type_.ty().params().len());
+    if given != parameters {
+        return Err(Throw::type_error(format!(
+            "the payload has {given} values, the tag has {parameters} parameters"
+        )));
+    }
     let mut payload = Vec::new();
     for (argument, parameter) in (1..).zip(type_.ty().params()) {
         payload.push(global::to_val(call, argument, &parameter)?);
@@ -29,7 +39,7 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let allocator = Arc::new(ExnRefPre::new(&mut *store, ExnType::from_tag_type(&type_)?));
     let exception =
         ExnRef::new(&mut *store, &allocator, &tag, &payload)?.to_owned_rooted(&mut *store)?;
-    let index = call.scope.state_mut().exceptions.hold(exception);
+    let index = call.scope.state_mut().exceptions.hold(exception)?;
     let value = call.scope.new_host_object(HostObject::Exception, index)?;
     Ok(Output::Value(OutputValue(value)))
 }
@@ -67,6 +77,8 @@ pub(super) fn argument(call: &mut Call<'_>) -> Result<Output, Throw> {
         Val::F32(bits) => RawValue::number(f32::from_bits(bits).into()),
         Val::F64(bits) => RawValue::number(f64::from_bits(bits)),
         Val::ExternRef(reference) => scope.from_externref(reference)?,
+        Val::FuncRef(Some(function)) => function::to_javascript(scope, function, Origin::Unknown)?,
+        Val::FuncRef(None) => RawValue::NULL,
         _ => return Err(Throw::type_error("an argument that JavaScript cannot take")),
     };
     Ok(Output::Value(OutputValue(value)))

@@ -148,7 +148,12 @@ pub(super) fn to_val(call: &mut Call<'_>, argument: u32, type_: &ValType) -> Res
         ValType::Ref(reference) if reference.heap_type().is_func() => {
             match function::from_javascript(&mut call.scope, raw)? {
                 Some((_, function)) => Val::FuncRef(Some(function)),
-                None => Ref::Func(None).into(),
+                None if raw == RawValue::NULL || argument >= call.count() => Ref::Func(None).into(),
+                None => {
+                    return Err(Throw::type_error(
+                        "WebAssembly.Global: not a WebAssembly function",
+                    ));
+                }
             }
         }
         other => {

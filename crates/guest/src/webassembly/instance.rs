@@ -1,6 +1,9 @@
 //! `WebAssembly.Instance`: instantiation, and the exports of an instance.
 
+use std::collections::HashMap;
+
 use taipan_link::RESERVED_PREFIX;
+use wasmparser::{BinaryReaderError, Export, Parser, Payload};
 use wasmtime::{Extern, ExternType, Func, FuncType, Instance};
 
 use crate::function::{self, Origin};
@@ -26,13 +29,38 @@ pub(super) fn instantiate(call: &mut Call<'_>) -> Result<Output, Throw> {
         }
     };
     let is_main = call.unsigned(0)? == 0;
-    let (instance, place) =
-        if is_main { (bind_main(call, &compiled)?, None) } else { new_instance(call, &compiled)? };
-    export(call, &compiled, instance, place).map(Output::Text)
+    let mut numbers = Numbers::default();
+    let (instance, place) = if is_main {
+        (bind_main(call, &compiled, &mut numbers)?, None)
+    } else {
+        new_instance(call, &compiled, &mut numbers)?
+    };
+    export(call, &compiled, instance, place, numbers).map(Output::Text)
+}
+
+/// The numbers of an instance's entities by their kind and their index in the module, so that one that is exported
+/// again, or twice, stays the same object in JavaScript.
+#[derive(Default)]
+struct Numbers {
+    known: HashMap<(&'static str, u32), u32>,
+    imported: HashMap<&'static str, u32>,
+}
+
+impl Numbers {
+    /// The next import of a kind has a number.
+    fn import(&mut self, kind: &'static str, number: u32) {
+        let index = self.imported.entry(kind).or_default();
+        self.known.insert((kind, *index), number);
+        *index += 1;
+    }
 }
 
 /// The main module is instantiated already: its imports are bound now (fact 6).
-fn bind_main(call: &mut Call<'_>, main: &CompiledModule) -> Result<Instance, Throw> {
+fn bind_main(
+    call: &mut Call<'_>,
+    main: &CompiledModule,
+    numbers: &mut Numbers,
+) -> Result<Instance, Throw> {
     for (place, import) in main.module.imports().enumerate() {
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
         match import.ty() {
@@ -42,7 +70,7 @@ fn bind_main(call: &mut Call<'_>, main: &CompiledModule) -> Result<Instance, Thr
                 let value = call.scope.retain(value)?;
                 call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
             }
-            ExternType::Global(_) => bind_global(call, place, argument)?,
+            ExternType::Global(_) => numbers.import("global", bind_global(call, place, argument)?),
             other => {
                 return Err(Throw::error(
                     "WebAssembly.LinkError",
@@ -55,12 +83,12 @@ fn bind_main(call: &mut Call<'_>, main: &CompiledModule) -> Result<Instance, Thr
 }
 
 /// Puts the main module's own global in the place of the one that JavaScript made, with its value.
-fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<(), Throw> {
+fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<u32, Throw> {
     let (number, made) = global::argument(call, argument)?;
     let scope = &mut call.scope;
-    let Some(imported) = scope.state().imported_globals[place] else { return Ok(()) };
+    let Some(imported) = scope.state().imported_globals[place] else { return Ok(number) };
     let value = made.get(&mut scope.store);
-    imported.set(&mut scope.store, value)?;
+    imported.set(&mut scope.store, value).map_err(|error| link_error(&error))?;
     let globals = &mut scope.state_mut().entities.globals;
     globals.found.insert(number, imported);
     let added = (number as usize)
@@ -69,13 +97,25 @@ fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<(), T
     if let (Some(origin), Ok(place)) = (added, u32::try_from(place)) {
         *origin = GlobalOrigin::Import(place);
     }
-    Ok(())
+    Ok(number)
+}
+
+fn link_error(error: &wasmtime::Error) -> Throw {
+    Throw::error("WebAssembly.LinkError", format!("{error:#}"))
 }
 
 fn new_instance(
     call: &mut Call<'_>,
     compiled: &CompiledModule,
+    numbers: &mut Numbers,
 ) -> Result<(Instance, Option<u32>), Throw> {
+    let own_memories = compiled.module.resources_required().num_memories;
+    if own_memories > 0 {
+        return Err(Throw::error(
+            "WebAssembly.LinkError",
+            "an isolate has one memory, a module cannot bring its own",
+        ));
+    }
     let mut imports = Vec::new();
     let mut ingredients = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
@@ -83,19 +123,25 @@ fn new_instance(
         let (ingredient, import): (_, Extern) = match import.ty() {
             ExternType::Func(type_) => {
                 let (number, function) = function_argument(call, argument, &type_)?;
+                numbers.import("function", number);
                 (Ingredient::Function(number), function.into())
             }
             ExternType::Global(_) => {
                 let (number, global) = global::argument(call, argument)?;
+                numbers.import("global", number);
                 (Ingredient::Global(number), global.into())
             }
             ExternType::Table(_) => {
                 let table = entity(call, argument, |entities| &entities.tables, "table")?.table;
-                (Ingredient::Table(call.unsigned(argument)?), table.into())
+                let number = call.unsigned(argument)?;
+                numbers.import("table", number);
+                (Ingredient::Table(number), table.into())
             }
             ExternType::Tag(_) => {
                 let tag = entity(call, argument, |entities| &entities.tags, "tag")?.tag;
-                (Ingredient::Tag(call.unsigned(argument)?), tag.into())
+                let number = call.unsigned(argument)?;
+                numbers.import("tag", number);
+                (Ingredient::Tag(number), tag.into())
             }
             ExternType::Memory(_) => (Ingredient::Memory, call.scope.linked()?.memory.into()),
         };
@@ -107,7 +153,7 @@ fn new_instance(
             if error.is::<wasmtime::Trap>() {
                 return crate::exception::throw_into_javascript(&mut call.scope, error);
             }
-            Throw::error("WebAssembly.LinkError", format!("{error:#}"))
+            link_error(&error)
         })?;
     let module = call.unsigned(0)?;
     let entities = &mut call.scope.state_mut().entities;
@@ -125,6 +171,7 @@ fn function_argument(
     if let Some(function) = function::from_javascript(&mut call.scope, value)? {
         return Ok(function);
     }
+    call.scope.state_mut().functions.add_typed()?;
     let value = call.scope.retain(value)?;
     let slot = call.scope.new_slot(value)?;
     let function = trampoline::host_function(&mut call.scope, slot, type_.clone());
@@ -138,17 +185,36 @@ fn export(
     compiled: &CompiledModule,
     instance: Instance,
     place: Option<u32>,
+    mut numbers: Numbers,
 ) -> Result<String, Throw> {
     let mut entries = Vec::new();
-    let exports = compiled.module.exports();
-    for export in exports.filter(|export| !export.name().starts_with(RESERVED_PREFIX)) {
-        let Some(item) = instance.get_export(&mut call.scope.store, export.name()) else {
+    for export in exports(&compiled.bytes) {
+        let export = export.map_err(|error| link_error(&wasmtime::Error::new(error)))?;
+        if export.name.starts_with(RESERVED_PREFIX) {
             continue;
+        }
+        let Some(item) = instance.get_export(&mut call.scope.store, export.name) else { continue };
+        let kind = kind(&item.ty(&call.scope.store));
+        let known = (kind, export.index);
+        let number = match numbers.known.get(&known) {
+            Some(number) => *number,
+            None => {
+                let number = number_of(&mut call.scope, &item, export.name, place)?;
+                *numbers.known.entry(known).or_insert(number)
+            }
         };
-        let number = number_of(&mut call.scope, &item, export.name(), place)?;
-        entries.push(format!(r#"[{},"{}",{number}]"#, quoted(export.name()), kind(&export.ty())));
+        entries.push(format!(r#"[{},"{kind}",{number}]"#, quoted(export.name)));
     }
     Ok(format!("[{}]", entries.join(",")))
+}
+
+/// The export section of a module, which comes before its code.
+fn exports(bytes: &[u8]) -> impl Iterator<Item = Result<Export<'_>, BinaryReaderError>> {
+    let section = Parser::new(0).parse_all(bytes).find_map(|payload| match payload {
+        Ok(Payload::ExportSection(section)) => Some(section),
+        _ => None,
+    });
+    section.into_iter().flatten()
 }
 
 fn number_of(

@@ -10,7 +10,7 @@ use crate::webassembly::{TableEntity, add, entity, value_type};
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
 
-/// `new Table(descriptor)`: element, initial, maximum or -1.
+/// `new Table(descriptor, value)`: element, initial, maximum or -1, value.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
     let ValType::Ref(element) = value_type(&name)? else {
@@ -21,8 +21,9 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     if initial > LENGTH_MAX || maximum.is_some_and(|maximum| maximum < initial) {
         return Err(Throw::range_error(format!("a table of {initial} elements cannot be made")));
     }
-    let null = Ref::null(element.heap_type());
-    let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), null)?;
+    let (value, _) = self::element(call, &element, 3)?;
+    let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), value)
+        .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;
     let entity = TableEntity { table, is_main: false };
     add(&mut call.scope.state_mut().entities.tables, entity).map(Output::from)
 }
@@ -62,7 +63,8 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
     let TableEntity { table, is_main } = table(call)?;
     let index = call.unsigned(1)?;
-    let (element, function) = element(call, table, 2)?;
+    let type_ = table.ty(&call.scope.store).element().clone();
+    let (element, function) = element(call, &type_, 2)?;
     table
         .set(&mut call.scope.store, index.into(), element)
         .map_err(|_| Throw::range_error(format!("WebAssembly.Table.set(): no element {index}")))?;
@@ -82,7 +84,8 @@ pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
             "WebAssembly.Table.grow(): {delta} elements more are too many"
         )));
     }
-    let (element, function) = element(call, table, 2)?;
+    let type_ = table.ty(&call.scope.store).element().clone();
+    let (element, function) = element(call, &type_, 2)?;
     let before = table
         .grow(&mut call.scope.store, delta.into(), element)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table.grow(): {error}")))?;
@@ -94,14 +97,18 @@ pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(before.into())
 }
 
-/// An argument as an element of the table, with the function's index if it is one.
-fn element(call: &mut Call<'_>, table: Table, argument: u32) -> Result<(Ref, Option<u32>), Throw> {
+/// An argument as an element of a table, with the function's index if it is one.
+fn element(
+    call: &mut Call<'_>,
+    type_: &RefType,
+    argument: u32,
+) -> Result<(Ref, Option<u32>), Throw> {
     let value = call.raw(argument)?;
-    if RefType::eq(table.ty(&call.scope.store).element(), &RefType::EXTERNREF) {
+    if RefType::eq(type_, &RefType::EXTERNREF) {
         let value = call.scope.retain(value)?;
         return Ok((Ref::Extern(call.scope.to_externref(value)?), None));
     }
-    if matches!(value.kind(), Kind::Null) {
+    if argument >= call.count() || matches!(value.kind(), Kind::Null) {
         return Ok((Ref::Func(None), None));
     }
     match function::from_javascript(&mut call.scope, value)? {

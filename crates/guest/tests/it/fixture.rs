@@ -11,19 +11,19 @@ use std::thread;
 
 use bytes::Bytes;
 use taipan_guest::{
-    Call, CompiledModule, Engine, Error, Handle, Host, Isolate, NativeCaller, Operation, Output, Parts, Program,
-    Scope, SourceType, THREAD_STACK_BYTES, Throw, digest,
+    Call, CompiledModule, Engine, Error, Handle, Host, Isolate, NativeCaller, Operation, Output,
+    Parts, Program, Scope, SourceType, THREAD_STACK_BYTES, Throw, digest,
 };
 
 /// Linear memory that an isolate of the tests may have.
-pub const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
+pub(crate) const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
 
 /// Where compiled code of this build is kept between runs.
 const CODE: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Clocks that tick by themselves and numbers that anybody can guess.
-pub struct FakeHost {
-    pub milliseconds: f64,
+pub(crate) struct FakeHost {
+    pub(crate) milliseconds: f64,
 }
 
 impl Host for FakeHost {
@@ -43,7 +43,7 @@ impl Host for FakeHost {
 }
 
 /// The engine of the process.
-pub fn engine() -> &'static Engine {
+pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| taipan_guest::engine().unwrap())
 }
@@ -51,13 +51,15 @@ pub fn engine() -> &'static Engine {
 /// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
 fn bundle() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "a test is started by `cargo`, not by `cli`")]
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let root = set("TAIPAN_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|path| path.join("taipan")))
         .or_else(|| set("HOME").map(|path| path.join(".cache/taipan")))
         .expect("TAIPAN_CACHE, XDG_CACHE_HOME or HOME is set");
     let folder = root.join("entries/bundle");
-    let modified = |path: &PathBuf| fs::metadata(path.join("main.code")).and_then(|data| data.modified()).ok();
+    let modified =
+        |path: &PathBuf| fs::metadata(path.join("main.code")).and_then(|data| data.modified()).ok();
     fs::read_dir(&folder)
         .into_iter()
         .flatten()
@@ -65,21 +67,26 @@ fn bundle() -> PathBuf {
         .filter(|path| path.join("main.wasm").exists() && path.join("main.code").exists())
         .max_by_key(modified)
         .unwrap_or_else(|| {
-            panic!("no bundle with main.wasm and main.code in {}: run `taipan bundle build`", folder.display())
+            panic!(
+                "no bundle with main.wasm and main.code in {}: run `taipan bundle build`",
+                folder.display()
+            )
         })
 }
 
 /// The code of a module: compiled once, then read from the target folder.
-pub fn compiled(wasm: &[u8]) -> Module {
+fn compiled(wasm: &[u8]) -> CompiledModule {
+    let bytes = Bytes::copy_from_slice(wasm);
     let name: String = digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     let path = Path::new(CODE).join(format!("{name}.code"));
     if let Ok(module) = taipan_guest::load(engine(), &path) {
-        return module;
+        return CompiledModule { bytes, module };
     }
-    let staging = path.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
+    let staging =
+        path.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     fs_err::write(&staging, taipan_guest::compile(engine(), wasm).unwrap()).unwrap();
     fs_err::rename(&staging, &path).unwrap();
-    taipan_guest::load(engine(), &path).unwrap()
+    CompiledModule { bytes, module: taipan_guest::load(engine(), &path).unwrap() }
 }
 
 /// The modules of `wat/` by name, as bytes.
@@ -100,11 +107,11 @@ fn modules() -> &'static BTreeMap<String, Vec<u8>> {
 
 /// What the JavaScript of the tests reported.
 #[derive(Default)]
-pub struct Reports(pub Vec<(String, Option<String>)>);
+pub(crate) struct Reports(pub(crate) Vec<(String, Option<String>)>);
 
 /// Values that the tests keep.
 #[derive(Default)]
-pub struct Kept(pub Vec<Handle>);
+pub(crate) struct Kept(pub(crate) Vec<Handle>);
 
 /// The operations that only tests have.
 const OPERATIONS: &[Operation] = &[
@@ -116,7 +123,8 @@ const OPERATIONS: &[Operation] = &[
 
 fn test_module(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
-    let bytes = modules().get(&name).ok_or_else(|| Throw::type_error(format!("wat/ has no {name}")))?;
+    let bytes =
+        modules().get(&name).ok_or_else(|| Throw::type_error(format!("wat/ has no {name}")))?;
     Ok(Output::Bytes(bytes.clone()))
 }
 
@@ -141,15 +149,17 @@ fn test_memory_bytes(call: &mut Call<'_>) -> Result<Output, Throw> {
 }
 
 /// A program with more operations than those of this crate and of the tests.
-pub fn program_with(operations: &[Operation]) -> Arc<Program> {
+pub(crate) fn program_with(operations: &[Operation]) -> Arc<Program> {
     let folder = bundle();
     let bytes = taipan_guest::map(&folder.join("main.wasm")).unwrap();
-    let module = taipan_guest::load(engine(), &folder.join("main.code")).unwrap_or_else(|_| compiled(&bytes));
-    let known = |wasm: &Vec<u8>| CompiledModule { bytes: wasm.clone().into(), module: compiled(wasm) };
+    let main = match taipan_guest::load(engine(), &folder.join("main.code")) {
+        Ok(module) => CompiledModule { bytes, module },
+        Err(_) => compiled(&bytes),
+    };
     let parts = Parts {
-        main: CompiledModule { bytes, module },
-        javascript: compiled(taipan_quickjs::ENGINE),
-        modules: modules().values().map(known).collect(),
+        main,
+        javascript: compiled(taipan_quickjs::ENGINE).module,
+        modules: modules().values().map(|wasm| compiled(wasm)).collect(),
         operations: [OPERATIONS, operations].concat(),
     };
     let define = |linker: &mut taipan_guest::Linker| {
@@ -164,26 +174,33 @@ pub fn program_with(operations: &[Operation]) -> Arc<Program> {
 }
 
 /// The program that the tests of this crate share.
-pub fn program() -> &'static Arc<Program> {
+pub(crate) fn program() -> &'static Arc<Program> {
     static PROGRAM: OnceLock<Arc<Program>> = OnceLock::new();
     PROGRAM.get_or_init(|| program_with(&[]))
 }
 
 /// Does `work` with a new isolate, on a thread whose stack is large enough.
 #[track_caller]
-pub fn with_isolate<T: Send>(program: &Arc<Program>, work: impl FnOnce(&mut Isolate) -> T + Send) -> T {
+pub(crate) fn with_isolate<T: Send>(
+    program: &Arc<Program>,
+    work: impl FnOnce(&mut Isolate) -> T + Send,
+) -> T {
     let outcome = thread::scope(|scope| {
         let run = move || {
             let host = Box::new(FakeHost { milliseconds: 1_700_000_000_000.0 });
             work(&mut Isolate::new(program, host).unwrap())
         };
-        thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn_scoped(scope, run).unwrap().join()
+        thread::Builder::new()
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn_scoped(scope, run)
+            .unwrap()
+            .join()
     });
     outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Runs a module of JavaScript to the end of its promise.
-pub fn run(isolate: &mut Isolate, source: &str) -> Result<(), Error> {
+pub(crate) fn run(isolate: &mut Isolate, source: &str) -> Result<(), Error> {
     let promise = isolate.run_source("test.js", source, SourceType::Module)?;
     match isolate.scope().promise_result(&promise)? {
         Some(_) => Ok(()),
@@ -193,13 +210,13 @@ pub fn run(isolate: &mut Isolate, source: &str) -> Result<(), Error> {
 
 /// What a module of JavaScript reports, a line each, and how it ends when it fails.
 #[track_caller]
-pub fn check(source: &str, expected: &str) {
+pub(crate) fn check(source: &str, expected: &str) {
     check_in(program(), source, expected);
 }
 
 /// The same, in an isolate of another program.
 #[track_caller]
-pub fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
+pub(crate) fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
     let source = format!(
         "import host from 'taipan:host';\
          const report = (value) => host.test_report(typeof value === 'string' ? value : String(value));\
@@ -211,7 +228,9 @@ pub fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
         let mut lines = reports(isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
         match outcome {
             Ok(()) => {}
-            Err(Error::Exception(error)) => lines.push(format!("throws {}: {}", error.name, error.message)),
+            Err(Error::Exception(error)) => {
+                lines.push(format!("throws {}: {}", error.name, error.message))
+            }
             Err(error) => lines.push(format!("ends: {error}")),
         }
         lines.join("\n")
@@ -220,13 +239,20 @@ pub fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
 }
 
 /// What was reported until now.
-pub fn reports(isolate: &mut Isolate) -> Vec<(String, Option<String>)> {
+pub(crate) fn reports(isolate: &mut Isolate) -> Vec<(String, Option<String>)> {
     let mut scope = isolate.scope();
-    scope.extensions_mut().of_mut::<Reports>().map(|reports| std::mem::take(&mut reports.0)).unwrap_or_default()
+    scope
+        .extensions_mut()
+        .of_mut::<Reports>()
+        .map(|reports| std::mem::take(&mut reports.0))
+        .unwrap_or_default()
 }
 
 /// The bytecode of modules, by name.
-pub fn bytecode(program: &Arc<Program>, sources: &[(String, String)]) -> Arc<BTreeMap<String, Bytes>> {
+pub(crate) fn bytecode(
+    program: &Arc<Program>,
+    sources: &[(String, String)],
+) -> Arc<BTreeMap<String, Bytes>> {
     with_isolate(program, |isolate| {
         let compile = |(name, text): &(String, String)| {
             (name.clone(), isolate.compile(name, text, SourceType::ModuleAlone).unwrap().into())

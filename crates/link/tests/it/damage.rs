@@ -47,7 +47,12 @@ fn all(wasm: &[u8]) -> Result<(), taipan_link::Error> {
         validator.validate_all(&translated).expect("still valid");
     }
     let linked = [Variant::Boot, Variant::Resume].map(|variant| {
-        let options = Options { memory_pages_max: Some(2), names: false, ..variant.into() };
+        let options = Options {
+            memory_pages_max: Some(2),
+            names: false,
+            own_globals: true,
+            ..variant.into()
+        };
         link(wasm, options).map(drop)
     });
     let _ = wrapper_signature(wasm);

@@ -4,5 +4,6 @@ mod damage;
 mod describe;
 mod exceptions;
 mod generated;
+mod globals;
 mod link;
 mod release;

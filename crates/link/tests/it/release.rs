@@ -5,7 +5,10 @@
 
 use std::path::PathBuf;
 
-use taipan_link::{HiddenState, ImportKind, Variant, dylink, hidden_state, imports, link};
+use taipan_link::{
+    HiddenState, Import, ImportKind, ImportName, Options, Variant, dylink, hidden_state, imports,
+    link,
+};
 use wasmparser::{Validator, WasmFeatures};
 
 /// Where the release is when the variable is not set.
@@ -44,6 +47,25 @@ fn main_module_is_linked() {
              __indirect_function_table, taipan:table:1, taipan:table:2; \
              __stack_pointer, taipan:global:281, taipan:global:282, taipan:global:283"
         );
+    }
+}
+
+#[test]
+fn main_module_owns_its_globals() {
+    let original = main_module();
+    for variant in [Variant::Boot, Variant::Resume] {
+        let linked = link(&original, Options { own_globals: true, ..variant.into() });
+        let linked = linked.expect("linked");
+        Validator::new_with_features(WasmFeatures::WASM3).validate_all(&linked).expect("valid");
+        let owned = hidden_state(&linked).expect("readable").globals;
+        let owned: Vec<_> = owned.into_iter().filter_map(|global| global.import).collect();
+        let global = |import: &Import| import.kind == ImportKind::Global;
+        let (globals, others): (Vec<_>, Vec<_>) =
+            imports(&original).expect("readable").into_iter().partition(global);
+        let names =
+            globals.into_iter().map(|Import { module, name, .. }| ImportName { module, name });
+        assert_eq!(owned, names.collect::<Vec<_>>());
+        assert_eq!(imports(&linked).expect("readable"), others);
     }
 }
 

@@ -53,7 +53,7 @@ def _run(source, path):
         exec(compile(source, path, "exec", dont_inherit=True), __main__.__dict__)
         status = 0
     except SystemExit as request:
-        status = _status_of(request.code)
+        status = tracebacks.status_of(request)
     except KeyboardInterrupt as interrupt:
         _report(interrupt)
         status = INTERRUPTED
@@ -63,19 +63,8 @@ def _run(source, path):
     return _close(status)
 
 
-def _status_of(code):
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)
-    return 1
-
-
 def _report(exception):
     tracebacks.cut(exception)
-    if isinstance(exception, SyntaxError) and _frames_are_ours(exception.__traceback__):
-        exception.with_traceback(None)
     try:
         # It is the program's to change.
         sys.excepthook(type(exception), exception, exception.__traceback__)
@@ -84,10 +73,6 @@ def _report(exception):
         traceback.print_exception(tracebacks.cut(failure))
         print("\nOriginal exception was:", file=sys.stderr)
         traceback.print_exception(exception)
-
-
-def _frames_are_ours(tb):
-    return tb is not None and tb.tb_next is None and tb.tb_frame.f_code.co_filename == __file__
 
 
 def _open_streams():

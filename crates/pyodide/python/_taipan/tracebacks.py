@@ -13,9 +13,12 @@ PLUMBING = (
     "/lib/python3.14/_pyodide/",
     "/lib/python3.14/_taipan/",
     "/lib/python3.14/asyncio/",
+    "/lib/python3.14/importlib/",
     "/lib/python3.14/pyodide/",
     "<frozen ",
 )
+# Where JavaScript is not the user's: Taipan's, Pyodide's, the engine's.
+GLUE = ("taipan:", "(native)")
 
 
 def cut(exception):
@@ -32,11 +35,21 @@ def cut(exception):
             continue
         seen.add(id(current))
         # Not by assignment: on a JsException that would set a property in JavaScript.
-        BaseException.with_traceback(current, _cut_one(current.__traceback__))
+        BaseException.with_traceback(current, _cut_one(current))
         waiting += [current.__cause__, current.__context__]
         if isinstance(current, BaseExceptionGroup):
             waiting += current.exceptions
     return exception
+
+
+def status_of(request):
+    """The exit status that the SystemExit ``request`` asks for; says what it is instead of one."""
+    if request.code is None:
+        return 0
+    if isinstance(request.code, int):
+        return request.code & 0xFF
+    print(request.code, file=sys.stderr)
+    return 1
 
 
 def text(exception):
@@ -50,8 +63,29 @@ def report(exception):
     sys.stderr.flush()
 
 
-def _cut_one(tb):
-    first = tb
-    while first is not None and first.tb_frame.f_code.co_filename.startswith(PLUMBING):
+def _cut_one(exception):
+    whole = first = exception.__traceback__
+    while first is not None and _file(first).startswith(PLUMBING):
         first = first.tb_next
-    return tb if first is None else first
+    if first is None:
+        # A file with a syntax error has no frame: the exception itself says where.
+        return None if isinstance(exception, SyntaxError) else whole
+    return _without_glue(first)
+
+
+def _without_glue(tb):
+    """Of the frames of JavaScript, only those of the user's own."""
+    frames = []
+    while tb is not None:
+        if not _file(tb).startswith(GLUE):
+            frames.append(tb)
+        tb = tb.tb_next
+    rest = None
+    for frame in reversed(frames):
+        frame.tb_next = rest
+        rest = frame
+    return rest
+
+
+def _file(tb):
+    return tb.tb_frame.f_code.co_filename

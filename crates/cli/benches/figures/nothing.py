@@ -1,0 +1,3 @@
+"""Prints an empty list of figures: what remains is the start and the end of Python."""
+
+print("[]")

@@ -1,0 +1,162 @@
+//! What a case holds: `case.toml`, and beside it the worker's files.
+//!
+//! ```toml
+//! about = "one line: what holds"
+//! command = ["serve"]      # that is the default
+//! sample = "hello"         # the files of samples/hello instead of those beside
+//! listens = false          # a server that does not get so far
+//! input = "text"           # standard input
+//! files = { "name" = "…" } # more files of the worker
+//!
+//! [[step]]                 # each step may have any of these, done in this order
+//! save = { "entry.py" = "…" }
+//! request = "POST /path"
+//! headers = ["name: value"]
+//! body = "text"
+//! body_bytes = 1000000     # a body of that many letters x
+//! http2 = true
+//! times = 20               # as many requests at once, all with the same answer
+//! within_ms = 500          # the longest that the request, or all of them, may take
+//! answer = "…"             # status, headers, empty line, body
+//! talk = [{ send = "…" }, { receive = "…" }, { then = "close" }]  # or "end"
+//! signal = "TERM"
+//! output = "…"             # all of standard output since it was last compared
+//! errors = "…"             # the same of standard error
+//! code = 0                 # the program ends with that
+//! ```
+//!
+//! In files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
+//! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `TIME`
+//! for a duration and `PLACE` for the directory that holds the files.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+/// A case, its files in a directory of its own.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) script: Script,
+    pub(crate) place: TempDir,
+    pub(crate) upstream: SocketAddr,
+}
+
+/// What `case.toml` says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Script {
+    #[serde(rename = "about")]
+    pub(crate) _about: String,
+    #[serde(default = "serve")]
+    pub(crate) command: Vec<String>,
+    pub(crate) sample: Option<String>,
+    #[serde(default)]
+    pub(crate) input: String,
+    #[serde(default = "yes")]
+    pub(crate) listens: bool,
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    #[serde(rename = "step")]
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One step; see the top of this file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Step {
+    pub(crate) save: BTreeMap<String, String>,
+    pub(crate) request: Option<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: String,
+    pub(crate) body_bytes: usize,
+    pub(crate) http2: bool,
+    pub(crate) times: Option<usize>,
+    pub(crate) within_ms: Option<u64>,
+    pub(crate) answer: Option<String>,
+    pub(crate) talk: Vec<Turn>,
+    pub(crate) signal: Option<String>,
+    pub(crate) output: Option<String>,
+    pub(crate) errors: Option<String>,
+    pub(crate) code: Option<i32>,
+}
+
+/// One turn of a conversation over a raw socket.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Turn {
+    /// Sends this.
+    Send(String),
+    /// Reads until this has come.
+    Receive(String),
+    /// How it ends.
+    Then(Last),
+}
+
+/// The last turn of a conversation.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Last {
+    /// The other side ends it: all is read up to there.
+    End,
+    /// The socket is closed at once.
+    Close,
+}
+
+fn serve() -> Vec<String> {
+    vec!["serve".to_owned()]
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Reads the case in `folder`, and puts its files where they can be served.
+pub(crate) fn read(folder: &Path, upstream: SocketAddr) -> Result<Case, String> {
+    let text = fs_err::read_to_string(folder.join("case.toml")).unwrap();
+    let script: Script = toml::from_str(&text).map_err(|error| error.to_string())?;
+    let place = tempfile::tempdir().unwrap();
+    let files = match &script.sample {
+        Some(sample) => Path::new(crate::SPECS).join("../../samples").join(sample),
+        None => folder.to_owned(),
+    };
+    copy(&files, &place.path().join("worker"), upstream);
+    let case = Case { script, place, upstream };
+    case.script.files.iter().for_each(|(name, text)| case.save(name, text));
+    Ok(case)
+}
+
+impl Case {
+    /// The directory of the worker, as the program calls it.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.place.path().canonicalize().unwrap().join("worker")
+    }
+
+    /// Writes a file of the worker.
+    pub(crate) fn save(&self, name: &str, text: &str) {
+        let text = text.replace("UPSTREAM_ADDRESS", &self.upstream.to_string());
+        fs_err::write(self.directory().join(name), text).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: &Path, upstream: SocketAddr) {
+    fs_err::create_dir_all(to).unwrap();
+    for item in fs_err::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let target = to.join(item.file_name());
+        if item.path().is_dir() {
+            copy(&item.path(), &target, upstream);
+        } else if item.file_name() != "case.toml" {
+            let bytes = fs_err::read(item.path()).unwrap();
+            let bytes = match String::from_utf8(bytes) {
+                Ok(text) => text.replace("UPSTREAM_ADDRESS", &upstream.to_string()).into_bytes(),
+                Err(error) => error.into_bytes(),
+            };
+            fs_err::write(target, bytes).unwrap();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Plays a case.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    case::{Case, Step},
+    http,
+    process::{Process, difference},
+};
+
+/// Plays a case to its end, or to the first step that does not hold.
+pub(crate) async fn play(case: &Case) -> Result<(), String> {
+    let mut process = Process::start(case).await?;
+    for (index, step) in case.script.steps.iter().enumerate() {
+        let outcome = take(case, &mut process, step).await;
+        outcome.map_err(|error| format!("step {}: {error}", index + 1))?;
+    }
+    Ok(())
+}
+
+async fn take(case: &Case, process: &mut Process, step: &Step) -> Result<(), String> {
+    for (name, text) in &step.save {
+        case.save(name, text);
+    }
+    if step.request.is_some() {
+        ask(process, step).await?;
+    }
+    if !step.talk.is_empty() {
+        http::talk(&process.address, &step.talk).await?;
+    }
+    if let Some(name) = &step.signal {
+        process.signal(name).await;
+    }
+    if let Some(expect) = &step.output {
+        process.compare(&process.output, expect).await?;
+    }
+    if let Some(expect) = &step.errors {
+        process.compare(&process.errors, expect).await?;
+    }
+    match step.code {
+        Some(expect) => match process.code().await? {
+            code if code == expect => Ok(()),
+            code => Err(format!("the program ended with {code} instead of {expect}")),
+        },
+        None => Ok(()),
+    }
+}
+
+async fn ask(process: &Process, step: &Step) -> Result<(), String> {
+    let started = Instant::now();
+    let asked = (0..step.times.unwrap_or(1)).map(|_| http::ask(&process.address, step));
+    let answers = futures_util::future::join_all(asked).await;
+    let took = started.elapsed();
+    if let Some(expect) = &step.answer {
+        for answer in answers {
+            let answer = process.filter(&answer?);
+            if answer.trim_end() != expect.trim_end() {
+                return Err(difference("answered", &answer, expect));
+            }
+        }
+    }
+    match step.within_ms.map(Duration::from_millis) {
+        Some(limit) if took > limit => Err(format!("it took {took:?}, {limit:?} at most")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,76 @@
+//! The WebAssembly JavaScript Interface, case by case, after `wasm/jsapi` of the web-platform tests.
+//!
+//! `js/expected_failures.txt` lists the cases that fail and why; one that no
+//! longer fails must leave the list.
+
+use std::collections::BTreeMap;
+
+use crate::fixture::{bytecode, program, reports, run, with_isolate};
+
+/// Cases that fail, each with its reason: `file: case # reason`.
+const EXPECTED_FAILURES: &str = include_str!("../js/expected_failures.txt");
+
+const HARNESS: &str = include_str!("../../../webapi/tests/js/harness.js");
+
+/// Runs the cases of a file.
+const RUNNER: &str = "
+import host from 'taipan:host';
+import { cases } from 'tests/cases.js';
+for (const [name, run] of cases) {
+    try { await run(); host.test_report(name, null); } catch (error) { host.test_report(name, String(error)); }
+}
+";
+
+fn expected_failures(file: &str) -> BTreeMap<&'static str, &'static str> {
+    let lines = EXPECTED_FAILURES.lines().filter(|line| !line.is_empty());
+    let of_file = lines.filter_map(|line| line.strip_prefix(file)?.strip_prefix(": "));
+    of_file
+        .map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}")))
+        .collect()
+}
+
+#[track_caller]
+fn check(file: &str, source: &str, cases_min: usize) {
+    let modules = [
+        ("tests/harness.js".to_owned(), HARNESS.to_owned()),
+        ("tests/cases.js".to_owned(), source.to_owned()),
+    ];
+    let modules = bytecode(program(), &modules);
+    let found = with_isolate(program(), |isolate| {
+        isolate.scope().set_modules(modules);
+        run(isolate, RUNNER).unwrap();
+        reports(isolate)
+    });
+    assert!(found.len() >= cases_min, "only {} cases ran", found.len());
+    let mut expected = expected_failures(file);
+    let mut surprises = Vec::new();
+    for (name, failure) in found {
+        match (failure, expected.remove(name.as_str())) {
+            (None, None) | (Some(_), Some(_)) => {}
+            (None, Some(_)) => surprises.push(format!("{file}: {name}: no longer fails")),
+            (Some(failure), None) => surprises.push(format!("{file}: {name}: {failure}")),
+        }
+    }
+    surprises.extend(expected.keys().map(|name| format!("{file}: {name}: there is no such case")));
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+}
+
+#[test]
+fn interface() {
+    check("interface", include_str!("../js/interface.js"), 60);
+}
+
+#[test]
+fn modules() {
+    check("modules", include_str!("../js/modules.js"), 55);
+}
+
+#[test]
+fn entities() {
+    check("entities", include_str!("../js/entities.js"), 80);
+}
+
+#[test]
+fn functions() {
+    check("functions", include_str!("../js/functions.js"), 100);
+}

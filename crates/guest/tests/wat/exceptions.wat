@@ -1,0 +1,33 @@
+;; Exceptions that come, go and pass by; traps; recursion.
+(module
+  (import "js" "call" (func $call (param externref) (result externref)))
+  (type $nullary (func))
+  (tag $tag (export "tag") (param i32 externref))
+  (table 1 funcref)
+  (global $cleanups (export "cleanups") (mut i32) (i32.const 0))
+  (func (export "throw") (param i32 externref) (throw $tag (local.get 0) (local.get 1)))
+  ;; Calls JavaScript; cleans up and goes on throwing what it throws.
+  (func $cleanup (export "cleanup") (param externref) (result externref)
+    (block $caught (result exnref)
+      (return (try_table (result externref) (catch_all_ref $caught) (call $call (local.get 0)))))
+    (global.set $cleanups (i32.add (global.get $cleanups) (i32.const 1)))
+    throw_ref)
+  (func (export "cleanup_twice") (param externref) (result externref)
+    (block $caught (result exnref)
+      (return (try_table (result externref) (catch_all_ref $caught) (call $cleanup (local.get 0)))))
+    (global.set $cleanups (i32.add (global.get $cleanups) (i32.const 1)))
+    throw_ref)
+  ;; Calls JavaScript; the number of an exception with the tag, or -1.
+  (func (export "catch") (param externref) (result i32)
+    (block $tagged (result i32 externref)
+      (block $any
+        (try_table (catch $tag $tagged) (catch_all $any) (drop (call $call (local.get 0))))
+        (return (i32.const 0)))
+      (return (i32.const -1)))
+    drop)
+  (func (export "unreachable") unreachable)
+  (func (export "divide") (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0)))
+  (func (export "truncate") (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
+  (func (export "indirect") (param i32) (call_indirect (type $nullary) (local.get 0)))
+  (func $recurse (export "recurse") (param i32) (result i32)
+    (i32.add (call $recurse (i32.add (local.get 0) (i32.const 1))) (i32.const 1))))

@@ -1,0 +1,21 @@
+;; A function for each type that JavaScript can give and take, and what is exported beside functions.
+(module
+  (global $constant (export "constant") i32 (i32.const 42))
+  (global $variable (export "variable") (mut i64) (i64.const 7))
+  (table (export "table") 2 8 funcref)
+  (tag (export "tag") (param i32))
+  (func (export "nothing"))
+  (func $i32 (export "i32") (param i32) (result i32) local.get 0)
+  (func (export "same") (param i32) (result i32) local.get 0)
+  (func (export "i64") (param i64) (result i64) local.get 0)
+  (func (export "f32") (param f32) (result f32) local.get 0)
+  (func (export "f64") (param f64) (result f64) local.get 0)
+  (func (export "funcref") (param funcref) (result funcref) local.get 0)
+  (func (export "sum") (param i32 i64 f32 f64) (result f64)
+    (f64.add
+      (f64.add (f64.convert_i32_s (local.get 0)) (f64.convert_i64_s (local.get 1)))
+      (f64.add (f64.promote_f32 (local.get 2)) (local.get 3))))
+  (func (export "two") (result i32 i32) i32.const 1 i32.const 2)
+  (func (export "vector") (result v128) v128.const i64x2 0 0)
+  (export "again" (func $i32))
+  (elem (i32.const 0) func $i32))

@@ -1,0 +1,15 @@
+;; References to values of JavaScript: through a function, a table and a global.
+(module
+  (table $table (export "table") 4 externref)
+  (global $global (export "global") (mut externref) (ref.null extern))
+  (func (export "same") (param externref) (result externref) local.get 0)
+  (func (export "drop") (param externref))
+  (func (export "is_null") (param externref) (result i32) (ref.is_null (local.get 0)))
+  (func (export "through_table") (param externref) (result externref)
+    (table.set $table (i32.const 1) (local.get 0))
+    (table.get $table (i32.const 1)))
+  (func (export "through_global") (param externref) (result externref)
+    (global.set $global (local.get 0))
+    (global.get $global))
+  (func (export "eight") (param externref externref externref externref externref externref externref externref)
+    (result externref) (local.get 7)))

@@ -1,0 +1,2 @@
+;; Its start function traps.
+(module (func $start unreachable) (start $start))

@@ -1,0 +1,101 @@
+//! Turns the mutable globals that a main module imports into its own.
+//!
+//! Emscripten's linker imports an address that is known only when all modules
+//! are loaded as a mutable global (`GOT.mem.x`, `GOT.func.f`). The host would
+//! have to make each, and to keep it apart from the module's state. As globals
+//! of the module they are made with it, at no cost, and its code reaches them
+//! without an indirection.
+//!
+//! Imports come first in the space of indices: as long as all imported globals
+//! are converted, no index changes.
+
+use wasm_encoder::{ConstExpr, Encode, EntityType, HeapType};
+use wasmparser::{BinaryReader, GlobalType, TypeRef, ValType};
+
+use crate::error::Error;
+use crate::module::{Module, SectionId, size};
+use crate::state::import_export;
+
+/// Converts the imported globals of a module that defines a memory. Returns the
+/// names under which they are to be exported, in the order of their indices.
+///
+/// A side module shares its globals with the main module: it stays as it is.
+pub(crate) fn own_globals(module: &mut Module<'_>) -> Result<Vec<String>, Error> {
+    if module.memories.defined().next().is_none() || module.globals.imported == 0 {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::with_capacity(module.globals.imported);
+    let mut definitions = Vec::new();
+    let mut kept = Vec::new();
+    for import in &module.imports {
+        let TypeRef::Global(global) = import.ty else {
+            import.module.encode(&mut kept);
+            import.name.encode(&mut kept);
+            EntityType::try_from(import.ty).map_err(Error::Encode)?.encode(&mut kept);
+            continue;
+        };
+        let initial = initial(global).ok_or_else(|| Error::ImportedGlobal {
+            module: import.module.to_owned(),
+            name: import.name.to_owned(),
+        })?;
+        wasm_encoder::GlobalType::try_from(global).map_err(Error::Encode)?.encode(&mut definitions);
+        initial.encode(&mut definitions);
+        names.push(import_export(import.module, import.name)?);
+    }
+    let mut sorted: Vec<_> = names.iter().collect();
+    sorted.sort_unstable();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::ImportedTwice { export: pair[0].clone() });
+    }
+    define(module, &definitions)?;
+    keep_imports(module, &kept)?;
+    Ok(names)
+}
+
+/// What a global holds until the host sets it: zero, or no reference. None if it
+/// is constant, or of a type that has neither.
+fn initial(global: GlobalType) -> Option<ConstExpr> {
+    if !global.mutable {
+        return None;
+    }
+    Some(match global.content_type {
+        ValType::I32 => ConstExpr::i32_const(0),
+        ValType::I64 => ConstExpr::i64_const(0),
+        ValType::F32 => ConstExpr::f32_const(0.0_f32.into()),
+        ValType::F64 => ConstExpr::f64_const(0.0_f64.into()),
+        ValType::V128 => ConstExpr::v128_const(0),
+        ValType::Ref(reference) if reference.is_nullable() => {
+            ConstExpr::ref_null(HeapType::try_from(reference.heap_type()).ok()?)
+        }
+        ValType::Ref(_) => return None,
+    })
+}
+
+/// Puts the globals in `definitions` before those that the module defines.
+fn define(module: &mut Module<'_>, definitions: &[u8]) -> Result<(), Error> {
+    let mut section = Vec::new();
+    size(module.globals.items.len(), "globals")?.encode(&mut section);
+    section.extend_from_slice(definitions);
+    if let Some(old) = module.contents(SectionId::GLOBAL) {
+        let mut reader = BinaryReader::new(old, 0);
+        reader.read_var_u32()?;
+        section.extend_from_slice(&old[reader.current_position()..]);
+    }
+    module.globals.imported = 0;
+    module.replace(SectionId::GLOBAL, section);
+    Ok(())
+}
+
+/// Leaves the module with the imports in `kept`: those that are no globals.
+fn keep_imports(module: &mut Module<'_>, kept: &[u8]) -> Result<(), Error> {
+    module.imports.retain(|import| !matches!(import.ty, TypeRef::Global(_)));
+    if module.imports.is_empty() {
+        module.remove(SectionId::IMPORT);
+        return Ok(());
+    }
+    let mut section = Vec::new();
+    size(module.imports.len(), "imports")?.encode(&mut section);
+    section.extend_from_slice(kept);
+    module.replace(SectionId::IMPORT, section);
+    Ok(())
+}

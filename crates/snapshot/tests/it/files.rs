@@ -1,0 +1,42 @@
+//! Files of formats past and present: each stays readable, to the last field.
+
+use taipan_snapshot::{FileOffset, GuestAddress, Image};
+use taipan_snapshot::{Kind, Run, decode, encode, verify};
+
+use crate::sample::{file, provenance, sample_memory, state};
+
+/// The file of `format`, which is never written again.
+fn stored(format: u32) -> Vec<u8> {
+    let path = format!("{}/tests/files/format-{format}.snapshot", env!("CARGO_MANIFEST_DIR"));
+    fs_err::read(path).expect("a file of the tests")
+}
+
+#[test]
+fn format_1_is_read() {
+    let file = stored(1);
+    let snapshot = decode(&file).expect("read");
+    assert_eq!(snapshot.state, state());
+    assert_eq!(snapshot.provenance, provenance(Kind::Baseline));
+    assert_eq!(snapshot.memory_bytes, 196_608);
+    let run = |address, offset| Run {
+        address: GuestAddress(address),
+        bytes: 4096,
+        offset: FileOffset(offset),
+    };
+    assert_eq!(snapshot.runs(), [run(4096, 4096), run(122_880, 8192)]);
+    verify(&snapshot, &file).expect("whole");
+}
+
+#[test]
+fn format_1_is_written() {
+    assert!(file() == stored(1), "the same arguments give other bytes: that is a new format");
+    let memory = sample_memory();
+    let image = Image { memory: &memory, baseline: None };
+    let state = state();
+    let encoded = encode(&image, &state, &provenance(Kind::Baseline)).expect("encoded");
+    assert_eq!(encoded.file_bytes(), 12_288);
+    assert_eq!(
+        encoded.digest.to_string(),
+        "128772ff08394138f4d318e2ff37d94d5e04b4a703b8899e94ad473d7945ddf7"
+    );
+}

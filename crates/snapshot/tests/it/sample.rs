@@ -1,0 +1,62 @@
+//! Snapshots to test with: a small one with a value of every sort.
+
+use std::collections::BTreeMap;
+
+use taipan_snapshot::{
+    Digest, Engine, Function, Global, Image, Kind, PAGE_BYTES, Provenance, Reference,
+    ReferenceTable, Slot, State, Value, encode,
+};
+
+/// Bytes of a page of WebAssembly memory.
+pub(crate) const MEMORY_PAGE_BYTES: usize = 65_536;
+
+/// A memory of three WebAssembly pages with a byte set in each of these pages.
+pub(crate) fn memory(pages: &[(usize, u8)]) -> Vec<u8> {
+    let mut memory = vec![0; 3 * MEMORY_PAGE_BYTES];
+    for (page, byte) in pages {
+        memory[page * PAGE_BYTES + 100] = *byte;
+    }
+    memory
+}
+
+/// The memory of the sample: two runs.
+pub(crate) fn sample_memory() -> Vec<u8> {
+    memory(&[(1, 1), (30, 30)])
+}
+
+pub(crate) fn provenance(kind: Kind) -> Provenance {
+    let inputs = [("packages", 2), ("source", 3)];
+    let inputs = inputs.map(|(name, byte)| (name.to_owned(), Digest([byte; 32])));
+    Provenance { bundle: Digest([1; 32]), kind, inputs: BTreeMap::from(inputs) }
+}
+
+pub(crate) fn state() -> State {
+    let global = |export: &str, value| Global { export: export.to_owned(), value };
+    State {
+        globals: vec![global("__stack_pointer", Value::I32(-1)), global("g", Value::I64(i64::MIN))],
+        entity_globals: vec![Value::F32(1), Value::F64(u64::MAX), Value::Main(1)],
+        table_length: 300,
+        slots: vec![Slot { index: 299, function: 0 }, Slot { index: 7, function: 3 }],
+        reference_tables: vec![ReferenceTable {
+            export: "taipan:table:1".to_owned(),
+            elements: vec![Reference::Null, Reference::Small(5), Reference::Handle(-2)],
+        }],
+        functions: vec![
+            Function::Main("main".to_owned()),
+            Function::Element(298),
+            Function::JavaScript { handle: 9, parameters: vec![0x7f], results: vec![] },
+            Function::Instance(4, "f".to_owned()),
+        ],
+        imports: vec![-1, 300],
+        handles: BTreeMap::from([("glue".to_owned(), 12)]),
+        engine: Engine { stack_low: 1, stack_pointer: 2, memory_base: 3, table_base: 4 },
+        sections: BTreeMap::from([("layers".to_owned(), vec![0, 255])]),
+    }
+}
+
+/// The sample as a file.
+pub(crate) fn file() -> Vec<u8> {
+    let memory = sample_memory();
+    let image = Image { memory: &memory, baseline: None };
+    encode(&image, &state(), &provenance(Kind::Baseline)).expect("encoded").to_vec()
+}
