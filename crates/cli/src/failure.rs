@@ -70,8 +70,8 @@ pub(crate) enum Failure {
         /// The traceback, when there is one.
         traceback: String,
     },
-    /// Something else about a worker.
-    #[error("cannot start Python")]
+    /// Something else about a worker or a script.
+    #[error("cannot run Python")]
     Worker(#[source] taipan_worker::Error),
     /// The operating system refuses something.
     #[error("cannot {what}")]
@@ -184,7 +184,7 @@ impl Failure {
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {
-        Error::Program { .. } | Error::TooLarge { .. } => WORKER,
+        Error::Program { .. } | Error::Interpreter { .. } | Error::TooLarge { .. } => WORKER,
         Error::Read { .. } | Error::Client(_) => SYSTEM,
         Error::Store(_) | Error::Bundle(_) => CACHE,
         _ => BUG,

@@ -40,7 +40,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Run(script) => scripts::run(command, script),
         Action::Bundle(BundleAction::List) => bundles::list(command),
         Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
-        Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(release),
+        Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
         Action::Completions(shell) => arguments::completions(*shell),
     }

@@ -135,6 +135,11 @@ fn outgoing(answer: Answer) -> Response {
     Response { status, headers, body }
 }
 
+/// What went wrong, of a text that may be a traceback.
+fn last_line(text: &str) -> String {
+    text.trim_end().lines().next_back().unwrap_or_default().to_owned()
+}
+
 /// Hands on what comes, until the end or until nobody reads any more.
 async fn pass_on(mut reader: BodyReader, sender: BodySender) {
     loop {
@@ -149,7 +154,7 @@ async fn pass_on(mut reader: BodyReader, sender: BodySender) {
                 }
             }
             Ok(None) => return sender.finish().await,
-            Err(error) => return sender.abandon(error.to_string()).await,
+            Err(error) => return sender.abandon(last_line(&error.to_string())).await,
         }
     }
 }

@@ -137,6 +137,8 @@ function whyNotSent(response) {
 }
 
 function fault(requestId, kind, error) {
-  const message = isError(error) ? `${error.name}: ${error.message}` : inspect(error);
+  const text = isError(error) ? `${error.name}: ${error.message}` : inspect(error);
+  // An error of Python has its traceback for a message, which ends with what went wrong.
+  const message = text.trimEnd().split("\n").at(-1);
   host.response_fault(requestId, kind, message, inspect(error));
 }

@@ -89,10 +89,19 @@ function functionTitle(value) {
   return value.name === "" ? `[${kind} (anonymous)]` : `[${kind}: ${value.name}]`;
 }
 
+/** Frames of Taipan's own modules and of the engine: they tell a worker's author nothing. */
+const OTHERS_FRAME = /\((taipan:|native\))|^ *at taipan:/;
+
+/** The frames of a stack that are a worker's, each on a line. */
+function usersFrames(stack) {
+  const frames = stack.split("\n").filter((frame) => frame.trim() !== "" && !OTHERS_FRAME.test(frame));
+  return frames.map((frame) => `\n${frame}`).join("");
+}
+
 function showError(error, context) {
   const { stack } = error;
   const title = Error.prototype.toString.call(error);
-  const frames = typeof stack === "string" && stack !== "" ? `\n${stack.trimEnd()}` : "";
+  const frames = typeof stack === "string" ? usersFrames(stack) : "";
   const cause = Object.hasOwn(error, "cause") ? `\n  caused by: ${show(error.cause, context)}` : "";
   return (context.depth > 1 ? `[${title}]` : title + frames) + cause;
 }

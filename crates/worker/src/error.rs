@@ -64,6 +64,12 @@ pub enum Error {
         /// The traceback, cut to the user's frames; empty when there is none.
         traceback: String,
     },
+    /// A script broke the interpreter, as `os.abort` does.
+    #[error("the interpreter cannot go on: {reason}")]
+    Interpreter {
+        /// What it said last.
+        reason: String,
+    },
     /// The client for outgoing requests.
     #[error("outgoing requests cannot be made")]
     Client(#[source] taipan_webapi::Error),
@@ -90,7 +96,7 @@ impl Error {
             Error::Link { .. } | Error::Pyodide { .. } => {
                 Some("the release in the cache may be damaged: run `taipan bundle verify`")
             }
-            Error::Guest { .. } | Error::Read { .. } | Error::Program { .. } => None,
+            Error::Guest { .. } | Error::Read { .. } | Error::Interpreter { .. } | Error::Program { .. } => None,
         }
     }
 }

@@ -108,7 +108,8 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
             .map_err(|_| Error::Bug { what: format!("a script ended with the status {status:?}") }),
         Err(Error::Guest { doing, source }) => match source.ended_by::<Ended>() {
             Some(Ended::Exit(status)) => Ok(*status),
-            Some(Ended::Fatal(_)) | None => Err(Error::Guest { doing, source }),
+            Some(Ended::Fatal(reason)) => Err(Error::Interpreter { reason: reason.clone() }),
+            None => Err(Error::Guest { doing, source }),
         },
         Err(error) => Err(error),
     }

@@ -93,6 +93,8 @@ pub(crate) enum Turn {
     Send(String),
     /// Reads until this has come.
     Receive(String),
+    /// Waits until this was printed to standard output.
+    Output(String),
     /// How it ends.
     Then(Last),
 }

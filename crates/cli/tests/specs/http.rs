@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     case::{Last, Step, Turn},
-    process::{PATIENCE, difference},
+    process::{PATIENCE, Process, difference},
 };
 
 /// Asks, and gives the whole answer as text: status, headers, empty line, body.
@@ -81,13 +81,14 @@ async fn describe(response: Response<Incoming>) -> Result<String, String> {
 }
 
 /// Talks over a raw socket.
-pub(crate) async fn talk(address: &str, turns: &[Turn]) -> Result<(), String> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+pub(crate) async fn talk(process: &Process, turns: &[Turn]) -> Result<(), String> {
+    let mut stream = TcpStream::connect(&process.address).await.unwrap();
     let mut heard = Vec::new();
     for turn in turns {
         match turn {
             Turn::Send(part) => stream.write_all(part.as_bytes()).await.map_err(text)?,
             Turn::Receive(part) => hear(&mut stream, &mut heard, part).await?,
+            Turn::Output(text) => process.compare(&process.output, text).await?,
             Turn::Then(Last::End) => {
                 let ended = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
                 ended.map_err(|_| "the connection does not end")?.map_err(text)?;

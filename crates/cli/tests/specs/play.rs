@@ -28,7 +28,7 @@ async fn take(case: &Case, process: &mut Process, step: &Step) -> Result<(), Str
         ask(process, step).await?;
     }
     if !step.talk.is_empty() {
-        http::talk(&process.address, &step.talk).await?;
+        http::talk(process, &step.talk).await?;
     }
     if let Some(name) = &step.signal {
         process.signal(name).await;

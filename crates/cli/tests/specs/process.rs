@@ -91,12 +91,14 @@ impl Process {
         }
     }
 
-    /// Compares what was printed since the last time, as soon as all has come.
+    /// Compares what was printed since the last time, as soon as all has come. The
+    /// server and the worker print from threads of their own, so the order of lines
+    /// between them is not compared.
     pub(crate) async fn compare(&self, printed: &Printed, expect: &str) -> Result<(), String> {
         let started = Instant::now();
         loop {
             let found = self.filter(&printed.text());
-            if found == expect {
+            if sorted(&found) == sorted(expect) {
                 printed.clear();
                 return Ok(());
             }
@@ -130,6 +132,12 @@ impl Process {
         let status = ended.map_err(|_| "the program does not end")?.unwrap();
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap()))
     }
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// The line, with its duration as `TIME`.

@@ -3,9 +3,7 @@
 //! `js/expected_failures.txt` lists the cases that fail and why; one that no
 //! longer fails must leave the list.
 
-use std::collections::BTreeMap;
-
-use crate::fixture::{bytecode, program, reports, run, with_isolate};
+use crate::fixture::{bytecode, program, reports, run, surprises, with_isolate};
 
 /// Cases that fail, each with its reason: `file: case # reason`.
 const EXPECTED_FAILURES: &str = include_str!("../js/expected_failures.txt");
@@ -21,14 +19,6 @@ for (const [name, run] of cases) {
 }
 ";
 
-fn expected_failures(file: &str) -> BTreeMap<&'static str, &'static str> {
-    let lines = EXPECTED_FAILURES.lines().filter(|line| !line.is_empty());
-    let of_file = lines.filter_map(|line| line.strip_prefix(file)?.strip_prefix(": "));
-    of_file
-        .map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}")))
-        .collect()
-}
-
 #[track_caller]
 fn check(file: &str, source: &str, cases_min: usize) {
     let modules = [
@@ -42,16 +32,7 @@ fn check(file: &str, source: &str, cases_min: usize) {
         reports(isolate)
     });
     assert!(found.len() >= cases_min, "only {} cases ran", found.len());
-    let mut expected = expected_failures(file);
-    let mut surprises = Vec::new();
-    for (name, failure) in found {
-        match (failure, expected.remove(name.as_str())) {
-            (None, None) | (Some(_), Some(_)) => {}
-            (None, Some(_)) => surprises.push(format!("{file}: {name}: no longer fails")),
-            (Some(failure), None) => surprises.push(format!("{file}: {name}: {failure}")),
-        }
-    }
-    surprises.extend(expected.keys().map(|name| format!("{file}: {name}: there is no such case")));
+    let surprises = surprises(file, EXPECTED_FAILURES, found);
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 

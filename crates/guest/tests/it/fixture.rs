@@ -19,17 +19,26 @@ use taipan_guest::{
 pub(crate) const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
 
 /// Where compiled code of this build is kept between runs.
-const CODE: &str = env!("CARGO_TARGET_TMPDIR");
+const CODE: &str = match option_env!("CARGO_TARGET_TMPDIR") {
+    Some(folder) => folder,
+    // A fuzz target has none.
+    None => concat!(env!("CARGO_MANIFEST_DIR"), "/target"),
+};
 
-/// Clocks that tick by themselves and numbers that anybody can guess.
+/// Milliseconds since the epoch when an isolate of the tests is made.
+const EPOCH_MILLISECONDS: f64 = 1_700_000_000_000.0;
+
+/// Clocks that tick when they are read, and numbers that are the same in every run.
+#[derive(Default)]
 pub(crate) struct FakeHost {
-    pub(crate) milliseconds: f64,
+    milliseconds: f64,
+    random: u64,
 }
 
 impl Host for FakeHost {
     fn wall_clock(&mut self) -> f64 {
         self.milliseconds += 1.0;
-        self.milliseconds
+        EPOCH_MILLISECONDS + self.milliseconds
     }
 
     fn monotonic_clock(&mut self) -> f64 {
@@ -38,7 +47,10 @@ impl Host for FakeHost {
     }
 
     fn random(&mut self, bytes: &mut [u8]) {
-        bytes.fill(7);
+        for byte in bytes {
+            self.random = self.random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            *byte = self.random.to_be_bytes()[0];
+        }
     }
 }
 
@@ -48,8 +60,8 @@ pub(crate) fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| taipan_guest::engine().unwrap())
 }
 
-/// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
-fn bundle() -> PathBuf {
+/// The entries of the cache of a kind, oldest first.
+pub(crate) fn cache_entries(kind: &str) -> Vec<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "a test is started by `cargo`, not by `cli`")]
     let set =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -57,21 +69,20 @@ fn bundle() -> PathBuf {
         .or_else(|| set("XDG_CACHE_HOME").map(|path| path.join("taipan")))
         .or_else(|| set("HOME").map(|path| path.join(".cache/taipan")))
         .expect("TAIPAN_CACHE, XDG_CACHE_HOME or HOME is set");
-    let folder = root.join("entries/bundle");
-    let modified =
-        |path: &PathBuf| fs::metadata(path.join("main.code")).and_then(|data| data.modified()).ok();
-    fs::read_dir(&folder)
+    let entries = fs::read_dir(root.join("entries").join(kind)).into_iter().flatten();
+    let mut entries: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    entries.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
+    entries
+}
+
+/// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
+fn bundle() -> PathBuf {
+    let complete =
+        |path: &PathBuf| path.join("main.wasm").exists() && path.join("main.code").exists();
+    cache_entries("bundle")
         .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("main.wasm").exists() && path.join("main.code").exists())
-        .max_by_key(modified)
-        .unwrap_or_else(|| {
-            panic!(
-                "no bundle with main.wasm and main.code in {}: run `taipan bundle build`",
-                folder.display()
-            )
-        })
+        .rfind(complete)
+        .expect("the cache has a bundle with main.wasm and main.code: run `taipan bundle build`")
 }
 
 /// The code of a module: compiled once, then read from the target folder.
@@ -93,7 +104,11 @@ fn compiled(wasm: &[u8]) -> CompiledModule {
 fn modules() -> &'static BTreeMap<String, Vec<u8>> {
     static MODULES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     MODULES.get_or_init(|| {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest/tests/wat");
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let folder = above
+            .map(|path| path.join("crates/guest/tests/wat"))
+            .find(|path| path.exists())
+            .unwrap();
         fs_err::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -187,7 +202,7 @@ pub(crate) fn with_isolate<T: Send>(
 ) -> T {
     let outcome = thread::scope(|scope| {
         let run = move || {
-            let host = Box::new(FakeHost { milliseconds: 1_700_000_000_000.0 });
+            let host = Box::<FakeHost>::default();
             work(&mut Isolate::new(program, host).unwrap())
         };
         thread::Builder::new()
@@ -259,4 +274,27 @@ pub(crate) fn bytecode(
         };
         Arc::new(sources.iter().map(compile).collect())
     })
+}
+
+/// Where the cases of a file ended otherwise than a list of expected failures says. A line of the list is
+/// `file: case # reason`.
+pub(crate) fn surprises(
+    file: &str,
+    list: &str,
+    found: Vec<(String, Option<String>)>,
+) -> Vec<String> {
+    let lines = list.lines().filter_map(|line| line.strip_prefix(file)?.strip_prefix(": "));
+    let mut expected: BTreeMap<_, _> = lines
+        .map(|line| line.split_once(" # ").unwrap_or_else(|| panic!("no reason: {line}")))
+        .collect();
+    let mut surprises = Vec::new();
+    for (name, failure) in found {
+        match (failure, expected.remove(name.as_str())) {
+            (None, None) | (Some(_), Some(_)) => {}
+            (None, Some(_)) => surprises.push(format!("{file}: {name}: no longer fails")),
+            (Some(failure), None) => surprises.push(format!("{file}: {name}: {failure}")),
+        }
+    }
+    surprises.extend(expected.keys().map(|name| format!("{file}: {name}: there is no such case")));
+    surprises
 }

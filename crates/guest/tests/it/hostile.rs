@@ -163,8 +163,7 @@ fn memory_with_random_words_in_it() {
     for seed in 0..SEEDS {
         let (sender, receiver) = channel();
         let work = move || {
-            let mut isolate =
-                Isolate::new(program(), Box::new(FakeHost { milliseconds: 0.0 })).unwrap();
+            let mut isolate = Isolate::new(program(), Box::<FakeHost>::default()).unwrap();
             let outcome = ruin(&mut isolate, seed);
             // An exception is an answer: what comes after it must hold as well.
             let later = ruin(&mut isolate, seed + SEEDS);

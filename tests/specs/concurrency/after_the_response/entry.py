@@ -15,7 +15,7 @@ async def on_fetch(request, env, ctx):
 
 
 async def later(name):
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(1)
     print(name, "is done")
 
 

@@ -14,7 +14,7 @@ async def on_fetch(request, env, ctx):
     started = perf_counter()
     match URL.new(request.url).pathname:
         case "/gather":
-            result = await asyncio.gather(asyncio.sleep(0.1, 1), asyncio.sleep(0.1, 2), asyncio.sleep(0.1, 3))
+            result = await asyncio.gather(asyncio.sleep(0.4, 1), asyncio.sleep(0.4, 2), asyncio.sleep(0.4, 3))
         case "/run_sync":
             result = run_sync(asyncio.sleep(0.05, "python")), run_sync(inside())
         case "/timeout":
@@ -34,7 +34,7 @@ async def on_fetch(request, env, ctx):
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(asyncio.sleep(0.05, number)) for number in range(3)]
             result = [task.result() for task in tasks]
-    assert perf_counter() - started < 0.25, "these waits are one after the other"
+    assert perf_counter() - started < 0.8, "these waits are one after the other"
     return Response.new(f"{result}")
 
 

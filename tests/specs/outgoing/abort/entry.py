@@ -15,6 +15,7 @@ async def on_fetch(request, env, ctx):
         case "timeout":
             return await never(AbortSignal.timeout(50))
         case "never":
+            asyncio.get_running_loop().call_later(0.05, print, "asked")
             return await never(request.signal)
         case "count":
             await asyncio.sleep(0.1)

@@ -9,6 +9,7 @@ async def on_fetch(request, env, ctx):
         source = {"pull": create_proxy(pull), "cancel": create_proxy(cancel)}
         return Response.new(ReadableStream.new(to_js(source, dict_converter=Object.fromEntries)))
     request.signal.addEventListener("abort", create_proxy(lambda event: print("the signal was aborted")))
+    print("waiting")
     await asyncio.sleep(60)
 
 
