@@ -3,13 +3,28 @@
 //! The C source comes from the crate `rquickjs-sys`, which Cargo downloads and
 //! checks but does not build; the compiler and linker are clang and wasm-ld.
 
-#![expect(clippy::disallowed_methods, reason = "a build script reads its environment")]
+#![expect(clippy::disallowed_methods, reason = "a build script reads its environment and files")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, io};
+use std::{env, fs, io};
 
 const SOURCES: [&str; 3] = ["libregexp.c", "libunicode.c", "dtoa.c"];
+
+/// What QuickJS-ng 0.16.2 has wrong in `quickjs.c`, and what it should be.
+///
+/// `js_bigint_float64_cmp` compares the magnitudes of two negative numbers and
+/// forgets their sign: `-5n < -1000` is true. Emscripten's glue asks so of each
+/// file offset, and refused `seek(-5, SEEK_END)`.
+const CORRECTIONS: [(&str, &str); 1] = [(
+    "            if (f < e)
+                return -1;
+            else
+                return 1;
+",
+    "            return (f < e) == a_sign ? 1 : -1;
+",
+)];
 
 /// Versions that are tried, newest first; the oldest is the first whose
 /// `wasm-ld` links position-independent modules without complaint.
@@ -25,6 +40,7 @@ fn main() {
     let clang = tool("TAIPAN_CLANG", "clang");
     let wasm_ld = tool("TAIPAN_WASM_LD", "wasm-ld");
 
+    correct(&package.join("quickjs/quickjs.c"), &out.join("quickjs.c"));
     let mut objects = vec![compile(&clang, Path::new("c/engine.c"), &package, &out)];
     for source in SOURCES {
         objects.push(compile(&clang, &package.join("quickjs").join(source), &package, &out));
@@ -54,6 +70,17 @@ fn source_package() -> PathBuf {
     Path::new(manifest).parent().expect("a manifest lies in a folder").to_path_buf()
 }
 
+/// Writes the source `from` with its corrections to `to`.
+fn correct(from: &Path, to: &Path) {
+    let mut source = fs::read_to_string(from).expect("the package carries the source");
+    for (wrong, right) in CORRECTIONS {
+        let count = source.matches(wrong).count();
+        assert!(count == 1, "{count} places in {} read\n{wrong}", from.display());
+        source = source.replace(wrong, right);
+    }
+    fs::write(to, source).expect("the build folder can be written to");
+}
+
 /// The program that `variable` names, or the newest that is installed.
 fn tool(variable: &str, name: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
@@ -62,9 +89,13 @@ fn tool(variable: &str, name: &str) -> PathBuf {
     VERSIONS
         .iter()
         .map(|version| if version.is_empty() { name.into() } else { format!("{name}-{version}") })
-        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|run| run.status.success()))
+        .find(|name| {
+            Command::new(name).arg("--version").output().is_ok_and(|run| run.status.success())
+        })
         .unwrap_or_else(|| {
-            panic!("{name} is not installed: run `cargo xtask setup`, or set {variable} to its path")
+            panic!(
+                "{name} is not installed: run `cargo xtask setup`, or set {variable} to its path"
+            )
         })
         .into()
 }
@@ -75,9 +106,18 @@ fn compile(clang: &Path, source: &Path, package: &Path, out: &Path) -> PathBuf {
     command
         .args(["--target=wasm32-unknown-emscripten", "-fPIC", "-O2", "-DNDEBUG", "-D_GNU_SOURCE"])
         // The headers are wasi-libc's, whose layouts are those of Emscripten's musl where they are used.
-        .args(["-D__wasi__", "-fvisibility=hidden", "-mbulk-memory", "-mnontrapping-fptoint", "-msign-ext"])
+        .args([
+            "-D__wasi__",
+            "-fvisibility=hidden",
+            "-mbulk-memory",
+            "-mnontrapping-fptoint",
+            "-msign-ext",
+        ])
         .args(["-Wno-everything", "-nostdlibinc", "-isystem", "c/include", "-isystem"])
         .arg(package.join("vendor/wasi-libc/include"))
+        // Before the package's folder, for the corrected source.
+        .arg("-I")
+        .arg(out)
         .arg("-I")
         .arg(package.join("quickjs"))
         .arg("-c")

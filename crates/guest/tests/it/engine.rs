@@ -20,6 +20,16 @@ fn clock_and_zone_are_the_hosts() {
     );
 }
 
+/// The build script of `quickjs` corrects it.
+#[test]
+fn negative_big_integers_compare_with_numbers() {
+    check(
+        "for (const [left, right] of [[-5n, -9007199254740992], [-(2n ** 53n) - 1n, -5], [-5n, -10.5], [-5n, -5]])
+             report([left < right, left > right, right < left, right > left]);",
+        "false,true,true,false\ntrue,false,false,true\nfalse,true,true,false\nfalse,false,false,false",
+    );
+}
+
 #[test]
 fn promise_jobs_run_in_order() {
     check(
