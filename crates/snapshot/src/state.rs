@@ -11,12 +11,19 @@ use crate::format::limit;
 /// "Implementation-defined Limits").
 const TABLE_ELEMENTS_MAX: u64 = 10_000_000;
 
+/// The most modules, instances, globals, tables or tags: as many as an isolate may have.
+const ENTITIES_MAX: u64 = 1 << 20;
+
+/// The most parameters or results of a function (WebAssembly JavaScript interface,
+/// "Implementation-defined Limits").
+const FUNCTION_VALUES_MAX: u64 = 1000;
+
 /// The side state of a guest. What is in the linear memory is not here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Mutable globals of the main module, by export name.
     pub globals: Vec<Global>,
-    /// The values of the main module's imported globals, by their places among its imports.
+    /// Values of the main module's imported globals, by their places among its imports.
     pub imported_globals: Vec<(u32, Value)>,
     /// Modules that JavaScript holds, by the number under which it knows them; so with what follows.
     pub modules: Vec<Module>,
@@ -47,58 +54,78 @@ pub struct State {
 }
 
 impl State {
-    /// Checks that what refers to another part of the state refers to something.
+    /// Checks that what refers to another part of the state refers to something, and what is bounded is not too long.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
-        let table = usize::try_from(self.table_length).unwrap_or(usize::MAX);
+        self.check_lengths()?;
+        let table = length(self.table_length);
         for slot in &self.slots {
             check_index("table element", slot.index, table)?;
             if let Some(function) = slot.function {
                 check_index("function", function, self.functions.len())?;
             }
         }
-        for instance in &self.instances {
-            self.check_instance(instance)?;
-        }
-        for function in &self.functions {
-            match function {
-                Function::Element(index) => check_index("table element", *index, table)?,
-                Function::Instance(place, _) => {
-                    check_index("instance", *place, self.instances.len())?
-                }
-                Function::Main(_) | Function::JavaScript { .. } => {}
-            }
-        }
-        for global in &self.entity_globals {
-            match global {
-                EntityGlobal::Import(place) => check_index("import", *place, self.imports.len())?,
-                EntityGlobal::Instance(place, _) => {
-                    check_index("instance", *place, self.instances.len())?
-                }
-                EntityGlobal::Main(_) | EntityGlobal::Own { .. } => {}
-            }
-        }
         for (place, _) in &self.imported_globals {
             check_index("import", *place, self.imports.len())?;
         }
-        Ok(())
+        for module in &self.modules {
+            if let Module::Wrapper(type_) = module {
+                check_type(type_)?;
+            }
+        }
+        self.instances.iter().try_for_each(|instance| self.check_instance(instance))?;
+        self.entity_globals.iter().try_for_each(|global| self.check_global(global))?;
+        self.functions.iter().try_for_each(|function| self.check_function(function))
+    }
+
+    fn check_lengths(&self) -> Result<(), Error> {
+        limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
+        limit("tables", u64::from(self.tables), ENTITIES_MAX)?;
+        limit("modules", self.modules.len() as u64, ENTITIES_MAX)?;
+        limit("instances", self.instances.len() as u64, ENTITIES_MAX)?;
+        limit("globals", self.entity_globals.len() as u64, ENTITIES_MAX)?;
+        limit("tags", self.tags.len() as u64, ENTITIES_MAX)
     }
 
     fn check_instance(&self, instance: &Instance) -> Result<(), Error> {
         check_index("module", instance.module, self.modules.len())?;
-        for import in &instance.imports {
-            match *import {
-                Import::Function(number) => check_index("function", number, self.functions.len())?,
-                Import::Global(number) => check_index("global", number, self.entity_globals.len())?,
-                Import::Table(number) => {
-                    check_index("table", number, usize::try_from(self.tables).unwrap_or(0))?;
-                }
-                Import::Tag(number) => check_index("tag", number, self.tags.len())?,
-                Import::Memory => {}
-            }
-        }
-        Ok(())
+        instance.imports.iter().try_for_each(|import| match *import {
+            Import::Function(number) => check_index("function", number, self.functions.len()),
+            Import::Global(number) => check_index("global", number, self.entity_globals.len()),
+            Import::Table(number) => check_index("table", number, length(self.tables)),
+            Import::Tag(number) => check_index("tag", number, self.tags.len()),
+            Import::Memory => Ok(()),
+        })
     }
+
+    fn check_global(&self, global: &EntityGlobal) -> Result<(), Error> {
+        match global {
+            EntityGlobal::Import(place) => check_index("import", *place, self.imports.len()),
+            EntityGlobal::Instance(place, _) => {
+                check_index("instance", *place, self.instances.len())
+            }
+            EntityGlobal::Main(_) | EntityGlobal::Own { .. } => Ok(()),
+        }
+    }
+
+    fn check_function(&self, function: &Function) -> Result<(), Error> {
+        match function {
+            Function::Element(index) => {
+                check_index("table element", *index, length(self.table_length))
+            }
+            Function::Instance(place, _) => check_index("instance", *place, self.instances.len()),
+            Function::JavaScript { type_, .. } => check_type(type_),
+            Function::Main(_) => Ok(()),
+        }
+    }
+}
+
+fn check_type(type_: &FunctionType) -> Result<(), Error> {
+    limit("parameters of a function", type_.parameters.len() as u64, FUNCTION_VALUES_MAX)?;
+    limit("results of a function", type_.results.len() as u64, FUNCTION_VALUES_MAX)
+}
+
+fn length(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn check_index(what: &'static str, index: u32, count: usize) -> Result<(), Error> {
