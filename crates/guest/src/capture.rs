@@ -3,14 +3,17 @@
 //! To be called between turns, with no WebAssembly on the stack. The other
 //! half is in `resume.rs`.
 
+use std::collections::BTreeMap;
+
 use taipan_snapshot as snapshot;
+use wasmparser::{DataKind, Parser, Payload};
 use wasmtime::{AnyRef, AsContextMut, FuncType, Ref, Val, ValType};
 
 use crate::function::Origin;
 use crate::handle::Handle;
 use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
-use crate::webassembly::global::{self, to_bits};
+use crate::webassembly::global;
 use crate::webassembly::{GlobalOrigin, Ingredient, ModuleEntity, Recipe, TagOrigin};
 use crate::{Error, program};
 
@@ -25,6 +28,9 @@ impl Scope<'_> {
         linked.javascript.collect.call(&mut self.store, ())?;
         self.store.gc(None)?;
         self.release_dropped()?;
+        if self.state().exceptions.any_held() {
+            return Err(cannot("a WebAssembly.Exception that JavaScript holds"));
+        }
         let table = linked
             .main
             .get_table(&mut self.store, FUNCTION_TABLE)
@@ -50,7 +56,7 @@ impl Scope<'_> {
             imports: self.state().imports.clone(),
             handles: self.capture_handles(),
             engine: self.capture_engine()?,
-            sections: std::collections::BTreeMap::new(),
+            sections: BTreeMap::new(),
         })
     }
 
@@ -101,9 +107,8 @@ impl Scope<'_> {
         let instance = |recipe: &Recipe| {
             if let Some(ModuleEntity::Compiled(module)) =
                 entities.modules.get(recipe.module as usize)
-                && has_own_state(&module.bytes)
             {
-                return Err(cannot("an instance with tables or mutable globals of its own"));
+                check_instance_of(&module.bytes)?;
             }
             let imports = recipe.imports.iter().map(import).collect();
             Ok(snapshot::Instance { module: recipe.module, imports })
@@ -166,17 +171,17 @@ impl Scope<'_> {
             let mut elements = Vec::new();
             for index in 0..table.size(&self.store) {
                 let reference = table.get(&mut self.store, index);
-                elements.push(self.capture_reference(reference)?);
+                elements.push(self.capture_reference(reference.as_ref())?);
             }
             captured.push(snapshot::ReferenceTable { export: hidden.export.clone(), elements });
         }
         Ok(captured)
     }
 
-    fn capture_reference(&mut self, reference: Option<Ref>) -> Result<snapshot::Reference, Error> {
+    fn capture_reference(&mut self, reference: Option<&Ref>) -> Result<snapshot::Reference, Error> {
         let what = "a reference that is not a JavaScript value";
         let Some(Ref::Extern(reference)) = reference else { return Err(cannot(what)) };
-        let Some(reference) = reference else { return Ok(snapshot::Reference::Null) };
+        let Some(reference) = *reference else { return Ok(snapshot::Reference::Null) };
         if let Some(data) = reference.data(&self.store)? {
             let handle = data.downcast_ref::<Handle>().ok_or_else(|| cannot(what))?;
             return Ok(snapshot::Reference::Handle(handle.index()));
@@ -186,7 +191,7 @@ impl Scope<'_> {
         Ok(snapshot::Reference::Small(small.get_u32()))
     }
 
-    fn capture_handles(&self) -> std::collections::BTreeMap<String, i32> {
+    fn capture_handles(&self) -> BTreeMap<String, i32> {
         let state = self.state();
         let hooks =
             [("on_rejection", &state.on_rejection), ("on_completion", &state.on_completion)];
@@ -210,14 +215,27 @@ impl Scope<'_> {
     }
 }
 
-/// Whether an instance of the module has state that this crate does not save.
-fn has_own_state(module: &[u8]) -> bool {
-    match taipan_link::hidden_state(module) {
-        Ok(hidden) => {
-            !hidden.globals.is_empty() || !hidden.tables.is_empty() || !hidden.memories.is_empty()
-        }
-        Err(_) => true,
+/// Checks that an instance of the module is the same when it is made again, over a memory that is used already.
+fn check_instance_of(module: &[u8]) -> Result<(), Error> {
+    let hidden = taipan_link::hidden_state(module).map_err(Error::Dylink)?;
+    if !hidden.globals.is_empty() || !hidden.tables.is_empty() || !hidden.memories.is_empty() {
+        return Err(cannot("an instance with tables or mutable globals of its own"));
     }
+    if writes_when_made(module) {
+        return Err(cannot("an instance that writes into the memory when it is made"));
+    }
+    Ok(())
+}
+
+/// Whether the module has a start function or active data. One that cannot be read may have.
+fn writes_when_made(module: &[u8]) -> bool {
+    Parser::new(0).parse_all(module).any(|payload| match payload {
+        Ok(Payload::StartSection { .. }) | Err(_) => true,
+        Ok(Payload::DataSection(segments)) => segments.into_iter().any(|segment| {
+            segment.map_or(true, |segment| matches!(segment.kind, DataKind::Active { .. }))
+        }),
+        Ok(_) => false,
+    })
 }
 
 fn cannot(what: &str) -> Error {
@@ -225,13 +243,13 @@ fn cannot(what: &str) -> Error {
 }
 
 fn value(value: &Val) -> Option<snapshot::Value> {
-    let bits = to_bits(value)?;
-    Some(match value {
-        Val::I32(value) => snapshot::Value::I32(*value),
-        Val::I64(value) => snapshot::Value::I64(*value),
-        Val::F32(bits) => snapshot::Value::F32(*bits),
-        _ => snapshot::Value::F64(bits),
-    })
+    match *value {
+        Val::I32(value) => Some(snapshot::Value::I32(value)),
+        Val::I64(value) => Some(snapshot::Value::I64(value)),
+        Val::F32(bits) => Some(snapshot::Value::F32(bits)),
+        Val::F64(bits) => Some(snapshot::Value::F64(bits)),
+        _ => None,
+    }
 }
 
 fn module(module: &ModuleEntity) -> Result<snapshot::Module, Error> {

@@ -163,6 +163,19 @@ fn remember(scope: &mut Scope<'_>, index: u32, function: Func) -> (Func, Arc<Sig
     (function, signature)
 }
 
+/// Looks up all functions that the snapshot knows, for instance because elements of the function table are about to
+/// change by which it knows them.
+pub(crate) fn find_known(scope: &mut Scope<'_>) {
+    if scope.state().functions.complete {
+        return;
+    }
+    let known = u32::try_from(scope.state().functions.known.len()).unwrap_or(u32::MAX);
+    for index in 0..known {
+        at(scope, index);
+    }
+    scope.state_mut().functions.complete = true;
+}
+
 /// The index of a function: always the same for the same function. `origin` says where it comes from, if it is new.
 pub(crate) fn index_of(scope: &mut Scope<'_>, function: Func, origin: Origin) -> u32 {
     let address = function.to_raw(&mut scope.store) as usize;
@@ -171,11 +184,7 @@ pub(crate) fn index_of(scope: &mut Scope<'_>, function: Func, origin: Origin) ->
     }
     if !scope.state().functions.complete {
         // It may be one that the snapshot knows by another name.
-        let known = u32::try_from(scope.state().functions.known.len()).unwrap_or(u32::MAX);
-        for index in 0..known {
-            at(scope, index);
-        }
-        scope.state_mut().functions.complete = true;
+        find_known(scope);
         return index_of(scope, function, origin);
     }
     let functions = &mut scope.state_mut().functions;

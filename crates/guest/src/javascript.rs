@@ -179,9 +179,9 @@ pub(crate) fn link_again(
     store: &mut Store<State>,
     main: Instance,
     engine: &Module,
-    place: Place,
+    place: &Place,
 ) -> Result<Javascript, Error> {
-    let (mut javascript, _) = instantiate(store, main, engine, &place)?;
+    let (mut javascript, _) = instantiate(store, main, engine, place)?;
     locate(store, &mut javascript)?;
     Ok(javascript)
 }

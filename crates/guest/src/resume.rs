@@ -1,16 +1,17 @@
 //! Making an isolate from a snapshot: what `capture.rs` took out is put back.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use taipan_snapshot as snapshot;
 use wasmtime::{
     AnyRef, AsContextMut, Extern, ExternRef, FuncType, GlobalType, I31, Instance, Mutability, Ref,
-    RootScope, Store, Tag, Val, ValType,
+    RootScope, Store, Table, Tag, Val, ValType,
 };
 
 use crate::exception::{Exceptions, JavaScriptTag};
 use crate::function::{self, Functions, Origin};
-use crate::host::{Extensions, Host};
+use crate::host::Host;
 use crate::isolate::{self, Isolate};
 use crate::javascript::{self, Place};
 use crate::mapping::{self, Run};
@@ -23,6 +24,9 @@ use crate::webassembly::{
 };
 use crate::{Error, Handle};
 
+/// Bytes of a page of WebAssembly memory (core specification).
+const MEMORY_PAGE_BYTES: usize = 65_536;
+
 /// A snapshot, made ready once for all isolates that are resumed from it.
 pub struct Image {
     program: Arc<Program>,
@@ -30,6 +34,8 @@ pub struct Image {
     memory_bytes: usize,
     runs: Vec<Run>,
     functions: Arc<[Origin]>,
+    /// Those that are elements of the function table, as instantiation puts them there, and which others replace.
+    replaced: Vec<u32>,
     globals: Arc<[GlobalOrigin]>,
     modules: Vec<ModuleEntity>,
 }
@@ -48,18 +54,27 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`Error::Snapshot`] when they do not belong together.
+    /// [`Error::Snapshot`] when they do not belong together, [`Error::OutOfBounds`] when a run does not lie within
+    /// the memory, [`Error::Map`] when its file cannot be asked for its size.
     pub fn new(
         program: &Arc<Program>,
         state: snapshot::State,
         memory_bytes: usize,
         runs: Vec<Run>,
     ) -> Result<Arc<Image>, Error> {
+        mapping::check(&runs, memory_bytes)?;
+        if state.imports.len() != program.main.module.imports().len() {
+            return Err(unfit("an import of the main module"));
+        }
+        if state.modules.first() != Some(&snapshot::Module::Main) {
+            return Err(unfit("the main module"));
+        }
         let functions = state
             .functions
             .iter()
             .map(|function| origin(program, function))
             .collect::<Result<_, _>>()?;
+        let replaced = replaced(&state);
         let globals = state.entity_globals.iter().map(global_origin).collect();
         let modules =
             state.modules.iter().map(|known| module(program, known)).collect::<Result<_, _>>()?;
@@ -69,6 +84,7 @@ impl Image {
             memory_bytes,
             runs,
             functions,
+            replaced,
             globals,
             modules,
         }))
@@ -100,7 +116,8 @@ impl Isolate {
             global.ok_or_else(|| unfit("an imported global"))?.set(&mut store, val(*value))?;
         }
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
-        let missing = image.memory_bytes.saturating_sub(memory.data_size(&store)).div_ceil(65536);
+        let missing = image.memory_bytes.saturating_sub(memory.data_size(&store));
+        let missing = missing.div_ceil(MEMORY_PAGE_BYTES);
         memory.grow(&mut store, missing as u64)?;
         let table = main
             .get_table(&mut store, FUNCTION_TABLE)
@@ -117,9 +134,9 @@ impl Isolate {
             stack_pointer: engine.stack_pointer,
         };
         let javascript =
-            Arc::new(javascript::link_again(&mut store, main, &program.javascript, place)?);
+            Arc::new(javascript::link_again(&mut store, main, &program.javascript, &place)?);
         // Last, so that nothing which instantiation writes stays.
-        mapping::lay(&store, memory, &image.runs)?;
+        mapping::lay(&mut store, memory, &image.runs)?;
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut roots = RootScope::new(&mut store);
         restore(&mut Scope { store: roots.as_context_mut() }, image)?;
@@ -135,12 +152,20 @@ fn state(image: &Image, host: Box<dyn Host>) -> State {
         ..Entities::default()
     };
     let functions = Functions::resumed(image.functions.clone());
-    State {
-        entities,
-        functions,
-        extensions: Extensions::default(),
-        ..State::new(&image.program, host)
-    }
+    State { entities, functions, ..State::new(&image.program, host) }
+}
+
+/// The functions that must be looked up before the elements of the table are set.
+fn replaced(state: &snapshot::State) -> Vec<u32> {
+    let slots: HashSet<u32> = state.slots.iter().map(|slot| slot.index).collect();
+    let replaced = |function: &snapshot::Function| match function {
+        snapshot::Function::Element(index) => slots.contains(index),
+        snapshot::Function::Main(_)
+        | snapshot::Function::JavaScript { .. }
+        | snapshot::Function::Instance(..) => false,
+    };
+    let numbered = (0..).zip(&state.functions);
+    numbered.filter(|(_, function)| replaced(function)).map(|(number, _)| number).collect()
 }
 
 fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
@@ -161,25 +186,33 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
     for instance in &image.state.instances {
         restore_instance(scope, instance)?;
     }
-    for snapshot::Slot { index, function } in &image.state.slots {
-        let element = match function {
-            None => None,
-            Some(function) => Some(
-                function::at(scope, *function).ok_or_else(|| unfit("a function of the table"))?.0,
-            ),
-        };
-        table.set(&mut scope.store, (*index).into(), Ref::Func(element))?;
-    }
-    let slots = image.state.slots.iter().map(|slot| (slot.index, slot.function));
-    scope.state_mut().entities.elements = slots.collect();
+    restore_slots(scope, image, table)?;
+    let mut handles = HashMap::new();
     for known in &image.state.reference_tables {
-        restore_references(scope, known)?;
+        restore_references(scope, known, &mut handles)?;
     }
     let hook =
         |name: &str| image.state.handles.get(name).map(|index| scope.state().released.own(*index));
     let (on_rejection, on_completion) = (hook("on_rejection"), hook("on_completion"));
     scope.state_mut().on_rejection = on_rejection;
     scope.state_mut().on_completion = on_completion;
+    Ok(())
+}
+
+fn restore_slots(scope: &mut Scope<'_>, image: &Image, table: Table) -> Result<(), Error> {
+    let what = "a function of the table";
+    for number in &image.replaced {
+        function::at(scope, *number).ok_or_else(|| unfit(what))?;
+    }
+    for snapshot::Slot { index, function } in &image.state.slots {
+        let element = match function {
+            None => None,
+            Some(number) => Some(function::at(scope, *number).ok_or_else(|| unfit(what))?.0),
+        };
+        table.set(&mut scope.store, (*index).into(), Ref::Func(element))?;
+    }
+    let slots = image.state.slots.iter().map(|slot| (slot.index, slot.function));
+    scope.state_mut().entities.elements = slots.collect();
     Ok(())
 }
 
@@ -241,9 +274,11 @@ fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result
     Ok(())
 }
 
+/// Fills a table of references. Two references with one handle share it, as before: whoever is dropped last frees it.
 fn restore_references(
     scope: &mut Scope<'_>,
     known: &snapshot::ReferenceTable,
+    handles: &mut HashMap<i32, Handle>,
 ) -> Result<(), Error> {
     let main = scope.linked()?.main;
     let table =
@@ -258,8 +293,9 @@ fn restore_references(
                 let any = AnyRef::from_i31(&mut scope.store, I31::wrapping_u32(bits));
                 ExternRef::convert_any(&mut scope.store, any)?
             }
-            snapshot::Reference::Handle(handle) => {
-                let handle: Handle = scope.state().released.own(handle);
+            snapshot::Reference::Handle(index) => {
+                let own = || scope.state().released.own(index);
+                let handle = handles.entry(index).or_insert_with(own).clone();
                 ExternRef::new(&mut scope.store, handle)?
             }
         };
@@ -300,14 +336,14 @@ fn global_origin(known: &snapshot::EntityGlobal) -> GlobalOrigin {
             GlobalOrigin::Instance(*place, name.clone())
         }
         snapshot::EntityGlobal::Own { value, mutable } => {
-            let (type_, value) = match *value {
-                snapshot::Value::I32(_) => (ValType::I32, val(*value)),
-                snapshot::Value::I64(_) => (ValType::I64, val(*value)),
-                snapshot::Value::F32(_) => (ValType::F32, val(*value)),
-                snapshot::Value::F64(_) => (ValType::F64, val(*value)),
+            let type_ = match value {
+                snapshot::Value::I32(_) => ValType::I32,
+                snapshot::Value::I64(_) => ValType::I64,
+                snapshot::Value::F32(_) => ValType::F32,
+                snapshot::Value::F64(_) => ValType::F64,
             };
             let mutability = if *mutable { Mutability::Var } else { Mutability::Const };
-            GlobalOrigin::Own(GlobalType::new(type_, mutability), global::to_bits(&value))
+            GlobalOrigin::Own(GlobalType::new(type_, mutability), global::to_bits(&val(*value)))
         }
     }
 }

@@ -157,8 +157,9 @@ fn new_instance(
         })?;
     let module = call.unsigned(0)?;
     let entities = &mut call.scope.state_mut().entities;
+    let place = add(&mut entities.instances, instance)?;
     entities.recipes.push(Recipe { module, imports: ingredients });
-    Ok((instance, Some(add(&mut entities.instances, instance)?)))
+    Ok((instance, Some(place)))
 }
 
 /// A function of WebAssembly as it is, or any other as a host function of the type; with its index.

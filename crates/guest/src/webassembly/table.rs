@@ -65,6 +65,9 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
     let index = call.unsigned(1)?;
     let type_ = table.ty(&call.scope.store).element().clone();
     let (element, function) = element(call, &type_, 2)?;
+    if is_main {
+        function::find_known(&mut call.scope);
+    }
     table
         .set(&mut call.scope.store, index.into(), element)
         .map_err(|_| Throw::range_error(format!("WebAssembly.Table.set(): no element {index}")))?;

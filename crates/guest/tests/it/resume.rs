@@ -16,7 +16,7 @@ const wasm = (name, imports) =>
 
 /// Runs `before` in an isolate, captures it, and makes an image of it.
 fn image(name: &str, before: &str) -> Result<Arc<Image>, Error> {
-    let mut isolate = Isolate::new(program(), Box::new(FakeHost { milliseconds: 0.0 }))?;
+    let mut isolate = Isolate::new(program(), Box::new(FakeHost::default()))?;
     run(&mut isolate, &format!("{HEAD}{before}"))?;
     let (state, memory) =
         isolate.with_roots(|scope| Ok((scope.capture()?, scope.memory()?.to_vec())))?;
@@ -31,7 +31,7 @@ fn image(name: &str, before: &str) -> Result<Arc<Image>, Error> {
 
 /// What an isolate that is resumed from `image` reports when it runs `after`.
 fn resumed(image: &Arc<Image>, after: &str) -> String {
-    let mut isolate = Isolate::resume(image, Box::new(FakeHost { milliseconds: 5000.0 })).unwrap();
+    let mut isolate = Isolate::resume(image, Box::new(FakeHost::at(5000.0))).unwrap();
     run(&mut isolate, &format!("{HEAD}{after}")).unwrap();
     reports(&mut isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>().join(" ")
 }
@@ -67,6 +67,37 @@ fn everything_that_was_there_is_there() {
     });
 }
 
+/// Binds the main module, whose exports are then in `main`.
+const MAIN: &str = "
+const { mainModule } = await import('taipan:webassembly');
+const imports = {};
+for (const { module, name, kind } of WebAssembly.Module.imports(mainModule)) {
+    imports[module] ??= {};
+    imports[module][name] = kind === 'global' ? new WebAssembly.Global({ value: 'i32', mutable: true }, 0) : () => 0;
+}
+globalThis.main = new WebAssembly.Instance(mainModule, imports).exports;
+globalThis.table = main.__indirect_function_table;
+";
+
+#[test]
+fn elements_that_changed_places_keep_their_functions() {
+    on_large_stack(|| {
+        let before = "globalThis.kept = wasm('kept');
+            const indices = Array.from({ length: table.length }, (_, index) => index);
+            [globalThis.a, globalThis.b, globalThis.c] = indices.filter((index) => table.get(index) !== null);
+            globalThis.first = table.get(a); globalThis.second = table.get(b); globalThis.third = table.get(c);
+            table.set(a, second); table.set(b, kept.add);";
+        let image = image("elements", &format!("{MAIN}{before}")).unwrap();
+        let after = "table.set(c, null);
+            report(table.get(a) === second); report(table.get(b) === kept.add); report(table.get(c));
+            report(new Set([first, second, third, kept.add]).size);
+            report(table.get(b)(2, 3));
+            table.set(c, third); table.set(b, second); table.set(a, first);
+            report(table.get(a) === first && table.get(b) === second && table.get(c) === third);";
+        assert_eq!(resumed(&image, after), "true true null 4 5 true");
+    });
+}
+
 #[test]
 fn clocks_are_those_of_the_new_host() {
     on_large_stack(|| {
@@ -79,8 +110,7 @@ fn clocks_are_those_of_the_new_host() {
 fn a_captured_isolate_can_be_captured_again() {
     on_large_stack(|| {
         let first = image("first", BEFORE).unwrap();
-        let mut isolate =
-            Isolate::resume(&first, Box::new(FakeHost { milliseconds: 0.0 })).unwrap();
+        let mut isolate = Isolate::resume(&first, Box::new(FakeHost::default())).unwrap();
         run(&mut isolate, "globalThis.counter += 100").unwrap();
         let before = isolate.with_roots(|scope| scope.capture()).unwrap();
         let again = isolate.with_roots(|scope| scope.capture()).unwrap();
@@ -97,7 +127,15 @@ fn what_cannot_be_kept_is_named() {
                 "new WebAssembly.Table({ element: 'anyfunc', initial: 1 });",
                 "a WebAssembly.Table that JavaScript made",
             ),
-            ("wasm('numbers')", "an instance with tables or mutable globals of its own"),
+            ("wasm('references')", "an instance with tables or mutable globals of its own"),
+            (
+                &format!("{MAIN}wasm('data', {{ m: {{ memory: main.memory }} }});"),
+                "an instance that writes into the memory when it is made",
+            ),
+            (
+                "globalThis.held = new WebAssembly.Exception(new WebAssembly.Tag({ parameters: [] }), []);",
+                "a WebAssembly.Exception that JavaScript holds",
+            ),
         ] {
             let found = image("refused", before).map(|_| ()).unwrap_err().to_string();
             assert_eq!(found, format!("a snapshot cannot hold {expected}"));
@@ -110,10 +148,10 @@ fn a_thousand_isolates_leave_no_mapping() {
     on_large_stack(|| {
         let image = image("thousand", BEFORE).unwrap();
         let mappings = || fs_err::read_to_string("/proc/self/maps").unwrap().lines().count();
-        drop(Isolate::resume(&image, Box::new(FakeHost { milliseconds: 0.0 })).unwrap());
+        drop(Isolate::resume(&image, Box::new(FakeHost::default())).unwrap());
         let before = mappings();
         for _ in 0..1000 {
-            drop(Isolate::resume(&image, Box::new(FakeHost { milliseconds: 0.0 })).unwrap());
+            drop(Isolate::resume(&image, Box::new(FakeHost::default())).unwrap());
         }
         // Other tests of the process come and go.
         assert!(mappings() < before + 500, "{before} mappings before, {} after", mappings());
