@@ -41,6 +41,24 @@ pub enum Error {
         /// What is missing or of the wrong type.
         what: String,
     },
+    /// The isolate holds something that a snapshot cannot.
+    #[error("a snapshot cannot hold {what}")]
+    CannotSave {
+        /// What it is.
+        what: String,
+    },
+    /// A snapshot of another program, or one that is damaged.
+    #[error("the snapshot does not belong to this program: {what} is missing or different")]
+    Snapshot {
+        /// What does not fit.
+        what: String,
+    },
+    /// The kernel refuses to map an image.
+    #[error("a memory image cannot be mapped")]
+    Map {
+        /// Why.
+        source: std::io::Error,
+    },
     /// The side module's `dylink.0` section does not say how to place it.
     #[error("the side module cannot be placed")]
     Dylink(#[source] taipan_link::Error),

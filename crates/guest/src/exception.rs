@@ -81,6 +81,11 @@ impl Exceptions {
         self.held.get(index)?.clone()
     }
 
+    /// Whether JavaScript holds an exception.
+    pub(crate) fn any_held(&self) -> bool {
+        self.held.iter().any(Option::is_some)
+    }
+
     pub(crate) fn hold(&mut self, exception: OwnedRooted<ExnRef>) -> Result<usize, Error> {
         if let Some(index) = self.free.pop() {
             self.held[index] = Some(exception);

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use wasmtime::{AsContextMut, Func, FuncType, ValType};
+use wasmtime::{AsContextMut, Func, FuncType, Ref, ValType};
 
-use crate::Error;
 use crate::scope::Scope;
+use crate::state::FUNCTION_TABLE;
 use crate::value::RawValue;
+use crate::{Error, trampoline};
 
 /// The type of a value that crosses between JavaScript and WebAssembly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,11 +63,31 @@ impl Signature {
     }
 }
 
-/// The functions of an isolate, by the index that JavaScript's function objects carry.
+/// Where a function comes from, so that it can be found again in a resumed isolate.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// An export of the main module.
+    Main(String),
+    /// An element of the main module's function table.
+    Element(u32),
+    /// A JavaScript function with a WebAssembly type.
+    JavaScript { handle: i32, type_: FuncType },
+    /// An export of another instance, by its place among [`crate::webassembly::Entities`]'s.
+    Instance(u32, String),
+    /// None of these: it cannot be kept.
+    Unknown,
+}
+
+/// The functions of an isolate, by the index that JavaScript's function objects carry. Those that a snapshot knows
+/// are looked up when they are first used.
 #[derive(Debug, Default)]
 pub(crate) struct Functions {
-    entries: Vec<(Func, Arc<Signature>)>,
+    known: Arc<[Origin]>,
+    added: Vec<Origin>,
+    found: HashMap<u32, (Func, Arc<Signature>)>,
     indices: HashMap<usize, u32>,
+    /// Whether all of `known` are among `found`.
+    complete: bool,
     /// Functions of JavaScript that were given a type of WebAssembly; they live as long as the isolate.
     typed: u32,
 }
@@ -86,29 +107,102 @@ impl Functions {
         Ok(())
     }
 
-    pub(crate) fn entry(&self, index: u32) -> Option<(Func, Arc<Signature>)> {
-        self.entries.get(index as usize).cloned()
+    /// The functions of a resumed isolate.
+    pub(crate) fn resumed(known: Arc<[Origin]>) -> Functions {
+        Functions { known, ..Functions::default() }
+    }
+
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.known.iter().chain(&self.added)
+    }
+
+    fn origin(&self, index: u32) -> Option<&Origin> {
+        let index = index as usize;
+        self.known.get(index).or_else(|| self.added.get(index.checked_sub(self.known.len())?))
     }
 }
 
-/// The index of a function: always the same for the same function.
-pub(crate) fn index_of(scope: &mut Scope<'_>, function: Func) -> u32 {
+/// The function with an index, and its type.
+pub(crate) fn at(scope: &mut Scope<'_>, index: u32) -> Option<(Func, Arc<Signature>)> {
+    if let Some(found) = scope.state().functions.found.get(&index) {
+        return Some(found.clone());
+    }
+    let origin = scope.state().functions.origin(index)?.clone();
+    let function = find(scope, origin)?;
+    Some(remember(scope, index, function))
+}
+
+fn find(scope: &mut Scope<'_>, origin: Origin) -> Option<Func> {
+    let main = scope.linked().ok()?.main;
+    match origin {
+        Origin::Main(name) => main.get_func(&mut scope.store, &name),
+        Origin::Element(element) => {
+            let table = main.get_table(&mut scope.store, FUNCTION_TABLE)?;
+            match table.get(&mut scope.store, element.into()) {
+                Some(Ref::Func(function)) => function,
+                _ => None,
+            }
+        }
+        Origin::JavaScript { handle, type_ } => {
+            Some(trampoline::host_function(scope, handle, type_))
+        }
+        Origin::Instance(instance, name) => {
+            let instance = *scope.state().entities.instances.get(instance as usize)?;
+            instance.get_func(&mut scope.store, &name)
+        }
+        Origin::Unknown => None,
+    }
+}
+
+fn remember(scope: &mut Scope<'_>, index: u32, function: Func) -> (Func, Arc<Signature>) {
+    let address = function.to_raw(&mut scope.store) as usize;
+    let signature = Arc::new(Signature::of(&function.ty(&scope.store)));
+    let functions = &mut scope.state_mut().functions;
+    functions.indices.insert(address, index);
+    functions.found.insert(index, (function, signature.clone()));
+    (function, signature)
+}
+
+/// Looks up all functions that the snapshot knows, for instance because elements of the function table are about to
+/// change by which it knows them.
+pub(crate) fn find_known(scope: &mut Scope<'_>) {
+    if scope.state().functions.complete {
+        return;
+    }
+    let known = u32::try_from(scope.state().functions.known.len()).unwrap_or(u32::MAX);
+    for index in 0..known {
+        at(scope, index);
+    }
+    scope.state_mut().functions.complete = true;
+}
+
+/// The index of a function: always the same for the same function. `origin` says where it comes from, if it is new.
+pub(crate) fn index_of(scope: &mut Scope<'_>, function: Func, origin: Origin) -> u32 {
     let address = function.to_raw(&mut scope.store) as usize;
     if let Some(index) = scope.state().functions.indices.get(&address) {
         return *index;
     }
-    let signature = Arc::new(Signature::of(&function.ty(&scope.store)));
+    if !scope.state().functions.complete {
+        // It may be one that the snapshot knows by another name.
+        find_known(scope);
+        return index_of(scope, function, origin);
+    }
     let functions = &mut scope.state_mut().functions;
-    let index = u32::try_from(functions.entries.len()).unwrap_or(u32::MAX);
-    functions.entries.push((function, signature));
-    functions.indices.insert(address, index);
+    let index = functions.known.len() + functions.added.len();
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    functions.added.push(origin);
+    remember(scope, index, function);
     index
 }
 
 /// The JavaScript function of a function.
-pub(crate) fn to_javascript(scope: &mut Scope<'_>, function: Func) -> Result<RawValue, Error> {
-    let index = index_of(scope, function);
-    let parameters = scope.state().functions.entries[index as usize].1.parameters.len();
+pub(crate) fn to_javascript(
+    scope: &mut Scope<'_>,
+    function: Func,
+    origin: Origin,
+) -> Result<RawValue, Error> {
+    let index = index_of(scope, function, origin);
+    let parameters = at(scope, index).map_or(0, |(_, signature)| signature.parameters.len());
     let parameters = i32::try_from(parameters).unwrap_or(i32::MAX);
     let javascript = scope.javascript()?;
     scope.with_frame(1, |scope, frame| {
@@ -120,11 +214,11 @@ pub(crate) fn to_javascript(scope: &mut Scope<'_>, function: Func) -> Result<Raw
     })
 }
 
-/// The function of WebAssembly that a JavaScript value is, if it is one.
+/// The function of WebAssembly that a JavaScript value is, if it is one: its index and itself.
 pub(crate) fn from_javascript(
     scope: &mut Scope<'_>,
     value: RawValue,
-) -> Result<Option<Func>, Error> {
+) -> Result<Option<(u32, Func)>, Error> {
     if !value.is_counted() {
         return Ok(None);
     }
@@ -133,6 +227,6 @@ pub(crate) fn from_javascript(
         scope.write_value(frame.address, value)?;
         Ok(javascript.wasm_function_index.call(&mut scope.store, frame.address)?)
     })?;
-    let entry = u32::try_from(index).ok().and_then(|index| scope.state().functions.entry(index));
-    Ok(entry.map(|(function, _)| function))
+    let Ok(index) = u32::try_from(index) else { return Ok(None) };
+    Ok(at(scope, index).map(|(function, _)| (index, function)))
 }

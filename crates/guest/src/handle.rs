@@ -17,8 +17,9 @@ struct Slot {
 }
 
 impl Handle {
-    /// The place in the engine's table.
-    pub(crate) fn index(&self) -> i32 {
+    /// The place in the engine's table: by it a resumed isolate finds the value again ([`crate::Scope::held`]).
+    #[must_use]
+    pub fn index(&self) -> i32 {
         self.0.index
     }
 }

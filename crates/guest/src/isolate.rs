@@ -7,15 +7,12 @@ use bytes::Bytes;
 use wasmtime::{AsContextMut, Extern, ExternType, Global, Instance, RootScope, Store, Val};
 
 use crate::exception::{Exceptions, JavaScriptTag};
-use crate::function::Functions;
-use crate::handle::{Handle, Released};
-use crate::host::{Extensions, Host};
-use crate::limits::Limits;
+use crate::handle::Handle;
+use crate::host::Host;
 use crate::program::Program;
 use crate::scope::Scope;
 use crate::state::{Linked, State};
-use crate::webassembly::{self, Entities};
-use crate::{Error, javascript};
+use crate::{Error, data, javascript, webassembly};
 
 /// Promise jobs that run in one go before the host looks at anything else;
 /// a worker that queues jobs for ever is stopped by its limits, not by this.
@@ -46,24 +43,7 @@ impl Isolate {
     ///
     /// When the program's parts do not fit together.
     pub fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Result<Isolate, Error> {
-        let state = State {
-            program: program.clone(),
-            host,
-            extensions: Extensions::default(),
-            released: Released::default(),
-            references_made: 0,
-            imports: Vec::new(),
-            imported_globals: Vec::new(),
-            modules: Arc::default(),
-            functions: Functions::default(),
-            entities: Entities::new(program.main.clone()),
-            linked: None,
-            on_rejection: None,
-            on_completion: None,
-            exceptions: Exceptions::default(),
-            limits: Limits::default(),
-        };
-        let mut store = Store::new(&program.engine, state);
+        let mut store = Store::new(&program.engine, State::new(program, host));
         store.limiter(|state| &mut state.limits);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
@@ -72,12 +52,17 @@ impl Isolate {
             module: "the main module",
             what: "it does not export `memory`".into(),
         })?;
+        data::write(&program.main.bytes, memory.data_mut(&mut store), 0)?;
         let javascript = Arc::new(javascript::link(&mut store, main, &program.javascript)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut isolate = Isolate { store };
         isolate.add_operations(program)?;
         isolate.run_source("taipan:webassembly", webassembly::SOURCE, SourceType::Module)?;
         Ok(isolate)
+    }
+
+    pub(crate) fn from_store(store: Store<State>) -> Isolate {
+        Isolate { store }
     }
 
     fn add_operations(&mut self, program: &Program) -> Result<(), Error> {
@@ -167,7 +152,10 @@ impl Isolate {
     }
 }
 
-fn instantiate_main(store: &mut Store<State>, program: &Program) -> Result<Instance, Error> {
+pub(crate) fn instantiate_main(
+    store: &mut Store<State>,
+    program: &Program,
+) -> Result<Instance, Error> {
     let mut imports = Vec::new();
     let mut globals = Vec::new();
     for import in program.main.module.imports() {
@@ -190,7 +178,7 @@ fn instantiate_main(store: &mut Store<State>, program: &Program) -> Result<Insta
         });
         globals.push(imported);
     }
-    store.data_mut().imports.resize_with(imports.len(), || None);
+    store.data_mut().imports = vec![-1; imports.len()];
     store.data_mut().imported_globals = globals;
     Ok(Instance::new(&mut *store, &program.main.module, &imports)?)
 }

@@ -10,7 +10,7 @@ use wasmtime::{
 };
 
 use crate::state::State;
-use crate::{Error, natives};
+use crate::{Error, data, natives};
 
 /// Bytes of the engine's own stack. At about 400 bytes a call, JavaScript
 /// recurses some 10,000 deep, as in V8.
@@ -32,6 +32,8 @@ macro_rules! exports {
         pub(crate) struct Javascript {
             pub(crate) stack_pointer: Global,
             pub(crate) stack_low: u32,
+            pub(crate) memory_base: u32,
+            pub(crate) table_base: u32,
             /// The address of the pointer to the table of handles.
             pub(crate) handles: u32,
             /// How many bytes before the address in a value its count of references lies.
@@ -49,6 +51,8 @@ macro_rules! exports {
                 Ok(Javascript {
                     stack_pointer: parts.stack_pointer,
                     stack_low: parts.stack_low,
+                    memory_base: parts.memory_base,
+                    table_base: parts.table_base,
                     handles: 0,
                     count_offset: 0,
                     malloc: parts.malloc,
@@ -104,17 +108,20 @@ exports! {
 struct Parts {
     stack_pointer: Global,
     stack_low: u32,
+    memory_base: u32,
+    table_base: u32,
     malloc: TypedFunc<u32, u32>,
     mfree: TypedFunc<u32, ()>,
 }
 
-/// Where the engine was placed.
-struct Place {
-    memory: Memory,
-    table: Table,
-    memory_base: u32,
-    table_base: u32,
-    stack_pointer: Global,
+/// Where the engine lies.
+pub(crate) struct Place {
+    pub(crate) memory: Memory,
+    pub(crate) table: Table,
+    pub(crate) memory_base: u32,
+    pub(crate) table_base: u32,
+    pub(crate) stack_low: u32,
+    pub(crate) stack_pointer: u32,
 }
 
 fn missing(name: &str, error: &wasmtime::Error) -> Error {
@@ -136,7 +143,6 @@ pub(crate) fn link(
         .get_table(&mut *store, "__indirect_function_table")
         .ok_or_else(|| absent("__indirect_function_table"))?;
     let malloc = main.get_typed_func::<u32, u32>(&mut *store, "malloc")?;
-    let mfree = main.get_typed_func::<u32, ()>(&mut *store, "free")?;
 
     let stack_low = allocate(store, &malloc, STACK_BYTES)?;
     let memory_bytes = dylink.memory_bytes;
@@ -148,29 +154,73 @@ pub(crate) fn link(
         table,
         memory_base,
         table_base: u32::try_from(table_base).map_err(|_| absent("table"))?,
-        stack_pointer: global(store, Mutability::Var, stack_low + STACK_BYTES)?,
+        stack_low,
+        stack_pointer: stack_low + STACK_BYTES,
     };
-    let imports = engine
-        .imports()
-        .map(|import| resolve(store, main, &place, import.module(), import.name(), &import.ty()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let instance = Instance::new(&mut *store, engine, &imports)?;
+    data::write(taipan_quickjs::ENGINE, memory.data_mut(&mut *store), memory_base)?;
+    let (mut javascript, instance) = instantiate(store, main, engine, &place)?;
     for initializer in ["__wasm_apply_data_relocs", "__wasm_call_ctors"] {
         if let Some(function) = instance.get_func(&mut *store, initializer) {
             function.call(&mut *store, &[], &mut [])?;
         }
     }
-    let parts = Parts { stack_pointer: place.stack_pointer, stack_low, malloc, mfree };
-    let mut javascript = Javascript::new(store, instance, parts)?;
     let status = javascript
         .start
         .call(&mut *store, (STACK_BYTES - STACK_RESERVE_BYTES, COLLECT_THRESHOLD_BYTES))?;
     if status < 0 || javascript.start_host_module.call(&mut *store, ())? < 0 {
         return Err(Error::OutOfMemory { what: "the JavaScript engine" });
     }
+    locate(store, &mut javascript)?;
+    Ok(javascript)
+}
+
+/// Links the engine where it lies already, in a memory that has its data and its heap.
+pub(crate) fn link_again(
+    store: &mut Store<State>,
+    main: Instance,
+    engine: &Module,
+    place: &Place,
+) -> Result<Javascript, Error> {
+    let (mut javascript, _) = instantiate(store, main, engine, place)?;
+    locate(store, &mut javascript)?;
+    Ok(javascript)
+}
+
+fn locate(store: &mut Store<State>, javascript: &mut Javascript) -> Result<(), Error> {
     javascript.handles = javascript.handles_address.call(&mut *store, ())?;
     javascript.count_offset = javascript.count_distance.call(&mut *store, ())?;
-    Ok(javascript)
+    Ok(())
+}
+
+fn instantiate(
+    store: &mut Store<State>,
+    main: Instance,
+    engine: &Module,
+    place: &Place,
+) -> Result<(Javascript, Instance), Error> {
+    let stack_pointer = global(store, Mutability::Var, place.stack_pointer)?;
+    let imports = engine
+        .imports()
+        .map(|import| {
+            resolve(
+                store,
+                main,
+                place,
+                stack_pointer,
+                (import.module(), import.name(), &import.ty()),
+            )
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let instance = Instance::new(&mut *store, engine, &imports)?;
+    let parts = Parts {
+        stack_pointer,
+        stack_low: place.stack_low,
+        memory_base: place.memory_base,
+        table_base: place.table_base,
+        malloc: main.get_typed_func(&mut *store, "malloc")?,
+        mfree: main.get_typed_func(&mut *store, "free")?,
+    };
+    Ok((Javascript::new(store, instance, parts)?, instance))
 }
 
 fn absent(name: &str) -> Error {
@@ -206,14 +256,13 @@ fn resolve(
     store: &mut Store<State>,
     main: Instance,
     place: &Place,
-    module: &str,
-    name: &str,
-    type_: &ExternType,
+    stack_pointer: Global,
+    (module, name, type_): (&str, &str, &ExternType),
 ) -> Result<Extern, Error> {
     Ok(match (module, name) {
         ("env", "memory") => place.memory.into(),
         ("env", "__indirect_function_table") => place.table.into(),
-        ("env", "__stack_pointer") => place.stack_pointer.into(),
+        ("env", "__stack_pointer") => stack_pointer.into(),
         ("env", "__memory_base") => global(store, Mutability::Const, place.memory_base)?.into(),
         ("env", "__table_base") => global(store, Mutability::Const, place.table_base)?.into(),
         ("host", name) => natives::function(store, name)

@@ -5,7 +5,9 @@
 //! JavaScript engine lives; a [`Scope`] is the isolate, entered; host
 //! operations are declared as [`Operation`]s.
 
+mod capture;
 mod code;
+mod data;
 mod engine;
 mod error;
 mod exception;
@@ -15,10 +17,12 @@ mod host;
 mod isolate;
 mod javascript;
 mod limits;
+mod mapping;
 mod natives;
 mod operation;
 mod program;
 mod reference;
+mod resume;
 mod scope;
 mod state;
 mod trampoline;
@@ -32,9 +36,11 @@ pub use exception::JsError;
 pub use handle::Handle;
 pub use host::{Extensions, Host};
 pub use isolate::{Isolate, SourceType};
+pub use mapping::Run;
 pub use operation::{Call, Operation, Output, Throw};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
 pub use reference::Reference;
+pub use resume::Image;
 pub use scope::{Argument, Scope};
 pub use state::State;
 

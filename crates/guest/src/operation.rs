@@ -109,7 +109,11 @@ impl From<Error> for Throw {
             }
             Error::Wasm(error) => Throw::Fatal(error),
             error @ Error::Engine(_) => Throw::Fatal(wasmtime::Error::new(error)),
-            Error::Link { .. } | Error::Dylink(_) => Throw::Fatal(wasmtime::Error::new(error)),
+            Error::Link { .. }
+            | Error::Dylink(_)
+            | Error::CannotSave { .. }
+            | Error::Snapshot { .. }
+            | Error::Map { .. } => Throw::Fatal(wasmtime::Error::new(error)),
         }
     }
 }

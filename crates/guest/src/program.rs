@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use taipan_link::HiddenState;
 use wasmtime::{Engine, ExternType, Linker, Module};
 
 use crate::operation::Operation;
@@ -54,6 +55,8 @@ pub struct Program {
     pub(crate) modules: HashMap<Digest, CompiledModule>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) linker: Linker<State>,
+    /// The main module's mutable globals and its tables of references: what a snapshot saves of it.
+    pub(crate) hidden: HiddenState,
 }
 
 impl Program {
@@ -88,12 +91,13 @@ impl Program {
                 }
             }
         }
+        let hidden = taipan_link::hidden_state(&parts.main.bytes).map_err(Error::Dylink)?;
         define(&mut linker)?;
         let modules =
             parts.modules.into_iter().map(|module| (digest(&module.bytes), module)).collect();
         let operations = webassembly::OPERATIONS.iter().copied().chain(parts.operations).collect();
         let (main, javascript) = (parts.main, parts.javascript);
-        Ok(Arc::new(Program { engine, main, javascript, modules, operations, linker }))
+        Ok(Arc::new(Program { engine, main, javascript, modules, operations, linker, hidden }))
     }
 }
 

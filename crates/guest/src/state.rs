@@ -16,6 +16,9 @@ use crate::limits::Limits;
 use crate::program::Program;
 use crate::webassembly::Entities;
 
+/// The name under which the main module exports its function table.
+pub(crate) const FUNCTION_TABLE: &str = "__indirect_function_table";
+
 /// The data of a store.
 pub struct State {
     pub(crate) program: Arc<Program>,
@@ -24,8 +27,8 @@ pub struct State {
     pub(crate) released: Released,
     /// References that WebAssembly was given since the last collection.
     pub(crate) references_made: u32,
-    /// The main module's imports: the JavaScript function that serves each.
-    pub(crate) imports: Vec<Option<Handle>>,
+    /// The main module's imports: the handle of the JavaScript function that serves each, negative while there is none.
+    pub(crate) imports: Vec<i32>,
     /// The main module's imported globals, by their place among its imports.
     pub(crate) imported_globals: Vec<Option<Global>>,
     /// Bytecode of the modules that JavaScript may import, by name.
@@ -52,5 +55,28 @@ pub(crate) struct Linked {
 impl fmt::Debug for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("State").finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// The state of an isolate that has run nothing.
+    pub(crate) fn new(program: &Arc<Program>, host: Box<dyn Host>) -> State {
+        State {
+            program: program.clone(),
+            host,
+            extensions: Extensions::default(),
+            released: Released::default(),
+            references_made: 0,
+            imports: Vec::new(),
+            imported_globals: Vec::new(),
+            modules: Arc::default(),
+            functions: Functions::default(),
+            entities: Entities::new(),
+            linked: None,
+            on_rejection: None,
+            on_completion: None,
+            exceptions: Exceptions::default(),
+            limits: Limits::default(),
+        }
     }
 }

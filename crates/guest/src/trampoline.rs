@@ -15,8 +15,7 @@ use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
 use crate::Error;
 use crate::exception::{throw_into_javascript, throw_into_wasm};
-use crate::function::{self, PARAMETERS_MAX, Signature, ValueType};
-use crate::handle::Handle;
+use crate::function::{self, Origin, PARAMETERS_MAX, Signature, ValueType};
 use crate::operation::Throw;
 use crate::scope::Scope;
 use crate::state::State;
@@ -33,8 +32,8 @@ pub(crate) fn define_import(
     let label = format!("{module}.{name}");
     let call = move |mut caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
         let mut scope = Scope::of(&mut caller);
-        let handle = match &scope.state().imports.get(index) {
-            Some(Some(handle)) => handle.index(),
+        let handle = match scope.state().imports.get(index) {
+            Some(handle) if *handle >= 0 => *handle,
             _ => {
                 return Err(wasmtime::Error::msg(format!(
                     "the import {label} has nobody who serves it"
@@ -50,12 +49,12 @@ pub(crate) fn define_import(
 }
 
 /// A function of WebAssembly that calls a function of JavaScript.
-pub(crate) fn host_function(scope: &mut Scope<'_>, handle: Handle, type_: FuncType) -> Func {
+pub(crate) fn host_function(scope: &mut Scope<'_>, handle: i32, type_: FuncType) -> Func {
     let signature = Signature::of(&type_);
     let call = move |mut caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
         let mut scope = Scope::of(&mut caller);
         // SAFETY: `signature` was made from `type_`, under which wasmtime calls this closure.
-        unsafe { call_javascript(&mut scope, handle.index(), &signature, values) }
+        unsafe { call_javascript(&mut scope, handle, &signature, values) }
     };
     // SAFETY: the closure reads and writes `values` by `type_` only.
     unsafe { Func::new_unchecked(&mut scope.store, type_, call) }
@@ -152,7 +151,7 @@ fn try_call_wasm(
     arguments: u32,
     result: u32,
 ) -> Result<(), Throw> {
-    let Some((function, signature)) = scope.state().functions.entry(index) else {
+    let Some((function, signature)) = function::at(scope, index) else {
         return Err(Throw::type_error(format!("no function has the index {index}")));
     };
     let width = signature.parameters.len().max(signature.results.len());
@@ -212,7 +211,7 @@ fn to_js_value(scope: &mut Scope<'_>, raw: ValRaw, type_: ValueType) -> wasmtime
             // SAFETY: the reference came out of this store's own WebAssembly just now.
             let function = unsafe { Func::from_raw(&mut scope.store, raw.get_funcref()) };
             match function {
-                Some(function) => function::to_javascript(scope, function)?,
+                Some(function) => function::to_javascript(scope, function, Origin::Unknown)?,
                 None => RawValue::NULL,
             }
         }
@@ -236,7 +235,7 @@ fn to_wasm_value(
         ValueType::F64 => ValRaw::f64(scope.to_number(value)?.to_bits()),
         ValueType::FuncRef if value == RawValue::NULL => ValRaw::funcref(std::ptr::null_mut()),
         ValueType::FuncRef => match function::from_javascript(scope, value)? {
-            Some(function) => ValRaw::funcref(function.to_raw(&mut scope.store)),
+            Some((_, function)) => ValRaw::funcref(function.to_raw(&mut scope.store)),
             None => return Err(Throw::type_error("not a WebAssembly function")),
         },
         ValueType::ExternRef | ValueType::Opaque => {

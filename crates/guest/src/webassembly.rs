@@ -4,17 +4,19 @@
 //! by their place in [`Entities`]; place 0 of the modules is the main module.
 
 mod exception;
-mod global;
+pub(crate) mod global;
 mod instance;
 mod memory;
 mod module;
 mod table;
-mod tag;
+pub(crate) mod tag;
 
-use wasmtime::{Global, RefType, Table, Tag, ValType};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use wasmtime::{Global, GlobalType, Instance, RefType, Table, Tag, ValType};
 
 use crate::operation::{Call, Operation, Throw};
-use crate::program::CompiledModule;
 
 pub(crate) use module::ModuleEntity;
 
@@ -51,18 +53,91 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 ];
 
 /// Modules, tables, globals and tags that JavaScript holds for as long as the isolate lives.
+#[derive(Default)]
 pub(crate) struct Entities {
     pub(crate) modules: Vec<ModuleEntity>,
-    pub(crate) tables: Vec<Table>,
-    pub(crate) globals: Vec<Global>,
-    pub(crate) tags: Vec<Tag>,
+    pub(crate) instances: Vec<Instance>,
+    /// What each of the instances was made from.
+    pub(crate) recipes: Vec<Recipe>,
+    pub(crate) tables: Vec<TableEntity>,
+    pub(crate) globals: Globals,
+    pub(crate) tags: Vec<TagEntity>,
+    /// Elements of the main module's function table that JavaScript has set: to a function, by its index, or to null.
+    pub(crate) elements: BTreeMap<u32, Option<u32>>,
+}
+
+/// A table that JavaScript holds.
+#[derive(Clone, Copy)]
+pub(crate) struct TableEntity {
+    pub(crate) table: Table,
+    /// Whether it is the main module's function table.
+    pub(crate) is_main: bool,
+}
+
+/// The globals that JavaScript holds, by their numbers. Those that a snapshot knows are looked up when they are first
+/// used.
+#[derive(Default)]
+pub(crate) struct Globals {
+    pub(crate) known: Arc<[GlobalOrigin]>,
+    pub(crate) added: Vec<GlobalOrigin>,
+    pub(crate) found: HashMap<u32, Global>,
+}
+
+/// Where a global comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum GlobalOrigin {
+    /// It stands for an import of the main module, by its place.
+    Import(u32),
+    /// An export of the main module.
+    Main(String),
+    /// JavaScript made it: its type, and its value in a resumed isolate.
+    Own(GlobalType, Option<u64>),
+    /// An export of another instance, by its place and the name.
+    Instance(u32, String),
+}
+
+/// A tag that JavaScript holds.
+#[derive(Clone)]
+pub(crate) struct TagEntity {
+    pub(crate) tag: Tag,
+    /// Where it comes from.
+    pub(crate) origin: TagOrigin,
+}
+
+/// Where a tag comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum TagOrigin {
+    /// `WebAssembly.JSTag`.
+    JavaScript,
+    /// An export of the main module.
+    Main(String),
+    /// JavaScript made it, with these types of parameters.
+    Own(String),
+    /// An export of another instance: it cannot be kept.
+    Unknown,
+}
+
+/// What an instance was made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    pub(crate) module: u32,
+    pub(crate) imports: Vec<Ingredient>,
+}
+
+/// An import of an instance, by its number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ingredient {
+    Function(u32),
+    Global(u32),
+    Table(u32),
+    Tag(u32),
+    Memory,
 }
 
 impl Entities {
     /// The entities of an isolate that has run no JavaScript: the main module has number 0.
-    pub(crate) fn new(main: CompiledModule) -> Entities {
-        let modules = vec![ModuleEntity::Compiled(main)];
-        Entities { modules, tables: Vec::new(), globals: Vec::new(), tags: Vec::new() }
+    pub(crate) fn new() -> Entities {
+        Entities { modules: vec![ModuleEntity::Main], ..Entities::default() }
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Options {
     /// The most pages (of 64 KiB, or as the memory says) that a memory of the
     /// module may have, if fewer than the module says.
     pub memory_pages_max: Option<u64>,
+    /// Whether a resumed module keeps its start function: that of a side module made by wasm-ld computes
+    /// addresses in globals of its own, from where it was placed.
+    pub keep_start: bool,
     /// Whether to keep the names of functions, for stack traces.
     pub names: bool,
     /// Whether a module that defines its memory gets the mutable globals that it
@@ -44,7 +47,7 @@ pub struct Options {
 
 impl From<Variant> for Options {
     fn from(variant: Variant) -> Self {
-        Self { variant, memory_pages_max: None, names: true, own_globals: false }
+        Self { variant, memory_pages_max: None, keep_start: false, names: true, own_globals: false }
     }
 }
 
@@ -65,7 +68,9 @@ pub fn link(wasm: &[u8], options: impl Into<Options>) -> Result<Vec<u8>, Error> 
         limit_memories(&mut module, pages)?;
     }
     if options.variant == Variant::Resume {
-        module.remove(SectionId::START);
+        if !options.keep_start {
+            module.remove(SectionId::START);
+        }
         remove_data(&mut module)?;
     }
     if !options.names {

@@ -43,7 +43,7 @@ pub(crate) const MEMORY_PAGE_BYTES: usize = 65_536;
 pub(crate) const MEMORY_PAGES_MAX: u32 = 65_536;
 
 /// The most bytes of metadata. One of Pyodide has some 200 KiB; a hostile one is
-/// up to thirty times larger when it is decoded.
+/// up to fifty times larger when it is decoded.
 pub(crate) const METADATA_BYTES_MAX: u32 = 4 << 20;
 
 /// The most runs that are read: as many mappings, of the 65,530 that Linux

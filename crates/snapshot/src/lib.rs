@@ -21,4 +21,7 @@ pub use error::Error;
 pub use format::{FORMAT, FileOffset, FormatVersion, GuestAddress, HEADER_BYTES, PAGE_BYTES};
 pub use provenance::{Digest, Kind, Provenance};
 pub use sizes::{Owner, Size, sizes};
-pub use state::{Engine, Function, Global, Reference, ReferenceTable, Slot, State, Value};
+pub use state::{
+    Engine, EntityGlobal, Function, FunctionType, Global, Import, Instance, Module, Reference,
+    ReferenceTable, Slot, State, Tag, Value,
+};

@@ -11,13 +11,30 @@ use crate::format::limit;
 /// "Implementation-defined Limits").
 const TABLE_ELEMENTS_MAX: u64 = 10_000_000;
 
+/// The most modules, instances, globals, tables or tags: as many as an isolate may have.
+const ENTITIES_MAX: u64 = 1 << 20;
+
+/// The most parameters or results of a function (WebAssembly JavaScript interface,
+/// "Implementation-defined Limits").
+const FUNCTION_VALUES_MAX: u64 = 1000;
+
 /// The side state of a guest. What is in the linear memory is not here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Mutable globals of the main module, by export name.
     pub globals: Vec<Global>,
-    /// Globals that JavaScript made or holds, by the number under which it knows them.
-    pub entity_globals: Vec<Value>,
+    /// Values of the main module's imported globals, by their places among its imports.
+    pub imported_globals: Vec<(u32, Value)>,
+    /// Modules that JavaScript holds, by the number under which it knows them; so with what follows.
+    pub modules: Vec<Module>,
+    /// Instances other than the main module's.
+    pub instances: Vec<Instance>,
+    /// Globals.
+    pub entity_globals: Vec<EntityGlobal>,
+    /// Tables: how many there are, all of them the main module's function table.
+    pub tables: u32,
+    /// Tags.
+    pub tags: Vec<Tag>,
     /// Length of the function table.
     pub table_length: u32,
     /// Elements of the function table that instantiation alone does not put there.
@@ -37,36 +54,78 @@ pub struct State {
 }
 
 impl State {
-    /// Checks that what refers to another part of the state refers to something.
+    /// Checks that what refers to another part of the state refers to something, and what is bounded is not too long.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
-        let table = usize::try_from(self.table_length).unwrap_or(usize::MAX);
-        for global in &self.globals {
-            // What other globals stand for cannot itself stand for one.
-            check_value(global.value, 0)?;
-        }
-        for value in &self.entity_globals {
-            check_value(*value, self.globals.len())?;
-        }
+        self.check_lengths()?;
+        let table = length(self.table_length);
         for slot in &self.slots {
             check_index("table element", slot.index, table)?;
-            check_index("function", slot.function, self.functions.len())?;
-        }
-        for function in &self.functions {
-            match function {
-                Function::Element(index) => check_index("table element", *index, table)?,
-                Function::Main(_) | Function::JavaScript { .. } | Function::Instance(..) => {}
+            if let Some(function) = slot.function {
+                check_index("function", function, self.functions.len())?;
             }
         }
-        Ok(())
+        for (place, _) in &self.imported_globals {
+            check_index("import", *place, self.imports.len())?;
+        }
+        for module in &self.modules {
+            if let Module::Wrapper(type_) = module {
+                check_type(type_)?;
+            }
+        }
+        self.instances.iter().try_for_each(|instance| self.check_instance(instance))?;
+        self.entity_globals.iter().try_for_each(|global| self.check_global(global))?;
+        self.functions.iter().try_for_each(|function| self.check_function(function))
+    }
+
+    fn check_lengths(&self) -> Result<(), Error> {
+        limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
+        limit("tables", u64::from(self.tables), ENTITIES_MAX)?;
+        limit("modules", self.modules.len() as u64, ENTITIES_MAX)?;
+        limit("instances", self.instances.len() as u64, ENTITIES_MAX)?;
+        limit("globals", self.entity_globals.len() as u64, ENTITIES_MAX)?;
+        limit("tags", self.tags.len() as u64, ENTITIES_MAX)
+    }
+
+    fn check_instance(&self, instance: &Instance) -> Result<(), Error> {
+        check_index("module", instance.module, self.modules.len())?;
+        instance.imports.iter().try_for_each(|import| match *import {
+            Import::Function(number) => check_index("function", number, self.functions.len()),
+            Import::Global(number) => check_index("global", number, self.entity_globals.len()),
+            Import::Table(number) => check_index("table", number, length(self.tables)),
+            Import::Tag(number) => check_index("tag", number, self.tags.len()),
+            Import::Memory => Ok(()),
+        })
+    }
+
+    fn check_global(&self, global: &EntityGlobal) -> Result<(), Error> {
+        match global {
+            EntityGlobal::Import(place) => check_index("import", *place, self.imports.len()),
+            EntityGlobal::Instance(place, _) => {
+                check_index("instance", *place, self.instances.len())
+            }
+            EntityGlobal::Main(_) | EntityGlobal::Own { .. } => Ok(()),
+        }
+    }
+
+    fn check_function(&self, function: &Function) -> Result<(), Error> {
+        match function {
+            Function::Element(index) => {
+                check_index("table element", *index, length(self.table_length))
+            }
+            Function::Instance(place, _) => check_index("instance", *place, self.instances.len()),
+            Function::JavaScript { type_, .. } => check_type(type_),
+            Function::Main(_) => Ok(()),
+        }
     }
 }
 
-fn check_value(value: Value, globals: usize) -> Result<(), Error> {
-    match value {
-        Value::Main(index) => check_index("global", index, globals),
-        Value::I32(_) | Value::I64(_) | Value::F32(_) | Value::F64(_) => Ok(()),
-    }
+fn check_type(type_: &FunctionType) -> Result<(), Error> {
+    limit("parameters of a function", type_.parameters.len() as u64, FUNCTION_VALUES_MAX)?;
+    limit("results of a function", type_.results.len() as u64, FUNCTION_VALUES_MAX)
+}
+
+fn length(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn check_index(what: &'static str, index: u32, count: usize) -> Result<(), Error> {
@@ -96,8 +155,81 @@ pub enum Value {
     F32(u32),
     /// An `f64`, as bits.
     F64(u64),
-    /// A global of the main module, by its place among [`State::globals`].
-    Main(u32),
+}
+
+/// A module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Module {
+    /// The main module.
+    Main,
+    /// One that was compiled at set-up, by the SHA-256 of its bytes.
+    Compiled([u8; 32]),
+    /// One that gives a JavaScript function a type.
+    Wrapper(FunctionType),
+    /// The empty module.
+    Empty,
+}
+
+/// The type of a function, its value types as in the binary format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionType {
+    /// The types of its parameters.
+    pub parameters: Vec<u8>,
+    /// The types of its results.
+    pub results: Vec<u8>,
+}
+
+/// An instance of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// The module's number.
+    pub module: u32,
+    /// Its imports.
+    pub imports: Vec<Import>,
+}
+
+/// An import of an instance, by its number among the entities of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Import {
+    /// A function.
+    Function(u32),
+    /// A global.
+    Global(u32),
+    /// A table.
+    Table(u32),
+    /// A tag.
+    Tag(u32),
+    /// The memory.
+    Memory,
+}
+
+/// A global that JavaScript holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntityGlobal {
+    /// It stands for an import of the main module, by its place.
+    Import(u32),
+    /// An export of the main module.
+    Main(String),
+    /// JavaScript made it.
+    Own {
+        /// Its value.
+        value: Value,
+        /// Whether it can be set.
+        mutable: bool,
+    },
+    /// An export of another instance, by its number, and the name.
+    Instance(u32, String),
+}
+
+/// A tag that JavaScript holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tag {
+    /// The tag of JavaScript exceptions.
+    JavaScript,
+    /// An export of the main module.
+    Main(String),
+    /// JavaScript made it, with these types of parameters, separated by commas.
+    Own(String),
 }
 
 /// An element of the function table.
@@ -105,8 +237,8 @@ pub enum Value {
 pub struct Slot {
     /// Which element.
     pub index: u32,
-    /// The function, by its index among [`State::functions`].
-    pub function: u32,
+    /// The function, by its index among [`State::functions`]; none for null.
+    pub function: Option<u32>,
 }
 
 /// A table of references.
@@ -136,15 +268,12 @@ pub enum Function {
     Main(String),
     /// An element of the function table, as instantiation puts it there.
     Element(u32),
-    /// A JavaScript function (a handle) with a WebAssembly type: parameters and results as the bytes of the
-    /// binary format.
+    /// A JavaScript function (a handle) with a WebAssembly type.
     JavaScript {
         /// The handle.
         handle: i32,
-        /// The types of the parameters.
-        parameters: Vec<u8>,
-        /// The types of the results.
-        results: Vec<u8>,
+        /// The type.
+        type_: FunctionType,
     },
     /// An export of another instance: its place among the instances, and the name.
     Instance(u32, String),

@@ -28,7 +28,7 @@ use crate::{Error, instance};
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The worker's own JavaScript.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
@@ -121,9 +121,17 @@ fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result
     write_atomic(&staging.join("main.wasm"), &main)?;
 
     label("compiling Pyodide to machine code");
-    compile(&engine, &main, &staging.join("main.code"))?;
+    compile(
+        &engine,
+        &bare("pyodide.asm.wasm", &wasm, memory_pages_max)?,
+        &staging.join("main.code"),
+    )?;
     label("compiling the JavaScript engine");
-    compile(&engine, taipan_quickjs::ENGINE, &staging.join("engine.code"))?;
+    compile(
+        &engine,
+        &bare("the JavaScript engine", taipan_quickjs::ENGINE, None)?,
+        &staging.join("engine.code"),
+    )?;
     let glue = String::from_utf8_lossy(&read(&files.glue)?).into_owned();
     for (number, module) in embedded_modules(&glue).iter().enumerate() {
         write_atomic(&staging.join(format!("glue-{number}.wasm")), module)?;
@@ -145,6 +153,17 @@ fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result
     let bytecode = instance::compile_modules(&program, &javascript, &python)?;
     entries.extend(bytecode.into_iter().map(|(path, bytes)| Entry::file(path, bytes)));
     write_layer(&staging.join("python.layer"), &entries)
+}
+
+/// A module without its data: the code is the same whether an isolate boots or is resumed.
+fn bare(
+    module: &'static str,
+    wasm: &[u8],
+    memory_pages_max: Option<u64>,
+) -> Result<Vec<u8>, Error> {
+    let keep_start = memory_pages_max.is_none();
+    let options = Options { memory_pages_max, keep_start, ..Options::from(Variant::Resume) };
+    taipan_link::link(wasm, options).map_err(|source| Error::Link { module, source })
 }
 
 fn open(id: BundleId, folder: &Path) -> Result<Bundle, Error> {

@@ -18,7 +18,8 @@ const LONG_FILES: &[(&str, &str)] =
     &[("crates/quickjs/c/engine.c", "one translation unit with the engine: DESIGN.md, 3, fact 3")];
 
 /// The modules that may be unsafe. Each says why in an `expect(unsafe_code)`.
-const UNSAFE_MODULES: &[&str] = &["crates/guest/src/code.rs", "crates/guest/src/trampoline.rs"];
+const UNSAFE_MODULES: &[&str] =
+    &["crates/guest/src/code.rs", "crates/guest/src/mapping.rs", "crates/guest/src/trampoline.rs"];
 
 /// Fails with every offence and what to do about it.
 #[track_caller]
@@ -148,7 +149,9 @@ fn a_crate_is_described_by_its_first_line() {
 
 #[test]
 fn every_crate_has_the_lints() {
-    let without = files().into_iter().filter(|file| {
+    // The fuzz targets are a workspace of their own.
+    let members = files().into_iter().filter(|file| !file.path.starts_with("fuzz/"));
+    let without = members.filter(|file| {
         file.path.ends_with("/Cargo.toml") && !file.text.contains("\n[lints]\nworkspace = true\n")
     });
     check("Add `[lints]` with `workspace = true`.", without.map(|file| file.path));

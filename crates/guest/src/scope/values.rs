@@ -42,6 +42,18 @@ impl<'a> Scope<'a> {
 
     /// Puts a value, which is taken over, into the table of handles.
     pub(crate) fn new_handle(&mut self, value: RawValue) -> Result<Handle, Error> {
+        let index = self.new_slot(value)?;
+        Ok(self.state().released.own(index))
+    }
+
+    /// The handle that was at this place when the snapshot was taken; to be asked once for each.
+    #[must_use]
+    pub fn held(&self, index: i32) -> Handle {
+        self.state().released.own(index)
+    }
+
+    /// As [`Scope::new_handle`], for a value that is held for as long as the isolate lives.
+    pub(crate) fn new_slot(&mut self, value: RawValue) -> Result<i32, Error> {
         let javascript = self.javascript()?;
         let index = self.with_frame::<_, Error>(1, |scope, frame| {
             scope.write_value(frame.address, value)?;
@@ -50,7 +62,7 @@ impl<'a> Scope<'a> {
         if index < 0 {
             return Err(Error::OutOfMemory { what: "a handle" });
         }
-        Ok(self.state().released.own(index))
+        Ok(index)
     }
 
     /// `ToNumber` (ECMA-262, 7.1.4).

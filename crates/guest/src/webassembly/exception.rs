@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{ExnRef, ExnRefPre, ExnType, OwnedRooted, Tag, Val};
 
-use crate::function;
+use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::HostObject;
 use crate::value::RawValue;
@@ -23,7 +23,7 @@ pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `new Exception(tag, payload)`.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let tag: Tag = entity(call, 0, |entities| &entities.tags, "tag")?;
+    let tag = entity(call, 0, |entities| &entities.tags, "tag")?.tag;
     let type_ = tag.ty(&call.scope.store);
     let (given, parameters) = (call.count().saturating_sub(1) as usize, type_.ty().params().len());
     if given != parameters {
@@ -55,7 +55,7 @@ fn exception(call: &mut Call<'_>) -> Result<OwnedRooted<ExnRef>, Throw> {
 /// `exception.is(tag)`.
 pub(super) fn is(call: &mut Call<'_>) -> Result<Output, Throw> {
     let exception = exception(call)?;
-    let tag: Tag = entity(call, 1, |entities| &entities.tags, "tag")?;
+    let tag = entity(call, 1, |entities| &entities.tags, "tag")?.tag;
     let own = exception.to_rooted(&mut call.scope.store).tag(&mut call.scope.store)?;
     Ok(Output::Boolean(Tag::eq(&own, &tag, &call.scope.store)))
 }
@@ -77,7 +77,7 @@ pub(super) fn argument(call: &mut Call<'_>) -> Result<Output, Throw> {
         Val::F32(bits) => RawValue::number(f32::from_bits(bits).into()),
         Val::F64(bits) => RawValue::number(f64::from_bits(bits)),
         Val::ExternRef(reference) => scope.from_externref(reference)?,
-        Val::FuncRef(Some(function)) => function::to_javascript(scope, function)?,
+        Val::FuncRef(Some(function)) => function::to_javascript(scope, function, Origin::Unknown)?,
         Val::FuncRef(None) => RawValue::NULL,
         _ => return Err(Throw::type_error("an argument that JavaScript cannot take")),
     };

@@ -2,10 +2,11 @@
 
 use wasmtime::{Global, GlobalType, Mutability, Ref, Val, ValType};
 
-use crate::function;
+use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
+use crate::scope::Scope;
 use crate::value::RawValue;
-use crate::webassembly::{add, entity, value_type};
+use crate::webassembly::{ENTITIES_MAX, GlobalOrigin, value_type};
 
 /// `new Global(descriptor, value)`: value type, mutable, value.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -13,12 +14,91 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let type_ = value_type(&name)?;
     let mutability = if call.boolean(1)? { Mutability::Var } else { Mutability::Const };
     let value = to_val(call, 2, &type_)?;
-    let global = Global::new(&mut call.scope.store, GlobalType::new(type_, mutability), value)?;
-    add(&mut call.scope.state_mut().entities.globals, global).map(Output::from)
+    let type_ = GlobalType::new(type_, mutability);
+    let global = Global::new(&mut call.scope.store, type_.clone(), value)?;
+    add(&mut call.scope, global, GlobalOrigin::Own(type_, None)).map(Output::from)
 }
 
 fn global(call: &mut Call<'_>) -> Result<Global, Throw> {
-    entity(call, 0, |entities| &entities.globals, "global")
+    argument(call, 0).map(|(_, global)| global)
+}
+
+/// The global that an argument names, and its number.
+pub(super) fn argument(call: &mut Call<'_>, index: u32) -> Result<(u32, Global), Throw> {
+    let number = call.unsigned(index)?;
+    let found = at(&mut call.scope, number);
+    found
+        .map(|global| (number, global))
+        .ok_or_else(|| Throw::type_error(format!("no global has the number {number}")))
+}
+
+/// Adds a global; its number.
+pub(super) fn add(
+    scope: &mut Scope<'_>,
+    global: Global,
+    origin: GlobalOrigin,
+) -> Result<u32, Throw> {
+    let globals = &mut scope.state_mut().entities.globals;
+    let number = globals.known.len() + globals.added.len();
+    if number >= ENTITIES_MAX {
+        return Err(Throw::range_error(format!(
+            "an isolate has {ENTITIES_MAX} WebAssembly entities of a kind at most"
+        )));
+    }
+    globals.added.push(origin);
+    let number = u32::try_from(number).map_err(|_| Throw::range_error("too many globals"))?;
+    globals.found.insert(number, global);
+    Ok(number)
+}
+
+/// The global with a number.
+pub(crate) fn at(scope: &mut Scope<'_>, number: u32) -> Option<Global> {
+    let globals = &scope.state().entities.globals;
+    if let Some(global) = globals.found.get(&number) {
+        return Some(*global);
+    }
+    let origin = globals.known.get(number as usize)?.clone();
+    let global = match origin {
+        GlobalOrigin::Import(place) => (*scope.state().imported_globals.get(place as usize)?)?,
+        GlobalOrigin::Main(name) => {
+            let main = scope.linked().ok()?.main;
+            main.get_global(&mut scope.store, &name)?
+        }
+        GlobalOrigin::Instance(place, name) => {
+            let instance = *scope.state().entities.instances.get(place as usize)?;
+            instance.get_global(&mut scope.store, &name)?
+        }
+        GlobalOrigin::Own(type_, bits) => {
+            let value = from_bits(type_.content(), bits.unwrap_or_default())?;
+            Global::new(&mut scope.store, type_, value).ok()?
+        }
+    };
+    scope.state_mut().entities.globals.found.insert(number, global);
+    Some(global)
+}
+
+/// A number of a type from its bits.
+pub(crate) fn from_bits(type_: &ValType, bits: u64) -> Option<Val> {
+    let [low, _] = [(bits & 0xffff_ffff), bits >> 32];
+    let low = u32::try_from(low).ok()?;
+    match type_ {
+        ValType::I32 => Some(Val::I32(low.cast_signed())),
+        ValType::I64 => Some(Val::I64(bits.cast_signed())),
+        ValType::F32 => Some(Val::F32(low)),
+        ValType::F64 => Some(Val::F64(bits)),
+        _ => None,
+    }
+}
+
+/// The bits of a number.
+pub(crate) fn to_bits(value: &Val) -> Option<u64> {
+    match value {
+        Val::I32(value) => Some(value.cast_unsigned().into()),
+        Val::I64(value) => Some(value.cast_unsigned()),
+        Val::F32(bits) => Some((*bits).into()),
+        Val::F64(bits) => Some(*bits),
+        _ => None,
+    }
 }
 
 /// `value`.
@@ -31,7 +111,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
         Val::F32(bits) => RawValue::number(f32::from_bits(bits).into()),
         Val::F64(bits) => RawValue::number(f64::from_bits(bits)),
         Val::ExternRef(reference) => scope.from_externref(reference)?,
-        Val::FuncRef(Some(function)) => function::to_javascript(scope, function)?,
+        Val::FuncRef(Some(function)) => function::to_javascript(scope, function, Origin::Unknown)?,
         Val::FuncRef(None) => RawValue::NULL,
         _ => return Err(Throw::type_error("a global that JavaScript cannot read")),
     };
@@ -67,7 +147,7 @@ pub(super) fn to_val(call: &mut Call<'_>, argument: u32, type_: &ValType) -> Res
         }
         ValType::Ref(reference) if reference.heap_type().is_func() => {
             match function::from_javascript(&mut call.scope, raw)? {
-                Some(function) => Val::FuncRef(Some(function)),
+                Some((_, function)) => Val::FuncRef(Some(function)),
                 None if raw == RawValue::NULL || argument >= call.count() => Ref::Func(None).into(),
                 None => {
                     return Err(Throw::type_error(

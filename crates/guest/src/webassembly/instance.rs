@@ -2,37 +2,40 @@
 
 use std::collections::HashMap;
 
+use taipan_link::RESERVED_PREFIX;
 use wasmparser::{BinaryReaderError, Export, Parser, Payload};
 use wasmtime::{Extern, ExternType, Func, FuncType, Instance};
 
-use crate::function;
+use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::program::CompiledModule;
 use crate::scope::Scope;
+use crate::state::FUNCTION_TABLE;
 use crate::trampoline;
 use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
-use crate::webassembly::{add, entity};
+use crate::webassembly::{
+    GlobalOrigin, Ingredient, Recipe, TableEntity, TagEntity, TagOrigin, add, entity, global,
+};
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
 /// `[name, kind, number]` of each.
 pub(super) fn instantiate(call: &mut Call<'_>) -> Result<Output, Throw> {
     let compiled = match module(call)? {
         ModuleEntity::Compiled(compiled) => compiled,
-        ModuleEntity::Empty => return Ok(Output::Text("[]".into())),
+        ModuleEntity::Main | ModuleEntity::Empty => return Ok(Output::Text("[]".into())),
         ModuleEntity::Wrapper(type_) => {
-            let function = function_argument(call, 1, &type_)?;
-            let number = function::index_of(&mut call.scope, function);
+            let (number, _) = function_argument(call, 1, &type_)?;
             return Ok(Output::Text(format!(r#"[["f","function",{number}]]"#)));
         }
     };
     let is_main = call.unsigned(0)? == 0;
     let mut numbers = Numbers::default();
-    let instance = if is_main {
-        bind_main(call, &compiled, &mut numbers)?
+    let (instance, place) = if is_main {
+        (bind_main(call, &compiled, &mut numbers)?, None)
     } else {
         new_instance(call, &compiled, &mut numbers)?
     };
-    export(call, &compiled, instance, numbers).map(Output::Text)
+    export(call, &compiled, instance, place, numbers).map(Output::Text)
 }
 
 /// The numbers of an instance's entities by their kind and their index in the module, so that one that is exported
@@ -62,8 +65,10 @@ fn bind_main(
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
         match import.ty() {
             ExternType::Func(_) => {
-                let handle = call.handle(argument)?;
-                call.scope.state_mut().imports[place] = Some(handle);
+                // Held for as long as the isolate lives.
+                let value = call.raw(argument)?;
+                let value = call.scope.retain(value)?;
+                call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
             }
             ExternType::Global(_) => numbers.import("global", bind_global(call, place, argument)?),
             other => {
@@ -79,15 +84,19 @@ fn bind_main(
 
 /// Puts the main module's own global in the place of the one that JavaScript made, with its value.
 fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<u32, Throw> {
-    let number = call.unsigned(argument)?;
+    let (number, made) = global::argument(call, argument)?;
     let scope = &mut call.scope;
     let Some(imported) = scope.state().imported_globals[place] else { return Ok(number) };
-    let Some(made) = scope.state().entities.globals.get(number as usize).copied() else {
-        return Err(Throw::type_error(format!("no global has the number {number}")));
-    };
     let value = made.get(&mut scope.store);
     imported.set(&mut scope.store, value).map_err(|error| link_error(&error))?;
-    scope.state_mut().entities.globals[number as usize] = imported;
+    let globals = &mut scope.state_mut().entities.globals;
+    globals.found.insert(number, imported);
+    let added = (number as usize)
+        .checked_sub(globals.known.len())
+        .and_then(|place| globals.added.get_mut(place));
+    if let (Some(origin), Ok(place)) = (added, u32::try_from(place)) {
+        *origin = GlobalOrigin::Import(place);
+    }
     Ok(number)
 }
 
@@ -99,7 +108,7 @@ fn new_instance(
     call: &mut Call<'_>,
     compiled: &CompiledModule,
     numbers: &mut Numbers,
-) -> Result<Instance, Throw> {
+) -> Result<(Instance, Option<u32>), Throw> {
     let own_memories = compiled.module.resources_required().num_memories;
     if own_memories > 0 {
         return Err(Throw::error(
@@ -108,63 +117,92 @@ fn new_instance(
         ));
     }
     let mut imports = Vec::new();
+    let mut ingredients = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        imports.push(match import.ty() {
+        let (ingredient, import): (_, Extern) = match import.ty() {
             ExternType::Func(type_) => {
-                let function = function_argument(call, argument, &type_)?;
-                numbers.import("function", function::index_of(&mut call.scope, function));
-                Extern::Func(function)
+                let (number, function) = function_argument(call, argument, &type_)?;
+                numbers.import("function", number);
+                (Ingredient::Function(number), function.into())
             }
             ExternType::Global(_) => {
-                numbers.import("global", call.unsigned(argument)?);
-                entity(call, argument, |entities| &entities.globals, "global")?.into()
+                let (number, global) = global::argument(call, argument)?;
+                numbers.import("global", number);
+                (Ingredient::Global(number), global.into())
             }
             ExternType::Table(_) => {
-                numbers.import("table", call.unsigned(argument)?);
-                entity(call, argument, |entities| &entities.tables, "table")?.into()
+                let table = entity(call, argument, |entities| &entities.tables, "table")?.table;
+                let number = call.unsigned(argument)?;
+                numbers.import("table", number);
+                (Ingredient::Table(number), table.into())
             }
             ExternType::Tag(_) => {
-                numbers.import("tag", call.unsigned(argument)?);
-                entity(call, argument, |entities| &entities.tags, "tag")?.into()
+                let tag = entity(call, argument, |entities| &entities.tags, "tag")?.tag;
+                let number = call.unsigned(argument)?;
+                numbers.import("tag", number);
+                (Ingredient::Tag(number), tag.into())
             }
-            ExternType::Memory(_) => call.scope.linked()?.memory.into(),
-        });
+            ExternType::Memory(_) => (Ingredient::Memory, call.scope.linked()?.memory.into()),
+        };
+        ingredients.push(ingredient);
+        imports.push(import);
     }
-    Instance::new(&mut call.scope.store, &compiled.module, &imports).map_err(|error| {
-        if error.is::<wasmtime::Trap>() {
-            return crate::exception::throw_into_javascript(&mut call.scope, error);
-        }
-        link_error(&error)
-    })
+    let instance =
+        Instance::new(&mut call.scope.store, &compiled.module, &imports).map_err(|error| {
+            if error.is::<wasmtime::Trap>() {
+                return crate::exception::throw_into_javascript(&mut call.scope, error);
+            }
+            link_error(&error)
+        })?;
+    let module = call.unsigned(0)?;
+    let entities = &mut call.scope.state_mut().entities;
+    let place = add(&mut entities.instances, instance)?;
+    entities.recipes.push(Recipe { module, imports: ingredients });
+    Ok((instance, Some(place)))
 }
 
-/// A function of WebAssembly as it is, or any other as a host function of the type.
-fn function_argument(call: &mut Call<'_>, argument: u32, type_: &FuncType) -> Result<Func, Throw> {
+/// A function of WebAssembly as it is, or any other as a host function of the type; with its index.
+fn function_argument(
+    call: &mut Call<'_>,
+    argument: u32,
+    type_: &FuncType,
+) -> Result<(u32, Func), Throw> {
     let value = call.raw(argument)?;
     if let Some(function) = function::from_javascript(&mut call.scope, value)? {
         return Ok(function);
     }
-    let handle = call.handle(argument)?;
     call.scope.state_mut().functions.add_typed()?;
-    Ok(trampoline::host_function(&mut call.scope, handle, type_.clone()))
+    let value = call.scope.retain(value)?;
+    let slot = call.scope.new_slot(value)?;
+    let function = trampoline::host_function(&mut call.scope, slot, type_.clone());
+    let origin = Origin::JavaScript { handle: slot, type_: type_.clone() };
+    Ok((function::index_of(&mut call.scope, function, origin), function))
 }
 
+/// The exports of an instance as JSON; `place` is its place among the instances, none for the main module's.
 fn export(
     call: &mut Call<'_>,
     compiled: &CompiledModule,
     instance: Instance,
+    place: Option<u32>,
     mut numbers: Numbers,
 ) -> Result<String, Throw> {
     let mut entries = Vec::new();
     for export in exports(&compiled.bytes) {
         let export = export.map_err(|error| link_error(&wasmtime::Error::new(error)))?;
+        if export.name.starts_with(RESERVED_PREFIX) {
+            continue;
+        }
         let Some(item) = instance.get_export(&mut call.scope.store, export.name) else { continue };
         let kind = kind(&item.ty(&call.scope.store));
-        let place = (kind, export.index);
-        let number = match numbers.known.get(&place) {
+        let known = (kind, export.index);
+        let number = match numbers.known.get(&known) {
             Some(number) => *number,
-            None => *numbers.known.entry(place).or_insert(number_of(&mut call.scope, &item)?),
+            None => {
+                let number = number_of(&mut call.scope, &item, export.name, place)?;
+                *numbers.known.entry(known).or_insert(number)
+            }
         };
         entries.push(format!(r#"[{},"{kind}",{number}]"#, quoted(export.name)));
     }
@@ -180,13 +218,37 @@ fn exports(bytes: &[u8]) -> impl Iterator<Item = Result<Export<'_>, BinaryReader
     section.into_iter().flatten()
 }
 
-fn number_of(scope: &mut Scope<'_>, item: &Extern) -> Result<u32, Throw> {
+fn number_of(
+    scope: &mut Scope<'_>,
+    item: &Extern,
+    name: &str,
+    place: Option<u32>,
+) -> Result<u32, Throw> {
     match *item {
-        Extern::Func(function) => Ok(function::index_of(scope, function)),
+        Extern::Func(function) => {
+            let origin = match place {
+                None => Origin::Main(name.into()),
+                Some(place) => Origin::Instance(place, name.into()),
+            };
+            Ok(function::index_of(scope, function, origin))
+        }
         Extern::Memory(_) => Ok(0),
-        Extern::Global(global) => add(&mut scope.state_mut().entities.globals, global),
-        Extern::Table(table) => add(&mut scope.state_mut().entities.tables, table),
-        Extern::Tag(tag) => add(&mut scope.state_mut().entities.tags, tag),
+        Extern::Global(global) => {
+            let origin = match place {
+                None => GlobalOrigin::Main(name.into()),
+                Some(place) => GlobalOrigin::Instance(place, name.into()),
+            };
+            global::add(scope, global, origin)
+        }
+        Extern::Table(table) => {
+            let is_main = place.is_none() && name == FUNCTION_TABLE;
+            add(&mut scope.state_mut().entities.tables, TableEntity { table, is_main })
+        }
+        Extern::Tag(tag) => {
+            let origin =
+                if place.is_none() { TagOrigin::Main(name.into()) } else { TagOrigin::Unknown };
+            add(&mut scope.state_mut().entities.tags, TagEntity { tag, origin })
+        }
         Extern::SharedMemory(_) => {
             Err(Throw::type_error("an export of a kind that JavaScript does not know"))
         }
@@ -196,9 +258,9 @@ fn number_of(scope: &mut Scope<'_>, item: &Extern) -> Result<u32, Throw> {
 /// The function object of a function's number.
 pub(super) fn function(call: &mut Call<'_>) -> Result<Output, Throw> {
     let number = call.unsigned(0)?;
-    let Some((function, _)) = call.scope.state().functions.entry(number) else {
+    let Some((function, _)) = function::at(&mut call.scope, number) else {
         return Err(Throw::type_error(format!("no function has the number {number}")));
     };
-    let value = function::to_javascript(&mut call.scope, function)?;
+    let value = function::to_javascript(&mut call.scope, function, Origin::Unknown)?;
     Ok(Output::Value(OutputValue(value)))
 }

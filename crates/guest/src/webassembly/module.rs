@@ -12,6 +12,8 @@ use crate::webassembly::{add, entity};
 /// A module that JavaScript holds.
 #[derive(Clone)]
 pub(crate) enum ModuleEntity {
+    /// The main module.
+    Main,
     /// One that was compiled at set-up.
     Compiled(CompiledModule),
     /// One of those that Emscripten's `convertJsFunctionToWasm` makes: it gives a JavaScript function a type.
@@ -133,7 +135,7 @@ pub(super) fn imports(call: &mut Call<'_>) -> Result<Output, Throw> {
         ModuleEntity::Wrapper(_) => {
             Output::Text(r#"[{"module":"e","name":"f","kind":"function"}]"#.into())
         }
-        ModuleEntity::Empty => Output::Text("[]".into()),
+        ModuleEntity::Main | ModuleEntity::Empty => Output::Text("[]".into()),
     })
 }
 
@@ -144,10 +146,13 @@ pub(super) fn exports(call: &mut Call<'_>) -> Result<Output, Throw> {
             let entry = |export: wasmtime::ExportType<'_>| {
                 format!(r#"{{"name":{},"kind":"{}"}}"#, quoted(export.name()), kind(&export.ty()))
             };
-            module.exports().map(entry).collect()
+            let seen = |export: &wasmtime::ExportType<'_>| {
+                !export.name().starts_with(taipan_link::RESERVED_PREFIX)
+            };
+            module.exports().filter(seen).map(entry).collect()
         }),
         ModuleEntity::Wrapper(_) => Output::Text(r#"[{"name":"f","kind":"function"}]"#.into()),
-        ModuleEntity::Empty => Output::Text("[]".into()),
+        ModuleEntity::Main | ModuleEntity::Empty => Output::Text("[]".into()),
     })
 }
 
@@ -155,7 +160,9 @@ pub(super) fn exports(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn section(call: &mut Call<'_>) -> Result<Output, Throw> {
     let bytes = match module(call)? {
         ModuleEntity::Compiled(CompiledModule { bytes, .. }) => bytes,
-        ModuleEntity::Wrapper(_) | ModuleEntity::Empty => return Ok(Output::Undefined),
+        ModuleEntity::Main | ModuleEntity::Wrapper(_) | ModuleEntity::Empty => {
+            return Ok(Output::Undefined);
+        }
     };
     let name = call.text(1)?;
     let place = call.unsigned(2)? as usize;
@@ -167,5 +174,8 @@ pub(super) fn section(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// The module that the first argument names.
 pub(super) fn module(call: &mut Call<'_>) -> Result<ModuleEntity, Throw> {
-    entity(call, 0, |entities| &entities.modules, "module")
+    Ok(match entity(call, 0, |entities| &entities.modules, "module")? {
+        ModuleEntity::Main => ModuleEntity::Compiled(call.scope.state().program.main.clone()),
+        other => other,
+    })
 }

@@ -1,11 +1,11 @@
 //! `WebAssembly.Table`.
 
-use wasmtime::{Func, Ref, RefType, Table, TableType, ValType};
+use wasmtime::{Ref, RefType, Table, TableType, ValType};
 
-use crate::function;
+use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::value::{Kind, RawValue};
-use crate::webassembly::{add, entity, value_type};
+use crate::webassembly::{TableEntity, add, entity, value_type};
 
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
@@ -21,19 +21,20 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     if initial > LENGTH_MAX || maximum.is_some_and(|maximum| maximum < initial) {
         return Err(Throw::range_error(format!("a table of {initial} elements cannot be made")));
     }
-    let value = self::element(call, &element, 3)?;
+    let (value, _) = self::element(call, &element, 3)?;
     let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), value)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;
-    add(&mut call.scope.state_mut().entities.tables, table).map(Output::from)
+    let entity = TableEntity { table, is_main: false };
+    add(&mut call.scope.state_mut().entities.tables, entity).map(Output::from)
 }
 
-fn table(call: &mut Call<'_>) -> Result<Table, Throw> {
+fn table(call: &mut Call<'_>) -> Result<TableEntity, Throw> {
     entity(call, 0, |entities| &entities.tables, "table")
 }
 
 /// `length`.
 pub(super) fn length(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let table = table(call)?;
+    let TableEntity { table, .. } = table(call)?;
     #[expect(clippy::cast_precision_loss, reason = "a length is far below 2^53")]
     let length = table.size(&call.scope.store) as f64;
     Ok(Output::Number(length))
@@ -41,10 +42,13 @@ pub(super) fn length(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `get(index)`.
 pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let table = table(call)?;
+    let TableEntity { table, is_main } = table(call)?;
     let index = call.unsigned(1)?;
     let value = match table.get(&mut call.scope.store, index.into()) {
-        Some(Ref::Func(Some(function))) => function::to_javascript(&mut call.scope, function)?,
+        Some(Ref::Func(Some(function))) => {
+            let origin = if is_main { Origin::Element(index) } else { Origin::Unknown };
+            function::to_javascript(&mut call.scope, function, origin)?
+        }
         Some(Ref::Extern(reference)) => call.scope.from_externref(reference)?,
         Some(Ref::Func(None)) => RawValue::NULL,
         Some(_) => return Err(Throw::type_error("an element that JavaScript cannot take")),
@@ -57,19 +61,25 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `set(index, value)`.
 pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let table = table(call)?;
+    let TableEntity { table, is_main } = table(call)?;
     let index = call.unsigned(1)?;
     let type_ = table.ty(&call.scope.store).element().clone();
-    let element = element(call, &type_, 2)?;
+    let (element, function) = element(call, &type_, 2)?;
+    if is_main {
+        function::find_known(&mut call.scope);
+    }
     table
         .set(&mut call.scope.store, index.into(), element)
         .map_err(|_| Throw::range_error(format!("WebAssembly.Table.set(): no element {index}")))?;
+    if is_main {
+        call.scope.state_mut().entities.elements.insert(index, function);
+    }
     Ok(Output::Undefined)
 }
 
 /// `grow(delta, value)`; the length before.
 pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let table = table(call)?;
+    let TableEntity { table, is_main } = table(call)?;
     let delta = call.unsigned(1)?;
     let length = table.size(&call.scope.store);
     if length.saturating_add(delta.into()) > LENGTH_MAX.into() {
@@ -78,26 +88,34 @@ pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
         )));
     }
     let type_ = table.ty(&call.scope.store).element().clone();
-    let element = element(call, &type_, 2)?;
+    let (element, function) = element(call, &type_, 2)?;
     let before = table
         .grow(&mut call.scope.store, delta.into(), element)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table.grow(): {error}")))?;
-    Ok(u32::try_from(before).unwrap_or(u32::MAX).into())
+    let before = u32::try_from(before).unwrap_or(u32::MAX);
+    if let (true, Some(function)) = (is_main, function) {
+        let grown = (before..before + delta).map(|index| (index, Some(function)));
+        call.scope.state_mut().entities.elements.extend(grown);
+    }
+    Ok(before.into())
 }
 
-/// An argument as an element of a table.
-fn element(call: &mut Call<'_>, type_: &RefType, argument: u32) -> Result<Ref, Throw> {
+/// An argument as an element of a table, with the function's index if it is one.
+fn element(
+    call: &mut Call<'_>,
+    type_: &RefType,
+    argument: u32,
+) -> Result<(Ref, Option<u32>), Throw> {
     let value = call.raw(argument)?;
     if RefType::eq(type_, &RefType::EXTERNREF) {
         let value = call.scope.retain(value)?;
-        return Ok(Ref::Extern(call.scope.to_externref(value)?));
+        return Ok((Ref::Extern(call.scope.to_externref(value)?), None));
     }
     if argument >= call.count() || matches!(value.kind(), Kind::Null) {
-        return Ok(Ref::Func(None));
+        return Ok((Ref::Func(None), None));
     }
-    let function: Option<Func> = function::from_javascript(&mut call.scope, value)?;
-    match function {
-        Some(function) => Ok(Ref::Func(Some(function))),
+    match function::from_javascript(&mut call.scope, value)? {
+        Some((index, function)) => Ok((Ref::Func(Some(function)), Some(index))),
         None => Err(Throw::type_error("WebAssembly.Table: not a WebAssembly function")),
     }
 }

@@ -35,6 +35,13 @@ pub(crate) struct FakeHost {
     random: u64,
 }
 
+impl FakeHost {
+    /// One whose clocks begin at so many milliseconds.
+    pub(crate) fn at(milliseconds: f64) -> FakeHost {
+        FakeHost { milliseconds, ..FakeHost::default() }
+    }
+}
+
 impl Host for FakeHost {
     fn wall_clock(&mut self) -> f64 {
         self.milliseconds += 1.0;

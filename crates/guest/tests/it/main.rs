@@ -9,3 +9,4 @@ mod fixture;
 mod hostile;
 mod memory;
 mod references;
+mod resume;

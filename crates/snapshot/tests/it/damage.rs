@@ -259,34 +259,61 @@ fn huge_counts() {
     }
 }
 
+/// Checks what is said of a sample in whose state the bytes `old`, which are there once, are `new`.
+#[track_caller]
+fn check_state(old: &[u8], new: &[u8], expected: &str) {
+    let sample = file();
+    let places: Vec<_> =
+        metadata(&sample).windows(old.len()).enumerate().filter(|(_, it)| *it == old).collect();
+    let [(place, _)] = places[..] else { panic!("{} places", places.len()) };
+    check_hostile(place, old, new, expected);
+}
+
 #[test]
 fn state_refers_to_nothing() {
-    // After two globals, three values for JavaScript's, and the table's length.
-    let check_state = |old: &[u8], new: &[u8], expected: &str| {
-        let sample = file();
-        let places: Vec<_> =
-            metadata(&sample).windows(old.len()).enumerate().filter(|(_, it)| *it == old).collect();
-        let [(place, _)] = places[..] else { panic!("{} places", places.len()) };
-        check_hostile(place, old, new, expected);
+    let check = |old: &[u8], new: &[u8], what: &str, index: u32, count: u32| {
+        let rest = format!("is out of range, there are {count}");
+        check_state(old, new, &format!("{what} {index} in the state of the snapshot {rest}"));
     };
-    let range = |what: &str, index: u32, count: u32| {
-        format!("{what} {index} in the state of the snapshot is out of range, there are {count}")
-    };
-    // Main(1), table length 300.
-    check_state(&[4, 1, 0xac, 2], &[4, 2, 0xac, 2], &range("global", 2, 2));
-    check_state(&[4, 1, 0xac, 2], &[4, 1, 0xab, 2], &range("table element", 299, 299));
-    check_state(
-        &[4, 1, 0xac, 2],
-        &[4, 1, 0x81, 0xad, 0xe2, 4],
-        "snapshot has 10000001 elements of the table, at most 10000000 are allowed",
-    );
-    // Two slots, 299 → 0 and 7 → 3.
-    check_state(&[2, 0xab, 2, 0, 7, 3], &[2, 0xab, 2, 0, 7, 4], &range("function", 4, 4));
-    // A function that is element 298.
-    check_state(&[1, 0xaa, 2], &[1, 0xac, 2], &range("table element", 300, 300));
-    // A global of the main module that stands for one of the main module.
-    let wide = [[b'g', 1].as_slice(), &[0xff; 9], &[1]].concat();
-    check_state(&wide, &[b'g', 4, 0], &range("global", 0, 0));
+    // One imported global: import 1, `f32` 1.
+    check(&[1, 1, 2, 1], &[1, 2, 2, 1], "import", 2, 2);
+    // Two slots: 299 → null, 7 → function 3.
+    let slots = &[2, 0xab, 2, 0, 7, 1, 3];
+    check(slots, &[2, 0xac, 2, 0, 7, 1, 3], "table element", 300, 300);
+    check(slots, &[2, 0xab, 2, 0, 7, 1, 4], "function", 4, 4);
+    // One instance: of module 1, with function 3, global 3, table 0, tag 2 and the memory.
+    let instance = &[1, 1, 5, 0, 3, 1, 3, 2, 0, 3, 2, 4];
+    check(instance, &[1, 4, 5, 0, 3, 1, 3, 2, 0, 3, 2, 4], "module", 4, 4);
+    check(instance, &[1, 1, 5, 0, 4, 1, 3, 2, 0, 3, 2, 4], "function", 4, 4);
+    check(instance, &[1, 1, 5, 0, 3, 1, 4, 2, 0, 3, 2, 4], "global", 4, 4);
+    check(instance, &[1, 1, 5, 0, 3, 1, 3, 2, 1, 3, 2, 4], "table", 1, 1);
+    check(instance, &[1, 1, 5, 0, 3, 1, 3, 2, 0, 3, 3, 4], "tag", 3, 3);
+    // Globals: import 1 and the main module's `m`; `v` of instance 0.
+    check(&[0, 1, 1, 1, b'm'], &[0, 2, 1, 1, b'm'], "import", 2, 2);
+    check(&[3, 0, 1, b'v'], &[3, 1, 1, b'v'], "instance", 1, 1);
+    // Functions: element 298; `f` of instance 0.
+    check(&[1, 0xaa, 2], &[1, 0xac, 2], "table element", 300, 300);
+    check(&[3, 0, 1, b'f'], &[3, 1, 1, b'f'], "instance", 1, 1);
+}
+
+#[test]
+fn state_is_too_large() {
+    let types = |count: usize| [&[0xe9, 7][..], &vec![0x7f; count]].concat();
+    let parameters = [&[2, 18][..], &types(1001), &[0]].concat();
+    let text = "snapshot has 1001 parameters of a function, at most 1000 are allowed";
+    check_state(&[2, 18, 1, 0x7f, 0], &parameters, text);
+    let results = [&[2, 0x7e, 0x7d][..], &types(1001)].concat();
+    let text = "snapshot has 1001 results of a function, at most 1000 are allowed";
+    check_state(&[2, 0x7e, 0x7d, 1, 0x7c], &results, text);
+    // One table and three tags, of which the second is the main module's `t`.
+    let text = "snapshot has 1048577 tables, at most 1048576 are allowed";
+    check_state(&[1, 3, 0, 1, 1, b't'], &[0x81, 0x80, 0x40, 3, 0, 1, 1, b't'], text);
+    let tags = [&[1, 0x81, 0x80, 0x40][..], &[0; (1 << 20) + 1 - 2], &[1, 1, b't']].concat();
+    let text = "snapshot has 1048577 tags, at most 1048576 are allowed";
+    check_state(&[1, 3, 0, 1, 1, b't'], &tags, text);
+    // The table's length, and two slots.
+    let text = "snapshot has 10000001 elements of the table, at most 10000000 are allowed";
+    check_state(&[0xac, 2, 2, 0xab], &[0x81, 0xad, 0xe2, 4, 2, 0xab], text);
 }
 
 #[test]

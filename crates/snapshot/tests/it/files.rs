@@ -37,6 +37,6 @@ fn format_1_is_written() {
     assert_eq!(encoded.file_bytes(), 12_288);
     assert_eq!(
         encoded.digest.to_string(),
-        "128772ff08394138f4d318e2ff37d94d5e04b4a703b8899e94ad473d7945ddf7"
+        "dda9993de4ea39f00d5d6912af14fee8ea5b857660605519966ce6b5ededd31a"
     );
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use taipan_snapshot::{
-    Digest, Engine, Function, Global, Image, Kind, PAGE_BYTES, Provenance, Reference,
-    ReferenceTable, Slot, State, Value, encode,
+    Digest, Engine, EntityGlobal, Function, FunctionType, Global, Image, Import, Instance, Kind,
+    Module, PAGE_BYTES, Provenance, Reference, ReferenceTable, Slot, State, Tag, Value, encode,
 };
 
 /// Bytes of a page of WebAssembly memory.
@@ -32,11 +32,30 @@ pub(crate) fn provenance(kind: Kind) -> Provenance {
 
 pub(crate) fn state() -> State {
     let global = |export: &str, value| Global { export: export.to_owned(), value };
+    let type_ = |parameters: &[u8], results: &[u8]| FunctionType {
+        parameters: parameters.to_vec(),
+        results: results.to_vec(),
+    };
     State {
         globals: vec![global("__stack_pointer", Value::I32(-1)), global("g", Value::I64(i64::MIN))],
-        entity_globals: vec![Value::F32(1), Value::F64(u64::MAX), Value::Main(1)],
+        imported_globals: vec![(1, Value::F32(1))],
+        modules: vec![
+            Module::Main,
+            Module::Compiled([7; 32]),
+            Module::Wrapper(type_(&[0x7e, 0x7d], &[0x7c])),
+            Module::Empty,
+        ],
+        instances: vec![Instance { module: 1, imports: imports() }],
+        entity_globals: vec![
+            EntityGlobal::Import(1),
+            EntityGlobal::Main("m".to_owned()),
+            EntityGlobal::Own { value: Value::F64(u64::MAX), mutable: true },
+            EntityGlobal::Instance(0, "v".to_owned()),
+        ],
+        tables: 1,
+        tags: vec![Tag::JavaScript, Tag::Main("t".to_owned()), Tag::Own("i32,f64".to_owned())],
         table_length: 300,
-        slots: vec![Slot { index: 299, function: 0 }, Slot { index: 7, function: 3 }],
+        slots: vec![Slot { index: 299, function: None }, Slot { index: 7, function: Some(3) }],
         reference_tables: vec![ReferenceTable {
             export: "taipan:table:1".to_owned(),
             elements: vec![Reference::Null, Reference::Small(5), Reference::Handle(-2)],
@@ -44,14 +63,19 @@ pub(crate) fn state() -> State {
         functions: vec![
             Function::Main("main".to_owned()),
             Function::Element(298),
-            Function::JavaScript { handle: 9, parameters: vec![0x7f], results: vec![] },
-            Function::Instance(4, "f".to_owned()),
+            Function::JavaScript { handle: 9, type_: type_(&[0x7f], &[]) },
+            Function::Instance(0, "f".to_owned()),
         ],
         imports: vec![-1, 300],
         handles: BTreeMap::from([("glue".to_owned(), 12)]),
         engine: Engine { stack_low: 1, stack_pointer: 2, memory_base: 3, table_base: 4 },
         sections: BTreeMap::from([("layers".to_owned(), vec![0, 255])]),
     }
+}
+
+/// The imports of the one instance: one of each kind, the last that there is.
+fn imports() -> Vec<Import> {
+    vec![Import::Function(3), Import::Global(3), Import::Table(0), Import::Tag(2), Import::Memory]
 }
 
 /// The sample as a file.

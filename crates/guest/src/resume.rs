@@ -1,0 +1,381 @@
+//! Making an isolate from a snapshot: what `capture.rs` took out is put back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use taipan_snapshot as snapshot;
+use wasmtime::{
+    AnyRef, AsContextMut, Extern, ExternRef, FuncType, GlobalType, I31, Instance, Mutability, Ref,
+    RootScope, Store, Table, Tag, Val, ValType,
+};
+
+use crate::exception::{Exceptions, JavaScriptTag};
+use crate::function::{self, Functions, Origin};
+use crate::host::Host;
+use crate::isolate::{self, Isolate};
+use crate::javascript::{self, Place};
+use crate::mapping::{self, Run};
+use crate::program::Program;
+use crate::scope::Scope;
+use crate::state::{FUNCTION_TABLE, Linked, State};
+use crate::webassembly::{
+    Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TagEntity,
+    TagOrigin, global, tag,
+};
+use crate::{Error, Handle};
+
+/// Bytes of a page of WebAssembly memory (core specification).
+const MEMORY_PAGE_BYTES: usize = 65_536;
+
+/// A snapshot, made ready once for all isolates that are resumed from it.
+pub struct Image {
+    program: Arc<Program>,
+    state: snapshot::State,
+    memory_bytes: usize,
+    runs: Vec<Run>,
+    functions: Arc<[Origin]>,
+    /// Those that are elements of the function table, as instantiation puts them there, and which others replace.
+    replaced: Vec<u32>,
+    globals: Arc<[GlobalOrigin]>,
+    modules: Vec<ModuleEntity>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Image")
+            .field("memory_bytes", &self.memory_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Image {
+    /// Joins a snapshot with the program that it was taken from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Snapshot`] when they do not belong together, [`Error::OutOfBounds`] when a run does not lie within
+    /// the memory, [`Error::Map`] when its file cannot be asked for its size.
+    pub fn new(
+        program: &Arc<Program>,
+        state: snapshot::State,
+        memory_bytes: usize,
+        runs: Vec<Run>,
+    ) -> Result<Arc<Image>, Error> {
+        mapping::check(&runs, memory_bytes)?;
+        if state.imports.len() != program.main.module.imports().len() {
+            return Err(unfit("an import of the main module"));
+        }
+        if state.modules.first() != Some(&snapshot::Module::Main) {
+            return Err(unfit("the main module"));
+        }
+        let functions = state
+            .functions
+            .iter()
+            .map(|function| origin(program, function))
+            .collect::<Result<_, _>>()?;
+        let replaced = replaced(&state);
+        let globals = state.entity_globals.iter().map(global_origin).collect();
+        let modules =
+            state.modules.iter().map(|known| module(program, known)).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Image {
+            program: program.clone(),
+            state,
+            memory_bytes,
+            runs,
+            functions,
+            replaced,
+            globals,
+            modules,
+        }))
+    }
+
+    /// What the owners of other state saved.
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&[u8]> {
+        self.state.sections.get(name).map(Vec::as_slice)
+    }
+}
+
+impl Isolate {
+    /// An isolate that goes on where the snapshot was taken.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together, or cannot be mapped.
+    pub fn resume(image: &Arc<Image>, host: Box<dyn Host>) -> Result<Isolate, Error> {
+        let program = &image.program;
+        let mut store = Store::new(&program.engine, state(image, host));
+        store.limiter(|state| &mut state.limits);
+        let tag = JavaScriptTag::new(&mut store)?;
+        store.data_mut().exceptions = Exceptions::new(tag);
+        let main = isolate::instantiate_main(&mut store, program)?;
+        store.data_mut().imports.clone_from(&image.state.imports);
+        for (place, value) in &image.state.imported_globals {
+            let global = store.data().imported_globals.get(*place as usize).copied().flatten();
+            global.ok_or_else(|| unfit("an imported global"))?.set(&mut store, val(*value))?;
+        }
+        let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
+        let missing = image.memory_bytes.saturating_sub(memory.data_size(&store));
+        let missing = missing.div_ceil(MEMORY_PAGE_BYTES);
+        memory.grow(&mut store, missing as u64)?;
+        let table = main
+            .get_table(&mut store, FUNCTION_TABLE)
+            .ok_or_else(|| unfit("the function table"))?;
+        let missing = u64::from(image.state.table_length).saturating_sub(table.size(&store));
+        table.grow(&mut store, missing, Ref::Func(None))?;
+        let engine = &image.state.engine;
+        let place = Place {
+            memory,
+            table,
+            memory_base: engine.memory_base,
+            table_base: engine.table_base,
+            stack_low: engine.stack_low,
+            stack_pointer: engine.stack_pointer,
+        };
+        let javascript =
+            Arc::new(javascript::link_again(&mut store, main, &program.javascript, &place)?);
+        // Last, so that nothing which instantiation writes stays.
+        mapping::lay(&mut store, memory, &image.runs)?;
+        store.data_mut().linked = Some(Linked { main, memory, javascript });
+        let mut roots = RootScope::new(&mut store);
+        restore(&mut Scope { store: roots.as_context_mut() }, image)?;
+        drop(roots);
+        Ok(Isolate::from_store(store))
+    }
+}
+
+fn state(image: &Image, host: Box<dyn Host>) -> State {
+    let entities = Entities {
+        modules: image.modules.clone(),
+        globals: Globals { known: image.globals.clone(), ..Globals::default() },
+        ..Entities::default()
+    };
+    let functions = Functions::resumed(image.functions.clone());
+    State { entities, functions, ..State::new(&image.program, host) }
+}
+
+/// The functions that must be looked up before the elements of the table are set.
+fn replaced(state: &snapshot::State) -> Vec<u32> {
+    let slots: HashSet<u32> = state.slots.iter().map(|slot| slot.index).collect();
+    let replaced = |function: &snapshot::Function| match function {
+        snapshot::Function::Element(index) => slots.contains(index),
+        snapshot::Function::Main(_)
+        | snapshot::Function::JavaScript { .. }
+        | snapshot::Function::Instance(..) => false,
+    };
+    let numbered = (0..).zip(&state.functions);
+    numbered.filter(|(_, function)| replaced(function)).map(|(number, _)| number).collect()
+}
+
+fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
+    let main = scope.linked()?.main;
+    for snapshot::Global { export, value } in &image.state.globals {
+        let global = main.get_global(&mut scope.store, export).ok_or_else(|| unfit(export))?;
+        global.set(&mut scope.store, val(*value))?;
+    }
+    let table =
+        main.get_table(&mut scope.store, FUNCTION_TABLE).ok_or_else(|| unfit(FUNCTION_TABLE))?;
+    for _ in 0..image.state.tables {
+        scope.state_mut().entities.tables.push(TableEntity { table, is_main: true });
+    }
+    for known in &image.state.tags {
+        let entity = restore_tag(scope, known)?;
+        scope.state_mut().entities.tags.push(entity);
+    }
+    for instance in &image.state.instances {
+        restore_instance(scope, instance)?;
+    }
+    restore_slots(scope, image, table)?;
+    let mut handles = HashMap::new();
+    for known in &image.state.reference_tables {
+        restore_references(scope, known, &mut handles)?;
+    }
+    let hook =
+        |name: &str| image.state.handles.get(name).map(|index| scope.state().released.own(*index));
+    let (on_rejection, on_completion) = (hook("on_rejection"), hook("on_completion"));
+    scope.state_mut().on_rejection = on_rejection;
+    scope.state_mut().on_completion = on_completion;
+    Ok(())
+}
+
+fn restore_slots(scope: &mut Scope<'_>, image: &Image, table: Table) -> Result<(), Error> {
+    let what = "a function of the table";
+    for number in &image.replaced {
+        function::at(scope, *number).ok_or_else(|| unfit(what))?;
+    }
+    for snapshot::Slot { index, function } in &image.state.slots {
+        let element = match function {
+            None => None,
+            Some(number) => Some(function::at(scope, *number).ok_or_else(|| unfit(what))?.0),
+        };
+        table.set(&mut scope.store, (*index).into(), Ref::Func(element))?;
+    }
+    let slots = image.state.slots.iter().map(|slot| (slot.index, slot.function));
+    scope.state_mut().entities.elements = slots.collect();
+    Ok(())
+}
+
+fn restore_tag(scope: &mut Scope<'_>, known: &snapshot::Tag) -> Result<TagEntity, Error> {
+    let (tag, origin) = match known {
+        snapshot::Tag::JavaScript => {
+            (scope.state().exceptions.javascript_tag()?.tag, TagOrigin::JavaScript)
+        }
+        snapshot::Tag::Main(name) => {
+            let main = scope.linked()?.main;
+            let tag = main.get_tag(&mut scope.store, name).ok_or_else(|| unfit(name))?;
+            (tag, TagOrigin::Main(name.clone()))
+        }
+        snapshot::Tag::Own(names) => {
+            let engine = scope.state().program.engine.clone();
+            let type_ = tag::type_of(&engine, names).map_err(|_| unfit("a tag"))?;
+            (Tag::new(&mut scope.store, &type_)?, TagOrigin::Own(names.clone()))
+        }
+    };
+    Ok(TagEntity { tag, origin })
+}
+
+fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result<(), Error> {
+    let what = "an instance";
+    let Some(ModuleEntity::Compiled(compiled)) =
+        scope.state().entities.modules.get(known.module as usize).cloned()
+    else {
+        return Err(unfit(what));
+    };
+    let mut imports: Vec<Extern> = Vec::new();
+    let mut ingredients = Vec::new();
+    for import in &known.imports {
+        let entities = &scope.state().entities;
+        let (ingredient, import) = match *import {
+            snapshot::Import::Function(number) => (
+                Ingredient::Function(number),
+                function::at(scope, number).map(|(function, _)| function.into()),
+            ),
+            snapshot::Import::Global(number) => {
+                (Ingredient::Global(number), global::at(scope, number).map(Extern::from))
+            }
+            snapshot::Import::Table(number) => {
+                let table = entities.tables.get(number as usize);
+                (Ingredient::Table(number), table.map(|entity| entity.table.into()))
+            }
+            snapshot::Import::Tag(number) => {
+                let tag = entities.tags.get(number as usize);
+                (Ingredient::Tag(number), tag.map(|entity| entity.tag.into()))
+            }
+            snapshot::Import::Memory => (Ingredient::Memory, Some(scope.linked()?.memory.into())),
+        };
+        imports.push(import.ok_or_else(|| unfit(what))?);
+        ingredients.push(ingredient);
+    }
+    let instance = Instance::new(&mut scope.store, &compiled.module, &imports)?;
+    let entities = &mut scope.state_mut().entities;
+    entities.instances.push(instance);
+    entities.recipes.push(Recipe { module: known.module, imports: ingredients });
+    Ok(())
+}
+
+/// Fills a table of references. Two references with one handle share it, as before: whoever is dropped last frees it.
+fn restore_references(
+    scope: &mut Scope<'_>,
+    known: &snapshot::ReferenceTable,
+    handles: &mut HashMap<i32, Handle>,
+) -> Result<(), Error> {
+    let main = scope.linked()?.main;
+    let table =
+        main.get_table(&mut scope.store, &known.export).ok_or_else(|| unfit(&known.export))?;
+    let length = known.elements.len() as u64;
+    let missing = length.saturating_sub(table.size(&scope.store));
+    table.grow(&mut scope.store, missing, Ref::Extern(None))?;
+    for (index, element) in (0..).zip(&known.elements) {
+        let reference = match *element {
+            snapshot::Reference::Null => continue,
+            snapshot::Reference::Small(bits) => {
+                let any = AnyRef::from_i31(&mut scope.store, I31::wrapping_u32(bits));
+                ExternRef::convert_any(&mut scope.store, any)?
+            }
+            snapshot::Reference::Handle(index) => {
+                let own = || scope.state().released.own(index);
+                let handle = handles.entry(index).or_insert_with(own).clone();
+                ExternRef::new(&mut scope.store, handle)?
+            }
+        };
+        table.set(&mut scope.store, index, Ref::Extern(Some(reference)))?;
+    }
+    Ok(())
+}
+
+fn unfit(what: &str) -> Error {
+    Error::Snapshot { what: what.into() }
+}
+
+fn val(value: snapshot::Value) -> Val {
+    match value {
+        snapshot::Value::I32(value) => Val::I32(value),
+        snapshot::Value::I64(value) => Val::I64(value),
+        snapshot::Value::F32(bits) => Val::F32(bits),
+        snapshot::Value::F64(bits) => Val::F64(bits),
+    }
+}
+
+fn origin(program: &Program, function: &snapshot::Function) -> Result<Origin, Error> {
+    Ok(match function {
+        snapshot::Function::Main(name) => Origin::Main(name.clone()),
+        snapshot::Function::Element(index) => Origin::Element(*index),
+        snapshot::Function::JavaScript { handle, type_ } => {
+            Origin::JavaScript { handle: *handle, type_: function_type(program, type_)? }
+        }
+        snapshot::Function::Instance(place, name) => Origin::Instance(*place, name.clone()),
+    })
+}
+
+fn global_origin(known: &snapshot::EntityGlobal) -> GlobalOrigin {
+    match known {
+        snapshot::EntityGlobal::Import(place) => GlobalOrigin::Import(*place),
+        snapshot::EntityGlobal::Main(name) => GlobalOrigin::Main(name.clone()),
+        snapshot::EntityGlobal::Instance(place, name) => {
+            GlobalOrigin::Instance(*place, name.clone())
+        }
+        snapshot::EntityGlobal::Own { value, mutable } => {
+            let type_ = match value {
+                snapshot::Value::I32(_) => ValType::I32,
+                snapshot::Value::I64(_) => ValType::I64,
+                snapshot::Value::F32(_) => ValType::F32,
+                snapshot::Value::F64(_) => ValType::F64,
+            };
+            let mutability = if *mutable { Mutability::Var } else { Mutability::Const };
+            GlobalOrigin::Own(GlobalType::new(type_, mutability), global::to_bits(&val(*value)))
+        }
+    }
+}
+
+fn module(program: &Program, known: &snapshot::Module) -> Result<ModuleEntity, Error> {
+    Ok(match known {
+        snapshot::Module::Main => ModuleEntity::Main,
+        snapshot::Module::Empty => ModuleEntity::Empty,
+        snapshot::Module::Wrapper(type_) => ModuleEntity::Wrapper(function_type(program, type_)?),
+        snapshot::Module::Compiled(digest) => {
+            let compiled = program.modules.get(digest).cloned();
+            ModuleEntity::Compiled(
+                compiled.ok_or_else(|| unfit("a module that was compiled at set-up"))?,
+            )
+        }
+    })
+}
+
+fn function_type(program: &Program, type_: &snapshot::FunctionType) -> Result<FuncType, Error> {
+    let types =
+        |bytes: &[u8]| bytes.iter().map(|byte| value_type(*byte)).collect::<Result<Vec<_>, _>>();
+    Ok(FuncType::new(&program.engine, types(&type_.parameters)?, types(&type_.results)?))
+}
+
+fn value_type(byte: u8) -> Result<ValType, Error> {
+    Ok(match byte {
+        0x7f => ValType::I32,
+        0x7e => ValType::I64,
+        0x7d => ValType::F32,
+        0x7c => ValType::F64,
+        0x6f => ValType::EXTERNREF,
+        0x70 => ValType::FUNCREF,
+        _ => return Err(unfit("a value type")),
+    })
+}

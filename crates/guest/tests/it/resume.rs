@@ -1,0 +1,165 @@
+//! Isolates that go on where another was captured.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use taipan_guest::{Error, Image, Isolate, Run, THREAD_STACK_BYTES};
+
+use crate::fixture::{FakeHost, program, reports, run};
+
+/// What each test begins with.
+const HEAD: &str = "import host from 'taipan:host';
+const report = (value) => host.test_report(String(value));
+const wasm = (name, imports) =>
+    new WebAssembly.Instance(new WebAssembly.Module(host.test_module(name)), imports).exports;
+";
+
+/// Runs `before` in an isolate, captures it, and makes an image of it.
+fn image(name: &str, before: &str) -> Result<Arc<Image>, Error> {
+    let mut isolate = Isolate::new(program(), Box::new(FakeHost::default()))?;
+    run(&mut isolate, &format!("{HEAD}{before}"))?;
+    let (state, memory) =
+        isolate.with_roots(|scope| Ok((scope.capture()?, scope.memory()?.to_vec())))?;
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.image", std::process::id()));
+    fs_err::write(&path, &memory).unwrap();
+    let file = Arc::new(fs_err::File::open(&path).unwrap().into_parts().0);
+    fs_err::remove_file(&path).unwrap();
+    let length = u32::try_from(memory.len()).unwrap();
+    Image::new(program(), state, memory.len(), vec![Run { address: 0, length, file, offset: 0 }])
+}
+
+/// What an isolate that is resumed from `image` reports when it runs `after`.
+fn resumed(image: &Arc<Image>, after: &str) -> String {
+    let mut isolate = Isolate::resume(image, Box::new(FakeHost::at(5000.0))).unwrap();
+    run(&mut isolate, &format!("{HEAD}{after}")).unwrap();
+    reports(&mut isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>().join(" ")
+}
+
+/// Does `work` on a thread whose stack a guest fits in.
+fn on_large_stack(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn(work).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+const BEFORE: &str = "
+globalThis.counter = 41;
+globalThis.settled = Promise.resolve('settled');
+globalThis.pending = new Promise((resolve) => { globalThis.resolve = resolve; });
+globalThis.kept = wasm('kept');
+globalThis.same = kept.i32;
+globalThis.big = 'x'.repeat(3_000_000);
+";
+
+#[test]
+fn everything_that_was_there_is_there() {
+    on_large_stack(|| {
+        let image = image("there", BEFORE).unwrap();
+        let after = "report(++counter); report(await settled); resolve(1); report(await pending);
+            report(same === kept.i32); report(same(5)); report(kept.add(2, 3)); report(big.length);
+            report(new WebAssembly.Module(host.test_module('kept')) instanceof WebAssembly.Module);";
+        // Each goes on by itself.
+        for _ in 0..3 {
+            assert_eq!(resumed(&image, after), "42 settled 1 true 5 5 3000000 true");
+        }
+    });
+}
+
+/// Binds the main module, whose exports are then in `main`.
+const MAIN: &str = "
+const { mainModule } = await import('taipan:webassembly');
+const imports = {};
+for (const { module, name, kind } of WebAssembly.Module.imports(mainModule)) {
+    imports[module] ??= {};
+    imports[module][name] = kind === 'global' ? new WebAssembly.Global({ value: 'i32', mutable: true }, 0) : () => 0;
+}
+globalThis.main = new WebAssembly.Instance(mainModule, imports).exports;
+globalThis.table = main.__indirect_function_table;
+";
+
+#[test]
+fn elements_that_changed_places_keep_their_functions() {
+    on_large_stack(|| {
+        let before = "globalThis.kept = wasm('kept');
+            // Functions that are known as elements and by no name.
+            const named = new Set(Object.values(main));
+            const found = [];
+            for (let index = 0; found.length < 3; index++) {
+                const element = table.get(index);
+                if (element !== null && !named.has(element)) found.push(index);
+            }
+            [globalThis.a, globalThis.b, globalThis.c] = found;
+            globalThis.first = table.get(a); globalThis.second = table.get(b); globalThis.third = table.get(c);
+            table.set(a, second); table.set(b, kept.add);";
+        let image = image("elements", &format!("{MAIN}{before}")).unwrap();
+        let after = "table.set(c, null);
+            report(table.get(a) === second); report(table.get(b) === kept.add); report(table.get(c));
+            report(new Set([first, second, third, kept.add]).size);
+            report(table.get(b)(2, 3));
+            table.set(c, third); table.set(b, second); table.set(a, first);
+            report(table.get(a) === first && table.get(b) === second && table.get(c) === third);";
+        assert_eq!(resumed(&image, after), "true true null 4 5 true");
+    });
+}
+
+#[test]
+fn clocks_are_those_of_the_new_host() {
+    on_large_stack(|| {
+        let image = image("clocks", "globalThis.then = Date.now();").unwrap();
+        assert_eq!(resumed(&image, "report(Date.now() - then > 4000);"), "true");
+    });
+}
+
+#[test]
+fn a_captured_isolate_can_be_captured_again() {
+    on_large_stack(|| {
+        let first = image("first", BEFORE).unwrap();
+        let mut isolate = Isolate::resume(&first, Box::new(FakeHost::default())).unwrap();
+        run(&mut isolate, "globalThis.counter += 100").unwrap();
+        let before = isolate.with_roots(|scope| scope.capture()).unwrap();
+        let again = isolate.with_roots(|scope| scope.capture()).unwrap();
+        assert_eq!(before, again);
+        assert_eq!(resumed(&first, "report(counter)"), "41");
+    });
+}
+
+#[test]
+fn what_cannot_be_kept_is_named() {
+    on_large_stack(|| {
+        for (before, expected) in [
+            (
+                "new WebAssembly.Table({ element: 'anyfunc', initial: 1 });",
+                "a WebAssembly.Table that JavaScript made",
+            ),
+            ("wasm('references')", "an instance with tables or mutable globals of its own"),
+            (
+                &format!("{MAIN}wasm('data', {{ m: {{ memory: main.memory }} }});"),
+                "an instance that writes into the memory when it is made",
+            ),
+            (
+                "globalThis.held = new WebAssembly.Exception(new WebAssembly.Tag({ parameters: [] }), []);",
+                "a WebAssembly.Exception that JavaScript holds",
+            ),
+        ] {
+            let found = image("refused", before).map(|_| ()).unwrap_err().to_string();
+            assert_eq!(found, format!("a snapshot cannot hold {expected}"));
+        }
+    });
+}
+
+#[test]
+fn a_thousand_isolates_leave_no_mapping() {
+    on_large_stack(|| {
+        let image = image("thousand", BEFORE).unwrap();
+        let mappings = || fs_err::read_to_string("/proc/self/maps").unwrap().lines().count();
+        drop(Isolate::resume(&image, Box::new(FakeHost::default())).unwrap());
+        let before = mappings();
+        for _ in 0..1000 {
+            drop(Isolate::resume(&image, Box::new(FakeHost::default())).unwrap());
+        }
+        // Other tests of the process come and go.
+        assert!(mappings() < before + 500, "{before} mappings before, {} after", mappings());
+    });
+}
