@@ -22,3 +22,4 @@ pub use error::Error;
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use sources::{JAVASCRIPT, PYTHON, Source};
+pub use stat::mount_again;
