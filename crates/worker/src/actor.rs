@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::events::Event;
 use crate::instance::Instance;
-use crate::log::Record;
+use crate::log::{Log, Record};
 use crate::pool::{State, Template};
 
 /// How long a slot that always has an isolate waits before it has one in place of one that broke.
@@ -48,7 +48,7 @@ enum After {
     /// It has answered its only request.
     Done(UnboundedReceiver<Event>),
     /// It has ended, or there was none.
-    Broken { reason: String, receiver: Option<UnboundedReceiver<Event>> },
+    Broken(Option<UnboundedReceiver<Event>>),
 }
 
 /// Why a slot has no isolate any more.
@@ -93,9 +93,10 @@ impl Slot {
         self.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
             .on_thread(move |state| match template.resume(number, sender, receiver) {
-                Ok(instance) => turns(instance, event, state),
+                Ok(instance) => turns(instance, event, state, &template.log),
                 Err((error, receiver)) => {
-                    After::Broken { reason: describe(&error), receiver: Some(receiver) }
+                    template.log.write(Record::Ended { reason: describe(&error) });
+                    After::Broken(Some(receiver))
                 }
             })
             .await;
@@ -104,8 +105,7 @@ impl Slot {
             let mut instance = match after {
                 Some(After::Waits(instance)) => instance,
                 Some(After::Done(receiver)) => return self.empty(receiver, true),
-                Some(After::Broken { reason, receiver }) => {
-                    self.template.log.write(Record::Ended { reason });
+                Some(After::Broken(receiver)) => {
                     let Some(receiver) = receiver else { return Empty::Ever };
                     if self.plan.kept {
                         tokio::time::sleep(RESTART_PAUSE).await;
@@ -140,7 +140,8 @@ impl Slot {
                 Err(_elapsed) => None,
             };
             instance.give_receiver(receiver);
-            after = self.on_thread(move |state| turns(instance, event, state)).await;
+            let log = self.template.log.clone();
+            after = self.on_thread(move |state| turns(instance, event, state, &log)).await;
         }
     }
 
@@ -172,7 +173,7 @@ async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
 }
 
 /// Handles an event, and what comes soon after it.
-fn turns(mut instance: Instance, event: Option<Event>, state: &State) -> After {
+fn turns(mut instance: Instance, event: Option<Event>, state: &State, log: &Log) -> After {
     // A fault of ours ends the isolate, which is not entered again, and nothing else.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut next = Some(event);
@@ -188,26 +189,20 @@ fn turns(mut instance: Instance, event: Option<Event>, state: &State) -> After {
         }
         Ok::<_, taipan_guest::Error>(false)
     }));
-    let receiver = |mut instance: Instance| instance.take_receiver();
     let reason = match outcome {
         Ok(Ok(false)) => return After::Waits(instance),
-        Ok(Ok(true)) => match receiver(instance) {
-            Some(receiver) => return After::Done(receiver),
-            None => "it lost its receiver".to_owned(),
+        Ok(Ok(true)) => {
+            return instance.take_receiver().map_or(After::Broken(None), After::Done);
+        }
+        Ok(Err(error)) => match error.ended_by::<Ended>() {
+            Some(ended) => ended.to_string(),
+            None => describe(&error),
         },
-        Ok(Err(error)) => {
-            let reason = match error.ended_by::<Ended>() {
-                Some(ended) => ended.to_string(),
-                None => describe(&error),
-            };
-            return After::Broken { reason, receiver: receiver(instance) };
-        }
-        Err(panic) => {
-            let reason = format!("a fault of Taipan's own: {}", panic_text(&*panic));
-            return After::Broken { reason, receiver: receiver(instance) };
-        }
+        Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
     };
-    After::Broken { reason, receiver: None }
+    // Said before those who wait for its answers hear that there are none, when it is dropped.
+    log.write(Record::Ended { reason });
+    After::Broken(instance.take_receiver())
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

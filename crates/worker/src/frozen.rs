@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use taipan_bundle::Digest;
 use taipan_guest::{Argument, Image, Isolate};
-use taipan_store::{OnDamage, Progress, Step, write_atomic};
+use taipan_store::{OnDamage, Progress, write_atomic};
 use taipan_webapi::requests::{Answer, AnswerBody};
 use tokio::runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -62,7 +62,6 @@ pub(crate) fn prepare(
     let entry = settings.cache.entry("snapshot", &key.to_string())?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
-        progress(Step::Begin { label: "taking a snapshot of the worker", bytes_total: None });
         made.set(true);
         let (log, recorded) = settings.log.recorded();
         let mut instance = start(settings, key, log, runtime)?;
