@@ -40,7 +40,7 @@ pub use mapping::Run;
 pub use operation::{Call, Operation, Output, Throw};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
 pub use reference::Reference;
-pub use resume::Image;
+pub use resume::{Image, ResumeTimes};
 pub use scope::{Argument, Scope};
 pub use state::State;
 

@@ -14,6 +14,7 @@ use crate::host::{Extensions, Host};
 use crate::javascript::Javascript;
 use crate::limits::Limits;
 use crate::program::Program;
+use crate::resume::ResumeTimes;
 use crate::webassembly::Entities;
 
 /// The name under which the main module exports its function table.
@@ -42,6 +43,7 @@ pub struct State {
     pub(crate) on_completion: Option<Handle>,
     pub(crate) exceptions: Exceptions,
     pub(crate) limits: Limits,
+    pub(crate) resume_times: ResumeTimes,
 }
 
 /// What is there once the main module and the engine are linked.
@@ -77,6 +79,7 @@ impl State {
             on_completion: None,
             exceptions: Exceptions::default(),
             limits: Limits::default(),
+            resume_times: ResumeTimes::default(),
         }
     }
 }

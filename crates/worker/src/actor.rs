@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) idle: Duration,
     /// Whether there always is one.
     pub(crate) kept: bool,
+    /// Whether there is one again as soon as one is done.
+    pub(crate) reserved: bool,
 }
 
 /// A place for an isolate.
@@ -104,7 +106,9 @@ impl Slot {
         loop {
             let mut instance = match after {
                 Some(After::Waits(instance)) => instance,
-                Some(After::Done(receiver)) => return self.empty(receiver, true),
+                Some(After::Done(receiver)) => {
+                    return self.empty(receiver, self.plan.kept || self.plan.reserved);
+                }
                 Some(After::Broken(receiver)) => {
                     let Some(receiver) = receiver else { return Empty::Ever };
                     if self.plan.kept {

@@ -19,7 +19,7 @@ use crate::bundle::{Bundle, guest};
 use crate::clock::{Machine, Virtual};
 use crate::events::{Event, turn, wait_for_requests};
 use crate::instance::Instance;
-use crate::log::{Milestone, Record};
+use crate::log::{Milestone, Record, ResumeTimes};
 use crate::snapshots::{self, Opened, Saved};
 use crate::worker::{Incoming, Settings, ToLog};
 
@@ -199,7 +199,7 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
 impl Frozen {
     /// An instance that goes on where the snapshot was taken.
     pub(crate) fn resume(&self, world: World) -> Result<Instance, NotResumed> {
-        let host = Machine::new(self.saved.monotonic_clock);
+        let (host, log) = (Machine::new(self.saved.monotonic_clock), world.log.clone());
         let mut isolate = match Isolate::resume(&self.image, Box::new(host)) {
             Ok(isolate) => isolate,
             Err(source) => return Err((guest("resuming an isolate")(source), world.receiver)),
@@ -211,6 +211,13 @@ impl Frozen {
         scope.extensions_mut().insert(connected.with(fetch, cancel));
         taipan_pyodide::mount_again(&mut scope, self.layers.iter().map(|(_, path)| path.clone()));
         let worker = scope.held(self.saved.worker);
+        let times = scope.resume_times();
+        let end = scope.host().monotonic_clock();
+        log.write(Record::Resumed(ResumeTimes {
+            instantiate: times.instantiate,
+            map: times.map,
+            side_state: end - self.saved.monotonic_clock - times.instantiate - times.map,
+        }));
         Ok(Instance { isolate, worker })
     }
 }
