@@ -1,6 +1,7 @@
 //! Making an isolate from a snapshot: what `capture.rs` took out is put back.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use taipan_snapshot as snapshot;
@@ -170,6 +171,27 @@ impl Scope<'_> {
     #[must_use]
     pub fn resume_times(&self) -> ResumeTimes {
         self.state().resume_times
+    }
+
+    /// The pages of the memory that were written since the isolate was resumed: addresses, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Map`] when the kernel does not say.
+    pub fn written_pages(&self) -> Result<Vec<Range<u32>>, Error> {
+        let memory = self.linked()?.memory;
+        mapping::written(&self.store, memory).map_err(|source| Error::Map { source })
+    }
+
+    /// Makes pages that will be written the isolate's own, all at once.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn populate(&mut self, pages: &[Range<u32>]) -> Result<(), Error> {
+        let memory = self.linked()?.memory;
+        mapping::populate(&self.store, memory, pages);
+        Ok(())
     }
 }
 

@@ -72,14 +72,15 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// An isolate with this number, which takes from `receiver`.
+    /// An isolate with this number, which takes from `receiver`; `at_once` it has a request to answer.
     pub(crate) fn resume(
         &self,
         number: u64,
         sender: WeakUnboundedSender<Event>,
         receiver: UnboundedReceiver<Event>,
+        at_once: bool,
     ) -> Result<Instance, NotResumed> {
-        self.frozen.resume(World {
+        let world = World {
             streams: Box::new(ToLog(self.log.clone())),
             log: self.log.clone(),
             client: Some(self.client.clone()),
@@ -90,7 +91,8 @@ impl Template {
             serves: true,
             fresh: self.isolation == Isolation::Fresh,
             clock: None,
-        })
+        };
+        self.frozen.resume(world, at_once)
     }
 }
 
