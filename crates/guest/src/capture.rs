@@ -84,13 +84,16 @@ impl Scope<'_> {
     }
 
     fn capture_imported_globals(&mut self) -> Result<Vec<(u32, snapshot::Value)>, Error> {
-        let globals = self.state().imported_globals.clone();
+        let program = self.state().program.clone();
         let mut values = Vec::new();
-        for (place, global) in (0..).zip(globals) {
-            let Some(global) = global else { continue };
+        for place in 0..program.imports.len() {
+            let Some(global) = global::imported(self, place) else { continue };
             let value =
                 value(&global.get(&mut self.store)).ok_or_else(|| cannot("an imported global"))?;
-            values.push((place, value));
+            // Instantiation makes them zero.
+            if value != snapshot::Value::I32(0) {
+                values.push((u32::try_from(place).unwrap_or(u32::MAX), value));
+            }
         }
         Ok(values)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wasmtime::{AsContextMut, Extern, ExternType, Global, Instance, RootScope, Store, Val};
+use wasmtime::{AsContextMut, Instance, RootScope, Store};
 
 use crate::exception::{Exceptions, JavaScriptTag};
 use crate::handle::Handle;
@@ -156,31 +156,8 @@ pub(crate) fn instantiate_main(
     store: &mut Store<State>,
     program: &Program,
 ) -> Result<Instance, Error> {
-    let mut imports = Vec::new();
-    let mut globals = Vec::new();
-    for import in program.main.module.imports() {
-        let mut imported = None;
-        imports.push(match import.ty() {
-            ExternType::Global(type_) => {
-                let value = Val::default_for_ty(type_.content()).unwrap_or(Val::I32(0));
-                let global = Global::new(&mut *store, type_, value)?;
-                imported = Some(global);
-                Extern::Global(global)
-            }
-            _ => program.linker.get_by_import(&mut *store, &import).ok_or_else(|| {
-                let what = format!(
-                    "the import {}.{} has nobody who serves it",
-                    import.module(),
-                    import.name()
-                );
-                Error::Link { module: "the main module", what }
-            })?,
-        });
-        globals.push(imported);
-    }
-    store.data_mut().imports = vec![-1; imports.len()];
-    store.data_mut().imported_globals = globals;
-    Ok(Instance::new(&mut *store, &program.main.module, &imports)?)
+    store.data_mut().imports = vec![-1; program.imports.len()];
+    Ok(program.linked.instantiate(store)?)
 }
 
 impl Scope<'_> {

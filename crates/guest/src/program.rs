@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use taipan_link::HiddenState;
-use wasmtime::{Engine, ExternType, Linker, Module};
+use wasmparser::{BinaryReaderError, Parser, Payload, TypeRef};
+use wasmtime::{Engine, ExternType, InstancePre, Linker, Module, ModuleExport};
 
 use crate::operation::Operation;
 use crate::state::State;
@@ -54,9 +55,20 @@ pub struct Program {
     pub(crate) javascript: Module,
     pub(crate) modules: HashMap<Digest, CompiledModule>,
     pub(crate) operations: Vec<Operation>,
-    pub(crate) linker: Linker<State>,
+    /// The main module with those of its imports that are served in Rust, and trampolines for the others.
+    pub(crate) linked: InstancePre<State>,
+    /// What the main module imports, in the order in which JavaScript gives it.
+    pub(crate) imports: Vec<MainImport>,
     /// The main module's mutable globals and its tables of references: what a snapshot saves of it.
     pub(crate) hidden: HiddenState,
+}
+
+/// An import of the main module.
+pub(crate) struct MainImport {
+    pub(crate) module: String,
+    pub(crate) name: String,
+    /// Of a global: the module has its own in its place, which it exports so.
+    pub(crate) global: Option<ModuleExport>,
 }
 
 impl Program {
@@ -73,23 +85,16 @@ impl Program {
     ) -> Result<Arc<Program>, Error> {
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
-        for (index, import) in parts.main.module.imports().enumerate() {
-            match import.ty() {
-                ExternType::Func(type_) => {
-                    trampoline::define_import(
-                        &mut linker,
-                        (import.module(), import.name()),
-                        type_,
-                        index,
-                    )?;
-                }
-                ExternType::Global(_) => {}
-                other => {
-                    let what =
-                        format!("the import {}.{} is {other:?}", import.module(), import.name());
-                    return Err(Error::Link { module: "the main module", what });
-                }
-            }
+        let imports = imports(&parts.main)?;
+        // What the code imports is what the bytes do, but for the globals.
+        let mut functions = parts.main.module.imports();
+        for (index, import) in imports.iter().enumerate().filter(|(_, it)| it.global.is_none()) {
+            let name = (import.module.as_str(), import.name.as_str());
+            let function = functions.next().filter(|it| (it.module(), it.name()) == name);
+            let Some(ExternType::Func(type_)) = function.map(|import| import.ty()) else {
+                return Err(unserved(&import.module, &import.name, "not a function of the code"));
+            };
+            trampoline::define_import(&mut linker, name, type_, index)?;
         }
         let hidden = taipan_link::hidden_state(&parts.main.bytes).map_err(Error::Dylink)?;
         define(&mut linker)?;
@@ -97,8 +102,53 @@ impl Program {
             parts.modules.into_iter().map(|module| (digest(&module.bytes), module)).collect();
         let operations = webassembly::OPERATIONS.iter().copied().chain(parts.operations).collect();
         let (main, javascript) = (parts.main, parts.javascript);
-        Ok(Arc::new(Program { engine, main, javascript, modules, operations, linker, hidden }))
+        let linked = linker.instantiate_pre(&main.module)?;
+        Ok(Arc::new(Program {
+            engine,
+            main,
+            javascript,
+            modules,
+            operations,
+            linked,
+            imports,
+            hidden,
+        }))
     }
+}
+
+/// What the main module imports: its code has globals of its own in place of those that its bytes import.
+fn imports(main: &CompiledModule) -> Result<Vec<MainImport>, Error> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(&main.bytes) {
+        let Payload::ImportSection(section) = payload.map_err(|error| unreadable(&error))? else {
+            continue;
+        };
+        for import in section.into_imports() {
+            let import = import.map_err(|error| unreadable(&error))?;
+            let global = match import.ty {
+                TypeRef::Global(_) => {
+                    let name = taipan_link::import_export(import.module, import.name)
+                        .map_err(Error::Dylink)?;
+                    let export = main.module.get_export_index(&name);
+                    let what = "a global that the code does not own";
+                    Some(export.ok_or_else(|| unserved(import.module, import.name, what))?)
+                }
+                _ => None,
+            };
+            let (module, name) = (import.module.to_owned(), import.name.to_owned());
+            found.push(MainImport { module, name, global });
+        }
+    }
+    Ok(found)
+}
+
+fn unserved(module: &str, name: &str, what: &str) -> Error {
+    let what = format!("the import {module}.{name} is {what}");
+    Error::Link { module: "the main module", what }
+}
+
+fn unreadable(error: &BinaryReaderError) -> Error {
+    Error::Link { module: "the main module", what: error.to_string() }
 }
 
 /// The digest by which a module is known.

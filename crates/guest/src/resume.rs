@@ -64,7 +64,7 @@ impl Image {
         runs: Vec<Run>,
     ) -> Result<Arc<Image>, Error> {
         mapping::check(&runs, memory_bytes)?;
-        if state.imports.len() != program.main.module.imports().len() {
+        if state.imports.len() != program.imports.len() {
             return Err(unfit("an import of the main module"));
         }
         if state.modules.first() != Some(&snapshot::Module::Main) {
@@ -124,10 +124,6 @@ impl Isolate {
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = isolate::instantiate_main(&mut store, program)?;
         store.data_mut().imports.clone_from(&image.state.imports);
-        for (place, value) in &image.state.imported_globals {
-            let global = store.data().imported_globals.get(*place as usize).copied().flatten();
-            global.ok_or_else(|| unfit("an imported global"))?.set(&mut store, val(*value))?;
-        }
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
         let missing = image.memory_bytes.saturating_sub(memory.data_size(&store));
         let missing = missing.div_ceil(MEMORY_PAGE_BYTES);
@@ -220,6 +216,10 @@ fn replaced(state: &snapshot::State) -> Vec<u32> {
 
 fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
     let main = scope.linked()?.main;
+    for (place, value) in &image.state.imported_globals {
+        let global = global::imported(scope, *place as usize);
+        global.ok_or_else(|| unfit("an imported global"))?.set(&mut scope.store, val(*value))?;
+    }
     for snapshot::Global { export, value } in &image.state.globals {
         let global = main.get_global(&mut scope.store, export).ok_or_else(|| unfit(export))?;
         global.set(&mut scope.store, val(*value))?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wasmtime::{Global, Instance, Memory};
+use wasmtime::{Instance, Memory};
 
 use crate::exception::Exceptions;
 use crate::function::Functions;
@@ -30,8 +30,6 @@ pub struct State {
     pub(crate) references_made: u32,
     /// The main module's imports: the handle of the JavaScript function that serves each, negative while there is none.
     pub(crate) imports: Vec<i32>,
-    /// The main module's imported globals, by their place among its imports.
-    pub(crate) imported_globals: Vec<Option<Global>>,
     /// Bytecode of the modules that JavaScript may import, by name.
     pub(crate) modules: Arc<BTreeMap<String, Bytes>>,
     pub(crate) functions: Functions,
@@ -70,7 +68,6 @@ impl State {
             released: Released::default(),
             references_made: 0,
             imports: Vec::new(),
-            imported_globals: Vec::new(),
             modules: Arc::default(),
             functions: Functions::default(),
             entities: Entities::new(),

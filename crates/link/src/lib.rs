@@ -20,5 +20,5 @@ pub use error::Error;
 pub use exceptions::translate_exceptions;
 pub use imports::{Import, ImportKind, Served, ServedBy, classify, imports};
 pub use link::{Options, Variant, link};
-pub use state::{Hidden, HiddenState, ImportName, RESERVED_PREFIX, hidden_state};
+pub use state::{Hidden, HiddenState, ImportName, RESERVED_PREFIX, hidden_state, import_export};
 pub use wrapper::{Wrapper, WrapperType, wrapper_signature};

@@ -159,7 +159,7 @@ fn list(
 }
 
 /// The name under which a global is exported that was imported as `name` of `module`.
-pub(crate) fn import_export(module: &str, name: &str) -> Result<String, Error> {
+pub fn import_export(module: &str, name: &str) -> Result<String, Error> {
     let export = format!("{IMPORT_PREFIX}{module}.{name}");
     if imported(&export) == Some((module, name)) {
         return Ok(export);

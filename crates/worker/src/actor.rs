@@ -94,11 +94,13 @@ impl Slot {
         let (template, sender, number) = (self.template.clone(), self.sender.clone(), self.number);
         self.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
-            .on_thread(move |state| match template.resume(number, sender, receiver, event.is_some()) {
-                Ok(instance) => turns(instance, event, state, &template),
-                Err((error, receiver)) => {
-                    template.log.write(Record::Ended { reason: describe(&error) });
-                    After::Broken(Some(receiver))
+            .on_thread(move |state| {
+                match template.resume(number, sender, receiver, event.is_some()) {
+                    Ok(instance) => turns(instance, event, state, &template),
+                    Err((error, receiver)) => {
+                        template.log.write(Record::Ended { reason: describe(&error) });
+                        After::Broken(Some(receiver))
+                    }
                 }
             })
             .await;

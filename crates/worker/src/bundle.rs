@@ -30,7 +30,7 @@ use crate::{Error, boot, events};
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "3";
+const FORMAT: &str = "4";
 
 /// The worker's own JavaScript.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
@@ -178,7 +178,9 @@ fn bare(
     memory_pages_max: Option<u64>,
 ) -> Result<Vec<u8>, Error> {
     let keep_start = memory_pages_max.is_none();
-    let options = Options { memory_pages_max, keep_start, ..Options::from(Variant::Resume) };
+    let own_globals = memory_pages_max.is_some();
+    let options =
+        Options { memory_pages_max, keep_start, own_globals, ..Options::from(Variant::Resume) };
     taipan_link::link(wasm, options).map_err(|source| Error::Link { module, source })
 }
 

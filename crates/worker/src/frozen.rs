@@ -98,7 +98,13 @@ pub(crate) fn prepare(
     let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
         .map_err(guest("joining the snapshot and its bundle"))?;
     settings.log.write(Record::Reached(Milestone::Program));
-    Ok(Frozen { image, saved, bundle: bundle.clone(), layers: layers(settings), written: OnceLock::new() })
+    Ok(Frozen {
+        image,
+        saved,
+        bundle: bundle.clone(),
+        layers: layers(settings),
+        written: OnceLock::new(),
+    })
 }
 
 fn open(path: &Path, baseline: &Opened) -> Result<Opened, Error> {

@@ -59,7 +59,7 @@ pub(crate) fn at(scope: &mut Scope<'_>, number: u32) -> Option<Global> {
     }
     let origin = globals.known.get(number as usize)?.clone();
     let global = match origin {
-        GlobalOrigin::Import(place) => (*scope.state().imported_globals.get(place as usize)?)?,
+        GlobalOrigin::Import(place) => imported(scope, place as usize)?,
         GlobalOrigin::Main(name) => {
             let main = scope.linked().ok()?.main;
             main.get_global(&mut scope.store, &name)?
@@ -75,6 +75,13 @@ pub(crate) fn at(scope: &mut Scope<'_>, number: u32) -> Option<Global> {
     };
     scope.state_mut().entities.globals.found.insert(number, global);
     Some(global)
+}
+
+/// The global that the main module has in place of one that it imports.
+pub(crate) fn imported(scope: &mut Scope<'_>, place: usize) -> Option<Global> {
+    let export = scope.state().program.imports.get(place)?.global?;
+    let main = scope.linked().ok()?.main;
+    main.get_module_export(&mut scope.store, &export)?.into_global()
 }
 
 /// A number of a type from its bits.

@@ -31,7 +31,7 @@ pub(super) fn instantiate(call: &mut Call<'_>) -> Result<Output, Throw> {
     let is_main = call.unsigned(0)? == 0;
     let mut numbers = Numbers::default();
     let (instance, place) = if is_main {
-        (bind_main(call, &compiled, &mut numbers)?, None)
+        (bind_main(call, &mut numbers)?, None)
     } else {
         new_instance(call, &compiled, &mut numbers)?
     };
@@ -56,27 +56,17 @@ impl Numbers {
 }
 
 /// The main module is instantiated already: its imports are bound now (fact 6).
-fn bind_main(
-    call: &mut Call<'_>,
-    main: &CompiledModule,
-    numbers: &mut Numbers,
-) -> Result<Instance, Throw> {
-    for (place, import) in main.module.imports().enumerate() {
+fn bind_main(call: &mut Call<'_>, numbers: &mut Numbers) -> Result<Instance, Throw> {
+    let program = call.scope.state().program.clone();
+    for (place, import) in program.imports.iter().enumerate() {
         let argument = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        match import.ty() {
-            ExternType::Func(_) => {
-                // Held for as long as the isolate lives.
-                let value = call.raw(argument)?;
-                let value = call.scope.retain(value)?;
-                call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
-            }
-            ExternType::Global(_) => numbers.import("global", bind_global(call, place, argument)?),
-            other => {
-                return Err(Throw::error(
-                    "WebAssembly.LinkError",
-                    format!("an import is {other:?}"),
-                ));
-            }
+        if import.global.is_some() {
+            numbers.import("global", bind_global(call, place, argument)?);
+        } else {
+            // Held for as long as the isolate lives.
+            let value = call.raw(argument)?;
+            let value = call.scope.retain(value)?;
+            call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
         }
     }
     Ok(call.scope.linked()?.main)
@@ -86,7 +76,7 @@ fn bind_main(
 fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<u32, Throw> {
     let (number, made) = global::argument(call, argument)?;
     let scope = &mut call.scope;
-    let Some(imported) = scope.state().imported_globals[place] else { return Ok(number) };
+    let Some(imported) = global::imported(scope, place) else { return Ok(number) };
     let value = made.get(&mut scope.store);
     imported.set(&mut scope.store, value).map_err(|error| link_error(&error))?;
     let globals = &mut scope.state_mut().entities.globals;

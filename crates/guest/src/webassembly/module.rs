@@ -6,7 +6,7 @@ use taipan_link::{Wrapper, WrapperType};
 use wasmtime::{ExternType, FuncType, Module, ValType};
 
 use crate::operation::{Call, Output, Throw};
-use crate::program::{CompiledModule, digest};
+use crate::program::{CompiledModule, MainImport, Program, digest};
 use crate::webassembly::{add, entity};
 
 /// A module that JavaScript holds.
@@ -123,6 +123,9 @@ fn list(module: &Module, of: impl Fn(&Module) -> Vec<String>) -> Output {
 
 /// `Module.imports(module)` as JSON.
 pub(super) fn imports(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if call.unsigned(0)? == 0 {
+        return Ok(Output::Text(main_imports(&call.scope.state().program)));
+    }
     Ok(match module(call)? {
         ModuleEntity::Compiled(CompiledModule { module, .. }) => list(&module, |module| {
             let entry = |import: wasmtime::ImportType<'_>| {
@@ -137,6 +140,16 @@ pub(super) fn imports(call: &mut Call<'_>) -> Result<Output, Throw> {
         }
         ModuleEntity::Main | ModuleEntity::Empty => Output::Text("[]".into()),
     })
+}
+
+/// The imports of the main module, as its bytes have them.
+fn main_imports(program: &Program) -> String {
+    let entry = |import: &MainImport| {
+        let (from, name) = (quoted(&import.module), quoted(&import.name));
+        let kind = if import.global.is_some() { "global" } else { "function" };
+        format!(r#"{{"module":{from},"name":{name},"kind":"{kind}"}}"#)
+    };
+    format!("[{}]", program.imports.iter().map(entry).collect::<Vec<_>>().join(","))
 }
 
 /// `Module.exports(module)` as JSON.
