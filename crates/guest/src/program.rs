@@ -87,7 +87,8 @@ impl Program {
         linker.allow_shadowing(true);
         let imports = imports(&parts.main)?;
         // What the code imports is what the bytes do, but for the globals.
-        let mut functions = parts.main.module.imports();
+        let module = parts.main.module.clone();
+        let mut functions = module.imports();
         for (index, import) in imports.iter().enumerate().filter(|(_, it)| it.global.is_none()) {
             let name = (import.module.as_str(), import.name.as_str());
             let function = functions.next().filter(|it| (it.module(), it.name()) == name);
