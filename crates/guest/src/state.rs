@@ -13,6 +13,7 @@ use crate::handle::{Handle, Released};
 use crate::host::{Extensions, Host};
 use crate::javascript::Javascript;
 use crate::limits::Limits;
+use crate::origin::Recorder;
 use crate::program::Program;
 use crate::webassembly::Entities;
 
@@ -42,6 +43,8 @@ pub struct State {
     pub(crate) on_completion: Option<Handle>,
     pub(crate) exceptions: Exceptions,
     pub(crate) limits: Limits,
+    /// While the isolate is prepared for a snapshot.
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 /// What is there once the main module and the engine are linked.
@@ -77,6 +80,7 @@ impl State {
             on_completion: None,
             exceptions: Exceptions::default(),
             limits: Limits::default(),
+            recorder: None,
         }
     }
 }

@@ -7,11 +7,13 @@
 mod clock;
 mod descriptors;
 mod error;
+mod frames;
 pub mod imports;
 pub mod layer;
 pub mod modules;
 mod natives;
 mod operations;
+mod origins;
 pub mod patches;
 mod sources;
 mod stat;
@@ -20,5 +22,6 @@ mod strings;
 
 pub use error::Error;
 pub use natives::{MEMORY_BYTES_MAX, define};
+pub use origins::{LOCATE, entropy};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use sources::{JAVASCRIPT, PYTHON, Source};

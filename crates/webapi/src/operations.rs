@@ -121,6 +121,7 @@ fn random_fill(call: &mut Call<'_>) -> Result<Output, Throw> {
         let message = format!("{length} random bytes in one call; {RANDOM_BYTES_MAX} are the most");
         return Err(Throw::error("DOMException:QuotaExceededError", message));
     }
+    call.scope.note_entropy("JavaScript's crypto", length as usize);
     let mut bytes = vec![0; length as usize];
     call.scope.host().random(&mut bytes);
     call.scope.write(address, &bytes)?;
