@@ -144,7 +144,9 @@ async fn start(
 ) -> Result<Worker, Failure> {
     let Project { directory, manifest, warnings: _ } = project;
     let proxies = command.proxies.clone();
-    Worker::start(workers::Settings { directory, manifest, bundle, proxies }).await
+    let (cache, quiet) = (command.cache()?, command.quiet);
+    let settings = workers::Settings { directory, manifest, bundle, proxies, cache, quiet };
+    Worker::start(settings).await
 }
 
 /// What workers run on, made first when it is not there.

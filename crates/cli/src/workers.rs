@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) manifest: Manifest,
     pub(crate) bundle: Arc<Bundle>,
     pub(crate) proxies: fetch::Settings,
+    pub(crate) cache: Cache,
+    pub(crate) quiet: bool,
 }
 
 /// A worker that runs.
@@ -56,19 +58,24 @@ pub(crate) fn bundle(cache: &Cache, source: &Source, quiet: bool) -> Result<Arc<
 impl Worker {
     /// Starts a worker: its top level has run when this returns.
     pub(crate) async fn start(settings: Settings) -> Result<Self, Failure> {
-        let Settings { directory, manifest, bundle, proxies } = settings;
+        let Settings { directory, manifest, bundle, proxies, cache, quiet } = settings;
         let code = spawn_blocking(move || taipan_worker::from_directory(&directory));
         let code = code.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
         let variables = manifest.vars.into_iter().map(|(name, value)| (name, json(value)));
         let settings = taipan_worker::Settings {
             bundle,
+            cache,
+            warmup: Vec::new(),
+            pool: taipan_worker::PoolSettings::default(),
             code,
             main: manifest.main,
             variables: variables.collect(),
             client: client(&proxies).map_err(taipan_worker::Error::Client)?,
             log: terminal::log(),
         };
-        Ok(Self(taipan_worker::Worker::start(settings).await?))
+        let display = Display::new(quiet);
+        let shown = Box::new(move |step: taipan_store::Step<'_>| display.show(step));
+        Ok(Self(taipan_worker::Worker::start(settings, shown).await?))
     }
 
     async fn fetch(&self, request: Request) -> Result<Response, Fault> {

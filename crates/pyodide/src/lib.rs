@@ -25,3 +25,4 @@ pub use natives::{MEMORY_BYTES_MAX, define};
 pub use origins::{LOCATE, entropy};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use sources::{JAVASCRIPT, PYTHON, Source};
+pub use stat::mount_again;

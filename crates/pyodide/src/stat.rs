@@ -48,6 +48,11 @@ pub(crate) fn layer_mount(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(Output::Undefined)
 }
 
+/// Says where the layers of a resumed isolate are mounted, by their numbers.
+pub fn mount_again(scope: &mut Scope<'_>, paths: impl IntoIterator<Item = String>) {
+    scope.extensions_mut().insert(Mounts(paths.into_iter().zip(0..).collect()));
+}
+
 /// `host.layer_stat(path, result)`: addresses of a C string and of a `struct stat`.
 /// Answers 0, a negative error number, or 1 for a path that is not in a layer.
 pub(crate) fn layer_stat(call: &mut Call<'_>) -> Result<Output, Throw> {

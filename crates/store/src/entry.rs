@@ -7,12 +7,17 @@
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::inventory::{self, Content, Inventory};
 use crate::{Damage, Error, Progress, Step, atomic};
 
 /// The longest kind or key: a file name on every file system, with room to spare.
 const NAME_BYTES_MAX: usize = 128;
+
+/// How often, and at what distance, a lock is looked at before it is said who is waited for: a second in all.
+const GLANCES: u32 = 50;
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// What to do with an entry that is there but not as it was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +175,13 @@ impl Entry {
         create_parent(&self.lock)?;
         let file = fs_err::File::create(&self.lock)?;
         let cannot = |source| Error::Lock { path: self.lock.clone(), source };
-        match file.file().try_lock() {
+        let mut looked = file.file().try_lock();
+        for _ in 0..GLANCES {
+            let Err(TryLockError::WouldBlock) = looked else { break };
+            std::thread::sleep(GLANCE);
+            looked = file.file().try_lock();
+        }
+        match looked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 progress(Step::Waiting { entry: &self.name });

@@ -198,6 +198,12 @@ impl Pending {
         Some(milliseconds)
     }
 
+    /// Whether an operation runs elsewhere.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// Whether anything can still happen that the isolate itself has started.
     #[must_use]
     pub fn is_idle(&self) -> bool {

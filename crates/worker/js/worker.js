@@ -40,6 +40,12 @@ export async function load(path, name, variables) {
   return "";
 }
 
+/// Makes ready for a snapshot: called when the top level has run.
+export function prepareSnapshot() {
+  pyodide.pyimport("gc").collect();
+  return "";
+}
+
 /// Which Python protocols an object has is found out by some thirty questions to it (Pyodide's
 /// `JsProxy_compute_typeflags`). Objects of the platform answer as their class does.
 function rememberTypeFlags(imports) {

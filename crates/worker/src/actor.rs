@@ -1,126 +1,208 @@
-//! The task that owns a worker's isolate: takes events to it, replaces it when it has ended.
+//! The task of a slot: resumes an isolate when something comes, takes events to it, drops it in the end.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use taipan_pyodide::Ended;
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
+use tokio::time::Instant;
 
-use crate::Error;
-use crate::instance::{Event, Instance};
-use crate::log::Record;
-use crate::worker::Blueprint;
+use crate::events::Event;
+use crate::instance::Instance;
+use crate::log::{Log, Record};
+use crate::pool::{State, Template};
 
-/// How long a worker whose isolate does not start again waits before the next try.
+/// How long a slot that always has an isolate waits before it has one in place of one that broke.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the thread of a turn waits for the next event before it is given back: under load it
 /// comes sooner, and to go to a thread and back costs as much as a short turn.
 const LINGER: Duration = Duration::from_millis(1);
 
-/// Runs a worker until all its handles are dropped. `started` is told how the first start went.
-pub(crate) async fn run(
-    blueprint: Arc<Blueprint>,
-    mut receiver: UnboundedReceiver<Event>,
-    started: oneshot::Sender<Result<(), Error>>,
-) {
-    let mut started = Some(started);
-    for number in 0.. {
-        let outcome = start(blueprint.clone(), number, receiver).await;
-        let (instance, returned) = match outcome {
-            Ok(instance) => (instance, None),
-            Err((error, returned)) => (None, Some((error, returned))),
-        };
-        if let Some((error, returned)) = returned {
-            let text = error.to_string();
-            match started.take() {
-                // Nobody may be left who asks: then there is nobody to tell.
-                Some(started) => {
-                    let _ = started.send(Err(error));
-                    return;
-                }
-                None => blueprint.log.write(Record::Ended { reason: text }),
-            }
-            let Some(returned) = returned else { return };
-            receiver = returned;
-            tokio::time::sleep(RESTART_PAUSE).await;
-            continue;
-        }
-        let Some(instance) = instance else { return };
-        if let Some(started) = started.take()
-            && started.send(Ok(())).is_err()
-        {
-            return;
-        }
-        match serve(&blueprint, instance).await {
-            Some(returned) => receiver = returned,
-            None => return,
-        }
-    }
+/// When a slot has an isolate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// How long an isolate waits for something to do before it is dropped.
+    pub(crate) idle: Duration,
+    /// Whether there always is one.
+    pub(crate) kept: bool,
 }
 
-type Failed = (Error, Option<UnboundedReceiver<Event>>);
-
-async fn start(
-    blueprint: Arc<Blueprint>,
+/// A place for an isolate.
+pub(crate) struct Slot {
+    template: Arc<Template>,
+    plan: Plan,
+    sender: WeakUnboundedSender<Event>,
+    state: Arc<State>,
+    /// The number of the isolate.
     number: u64,
-    receiver: UnboundedReceiver<Event>,
-) -> Result<Option<Instance>, Failed> {
-    let work = move || blueprint.start(number, receiver);
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(instance)) => Ok(Some(instance)),
-        Ok(Err(failed)) => Err(failed),
-        Err(_panic_or_shutdown) => Ok(None),
+}
+
+/// What became of an isolate after a turn.
+enum After {
+    /// It waits for what comes.
+    Waits(Instance),
+    /// It has answered its only request.
+    Done(UnboundedReceiver<Event>),
+    /// It has ended, or there was none.
+    Broken(Option<UnboundedReceiver<Event>>),
+}
+
+/// Why a slot has no isolate any more.
+enum Empty {
+    /// It may have another; at once, or when something comes.
+    For { receiver: UnboundedReceiver<Event>, again: bool },
+    /// The pool is gone.
+    Ever,
+}
+
+impl Slot {
+    pub(crate) fn new(
+        template: Arc<Template>,
+        plan: Plan,
+        sender: WeakUnboundedSender<Event>,
+        state: Arc<State>,
+    ) -> Slot {
+        Slot { template, plan, sender, state, number: 0 }
+    }
+
+    /// Runs until the pool is dropped.
+    pub(crate) async fn run(mut self, mut receiver: UnboundedReceiver<Event>) {
+        let mut again = self.plan.kept;
+        loop {
+            let event = if again { None } else { first(&mut receiver).await };
+            if event.is_none() && !again {
+                return;
+            }
+            match self.serve(event, receiver).await {
+                Empty::For { receiver: returned, again: at_once } => {
+                    (receiver, again) = (returned, at_once);
+                }
+                Empty::Ever => return,
+            }
+        }
+    }
+
+    /// Resumes an isolate and takes events to it, until it is there no more.
+    async fn serve(&mut self, event: Option<Event>, receiver: UnboundedReceiver<Event>) -> Empty {
+        self.number += 1;
+        let (template, sender, number) = (self.template.clone(), self.sender.clone(), self.number);
+        self.state.warm.store(true, Ordering::Relaxed);
+        let mut after = self
+            .on_thread(move |state| match template.resume(number, sender, receiver) {
+                Ok(instance) => turns(instance, event, state, &template.log),
+                Err((error, receiver)) => {
+                    template.log.write(Record::Ended { reason: describe(&error) });
+                    After::Broken(Some(receiver))
+                }
+            })
+            .await;
+        let mut idle_since = None;
+        loop {
+            let mut instance = match after {
+                Some(After::Waits(instance)) => instance,
+                Some(After::Done(receiver)) => return self.empty(receiver, true),
+                Some(After::Broken(receiver)) => {
+                    let Some(receiver) = receiver else { return Empty::Ever };
+                    if self.plan.kept {
+                        tokio::time::sleep(RESTART_PAUSE).await;
+                    }
+                    return self.empty(receiver, self.plan.kept);
+                }
+                None => return Empty::Ever,
+            };
+            let limit = if instance.is_idle() {
+                let since = *idle_since.get_or_insert_with(Instant::now);
+                (!self.plan.kept).then(|| since + self.plan.idle)
+            } else {
+                idle_since = None;
+                None
+            };
+            let Some(mut receiver) = instance.take_receiver() else { return Empty::Ever };
+            let timer = instance.next_timer().map(|timer| Instant::now() + timer);
+            let deadline = timer.into_iter().chain(limit).min();
+            let event = match deadline {
+                None => Ok(receiver.recv().await),
+                Some(deadline) => tokio::time::timeout_at(deadline, receiver.recv()).await,
+            };
+            let event = match event {
+                Ok(None) => return Empty::Ever,
+                Ok(event) => event,
+                Err(_elapsed)
+                    if timer.is_none_or(|timer| limit.is_some_and(|limit| limit < timer)) =>
+                {
+                    self.on_thread(move |_| drop(instance)).await;
+                    return self.empty(receiver, false);
+                }
+                Err(_elapsed) => None,
+            };
+            instance.give_receiver(receiver);
+            let log = self.template.log.clone();
+            after = self.on_thread(move |state| turns(instance, event, state, &log)).await;
+        }
+    }
+
+    fn empty(&self, receiver: UnboundedReceiver<Event>, again: bool) -> Empty {
+        self.state.warm.store(again, Ordering::Relaxed);
+        Empty::For { receiver, again }
+    }
+
+    /// Does `work` on a thread that a guest may run on.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Option<T> {
+        let state = self.state.clone();
+        // What panics has dropped the receiver: nobody waits for this slot any more.
+        tokio::task::spawn_blocking(move || work(&state)).await.ok()
     }
 }
 
-/// Takes events to the instance until it ends, which gives the receiver back, or all handles are dropped.
-async fn serve(blueprint: &Blueprint, mut instance: Instance) -> Option<UnboundedReceiver<Event>> {
+/// Waits for something that needs an isolate.
+async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
     loop {
-        let timer = instance.next_timer();
-        let mut receiver = instance.take_receiver()?;
-        let event = match timer {
-            None => match receiver.recv().await {
-                Some(event) => Some(event),
-                None => return None,
-            },
-            Some(limit) => match tokio::time::timeout(limit, receiver.recv()).await {
-                Ok(Some(event)) => Some(event),
-                Ok(None) => return None,
-                Err(_elapsed) => None,
-            },
-        };
-        instance.give_receiver(receiver);
-        let work = move || {
-            // A fault of ours ends the isolate, which is not entered again, and nothing else.
-            let outcome = catch_unwind(AssertUnwindSafe(|| turns(&mut instance, event)));
-            (instance, outcome)
-        };
-        let (returned, outcome) = tokio::task::spawn_blocking(work).await.ok()?;
-        instance = returned;
-        let reason = match outcome {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => match error.ended_by::<Ended>() {
-                Some(ended) => ended.to_string(),
-                None => describe(&error),
-            },
-            Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
-        };
-        blueprint.log.write(Record::Ended { reason });
-        return instance.take_receiver();
+        match receiver.recv().await? {
+            // Of an isolate that is no more.
+            Event::Gone { .. } | Event::Completed { .. } => {}
+            event @ (Event::Request { .. } | Event::Warm { .. }) => return Some(event),
+        }
     }
 }
 
 /// Handles an event, and what comes soon after it.
-fn turns(instance: &mut Instance, event: Option<Event>) -> Result<(), taipan_guest::Error> {
-    instance.turn(event)?;
-    while let Some(event) = instance.linger(LINGER) {
-        instance.turn(Some(event))?;
-    }
-    Ok(())
+fn turns(mut instance: Instance, event: Option<Event>, state: &State, log: &Log) -> After {
+    // A fault of ours ends the isolate, which is not entered again, and nothing else.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            state.busy.store(true, Ordering::Relaxed);
+            let outcome = instance.turn(event);
+            state.busy.store(false, Ordering::Relaxed);
+            outcome?;
+            if instance.is_done() {
+                return Ok(true);
+            }
+            next = instance.linger(LINGER).map(Some);
+        }
+        Ok::<_, taipan_guest::Error>(false)
+    }));
+    let reason = match outcome {
+        Ok(Ok(false)) => return After::Waits(instance),
+        Ok(Ok(true)) => {
+            return instance.take_receiver().map_or(After::Broken(None), After::Done);
+        }
+        Ok(Err(error)) => match error.ended_by::<Ended>() {
+            Some(ended) => ended.to_string(),
+            None => describe(&error),
+        },
+        Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
+    };
+    // Said before those who wait for its answers hear that there are none, when it is dropped.
+    log.write(Record::Ended { reason });
+    After::Broken(instance.take_receiver())
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -8,6 +8,7 @@
 //! glue-N.code        its machine code
 //! javascript.layer   the engine's bytecode of our JavaScript and of the glue
 //! python.layer       the standard library and our Python, with `.pyc` files
+//! baseline.snapshot  an isolate in which Python has booted
 //! ```
 
 use std::collections::BTreeMap;
@@ -22,17 +23,20 @@ use taipan_pyodide::layer::{Entry, Layer, Node, NodeIndex, ROOT, encode};
 use taipan_pyodide::{LayerBytes, MEMORY_BYTES_MAX, patches, stdlib};
 use taipan_store::{Cache, OnDamage, Progress, Step, write_atomic};
 
-use crate::clock::Machine;
-use crate::{Error, instance};
+use crate::clock::Virtual;
+use crate::snapshots::{self, Opened};
+use crate::{Error, boot, events};
 
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// The worker's own JavaScript.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
 const WORKER_SOURCE: &str = include_str!("../js/worker.js");
+/// The bundle's own snapshot.
+const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
 const WORKER_PYTHON: &str = include_str!("../python/worker.py");
 
@@ -46,6 +50,7 @@ pub struct Bundle {
     pub(crate) program: Arc<Program>,
     pub(crate) javascript: Javascript,
     pub(crate) python: Arc<Layer<LayerBytes>>,
+    pub(crate) baseline: Opened,
 }
 
 impl fmt::Debug for Bundle {
@@ -69,8 +74,9 @@ pub fn prepare(
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let id = identify(release, &engine);
     let entry = cache.entry("bundle", &id.to_string())?;
-    let folder = entry
-        .get_or_build(OnDamage::Rebuild, progress, |staging| build(&files, staging, progress))?;
+    let folder = entry.get_or_build(OnDamage::Rebuild, progress, |staging| {
+        build(id, &files, staging, progress)
+    })?;
     open(id, &folder)
 }
 
@@ -108,7 +114,12 @@ fn python_sources() -> Vec<(String, &'static str)> {
     pyodide.chain([("_taipan/worker.py".to_owned(), WORKER_PYTHON)]).collect()
 }
 
-fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result<(), Error> {
+fn build(
+    id: BundleId,
+    files: &ReleaseFiles,
+    staging: &Path,
+    progress: Progress<'_>,
+) -> Result<(), Error> {
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let label = |label: &str| progress(Step::Begin { label, bytes_total: None });
 
@@ -150,9 +161,14 @@ fn build(files: &ReleaseFiles, staging: &Path, progress: Progress<'_>) -> Result
         .map_err(pyodide("unpacking the standard library"))?;
     entries.extend(python_sources().into_iter().map(|(path, text)| Entry::file(path, text)));
     let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
-    let bytecode = instance::compile_modules(&program, &javascript, &python)?;
+    let bytecode = boot::compile_modules(&program, &javascript, &python)?;
     entries.extend(bytecode.into_iter().map(|(path, bytes)| Entry::file(path, bytes)));
-    write_layer(&staging.join("python.layer"), &entries)
+    let python = encode(&entries).map_err(pyodide("making a file layer"))?;
+    write_atomic(&staging.join("python.layer"), &python)?;
+
+    label("taking the baseline snapshot");
+    let baseline = boot::baseline(id, &program, &javascript, layer(python)?)?;
+    Ok(write_atomic(&staging.join(BASELINE), &baseline)?)
 }
 
 /// A module without its data: the code is the same whether an isolate boots or is resumed.
@@ -173,7 +189,8 @@ fn open(id: BundleId, folder: &Path) -> Result<Bundle, Error> {
     };
     let javascript = read_bytecode(&*layer(map("javascript.layer")?)?);
     let python = layer(map("python.layer")?)?;
-    Ok(Bundle { id, program: program(folder)?, javascript, python })
+    let baseline = snapshots::open(&folder.join(BASELINE))?;
+    Ok(Bundle { id, program: program(folder)?, javascript, python, baseline })
 }
 
 /// The program that the files of a bundle make.
@@ -194,7 +211,7 @@ fn program(folder: &Path) -> Result<Arc<Program>, Error> {
         .map(|name| module(&name))
         .collect::<Result<_, _>>()?;
     let operations: Vec<Operation> =
-        [taipan_pyodide::OPERATIONS, taipan_webapi::OPERATIONS, instance::OPERATIONS].concat();
+        [taipan_pyodide::OPERATIONS, taipan_webapi::OPERATIONS, events::OPERATIONS].concat();
     let parts = Parts { main: module("main")?, javascript: load("engine")?, modules, operations };
     Program::new(engine.clone(), parts, taipan_pyodide::define)
         .map_err(guest("joining the program"))
@@ -230,7 +247,8 @@ fn compile_javascript(
     let mut all = sources();
     all.push((GLUE_MODULE, &glue));
     all.push((taipan_webapi::WEB_STREAMS, &web_streams));
-    let mut isolate = Isolate::new(program, Box::new(Machine::new())).map_err(guest(DOING))?;
+    let host = Virtual::new(taipan_store::Digest::of(b"compiling"));
+    let mut isolate = Isolate::new(program, Box::new(host)).map_err(guest(DOING))?;
     let compile = |(name, text): &(&str, &str)| {
         let bytes = isolate.compile(name, text, SourceType::ModuleAlone).map_err(guest(DOING))?;
         Ok(((*name).to_owned(), bytes.into()))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::{Entry, Layer, encode};
+use taipan_store::Digest;
 
 use crate::Error;
 
@@ -17,7 +18,11 @@ const SKIPPED: [&str; 7] =
 
 /// A tree of files, ready to be mounted.
 #[derive(Clone, Debug)]
-pub struct Code(pub(crate) Arc<Layer<LayerBytes>>);
+pub struct Code {
+    pub(crate) layer: Arc<Layer<LayerBytes>>,
+    /// Of the layer's bytes.
+    pub(crate) digest: Digest,
+}
 
 impl Code {
     /// The files of `entries`.
@@ -28,9 +33,10 @@ impl Code {
     pub fn new(entries: &[Entry]) -> Result<Code, Error> {
         const DOING: &str = "making a file layer";
         let bytes = encode(entries).map_err(|source| Error::Pyodide { doing: DOING, source })?;
+        let digest = Digest::of(&bytes);
         let layer = Layer::decode(bytes.into())
             .map_err(|source| Error::Pyodide { doing: DOING, source })?;
-        Ok(Code(Arc::new(layer)))
+        Ok(Code { layer: Arc::new(layer), digest })
     }
 }
 

@@ -64,6 +64,32 @@ pub enum Error {
         /// The traceback, cut to the user's frames; empty when there is none.
         traceback: String,
     },
+    /// A warm-up request was not answered.
+    #[error("the warm-up request {path} fails: {message}")]
+    Warmup {
+        /// The path of the request.
+        path: String,
+        /// The last line of the traceback, or what was wrong.
+        message: String,
+        /// The traceback, cut to the user's frames; empty when there is none.
+        traceback: String,
+    },
+    /// A snapshot that is damaged, or of something else.
+    #[error("the snapshot {} cannot be used", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<taipan_snapshot::Error>,
+    },
+    /// A program that does not fit into a snapshot.
+    #[error("no snapshot can be taken")]
+    NoSnapshot {
+        /// Why.
+        #[source]
+        source: Box<taipan_snapshot::Error>,
+    },
     /// A script broke the interpreter, as `os.abort` does.
     #[error("the interpreter cannot go on: {reason}")]
     Interpreter {
@@ -96,7 +122,12 @@ impl Error {
             Error::Link { .. } | Error::Pyodide { .. } => {
                 Some("the release in the cache may be damaged: run `taipan bundle verify`")
             }
+            Error::Snapshot { .. } => Some("remove the file: it is made again when it is needed"),
+            Error::Warmup { .. } => {
+                Some("mend the handler, or take the path out of the configuration's `warmup`")
+            }
             Error::Guest { .. }
+            | Error::NoSnapshot { .. }
             | Error::Read { .. }
             | Error::Interpreter { .. }
             | Error::Program { .. } => None,

@@ -7,20 +7,26 @@
 //! in, one at a time, on a thread of the blocking pool.
 
 mod actor;
+mod boot;
 mod bundle;
 mod clock;
 mod code;
 mod error;
+mod events;
+mod frozen;
 mod instance;
 mod log;
+mod pool;
 mod script;
+mod snapshots;
 mod worker;
 
 pub use bundle::{Bundle, prepare};
 pub use code::{Code, from_directory};
 pub use error::Error;
 pub use log::{Log, Milestone, Record};
+pub use pool::{Isolation, Settings as PoolSettings};
 pub use script::{Mount, Program, Script, run_script};
-pub use worker::{Incoming, Settings, Worker};
+pub use worker::{Incoming, Settings, Shown, Worker};
 
 pub use taipan_guest::THREAD_STACK_BYTES;

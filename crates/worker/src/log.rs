@@ -1,10 +1,12 @@
 //! What a worker has to say to whoever runs it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
 
 /// One thing that a worker says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// `console.log` and its siblings.
     Console {
@@ -37,7 +39,7 @@ pub enum Record {
 }
 
 /// How far an isolate has come, in the order in which it gets there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Milestone {
     /// There is an isolate, with a JavaScript engine in it.
     Isolate,
@@ -61,8 +63,31 @@ impl Log {
         Log(Arc::new(take))
     }
 
+    /// A log that hands on what it takes, and remembers it but for milestones.
+    pub(crate) fn recorded(&self) -> (Log, Recorded) {
+        let recorded = Recorded::default();
+        let (log, all) = (self.clone(), recorded.clone());
+        let take = move |record: Record| {
+            if !matches!(record, Record::Reached(_)) {
+                all.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
+            }
+            log.write(record);
+        };
+        (Log::new(take), recorded)
+    }
+
     pub(crate) fn write(&self, record: Record) {
         (self.0)(record);
+    }
+}
+
+/// What a log was told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorded(Arc<Mutex<Vec<Record>>>);
+
+impl Recorded {
+    pub(crate) fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -10,9 +10,10 @@ use taipan_pyodide::{Ended, Streams};
 use tokio::runtime;
 
 use crate::Error;
+use crate::boot::{Boot, STANDARD_LIBRARY, World, boot};
 use crate::bundle::Bundle;
+use crate::clock::Machine;
 use crate::code::Code;
-use crate::instance::{Boot, STANDARD_LIBRARY, boot};
 use crate::log::Log;
 
 /// Where the script's file is, and nothing else.
@@ -77,18 +78,14 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
     let (function, first) = match script.program {
         Program::File { name, text } => {
             let code = Code::new(&[Entry::file(name.clone(), text)])?;
-            layers.push((code.0, SCRIPT_DIRECTORY.to_owned()));
+            layers.push((code.layer, SCRIPT_DIRECTORY.to_owned()));
             ("run_file", format!("{SCRIPT_DIRECTORY}/{name}"))
         }
         Program::Code(code) => ("run_code", code),
     };
-    layers.extend(script.mounts.into_iter().map(|mount| (mount.code.0, mount.path)));
+    layers.extend(script.mounts.into_iter().map(|mount| (mount.code.layer, mount.path)));
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let parts = Boot {
-        program: &script.bundle.program,
-        javascript: &script.bundle.javascript,
-        layers,
-        environment: BTreeMap::new(),
+    let world = World {
         streams: script.streams,
         log: script.log,
         client: Some(script.client),
@@ -97,8 +94,18 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
         sender: sender.downgrade(),
         receiver,
         serves: false,
+        fresh: false,
+        clock: None,
     };
-    let mut instance = boot(parts).map_err(|(error, _receiver)| error)?;
+    let parts = Boot {
+        program: &script.bundle.program,
+        javascript: &script.bundle.javascript,
+        layers,
+        environment: BTreeMap::new(),
+        host: Box::new(Machine::new(0.0)),
+        world,
+    };
+    let mut instance = boot(parts)?;
     let arguments = json!([first, arguments]).to_string();
     let outcome = instance
         .call("callPython", &["_taipan.script".into(), function.into(), (&*arguments).into()]);

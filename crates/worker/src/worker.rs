@@ -1,4 +1,4 @@
-//! A worker: a handle on an isolate that answers requests.
+//! A worker: a handle on the isolates that answer its requests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,25 +7,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::stream;
 use serde_json::Value;
-use taipan_guest::Argument;
 use taipan_pyodide::Streams;
+use taipan_store::{Cache, Step};
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::bundle::Bundle;
 use crate::code::Code;
-use crate::instance::{Boot, Event, Instance, NotStarted, STANDARD_LIBRARY, boot};
-use crate::log::{Log, Milestone, Record};
-use crate::{Error, actor};
+use crate::events::Event;
+use crate::log::{Log, Record};
+use crate::pool::{Pool, Seat, Template};
+use crate::{Error, frozen, pool};
 
-/// Requests that one isolate answers at a time; more wait for their turn.
-const REQUESTS_MAX: usize = 1024;
-
-/// Where the files of a worker are, as in workerd.
-const WORKER_DIRECTORY: &str = "/session/metadata";
+/// Hears what is going on while a worker is set up.
+pub type Shown = Box<dyn Fn(Step<'_>) + Send>;
 
 /// What a worker is made from.
 #[derive(Debug)]
@@ -36,6 +33,12 @@ pub struct Settings {
     pub code: Code,
     /// Its main module, relative to its files: `src/entry.py`.
     pub main: String,
+    /// Where its snapshot is kept.
+    pub cache: Cache,
+    /// Paths that it is asked for before its snapshot is taken.
+    pub warmup: Vec<String>,
+    /// How its isolates come and go.
+    pub pool: pool::Settings,
     /// What its handlers get as `env`.
     pub variables: BTreeMap<String, Value>,
     /// For outgoing requests.
@@ -58,8 +61,7 @@ pub struct Incoming {
 /// A worker that has started. All clones are the same worker; it stops when the last is dropped.
 #[derive(Clone)]
 pub struct Worker {
-    sender: UnboundedSender<Event>,
-    permits: Arc<Semaphore>,
+    pool: Arc<Pool>,
     last: Arc<AtomicU32>,
 }
 
@@ -69,34 +71,33 @@ impl fmt::Debug for Worker {
     }
 }
 
-/// What each isolate of a worker is started from.
-pub(crate) struct Blueprint {
-    settings: Settings,
-    pub(crate) log: Log,
-    runtime: runtime::Handle,
-    sender: tokio::sync::mpsc::WeakUnboundedSender<Event>,
-}
-
 impl Worker {
-    /// Starts a worker: its top level has run when this returns.
+    /// Starts a worker: when this returns its snapshot is there, taken after its top level ran, and requests are
+    /// answered by isolates that are resumed from it.
     ///
     /// # Errors
     ///
     /// [`Error::Program`] for a fault of the user's code.
-    pub async fn start(settings: Settings) -> Result<Worker, Error> {
-        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let blueprint = Arc::new(Blueprint {
-            log: settings.log.clone(),
-            settings,
-            runtime: runtime::Handle::current(),
-            sender: sender.downgrade(),
-        });
-        let (started, outcome) = oneshot::channel();
-        tokio::spawn(actor::run(blueprint, receiver, started));
-        outcome.await.map_err(|_| Error::Bug {
-            what: "the worker's task ended while it started".into(),
-        })??;
-        Ok(Worker { sender, permits: Arc::new(Semaphore::new(REQUESTS_MAX)), last: Arc::default() })
+    pub async fn start(settings: Settings, progress: Shown) -> Result<Worker, Error> {
+        let runtime = runtime::Handle::current();
+        let work = {
+            let runtime = runtime.clone();
+            move || {
+                let frozen = frozen::prepare(&settings, &runtime, &*progress)?;
+                Ok::<_, Error>((frozen, settings))
+            }
+        };
+        let (frozen, settings) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|panic| Error::Bug { what: panic.to_string() })??;
+        let template = Template {
+            frozen,
+            log: settings.log,
+            client: settings.client,
+            runtime,
+            isolation: settings.pool.isolation,
+        };
+        Ok(Worker { pool: Pool::open(template, &settings.pool), last: Arc::default() })
     }
 
     /// Has the worker answer a request. The worker is told that the client went away when the
@@ -110,34 +111,41 @@ impl Worker {
         request: Incoming,
         body: Option<BodyReader>,
     ) -> Result<Answer, Fault> {
-        let permit = self.permits.clone().acquire_owned().await.map_err(|_| ended())?;
+        let seat = self.pool.seat().await.ok_or_else(ended)?;
         let id = self.last.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff;
         let (reply, answer) = oneshot::channel();
-        self.sender.send(Event::Request { id, request, body, reply }).map_err(|_| ended())?;
-        let client = Client { id, sender: Some(self.sender.clone()) };
-        let answer = answer.await;
-        drop(permit);
-        match answer {
+        let place = Some(seat.place.clone());
+        seat.send(Event::Request { id, request, body, reply, place }).map_err(|_| ended())?;
+        let client = Client { id, seat: Some(seat) };
+        match answer.await {
             Ok(Ok(answer)) => Ok(Answer { body: client.watch(answer.body), ..answer }),
             Ok(Err(fault)) => {
                 client.served();
                 Err(fault)
             }
-            Err(_ended) => Err(ended()),
+            Err(_ended) => {
+                client.served();
+                Err(ended())
+            }
         }
+    }
+
+    /// Resumes isolates until there are `count` that wait for requests, as far as the pool's bounds allow.
+    pub async fn warm(&self, count: usize) {
+        self.pool.warm(count).await;
     }
 }
 
 /// Who waits for an answer: dropped before he has all of it, he has gone away.
 struct Client {
     id: u32,
-    sender: Option<UnboundedSender<Event>>,
+    seat: Option<Seat>,
 }
 
 impl Client {
     /// He has all that he waited for.
     fn served(mut self) {
-        self.sender = None;
+        self.seat = None;
     }
 
     /// The same body; he is served at its end.
@@ -169,9 +177,9 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(sender) = self.sender.take() {
+        if let Some(seat) = self.seat.take() {
             // An isolate that has ended needs no word of it.
-            let _ = sender.send(Event::Gone { id: self.id });
+            let _ = seat.send(Event::Gone { id: self.id });
         }
     }
 }
@@ -181,66 +189,8 @@ fn ended() -> Fault {
     Fault { kind: "ended".into(), detail: message.clone(), message }
 }
 
-impl Blueprint {
-    /// Boots an isolate and imports the worker's main module. Gives the receiver back when that fails.
-    pub(crate) fn start(
-        &self,
-        number: u64,
-        receiver: UnboundedReceiver<Event>,
-    ) -> Result<Instance, NotStarted> {
-        let Settings { bundle, code, client, log, .. } = &self.settings;
-        let parts = Boot {
-            program: &bundle.program,
-            javascript: &bundle.javascript,
-            layers: vec![
-                (bundle.python.clone(), STANDARD_LIBRARY.into()),
-                (code.0.clone(), WORKER_DIRECTORY.into()),
-            ],
-            environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
-            streams: Box::new(ToLog(log.clone())),
-            log: log.clone(),
-            client: Some(client.clone()),
-            runtime: self.runtime.clone(),
-            number,
-            sender: self.sender.clone(),
-            receiver,
-            serves: true,
-        };
-        let mut instance = boot(parts)?;
-        match self.load(&mut instance) {
-            Ok(()) => {
-                instance.open();
-                self.log.write(Record::Reached(Milestone::Program));
-                Ok(instance)
-            }
-            Err(error) => Err((error, instance.take_receiver())),
-        }
-    }
-
-    fn load(&self, instance: &mut Instance) -> Result<(), Error> {
-        let (directory, file) =
-            self.settings.main.rsplit_once('/').unwrap_or(("", &self.settings.main));
-        let module = file.strip_suffix(".py").unwrap_or(file);
-        let source = format!("{WORKER_DIRECTORY}/{directory}");
-        let path = serde_json::json!([
-            source.trim_end_matches('/'),
-            format!("{WORKER_DIRECTORY}/python_modules"),
-            WORKER_DIRECTORY,
-        ]);
-        let variables = serde_json::json!(self.settings.variables);
-        let (path, variables) = (path.to_string(), variables.to_string());
-        let arguments: [Argument<'_>; 3] = [(&*path).into(), module.into(), (&*variables).into()];
-        match instance.call("load", &arguments)?.split_once('\0') {
-            None => Ok(()),
-            Some((message, traceback)) => {
-                Err(Error::Program { message: message.into(), traceback: traceback.into() })
-            }
-        }
-    }
-}
-
 /// Standard streams that go to the log; there is nothing to read.
-struct ToLog(Log);
+pub(crate) struct ToLog(pub(crate) Log);
 
 impl Streams for ToLog {
     fn write(&mut self, descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {

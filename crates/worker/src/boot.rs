@@ -1,0 +1,266 @@
+//! Boots Python in an isolate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reqwest::Client;
+use serde_json::json;
+use taipan_bundle::BundleId;
+use taipan_guest::{Argument, Handle, Host, Isolate, Program, Scope};
+use taipan_pyodide::layer::Layer;
+use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
+use taipan_store::Digest;
+use taipan_webapi::body::Bodies;
+use taipan_webapi::encoding::Decoders;
+use taipan_webapi::pending::Pending;
+use taipan_webapi::requests::Requests;
+use taipan_webapi::{Console, INSTALL};
+use tokio::runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
+
+use crate::Error;
+use crate::bundle::{Javascript, WORKER_MODULE, guest};
+use crate::clock::Virtual;
+use crate::events::{Event, Loop, PythonBytecode, wait_for};
+use crate::instance::Instance;
+use crate::log::{Log, Milestone, Record};
+use crate::snapshots;
+
+/// Where the standard library is mounted.
+pub(crate) const STANDARD_LIBRARY: &str = "/lib/python3.14";
+
+/// Bytes of all files in `/tmp` and `/session` together.
+const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
+
+/// What an isolate is given of the world, beside clocks and entropy.
+pub(crate) struct World {
+    pub(crate) streams: Box<dyn Streams>,
+    pub(crate) log: Log,
+    /// For outgoing requests, if there shall be any.
+    pub(crate) client: Option<Client>,
+    pub(crate) runtime: runtime::Handle,
+    /// Tells this isolate's completions from those of the one before it.
+    pub(crate) number: u64,
+    /// Weak: an isolate does not keep its own worker.
+    pub(crate) sender: WeakUnboundedSender<Event>,
+    pub(crate) receiver: UnboundedReceiver<Event>,
+    /// Whether events come from outside, so that waiting is never in vain.
+    pub(crate) serves: bool,
+    /// Whether it answers one request only.
+    pub(crate) fresh: bool,
+    /// The clock to move when a timer is waited for.
+    pub(crate) clock: Option<Virtual>,
+}
+
+impl World {
+    /// Of an isolate on a virtual host, to which nobody talks; and what must live for as long as it runs.
+    pub(crate) fn alone(
+        runtime: runtime::Handle,
+        log: Log,
+        host: &Virtual,
+    ) -> (World, UnboundedSender<Event>) {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let world = World {
+            streams: Box::new(Mute),
+            log,
+            client: None,
+            runtime,
+            number: 0,
+            sender: sender.downgrade(),
+            receiver,
+            serves: false,
+            fresh: false,
+            clock: Some(host.clone()),
+        };
+        (world, sender)
+    }
+}
+
+/// What is mounted where; the standard library comes first.
+pub(crate) type Mounted = Vec<(Arc<Layer<LayerBytes>>, String)>;
+
+/// What an instance is booted from.
+pub(crate) struct Boot<'a> {
+    pub(crate) program: &'a Arc<Program>,
+    pub(crate) javascript: &'a Javascript,
+    pub(crate) layers: Mounted,
+    /// The environment of the program.
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) host: Box<dyn Host>,
+    pub(crate) world: World,
+}
+
+/// Boots Python. Blocks for as long as that takes.
+pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
+    let Boot { program, javascript, layers, environment, host, world } = parts;
+    let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
+    let mounts: Vec<_> = layers
+        .iter()
+        .enumerate()
+        .map(|(layer, (_, path))| json!({"layer": layer, "path": path}))
+        .collect();
+    let (mounts, environment) = (json!(mounts).to_string(), json!(environment).to_string());
+    let log = world.log.clone();
+    log.write(Record::Reached(Milestone::Isolate));
+    let worker = isolate.with_roots(|scope| {
+        let connected = connect(scope, &layers, world);
+        let worker = load_javascript(scope, javascript)?;
+        log.write(Record::Reached(Milestone::Platform));
+        let dispatch = scope.property(&worker, "dispatch")?;
+        let (fetch, cancel) =
+            (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
+        scope.extensions_mut().insert(connected.with(fetch, cancel));
+        let start = scope.property(&worker, "start")?;
+        let arguments = [
+            (&*mounts).into(),
+            (&*environment).into(),
+            Argument::Number(MEMORY_FILE_BYTES_MAX.into()),
+        ];
+        let promise = scope.call(&start, &arguments)?;
+        wait_for(scope, &promise)?;
+        Ok(worker)
+    });
+    let worker = worker.map_err(guest("booting Python"))?;
+    log.write(Record::Reached(Milestone::Python));
+    Ok(Instance { isolate, worker })
+}
+
+/// What becomes the event loop once its functions are known.
+pub(crate) struct Connected(World);
+
+impl Connected {
+    pub(crate) fn with(self, fetch: Handle, cancel: Handle) -> Loop {
+        let World { log, runtime, number, receiver, serves, fresh, clock, .. } = self.0;
+        let (receiver, places) = (Some(receiver), fresh.then(Vec::new));
+        Loop { number, receiver, runtime, log, serves, places, clock, fetch, cancel }
+    }
+}
+
+/// Gives the isolate what serves its operations.
+pub(crate) fn connect(scope: &mut Scope<'_>, layers: &Mounted, mut world: World) -> Connected {
+    let (sender, instance) = (world.sender.clone(), world.number);
+    let tell = move |completion| {
+        if let Some(sender) = sender.upgrade() {
+            // A receiver that is gone has no isolate that waits.
+            let _ = sender.send(Event::Completed { instance, completion });
+        }
+    };
+    let log = world.log.clone();
+    let console = move |level: &str, text: &str| {
+        log.write(Record::Console { level: level.into(), text: text.into() });
+    };
+    let extensions = scope.extensions_mut();
+    extensions.insert(Pending::new(world.runtime.clone(), Arc::new(tell)));
+    extensions.insert(Console(Arc::new(console)));
+    extensions.insert(Bodies::default());
+    extensions.insert(Decoders::default());
+    extensions.insert(Requests::default());
+    extensions.insert(Layers(layers.iter().map(|(layer, _)| layer.clone()).collect()));
+    extensions.insert(StandardStreams(std::mem::replace(&mut world.streams, Box::new(Mute))));
+    if let Some(client) = &world.client {
+        extensions.insert(client.clone());
+    }
+    Connected(world)
+}
+
+/// Runs the platform and the worker's own module; gives the namespace of the latter.
+fn load_javascript(
+    scope: &mut Scope<'_>,
+    javascript: &Javascript,
+) -> Result<Handle, taipan_guest::Error> {
+    scope.set_modules(javascript.clone());
+    for name in [INSTALL, WORKER_MODULE] {
+        let module = scope.load(name)?;
+        let evaluation = scope.run(&module)?;
+        scope.run_jobs()?;
+        scope.promise_result(&evaluation)?;
+    }
+    let module = scope.load(WORKER_MODULE)?;
+    scope.module_namespace(&module)
+}
+
+/// Compiles the Python of `python` to bytecode with the guest's own compiler: paths and contents.
+pub(crate) fn compile_modules(
+    program: &Arc<Program>,
+    javascript: &Javascript,
+    python: &Arc<Layer<LayerBytes>>,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    alone(b"compiling the standard library", program, javascript, python.clone(), |instance| {
+        instance.call("compileTree", &[STANDARD_LIBRARY.into()])?;
+        let bytecode = instance
+            .isolate
+            .scope()
+            .extensions_mut()
+            .of_mut::<PythonBytecode>()
+            .map(std::mem::take);
+        Ok(bytecode.unwrap_or_default().0)
+    })
+}
+
+/// Boots an isolate of the bundle `id` that has the standard library and no program; its snapshot.
+pub(crate) fn baseline(
+    id: BundleId,
+    program: &Arc<Program>,
+    javascript: &Javascript,
+    python: Arc<Layer<LayerBytes>>,
+) -> Result<Vec<u8>, Error> {
+    alone(b"the baseline", program, javascript, python, |instance| {
+        instance.call("prepareSnapshot", &[])?;
+        snapshots::take(instance, &snapshots::baseline_provenance(id), None, Vec::new())
+    })
+}
+
+/// Boots an isolate that has only the standard library and its entropy from `seed`, and does `work` with it.
+fn alone<T: Send>(
+    seed: &[u8],
+    program: &Arc<Program>,
+    javascript: &Javascript,
+    python: Arc<Layer<LayerBytes>>,
+    work: impl FnOnce(&mut Instance) -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| Error::Bug { what: format!("a runtime for the guest: {error}") })?;
+    let host = Virtual::new(Digest::of(seed));
+    let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
+    let parts = Boot {
+        program,
+        javascript,
+        layers: vec![(python, STANDARD_LIBRARY.into())],
+        environment: BTreeMap::new(),
+        host: Box::new(host),
+        world,
+    };
+    on_large_stack(move || work(&mut boot(parts)?))
+}
+
+/// Runs `work` on a thread whose stack a guest fits in.
+pub(crate) fn on_large_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    let bug = |what: &str| Error::Bug { what: what.into() };
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
+        let thread =
+            thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
+        thread.join().map_err(|_| bug("the thread of a guest panicked"))?
+    })
+}
+
+/// Standard streams of a guest that has nobody to talk to.
+struct Mute;
+
+impl Streams for Mute {
+    fn write(&mut self, _descriptor: i32, _bytes: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&mut self, _maximum: usize) -> std::io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn is_terminal(&self, _descriptor: i32) -> bool {
+        false
+    }
+}

@@ -1,0 +1,319 @@
+//! The event loop of an isolate: what comes to it, and what it waits for.
+//!
+//! Everything here runs on one thread and blocks it: [`turn`] handles what has
+//! come, [`wait_for`] handles what comes until a promise is settled. Between
+//! turns the isolate may go to another thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taipan_guest::{Argument, Call, Handle, Operation, Output, Scope, Throw};
+use taipan_webapi::body::{Bodies, BodyReader};
+use taipan_webapi::deliver;
+use taipan_webapi::pending::{Completion, Pending};
+use taipan_webapi::requests::{Fault, Reply, Requests};
+use tokio::runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
+use tokio::sync::oneshot;
+
+use crate::clock::Virtual;
+use crate::log::{Log, Milestone, Record};
+use crate::pool::Place;
+use crate::worker::Incoming;
+
+/// The operations of the event loop.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation { name: "block_until", call: block_until },
+    Operation { name: "interpreter_started", call: interpreter_started },
+    Operation { name: "take_bytecode", call: take_bytecode },
+];
+
+/// What comes to an isolate.
+pub(crate) enum Event {
+    /// A request, under the number that its sender gave it.
+    Request {
+        id: u32,
+        request: Incoming,
+        body: Option<BodyReader>,
+        reply: Reply,
+        place: Option<Arc<Place>>,
+    },
+    /// The client of a request has gone away.
+    Gone { id: u32 },
+    /// An operation of the isolate with this number has ended.
+    Completed { instance: u64, completion: Completion },
+    /// Somebody wants an isolate to be there.
+    Warm { done: oneshot::Sender<()> },
+}
+
+/// The event loop's own state.
+pub(crate) struct Loop {
+    /// Tells this isolate's completions from those of the one before it.
+    pub(crate) number: u64,
+    pub(crate) receiver: Option<UnboundedReceiver<Event>>,
+    pub(crate) runtime: runtime::Handle,
+    pub(crate) log: Log,
+    /// Whether events come from outside, so that waiting is never in vain.
+    pub(crate) serves: bool,
+    /// The places of the requests that came, if the isolate keeps them until it ends.
+    pub(crate) places: Option<Vec<Arc<Place>>>,
+    /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
+    pub(crate) clock: Option<Virtual>,
+    pub(crate) fetch: Handle,
+    pub(crate) cancel: Handle,
+}
+
+/// Bytecode of Python that the guest has made.
+#[derive(Default)]
+pub(crate) struct PythonBytecode(pub(crate) Vec<(String, Vec<u8>)>);
+
+/// Handles an event and all that follows from it without waiting.
+pub(crate) fn turn(scope: &mut Scope<'_>, event: Option<Event>) -> Result<(), taipan_guest::Error> {
+    if let Some(event) = event {
+        dispatch(scope, event)?;
+    }
+    while step(scope)? {}
+    Ok(())
+}
+
+/// Handles what is ready, one thing of each kind; false when there was nothing.
+fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
+    scope.run_jobs()?;
+    log_faults(scope);
+    let now = scope.host().monotonic_clock();
+    let ready =
+        scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
+    let found = ready.is_some();
+    if let Some(completion) = ready {
+        contain(scope, |scope| deliver(scope, completion))?;
+        scope.run_jobs()?;
+    }
+    let receiver =
+        scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
+    match receiver.map(UnboundedReceiver::try_recv) {
+        Some(Ok(event)) => dispatch(scope, event)?,
+        Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return Ok(found),
+    }
+    Ok(true)
+}
+
+fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
+    match event {
+        Event::Request { id, request, body, reply, place } => {
+            let state = scope.extensions_mut().of_mut::<Loop>();
+            if let Some(places) = state.and_then(|state| state.places.as_mut()) {
+                places.extend(place);
+            }
+            let body = match body.map(|body| {
+                scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
+            }) {
+                Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
+                _ => -1,
+            };
+            let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
+            requests.open(id, reply);
+            let Incoming { method, url, headers } = request;
+            let outcome = call_loop(
+                scope,
+                |state| &state.fetch,
+                |scope, fetch| {
+                    let arguments = [
+                        Argument::Number(id.into()),
+                        (&*method).into(),
+                        (&*url).into(),
+                        (&*headers).into(),
+                        body.into(),
+                    ];
+                    scope.invoke(fetch, &arguments)
+                },
+            );
+            if let Err(taipan_guest::Error::Exception(error)) = &outcome {
+                let fault = Fault {
+                    kind: "dispatch".into(),
+                    message: error.to_string(),
+                    detail: error.to_string(),
+                };
+                if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                    requests.fail(id, fault);
+                }
+                return Ok(());
+            }
+            outcome
+        }
+        Event::Gone { id } => contain(scope, |scope| {
+            call_loop(
+                scope,
+                |state| &state.cancel,
+                |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
+            )
+        }),
+        Event::Completed { instance, completion } => {
+            let ours =
+                scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
+            let wanted = scope
+                .extensions_mut()
+                .of_mut::<Pending>()
+                .is_some_and(|pending| ours && pending.end(completion.id));
+            if wanted { contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
+        }
+        Event::Warm { done } => {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+            Ok(())
+        }
+    }
+}
+
+/// Calls a function that the loop holds.
+fn call_loop<T>(
+    scope: &mut Scope<'_>,
+    function: fn(&Loop) -> &Handle,
+    call: impl FnOnce(&mut Scope<'_>, &Handle) -> Result<T, taipan_guest::Error>,
+) -> Result<T, taipan_guest::Error> {
+    let missing = || taipan_guest::Error::Link {
+        module: "the event loop",
+        what: "it is not there yet".into(),
+    };
+    let function = function(scope.extensions().of::<Loop>().ok_or_else(missing)?).clone();
+    call(scope, &function)
+}
+
+/// An exception of our own JavaScript is logged; the isolate goes on.
+fn contain(
+    scope: &mut Scope<'_>,
+    work: impl FnOnce(&mut Scope<'_>) -> Result<(), taipan_guest::Error>,
+) -> Result<(), taipan_guest::Error> {
+    match work(scope) {
+        Err(taipan_guest::Error::Exception(error)) => {
+            if let Some(state) = scope.extensions().of::<Loop>() {
+                let text = format!("uncaught in an event: {error}");
+                state.log.write(Record::Console { level: "error".into(), text });
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn log_faults(scope: &mut Scope<'_>) {
+    let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
+    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
+    requests.report_faults(|Fault { message, detail, .. }| {
+        log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
+    });
+}
+
+/// Handles events until the promise is settled; its value.
+pub(crate) fn wait_for(
+    scope: &mut Scope<'_>,
+    promise: &Handle,
+) -> Result<Handle, taipan_guest::Error> {
+    loop {
+        scope.run_jobs()?;
+        if let Some(value) = scope.promise_result(promise)? {
+            return Ok(value);
+        }
+        if !step(scope)? && !wait(scope)? {
+            return Err(taipan_guest::Error::Exception(taipan_guest::JsError {
+                name: "Error".into(),
+                message: NEVER.into(),
+                stack: String::new(),
+            }));
+        }
+    }
+}
+
+const NEVER: &str =
+    "waiting for something that can never happen: no timer, read, fetch or request is under way";
+
+/// `host.block_until(predicate)`: handles events until the predicate is true.
+fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let predicate = call.handle(0)?;
+    let scope = &mut call.scope;
+    loop {
+        scope.run_jobs()?;
+        let answer = scope.call(&predicate, &[])?;
+        if scope.text(&answer)? == "true" {
+            return Ok(Output::Undefined);
+        }
+        if !step(scope)? && !wait(scope)? {
+            return Err(Throw::error("Error", NEVER));
+        }
+    }
+}
+
+/// Blocks until there is something to handle; false when nothing can come.
+fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
+    let now = scope.host().monotonic_clock();
+    let extensions = scope.extensions_mut();
+    let Some(pending) = extensions.of::<Pending>() else { return Ok(false) };
+    let (timer, idle, runs) = (pending.next_timer(now), pending.is_idle(), pending.runs());
+    let Some(state) = extensions.of_mut::<Loop>() else { return Ok(false) };
+    if idle && !state.serves {
+        return Ok(false);
+    }
+    let clock = state.clock.clone();
+    if let (Some(clock), Some(milliseconds), false) = (&clock, timer, runs) {
+        // Nothing else can come before the timer.
+        clock.pass(milliseconds);
+        return Ok(true);
+    }
+    let Some(mut receiver) = state.receiver.take() else { return Ok(false) };
+    let event = state.runtime.clone().block_on(async {
+        match timer {
+            None => receiver.recv().await,
+            Some(milliseconds) => {
+                let limit = Duration::from_secs_f64(milliseconds / 1000.0);
+                tokio::time::timeout(limit, receiver.recv()).await.ok().flatten()
+            }
+        }
+    });
+    if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
+        state.receiver = Some(receiver);
+    }
+    match (event, timer) {
+        (Some(event), _) => dispatch(scope, event).map(|()| true),
+        (None, None) => Ok(false),
+        (None, Some(milliseconds)) => {
+            if let Some(clock) = clock {
+                clock.pass(milliseconds);
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// Handles events until no request is open any more, nor what it waits for with `waitUntil`; false when that can
+/// never be.
+pub(crate) fn wait_for_requests(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
+    loop {
+        while step(scope)? {}
+        if scope.extensions().of::<Requests>().is_none_or(Requests::is_idle) {
+            return Ok(true);
+        }
+        if !wait(scope)? {
+            return Ok(false);
+        }
+    }
+}
+
+/// `host.interpreter_started()`: what only JavaScript notices.
+fn interpreter_started(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if let Some(state) = call.scope.extensions().of::<Loop>() {
+        state.log.write(Record::Reached(Milestone::Interpreter));
+    }
+    Ok(Output::Undefined)
+}
+
+/// `host.take_bytecode(path, bytes)`: what `compileTree` makes.
+fn take_bytecode(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (path, bytes) = (call.text(0)?, call.bytes(1)?);
+    let extensions = call.scope.extensions_mut();
+    if extensions.of::<PythonBytecode>().is_none() {
+        extensions.insert(PythonBytecode::default());
+    }
+    if let Some(bytecode) = extensions.of_mut::<PythonBytecode>() {
+        bytecode.0.push((path, bytes));
+    }
+    Ok(Output::Undefined)
+}

@@ -1,0 +1,216 @@
+//! A worker at rest: its snapshot, opened once for all isolates that are resumed from it.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use taipan_bundle::Digest;
+use taipan_guest::{Argument, Image, Isolate};
+use taipan_store::{OnDamage, Progress, write_atomic};
+use taipan_webapi::requests::{Answer, AnswerBody};
+use tokio::runtime;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+
+use crate::Error;
+use crate::boot::{Boot, Mounted, STANDARD_LIBRARY, World, boot, connect};
+use crate::bundle::{Bundle, guest};
+use crate::clock::{Machine, Virtual};
+use crate::events::{Event, turn, wait_for_requests};
+use crate::instance::Instance;
+use crate::log::{Milestone, Record};
+use crate::snapshots::{self, Opened, Saved};
+use crate::worker::{Incoming, Settings, ToLog};
+
+/// Where the files of a worker are, as in workerd.
+const WORKER_DIRECTORY: &str = "/session/metadata";
+
+/// The file of an entry of the cache.
+const FILE: &str = "worker.snapshot";
+
+/// A worker at rest.
+pub(crate) struct Frozen {
+    image: Arc<Image>,
+    saved: Saved,
+    bundle: Arc<Bundle>,
+    layers: Mounted,
+}
+
+/// Why an isolate is not resumed, and the receiver, which outlives it.
+pub(crate) type NotResumed = (Error, UnboundedReceiver<Event>);
+
+/// All that can change what is in a worker's snapshot, beside its bundle.
+fn inputs(settings: &Settings) -> BTreeMap<&'static str, Digest> {
+    let configuration =
+        serde_json::json!([settings.main, settings.variables, settings.warmup]).to_string();
+    BTreeMap::from([
+        ("configuration", Digest::of(configuration.as_bytes())),
+        ("source", settings.code.digest),
+    ])
+}
+
+/// Opens the snapshot of a worker, which is made first when the cache does not have it.
+pub(crate) fn prepare(
+    settings: &Settings,
+    runtime: &runtime::Handle,
+    progress: Progress<'_>,
+) -> Result<Frozen, Error> {
+    let bundle = &settings.bundle;
+    let provenance = snapshots::worker_provenance(&bundle.baseline, &inputs(settings));
+    let key = Digest::of(format!("{provenance:?}").as_bytes());
+    let entry = settings.cache.entry("snapshot", &key.to_string())?;
+    let made = Cell::new(false);
+    let build = |staging: &Path| {
+        made.set(true);
+        let (log, recorded) = settings.log.recorded();
+        let mut instance = start(settings, key, log, runtime)?;
+        let baseline = Some(&bundle.baseline);
+        let file = snapshots::take(&mut instance, &provenance, baseline, recorded.take())?;
+        Ok::<_, Error>(write_atomic(&staging.join(FILE), &file)?)
+    };
+    let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
+    let path = folder.join(FILE);
+    let opened = match open(&path, &bundle.baseline) {
+        // Its length is right and its contents are not: it is made again.
+        Err(Error::Snapshot { .. }) if !made.get() => {
+            entry.remove(progress)?;
+            entry.get_or_build(OnDamage::Rebuild, progress, build)?;
+            open(&path, &bundle.baseline)?
+        }
+        opened => opened?,
+    };
+    let saved = snapshots::saved(&path, &opened.snapshot)?;
+    if !made.get() {
+        saved.log.iter().for_each(|record| settings.log.write(record.clone()));
+    }
+    let runs = snapshots::runs(&bundle.baseline, &opened);
+    let memory_bytes = usize::try_from(opened.snapshot.memory_bytes).unwrap_or(usize::MAX);
+    let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
+        .map_err(guest("joining the snapshot and its bundle"))?;
+    settings.log.write(Record::Reached(Milestone::Program));
+    Ok(Frozen { image, saved, bundle: bundle.clone(), layers: layers(settings) })
+}
+
+fn open(path: &Path, baseline: &Opened) -> Result<Opened, Error> {
+    let opened = snapshots::open(path)?;
+    opened
+        .snapshot
+        .check_baseline(&baseline.snapshot)
+        .map_err(|source| Error::Snapshot { path: path.into(), source: Box::new(source) })?;
+    Ok(opened)
+}
+
+fn layers(settings: &Settings) -> Mounted {
+    vec![
+        (settings.bundle.python.clone(), STANDARD_LIBRARY.into()),
+        (settings.code.layer.clone(), WORKER_DIRECTORY.into()),
+    ]
+}
+
+/// Boots an isolate, and runs the worker's top level and its warm-up requests.
+fn start(
+    settings: &Settings,
+    seed: Digest,
+    log: crate::Log,
+    runtime: &runtime::Handle,
+) -> Result<Instance, Error> {
+    let Settings { bundle, client, .. } = settings;
+    let host = Virtual::new(seed);
+    let streams = Box::new(ToLog(log.clone()));
+    let (world, _sender) = World::alone(runtime.clone(), log, &host);
+    let world = World { client: Some(client.clone()), streams, ..world };
+    let mut instance = boot(Boot {
+        program: &bundle.program,
+        javascript: &bundle.javascript,
+        layers: layers(settings),
+        environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
+        host: Box::new(host),
+        world,
+    })?;
+    load(settings, &mut instance)?;
+    for path in &settings.warmup {
+        warm_up(&mut instance, path, runtime)?;
+    }
+    instance.call("prepareSnapshot", &[])?;
+    instance.turn(None).map_err(guest("running Python"))?;
+    Ok(instance)
+}
+
+/// Imports the worker's main module.
+fn load(settings: &Settings, instance: &mut Instance) -> Result<(), Error> {
+    let (directory, file) = settings.main.rsplit_once('/').unwrap_or(("", &settings.main));
+    let module = file.strip_suffix(".py").unwrap_or(file);
+    let source = format!("{WORKER_DIRECTORY}/{directory}");
+    let path = serde_json::json!([
+        source.trim_end_matches('/'),
+        format!("{WORKER_DIRECTORY}/python_modules"),
+        WORKER_DIRECTORY,
+    ]);
+    let variables = serde_json::json!(settings.variables);
+    let (path, variables) = (path.to_string(), variables.to_string());
+    let arguments: [Argument<'_>; 3] = [(&*path).into(), module.into(), (&*variables).into()];
+    match instance.call("load", &arguments)?.split_once('\0') {
+        None => Ok(()),
+        Some((message, traceback)) => {
+            Err(Error::Program { message: message.into(), traceback: traceback.into() })
+        }
+    }
+}
+
+/// Has an instance answer a request before its snapshot is taken.
+fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Result<(), Error> {
+    let failed = |message: String, traceback: String| Error::Warmup {
+        path: path.into(),
+        message,
+        traceback,
+    };
+    let request = Incoming {
+        method: "GET".into(),
+        url: format!("http://localhost{path}"),
+        headers: "host: localhost\r\nuser-agent: taipan-warmup\r\n".into(),
+    };
+    let (reply, answer) = oneshot::channel();
+    // Somebody has to read the answer's body, for the handler to come to its end.
+    let answer = runtime.spawn(async move {
+        let answer = answer.await.ok()?;
+        if let Ok(Answer { body: AnswerBody::Stream(mut reader), .. }) = answer {
+            while let Ok(Some(_chunk)) = reader.chunk().await {}
+            return None;
+        }
+        answer.err()
+    });
+    let event = Event::Request { id: 0, request, body: None, reply, place: None };
+    let ended = instance.isolate.with_roots(|scope| {
+        turn(scope, Some(event))?;
+        wait_for_requests(scope)
+    });
+    if !ended.map_err(guest("answering a warm-up request"))? {
+        answer.abort();
+        return Err(failed("it waits for something that never happens".into(), String::new()));
+    }
+    match runtime.block_on(answer) {
+        Ok(Some(fault)) => Err(failed(fault.message, fault.detail)),
+        Ok(None) => Ok(()),
+        Err(ended) => Err(Error::Bug { what: ended.to_string() }),
+    }
+}
+
+impl Frozen {
+    /// An instance that goes on where the snapshot was taken.
+    pub(crate) fn resume(&self, world: World) -> Result<Instance, NotResumed> {
+        let host = Machine::new(self.saved.monotonic_clock);
+        let mut isolate = match Isolate::resume(&self.image, Box::new(host)) {
+            Ok(isolate) => isolate,
+            Err(source) => return Err((guest("resuming an isolate")(source), world.receiver)),
+        };
+        let mut scope = isolate.scope();
+        scope.set_modules(self.bundle.javascript.clone());
+        let connected = connect(&mut scope, &self.layers, world);
+        let (fetch, cancel) = (scope.held(self.saved.fetch), scope.held(self.saved.cancel));
+        scope.extensions_mut().insert(connected.with(fetch, cancel));
+        taipan_pyodide::mount_again(&mut scope, self.layers.iter().map(|(_, path)| path.clone()));
+        let worker = scope.held(self.saved.worker);
+        Ok(Instance { isolate, worker })
+    }
+}

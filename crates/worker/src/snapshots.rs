@@ -1,0 +1,166 @@
+//! Snapshots: an isolate at rest, as a file.
+//!
+//! The baseline is a bundle's own: Python has booted, and nothing has run. A worker's snapshot is taken after its
+//! top level ran, and its warm-up requests if it has any. Both are made in an isolate with a virtual host, so that
+//! the same inputs give the same bytes; that isolate serves nobody.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use taipan_bundle::{BundleId, Digest};
+use taipan_guest::Run;
+use taipan_snapshot::{self as snapshot, Image, Kind, Provenance, Snapshot};
+
+use crate::Error;
+use crate::bundle::guest;
+use crate::events::Loop;
+use crate::instance::Instance;
+use crate::log::Record;
+
+/// The name of the section with what this crate saves.
+const SECTION: &str = "worker";
+
+/// What this crate has outside of an isolate's memory.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Saved {
+    /// The handle of `worker.js`'s namespace, and those of the event loop.
+    pub(crate) worker: i32,
+    pub(crate) fetch: i32,
+    pub(crate) cancel: i32,
+    /// What the monotonic clock showed, in milliseconds.
+    pub(crate) monotonic_clock: f64,
+    /// What was said while the top level ran.
+    pub(crate) log: Vec<Record>,
+}
+
+/// A snapshot file that was checked.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) snapshot: Snapshot,
+    bytes: Bytes,
+    file: Arc<File>,
+}
+
+/// Opens a snapshot file and checks all of it.
+pub(crate) fn open(path: &Path) -> Result<Opened, Error> {
+    let read = |source| Error::Read { path: path.into(), source };
+    let wrong = |source| Error::Snapshot { path: path.into(), source: Box::new(source) };
+    let (file, _) = fs_err::File::open(path).map_err(read)?.into_parts();
+    let bytes = taipan_guest::map(path).map_err(read)?;
+    let snapshot = snapshot::decode(&bytes).map_err(wrong)?;
+    snapshot::verify(&snapshot, &bytes).map_err(wrong)?;
+    Ok(Opened { snapshot, bytes, file: Arc::new(file) })
+}
+
+impl Opened {
+    /// What lies in the file of the memory.
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        self.snapshot.runs().iter().map(|run| Run {
+            address: u32::try_from(run.address.0).unwrap_or(u32::MAX),
+            length: u32::try_from(run.bytes).unwrap_or(u32::MAX),
+            file: self.file.clone(),
+            offset: run.offset.0,
+        })
+    }
+
+    /// The memory of a baseline.
+    fn memory(&self) -> Vec<u8> {
+        let length = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let mut memory = vec![0; length(self.snapshot.memory_bytes)];
+        for run in self.snapshot.runs() {
+            let (range, offset) = (run.range(), length(run.offset.0));
+            let (start, end) = (length(range.start), length(range.end));
+            memory[start..end].copy_from_slice(&self.bytes[offset..offset + end - start]);
+        }
+        memory
+    }
+}
+
+/// What a worker's snapshot has of the memory, over what its baseline has.
+pub(crate) fn runs(baseline: &Opened, worker: &Opened) -> Vec<Run> {
+    let over: Vec<Run> = worker.runs().collect();
+    let mut runs = Vec::new();
+    for run in baseline.runs() {
+        let (mut start, end) = (run.address, run.address + run.length);
+        let mut keep = |from: u32, to: u32| {
+            if from < to {
+                let (length, offset) = (to - from, run.offset + u64::from(from - run.address));
+                runs.push(Run { address: from, length, file: run.file.clone(), offset });
+            }
+        };
+        for hidden in &over {
+            let (from, to) = (hidden.address.max(start), (hidden.address + hidden.length).min(end));
+            if from < to {
+                keep(start, from);
+                start = to;
+            }
+        }
+        keep(start, end);
+    }
+    runs.extend(over);
+    runs
+}
+
+/// The provenance of a bundle's baseline.
+pub(crate) fn baseline_provenance(bundle: BundleId) -> Provenance {
+    let bundle = snapshot::Digest(*bundle.as_bytes());
+    Provenance { bundle, kind: Kind::Baseline, inputs: BTreeMap::new() }
+}
+
+/// The provenance of a worker's snapshot over `baseline`.
+pub(crate) fn worker_provenance(
+    baseline: &Opened,
+    inputs: &BTreeMap<&'static str, Digest>,
+) -> Provenance {
+    let inputs = inputs.iter();
+    Provenance {
+        bundle: baseline.snapshot.provenance.bundle,
+        kind: Kind::Worker { baseline: baseline.snapshot.digest },
+        inputs: inputs
+            .map(|(name, digest)| ((*name).to_owned(), snapshot::Digest(*digest.as_bytes())))
+            .collect(),
+    }
+}
+
+/// Takes a snapshot of an instance, which is at rest: the bytes of its file.
+pub(crate) fn take(
+    instance: &mut Instance,
+    provenance: &Provenance,
+    baseline: Option<&Opened>,
+    log: Vec<Record>,
+) -> Result<Vec<u8>, Error> {
+    const DOING: &str = "taking a snapshot";
+    let baseline = baseline.map(Opened::memory);
+    let worker = instance.worker.index();
+    instance
+        .isolate
+        .with_roots(|scope| {
+            let monotonic_clock = scope.host().monotonic_clock();
+            let Some(state) = scope.extensions().of::<Loop>() else {
+                return Err(taipan_guest::Error::CannotSave { what: "the event loop".into() });
+            };
+            let (fetch, cancel) = (state.fetch.index(), state.cancel.index());
+            let saved = Saved { worker, fetch, cancel, monotonic_clock, log };
+            let mut state = scope.capture()?;
+            let section = postcard::to_stdvec(&saved)
+                .map_err(|error| taipan_guest::Error::CannotSave { what: error.to_string() })?;
+            state.sections.insert(SECTION.into(), section);
+            let image = Image { memory: scope.memory()?, baseline: baseline.as_deref() };
+            Ok(snapshot::encode(&image, &state, provenance).map(|encoded| encoded.to_vec()))
+        })
+        .map_err(guest(DOING))?
+        .map_err(|source| Error::NoSnapshot { source: Box::new(source) })
+}
+
+/// What this crate saved in a snapshot.
+pub(crate) fn saved(path: &Path, snapshot: &Snapshot) -> Result<Saved, Error> {
+    let section = snapshot.state.sections.get(SECTION).map(Vec::as_slice).unwrap_or_default();
+    postcard::from_bytes(section).map_err(|source| {
+        let source = Box::new(snapshot::Error::Decode(source));
+        Error::Snapshot { path: path.into(), source }
+    })
+}
