@@ -13,7 +13,8 @@ export function begin(pyodide) {
 }
 
 /// The top level has run: makes Python ready for the snapshot. Answers JSON, see `prepare` there.
-export async function prepare() {
+export async function prepare(pyodide) {
+  python ??= pyodide.pyimport("_taipan.snapshots");
   const outcome = await python.prepare();
   resumed = python.resumed;
   return outcome;

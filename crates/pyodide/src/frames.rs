@@ -51,8 +51,10 @@ mod offset {
     pub(super) const ASCII_BYTES: u32 = 640;
 }
 
-/// The frames of the thread that runs, innermost first. None while Python is not up.
-pub(crate) fn frames(memory: &[u8], runtime: u32) -> Vec<Place> {
+/// The frames of the thread that runs, innermost first; `runtime` is the address of `_PyRuntime` in `memory`. None
+/// while Python is not up.
+#[must_use]
+pub fn frames(memory: &[u8], runtime: u32) -> Vec<Place> {
     let reader = Reader { memory, runtime };
     let mut places = Vec::new();
     let mut frame = reader.innermost();
@@ -137,7 +139,7 @@ impl<'a> Reader<'a> {
         /// What a compact string has more than an ASCII one: the length and the address of its UTF-8.
         const COMPACT_BYTES: u32 = 8;
         let state = self.word(self.at(address, offset::TEXT_STATE)?)?;
-        let (kind, is_ascii) = (state >> 16 & 0b111, state >> 20 & 1 == 1);
+        let (kind, is_ascii) = (state >> 2 & 0b111, state >> 6 & 1 == 1);
         let length = self.word(self.at(address, offset::TEXT_LENGTH)?)?.min(TEXT_CHARACTERS_MAX);
         let start = address.checked_add(self.offset(offset::ASCII_BYTES)?)?;
         let start = start.checked_add(if is_ascii { 0 } else { COMPACT_BYTES })?;

@@ -26,6 +26,25 @@ pub fn entropy(scope: &mut Scope<'_>) -> Vec<Origin> {
     scope.stop_recording().into_iter().filter(lasting).map(|taken| taken.origin).collect()
 }
 
+/// What a use of entropy means, in words: where it was, and what to do.
+#[must_use]
+pub fn entropy_message(origin: &Origin) -> String {
+    let Origin { what, place, package, caller } = origin;
+    let mut text = format!("{what} at the top level");
+    if !place.file.is_empty() {
+        text += &format!(", {}:{} in {}", place.file, place.line, place.function);
+    }
+    if let Some(package) = package {
+        text += &format!(" (package {package}");
+        if let Some(caller) = caller {
+            text += &format!(", which {}:{} led to", caller.file, caller.line);
+        }
+        text += ")";
+    }
+    text + ": its value is in the snapshot and the same in every isolate; call it in the handler, or in a function given \
+            to taipan.after_resume"
+}
+
 /// What the frames, innermost first, say; `None` when none is the worker's.
 fn origin(frames: &[Place]) -> Option<Origin> {
     let is_platform = |place: &Place| PLATFORM.iter().any(|path| place.file.starts_with(path));
@@ -41,6 +60,12 @@ fn origin(frames: &[Place]) -> Option<Origin> {
     let caller = rest.iter().find(own).filter(|_| package.is_some()).cloned();
     let what = library.last().map(call).unwrap_or_default();
     Some(Origin { what, place: place.clone(), package, caller })
+}
+
+/// Something that is known to have been called at a place.
+pub(crate) fn at(what: String, place: Place) -> Origin {
+    let package = package(&place);
+    Origin { what, place, package, caller: None }
 }
 
 /// The name of the package that a file is of.
@@ -88,7 +113,8 @@ mod tests {
     }
 
     const MAIN: (&str, u32, &str) = ("/session/metadata/entry.py", 7, "<module>");
-    const IMPORT: (&str, u32, &str) = ("<frozen importlib._bootstrap>", 488, "_call_with_frames_removed");
+    const IMPORT: (&str, u32, &str) =
+        ("<frozen importlib._bootstrap>", 488, "_call_with_frames_removed");
     const WORKER: (&str, u32, &str) = ("/lib/python3.14/_taipan/worker.py", 33, "load");
 
     #[test]

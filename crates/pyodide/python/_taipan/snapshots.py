@@ -66,8 +66,9 @@ async def prepare():
                 await outcome
     except BaseException as exception:
         return json.dumps({"fault": _describe(exception)})
-    drawn = randoms.unwatch()
+    # First, so that generators which nobody has any more are not asked.
     _forget()
+    drawn = randoms.unwatch()
     gc.collect()
     # What is in the snapshot is not looked at by the collector again: it would write
     # into every object, and each isolate would have its own copy of all pages.
