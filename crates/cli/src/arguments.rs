@@ -73,6 +73,10 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Bundle(BundleAction),
 
+    /// Measure how fast a worker starts, and what it takes of memory
+    #[command(subcommand)]
+    Bench(BenchAction),
+
     /// Print the completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -119,6 +123,38 @@ pub(crate) struct RunArguments {
     /// The script and its arguments
     #[arg(value_name = "FILE.py", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<String>,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchAction {
+    /// Measure the time from a request for which there is no isolate to its answer
+    Cold {
+        /// The worker's directory
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+        /// How many requests
+        #[arg(long, value_name = "COUNT", default_value_t = 500)]
+        runs: usize,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure the memory of many isolates in one process, each of which answers a request
+    Density {
+        /// The worker's directory
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+        /// How many workers: the same files, each with a snapshot of its own
+        #[arg(long, value_name = "COUNT", default_value_t = 10)]
+        workers: usize,
+        /// How many isolates, of all workers together
+        #[arg(long, value_name = "COUNT", default_value_t = 2000)]
+        isolates: usize,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What to do with bundles.

@@ -6,7 +6,7 @@ use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
 
 use crate::{
-    arguments::{Arguments, BundleAction, RunArguments, ServeArguments, Verb},
+    arguments::{Arguments, BenchAction, BundleAction, RunArguments, ServeArguments, Verb},
     environment::Environment,
     failure::Failure,
 };
@@ -30,6 +30,7 @@ pub(crate) enum Action {
     Dev(ServeRequest),
     Run(ScriptRequest),
     Bundle(BundleAction),
+    Bench(BenchAction),
     Completions(clap_complete::Shell),
 }
 
@@ -80,6 +81,7 @@ impl Command {
             Verb::Dev(serve) => Action::Dev(serve_request(serve)?),
             Verb::Run(run) => Action::Run(script_request(run)?),
             Verb::Bundle(action) => Action::Bundle(action),
+            Verb::Bench(action) => Action::Bench(action),
             Verb::Completions { shell } => Action::Completions(shell),
         };
         let proxies = environment.proxies.clone();

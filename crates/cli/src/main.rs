@@ -1,6 +1,7 @@
 //! The taipan command: parse, call, report.
 
 mod arguments;
+mod bench;
 mod bundles;
 mod command;
 mod console;
@@ -42,6 +43,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
         Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
+        Action::Bench(action) => bench::run(command, action),
         Action::Completions(shell) => arguments::completions(*shell),
     }
 }

@@ -42,7 +42,10 @@ pub(crate) fn log() -> Log {
                     "the isolate has ended, a new one takes its place: {reason}"
                 ));
             }
-            Record::Console { .. } | Record::Stream { .. } | Record::Reached(_) => (),
+            Record::Console { .. }
+            | Record::Stream { .. }
+            | Record::Reached(_)
+            | Record::Resumed(_) => (),
         }
     })
 }
@@ -62,7 +65,7 @@ impl Begun {
                 };
                 vec![(target, format!("{text}\n").into_bytes())]
             }
-            Record::Reached(_) => Vec::new(),
+            Record::Reached(_) | Record::Resumed(_) => Vec::new(),
             // What comes next is about what the program did: its last words go before.
             Record::Fault { .. } | Record::Ended { .. } => {
                 [(Target::Output, &mut self.output), (Target::Errors, &mut self.errors)]

@@ -1,7 +1,7 @@
 //! The only place that touches the worker crate: HTTP on the one side, a worker on
 //! the other.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use futures_util::stream;
 use http::StatusCode;
@@ -61,7 +61,6 @@ impl Worker {
         let Settings { directory, manifest, bundle, proxies, cache, quiet } = settings;
         let code = spawn_blocking(move || taipan_worker::from_directory(&directory));
         let code = code.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-        let variables = manifest.vars.into_iter().map(|(name, value)| (name, json(value)));
         let settings = taipan_worker::Settings {
             bundle,
             cache,
@@ -69,7 +68,7 @@ impl Worker {
             pool: taipan_worker::PoolSettings::default(),
             code,
             main: manifest.main,
-            variables: variables.collect(),
+            variables: variables(manifest.vars),
             client: client(&proxies).map_err(taipan_worker::Error::Client)?,
             log: terminal::log(),
         };
@@ -104,6 +103,13 @@ fn message(kind: &str) -> &'static str {
         "ended" => "the worker ended while it was answering",
         _ => "the worker failed",
     }
+}
+
+/// The variables of a configuration, as JSON.
+pub(crate) fn variables(
+    variables: impl IntoIterator<Item = (String, Variable)>,
+) -> BTreeMap<String, serde_json::Value> {
+    variables.into_iter().map(|(name, value)| (name, json(value))).collect()
 }
 
 fn json(value: Variable) -> serde_json::Value {

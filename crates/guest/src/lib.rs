@@ -42,7 +42,7 @@ pub use operation::{Call, Operation, Output, Throw};
 pub use origin::{Locate, Origin, Place, Taken};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
 pub use reference::Reference;
-pub use resume::Image;
+pub use resume::{Image, ResumeTimes};
 pub use scope::{Argument, Scope};
 pub use state::State;
 

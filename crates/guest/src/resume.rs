@@ -1,6 +1,7 @@
 //! Making an isolate from a snapshot: what `capture.rs` took out is put back.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use taipan_snapshot as snapshot;
@@ -97,6 +98,17 @@ impl Image {
     }
 }
 
+/// How long the steps of a resume took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ResumeTimes {
+    /// Making the store, the main module's instance and the engine's.
+    pub instantiate: f64,
+    /// Mapping the memory.
+    pub map: f64,
+    /// Globals, tables, and what else lies outside of the memory.
+    pub side_state: f64,
+}
+
 impl Isolate {
     /// An isolate that goes on where the snapshot was taken.
     ///
@@ -106,6 +118,7 @@ impl Isolate {
     pub fn resume(image: &Arc<Image>, host: Box<dyn Host>) -> Result<Isolate, Error> {
         let program = &image.program;
         let mut store = Store::new(&program.engine, state(image, host));
+        let begin = store.data_mut().host.monotonic_clock();
         store.limiter(|state| &mut state.limits);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
@@ -135,13 +148,50 @@ impl Isolate {
         };
         let javascript =
             Arc::new(javascript::link_again(&mut store, main, &program.javascript, &place)?);
+        let instantiated = store.data_mut().host.monotonic_clock();
         // Last, so that nothing which instantiation writes stays.
         mapping::lay(&mut store, memory, &image.runs)?;
+        let mapped = store.data_mut().host.monotonic_clock();
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut roots = RootScope::new(&mut store);
         restore(&mut Scope { store: roots.as_context_mut() }, image)?;
         drop(roots);
+        let restored = store.data_mut().host.monotonic_clock();
+        store.data_mut().resume_times = ResumeTimes {
+            instantiate: instantiated - begin,
+            map: mapped - instantiated,
+            side_state: restored - mapped,
+        };
         Ok(Isolate::from_store(store))
+    }
+}
+
+impl Scope<'_> {
+    /// How long it took to resume the isolate; zero for one that booted.
+    #[must_use]
+    pub fn resume_times(&self) -> ResumeTimes {
+        self.state().resume_times
+    }
+
+    /// The pages of the memory that were written since the isolate was resumed: addresses, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Map`] when the kernel does not say.
+    pub fn written_pages(&self) -> Result<Vec<Range<u32>>, Error> {
+        let memory = self.linked()?.memory;
+        mapping::written(&self.store, memory).map_err(|source| Error::Map { source })
+    }
+
+    /// Makes pages that will be written the isolate's own, all at once.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn populate(&mut self, pages: &[Range<u32>]) -> Result<(), Error> {
+        let memory = self.linked()?.memory;
+        mapping::populate(&self.store, memory, pages);
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::javascript::Javascript;
 use crate::limits::Limits;
 use crate::origin::Recorder;
 use crate::program::Program;
+use crate::resume::ResumeTimes;
 use crate::webassembly::Entities;
 
 /// The name under which the main module exports its function table.
@@ -45,6 +46,7 @@ pub struct State {
     pub(crate) limits: Limits,
     /// While the isolate is prepared for a snapshot.
     pub(crate) recorder: Option<Box<Recorder>>,
+    pub(crate) resume_times: ResumeTimes,
 }
 
 /// What is there once the main module and the engine are linked.
@@ -81,6 +83,7 @@ impl State {
             exceptions: Exceptions::default(),
             limits: Limits::default(),
             recorder: None,
+            resume_times: ResumeTimes::default(),
         }
     }
 }

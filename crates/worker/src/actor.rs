@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::events::Event;
 use crate::instance::Instance;
-use crate::log::{Log, Record};
+use crate::log::Record;
 use crate::pool::{State, Template};
 
 /// How long a slot that always has an isolate waits before it has one in place of one that broke.
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) idle: Duration,
     /// Whether there always is one.
     pub(crate) kept: bool,
+    /// Whether there is one again as soon as one is done.
+    pub(crate) reserved: bool,
 }
 
 /// A place for an isolate.
@@ -92,8 +94,8 @@ impl Slot {
         let (template, sender, number) = (self.template.clone(), self.sender.clone(), self.number);
         self.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
-            .on_thread(move |state| match template.resume(number, sender, receiver) {
-                Ok(instance) => turns(instance, event, state, &template.log),
+            .on_thread(move |state| match template.resume(number, sender, receiver, event.is_some()) {
+                Ok(instance) => turns(instance, event, state, &template),
                 Err((error, receiver)) => {
                     template.log.write(Record::Ended { reason: describe(&error) });
                     After::Broken(Some(receiver))
@@ -104,7 +106,9 @@ impl Slot {
         loop {
             let mut instance = match after {
                 Some(After::Waits(instance)) => instance,
-                Some(After::Done(receiver)) => return self.empty(receiver, true),
+                Some(After::Done(receiver)) => {
+                    return self.empty(receiver, self.plan.kept || self.plan.reserved);
+                }
                 Some(After::Broken(receiver)) => {
                     let Some(receiver) = receiver else { return Empty::Ever };
                     if self.plan.kept {
@@ -140,8 +144,8 @@ impl Slot {
                 Err(_elapsed) => None,
             };
             instance.give_receiver(receiver);
-            let log = self.template.log.clone();
-            after = self.on_thread(move |state| turns(instance, event, state, &log)).await;
+            let template = self.template.clone();
+            after = self.on_thread(move |state| turns(instance, event, state, &template)).await;
         }
     }
 
@@ -173,15 +177,24 @@ async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
 }
 
 /// Handles an event, and what comes soon after it.
-fn turns(mut instance: Instance, event: Option<Event>, state: &State, log: &Log) -> After {
+fn turns(
+    mut instance: Instance,
+    event: Option<Event>,
+    state: &State,
+    template: &Template,
+) -> After {
     // A fault of ours ends the isolate, which is not entered again, and nothing else.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut next = Some(event);
         while let Some(event) = next {
+            let answers = matches!(event, Some(Event::Request { .. }));
             state.busy.store(true, Ordering::Relaxed);
             let outcome = instance.turn(event);
             state.busy.store(false, Ordering::Relaxed);
             outcome?;
+            if answers {
+                template.frozen.learn(&mut instance);
+            }
             if instance.is_done() {
                 return Ok(true);
             }
@@ -201,7 +214,7 @@ fn turns(mut instance: Instance, event: Option<Event>, state: &State, log: &Log)
         Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
     };
     // Said before those who wait for its answers hear that there are none, when it is dropped.
-    log.write(Record::Ended { reason });
+    template.log.write(Record::Ended { reason });
     After::Broken(instance.take_receiver())
 }
 

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use taipan_bundle::Digest;
 use taipan_guest::{Argument, Image, Isolate};
@@ -19,7 +20,7 @@ use crate::bundle::{Bundle, guest};
 use crate::clock::{Machine, Virtual};
 use crate::events::{Event, turn, wait_for_requests};
 use crate::instance::Instance;
-use crate::log::{Milestone, Record};
+use crate::log::{Milestone, Record, ResumeTimes};
 use crate::snapshots::{self, Opened, Saved};
 use crate::worker::{Incoming, Settings, ToLog};
 
@@ -29,12 +30,20 @@ const WORKER_DIRECTORY: &str = "/session/metadata";
 /// The file of an entry of the cache.
 const FILE: &str = "worker.snapshot";
 
+/// Bytes of a page, as the kernel maps them.
+const PAGE_BYTES: usize = 4096;
+
+/// Pages that are made an isolate's own before its first request, at most: 4 MiB.
+const POPULATED_PAGES_MAX: usize = 1024;
+
 /// A worker at rest.
 pub(crate) struct Frozen {
     image: Arc<Image>,
     saved: Saved,
     bundle: Arc<Bundle>,
     layers: Mounted,
+    /// The pages that the first request wrote.
+    written: OnceLock<Vec<Range<u32>>>,
 }
 
 /// Why an isolate is not resumed, and the receiver, which outlives it.
@@ -89,7 +98,7 @@ pub(crate) fn prepare(
     let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
         .map_err(guest("joining the snapshot and its bundle"))?;
     settings.log.write(Record::Reached(Milestone::Program));
-    Ok(Frozen { image, saved, bundle: bundle.clone(), layers: layers(settings) })
+    Ok(Frozen { image, saved, bundle: bundle.clone(), layers: layers(settings), written: OnceLock::new() })
 }
 
 fn open(path: &Path, baseline: &Opened) -> Result<Opened, Error> {
@@ -197,20 +206,47 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
 }
 
 impl Frozen {
-    /// An instance that goes on where the snapshot was taken.
-    pub(crate) fn resume(&self, world: World) -> Result<Instance, NotResumed> {
-        let host = Machine::new(self.saved.monotonic_clock);
+    /// Remembers what an instance wrote that has answered its first request.
+    pub(crate) fn learn(&self, instance: &mut Instance) {
+        if self.written.get().is_some() {
+            return;
+        }
+        // Where the kernel does not say it, there is nothing to gain.
+        let mut written = instance.isolate.scope().written_pages().unwrap_or_default();
+        let mut pages = 0;
+        written.retain(|range| {
+            pages += range.len() / PAGE_BYTES;
+            pages <= POPULATED_PAGES_MAX
+        });
+        // Another may have been quicker.
+        let _ = self.written.set(written);
+    }
+
+    /// An instance that goes on where the snapshot was taken; `at_once` it has a request to answer.
+    pub(crate) fn resume(&self, world: World, at_once: bool) -> Result<Instance, NotResumed> {
+        let (host, log) = (Machine::new(self.saved.monotonic_clock), world.log.clone());
         let mut isolate = match Isolate::resume(&self.image, Box::new(host)) {
             Ok(isolate) => isolate,
             Err(source) => return Err((guest("resuming an isolate")(source), world.receiver)),
         };
         let mut scope = isolate.scope();
+        if at_once && let Some(written) = self.written.get() {
+            // What is not populated is brought in when it is written.
+            let _ = scope.populate(written);
+        }
         scope.set_modules(self.bundle.javascript.clone());
         let connected = connect(&mut scope, &self.layers, world);
         let (fetch, cancel) = (scope.held(self.saved.fetch), scope.held(self.saved.cancel));
         scope.extensions_mut().insert(connected.with(fetch, cancel));
         taipan_pyodide::mount_again(&mut scope, self.layers.iter().map(|(_, path)| path.clone()));
         let worker = scope.held(self.saved.worker);
+        let times = scope.resume_times();
+        let end = scope.host().monotonic_clock();
+        log.write(Record::Resumed(ResumeTimes {
+            instantiate: times.instantiate,
+            map: times.map,
+            side_state: end - self.saved.monotonic_clock - times.instantiate - times.map,
+        }));
         Ok(Instance { isolate, worker })
     }
 }

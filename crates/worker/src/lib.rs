@@ -24,7 +24,7 @@ mod worker;
 pub use bundle::{Bundle, prepare};
 pub use code::{Code, from_directory};
 pub use error::Error;
-pub use log::{Log, Milestone, Record};
+pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
 pub use script::{Mount, Program, Script, run_script};
 pub use worker::{Incoming, Settings, Shown, Worker};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 /// One thing that a worker says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
     /// `console.log` and its siblings.
     Console {
@@ -31,11 +31,24 @@ pub enum Record {
     },
     /// An isolate that starts has come this far; how long it took, the listener's clock says.
     Reached(Milestone),
+    /// An isolate was resumed from the worker's snapshot.
+    Resumed(ResumeTimes),
     /// The isolate has ended, and why; a new one takes its place.
     Ended {
         /// Why.
         reason: String,
     },
+}
+
+/// How long the steps of a resume took, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResumeTimes {
+    /// Making the instances.
+    pub instantiate: f64,
+    /// Mapping the memory.
+    pub map: f64,
+    /// Restoring what lies outside of the memory.
+    pub side_state: f64,
 }
 
 /// How far an isolate has come, in the order in which it gets there.

@@ -41,6 +41,8 @@ pub struct Settings {
     pub isolates_min: usize,
     /// Isolates at a time.
     pub isolates_max: usize,
+    /// With [`Isolation::Fresh`]: isolates that are resumed before a request comes, once there was one.
+    pub reserve: usize,
     /// How long an isolate waits for something to do before it is dropped.
     pub idle: Duration,
     /// Requests at a time; more wait for their turn.
@@ -53,6 +55,7 @@ impl Default for Settings {
             isolation: Isolation::Reuse,
             isolates_min: 0,
             isolates_max: 4,
+            reserve: 2,
             idle: Duration::from_secs(60),
             requests_max: 1024,
         }
@@ -69,14 +72,15 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// An isolate with this number, which takes from `receiver`.
+    /// An isolate with this number, which takes from `receiver`; `at_once` it has a request to answer.
     pub(crate) fn resume(
         &self,
         number: u64,
         sender: WeakUnboundedSender<Event>,
         receiver: UnboundedReceiver<Event>,
+        at_once: bool,
     ) -> Result<Instance, NotResumed> {
-        self.frozen.resume(World {
+        let world = World {
             streams: Box::new(ToLog(self.log.clone())),
             log: self.log.clone(),
             client: Some(self.client.clone()),
@@ -87,7 +91,8 @@ impl Template {
             serves: true,
             fresh: self.isolation == Isolation::Fresh,
             clock: None,
-        })
+        };
+        self.frozen.resume(world, at_once)
     }
 }
 
@@ -146,7 +151,11 @@ impl Pool {
         let slots = (0..count).map(|index| {
             let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
             let state = Arc::new(State::default());
-            let plan = actor::Plan { idle: settings.idle, kept: index < settings.isolates_min };
+            let plan = actor::Plan {
+                idle: settings.idle,
+                kept: index < settings.isolates_min,
+                reserved: index < settings.reserve,
+            };
             let slot = actor::Slot::new(template.clone(), plan, sender.downgrade(), state.clone());
             tokio::spawn(slot.run(receiver));
             Slot { sender, state }
@@ -198,6 +207,18 @@ impl Pool {
             Isolation::Reuse if !warm && load == 0 => (1, load),
             Isolation::Reuse => (2, load),
         }
+    }
+
+    /// A place at each slot that has an isolate.
+    pub(crate) async fn seats(&self) -> Option<Vec<Seat>> {
+        let mut seats = Vec::new();
+        for slot in self.slots.iter().filter(|slot| slot.state.warm.load(Ordering::Relaxed)) {
+            let permit = self.permits.clone().acquire_owned().await.ok()?;
+            slot.state.load.fetch_add(1, Ordering::Relaxed);
+            let place = Place { state: slot.state.clone(), _permit: permit };
+            seats.push(Seat { sender: slot.sender.clone(), place: Arc::new(place) });
+        }
+        Some(seats)
     }
 
     /// Resumes isolates in the first `count` slots.

@@ -112,6 +112,26 @@ impl Worker {
         body: Option<BodyReader>,
     ) -> Result<Answer, Fault> {
         let seat = self.pool.seat().await.ok_or_else(ended)?;
+        self.fetch_at(seat, request, body).await
+    }
+
+    /// Has each isolate that is there answer the request: for measurements.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the first that does not answer.
+    pub async fn fetch_from_all(&self, request: &Incoming) -> Result<Vec<Answer>, Fault> {
+        let seats = self.pool.seats().await.ok_or_else(ended)?;
+        let fetches = seats.into_iter().map(|seat| self.fetch_at(seat, request.clone(), None));
+        futures_util::future::try_join_all(fetches).await
+    }
+
+    async fn fetch_at(
+        &self,
+        seat: Seat,
+        request: Incoming,
+        body: Option<BodyReader>,
+    ) -> Result<Answer, Fault> {
         let id = self.last.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff;
         let (reply, answer) = oneshot::channel();
         let place = Some(seat.place.clone());

@@ -1,0 +1,264 @@
+//! `taipan bench`: measures a worker in this process, without HTTP.
+
+#![expect(clippy::disallowed_methods, reason = "time is what is measured here")]
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use taipan_store::Cache;
+use taipan_webapi::fetch::client;
+use taipan_worker::{
+    Bundle, Code, Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings, Worker,
+};
+
+use crate::{
+    arguments::BenchAction,
+    command::Command,
+    console,
+    failure::Failure,
+    project::{Project, Variables},
+    workers,
+};
+
+/// Isolates over which the private memory of one is averaged.
+const AVERAGED: usize = 32;
+
+/// How long the process rests between measurements, so that an isolate that is dropped is gone.
+const PAUSE: Duration = Duration::from_millis(2);
+
+const KIB_PER_MIB: f64 = 1024.0;
+
+/// Measures.
+pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, Failure> {
+    let (directory, json) = match action {
+        BenchAction::Cold { directory, json, .. }
+        | BenchAction::Density { directory, json, .. } => (directory, *json),
+    };
+    let project = Project::read(directory, None, Variables::Configured)?;
+    let cache = command.cache()?;
+    let bundle = workers::bundle(&cache, &taipan_bundle::Source::npm(), command.quiet)?;
+    let code = taipan_worker::from_directory(&project.directory)?;
+    let subject = Subject { command, project, cache, bundle, code };
+    let report = workers::runtime()?.block_on(async {
+        match *action {
+            BenchAction::Cold { runs, .. } => cold(&subject, runs.max(1)).await,
+            BenchAction::Density { workers, isolates, .. } => {
+                density(&subject, workers.max(1), isolates).await
+            }
+        }
+    })?;
+    let text = if json { format!("{}\n", report.json) } else { report.table };
+    console::write(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is measured.
+struct Subject<'a> {
+    command: &'a Command,
+    project: Project,
+    cache: Cache,
+    bundle: Arc<Bundle>,
+    code: Code,
+}
+
+/// What came out.
+struct Report {
+    table: String,
+    json: Value,
+}
+
+/// What the log of a worker said of the last resume.
+type Last = Arc<Mutex<Option<ResumeTimes>>>;
+
+impl Subject<'_> {
+    async fn start(&self, pool: PoolSettings, number: usize) -> Result<(Worker, Last), Failure> {
+        let last = Last::default();
+        let listener = last.clone();
+        let log = Log::new(move |record| {
+            if let Record::Resumed(times) = record {
+                *listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(times);
+            }
+        });
+        let mut variables = workers::variables(self.project.manifest.vars.clone());
+        if number > 0 {
+            variables.insert("TAIPAN_BENCH_WORKER".to_owned(), number.into());
+        }
+        let settings = Settings {
+            bundle: self.bundle.clone(),
+            code: self.code.clone(),
+            main: self.project.manifest.main.clone(),
+            cache: self.cache.clone(),
+            warmup: Vec::new(),
+            pool,
+            variables,
+            client: client(&self.command.proxies).map_err(taipan_worker::Error::Client)?,
+            log,
+        };
+        Ok((Worker::start(settings, Box::new(|_| ())).await?, last))
+    }
+}
+
+fn request() -> Incoming {
+    Incoming {
+        method: "GET".into(),
+        url: "http://localhost/".into(),
+        headers: "host: localhost\r\n".into(),
+    }
+}
+
+/// One request for which there was no isolate, in milliseconds.
+struct Start {
+    total: f64,
+    resume: ResumeTimes,
+    faults: f64,
+}
+
+async fn cold(subject: &Subject<'_>, runs: usize) -> Result<Report, Failure> {
+    let alone = PoolSettings {
+        isolation: Isolation::Fresh,
+        isolates_max: 1,
+        reserve: 0,
+        ..PoolSettings::default()
+    };
+    let (worker, last) = subject.start(alone, 0).await?;
+    let mut starts = Vec::new();
+    for _ in 0..runs {
+        tokio::time::sleep(PAUSE).await;
+        let faults = page_faults()?;
+        let begin = Instant::now();
+        let answer = worker.fetch(request(), None).await;
+        let total = begin.elapsed().as_secs_f64() * 1000.0;
+        answer.map_err(failed)?;
+        let faults = page_faults()? - faults;
+        let resume = last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        starts.push(Start { total, resume: resume.ok_or_else(not_resumed)?, faults });
+    }
+    drop(worker);
+    let (idle, served) = private_memory(subject).await?;
+    Ok(cold_report(&starts, idle, served))
+}
+
+fn not_resumed() -> Failure {
+    Failure::Bug { what: "a request was answered without an isolate".into() }
+}
+
+fn failed(fault: taipan_webapi::requests::Fault) -> Failure {
+    Failure::Program { message: fault.message, traceback: fault.detail }
+}
+
+/// Private memory of an isolate in KiB: that waits, and that has answered a request.
+async fn private_memory(subject: &Subject<'_>) -> Result<(f64, f64), Failure> {
+    let pool = PoolSettings { isolates_max: AVERAGED, ..PoolSettings::default() };
+    let (worker, _) = subject.start(pool, 0).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a small constant")]
+    let count = AVERAGED as f64;
+    let before = rollup("Private_Dirty:")?;
+    worker.warm(AVERAGED).await;
+    let idle = rollup("Private_Dirty:")?;
+    worker.fetch_from_all(&request()).await.map_err(failed)?;
+    let served = rollup("Private_Dirty:")?;
+    Ok(((idle - before) / count, (served - before) / count))
+}
+
+fn cold_report(starts: &[Start], idle: f64, served: f64) -> Report {
+    let part = |name: &str, of: fn(&Start) -> f64| {
+        let mut values: Vec<f64> = starts.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |percent: usize| values[(values.len() * percent / 100).min(values.len() - 1)];
+        (name.to_owned(), [at(50), at(90), at(99)])
+    };
+    let parts = [
+        part("first_byte", |start| start.total),
+        part("instantiate", |start| start.resume.instantiate),
+        part("map", |start| start.resume.map),
+        part("side_state", |start| start.resume.side_state),
+        part("first_call", |start| {
+            let ResumeTimes { instantiate, map, side_state } = start.resume;
+            start.total - instantiate - map - side_state
+        }),
+    ];
+    let faults = part("page_faults", |start| start.faults);
+    let mut table =
+        format!("{} requests, each for an isolate that was not there\n\n", starts.len());
+    table += "                           p50      p90      p99\n";
+    for (name, [p50, p90, p99]) in &parts {
+        let name = format!("{}, ms", name.replace('_', " "));
+        table += &format!("{name:<22} {p50:>7.3}  {p90:>7.3}  {p99:>7.3}\n");
+    }
+    let [p50, p90, p99] = faults.1;
+    table += &format!("{:<22} {p50:>7.0}  {p90:>7.0}  {p99:>7.0}\n\n", "page faults");
+    table += &format!("private memory of an isolate that waits:      {idle:>7.0} KiB\n");
+    table += &format!("private memory after its first request:       {served:>7.0} KiB\n");
+    let percentiles = |[p50, p90, p99]: [f64; 3]| json!({"p50": p50, "p90": p90, "p99": p99});
+    let mut report = serde_json::Map::new();
+    for (name, values) in parts {
+        report.insert(format!("{name}_ms"), percentiles(values));
+    }
+    report.insert(faults.0, percentiles(faults.1));
+    report.insert("runs".into(), starts.len().into());
+    report.insert("idle_private_kib".into(), json!(idle.round()));
+    report.insert("served_private_kib".into(), json!(served.round()));
+    Report { table, json: report.into() }
+}
+
+async fn density(
+    subject: &Subject<'_>,
+    workers: usize,
+    isolates: usize,
+) -> Result<Report, Failure> {
+    let each = isolates.div_ceil(workers);
+    let pool = PoolSettings { isolates_max: each, requests_max: each, ..PoolSettings::default() };
+    let before = rollup("Pss:")?;
+    let mut started = Vec::new();
+    for number in 1..=workers {
+        let (worker, _) = subject.start(pool.clone(), number).await?;
+        worker.warm(each).await;
+        started.push(worker);
+    }
+    let idle = rollup("Pss:")?;
+    let mut answers = 0;
+    for worker in &started {
+        answers += worker.fetch_from_all(&request()).await.map_err(failed)?.len();
+    }
+    let served = rollup("Pss:")?;
+    let mib = |kib: f64| kib / KIB_PER_MIB;
+    let table = format!(
+        "{answers} isolates of {workers} workers, all of which have answered a request\n\n\
+         proportional memory (PSS) of the process, MiB\n  \
+         without isolates              {:>8.0}\n  \
+         all resumed                   {:>8.0}\n  \
+         all have answered             {:>8.0}\n",
+        mib(before),
+        mib(idle),
+        mib(served)
+    );
+    let json = json!({
+        "isolates": answers, "workers": workers, "pss_before_kib": before,
+        "pss_idle_kib": idle, "pss_served_kib": served,
+    });
+    Ok(Report { table, json })
+}
+
+/// A line of `/proc/self/smaps_rollup`, in KiB.
+fn rollup(name: &str) -> Result<f64, Failure> {
+    let text = fs_err::read_to_string("/proc/self/smaps_rollup").map_err(unreadable)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    let number = line.trim().trim_end_matches("kB").trim().parse();
+    number.map_err(|_| Failure::Bug { what: format!("smaps_rollup has no number for {name}") })
+}
+
+/// Page faults of this process that needed no disk (proc(5), /proc/pid/stat, field 10).
+fn page_faults() -> Result<f64, Failure> {
+    let text = fs_err::read_to_string("/proc/self/stat").map_err(unreadable)?;
+    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let number = fields.split_whitespace().nth(7).and_then(|field| field.parse().ok());
+    number.ok_or_else(|| Failure::Bug { what: "/proc/self/stat has no page faults".into() })
+}
+
+fn unreadable(source: std::io::Error) -> Failure {
+    Failure::System { what: "read what the kernel says of this process", source }
+}
