@@ -82,6 +82,8 @@ exports! {
     module_namespace: (u32, u32), i32;
     run_jobs: i32, i32;
     collect: (), ();
+    reseed: u64, ();
+    stack: u32, i32;
     throw: u32, ();
     take_exception: u32, ();
     throw_error: (u32, u32, u32, u32), ();

@@ -13,6 +13,7 @@ use crate::handle::{Handle, Released};
 use crate::host::{Extensions, Host};
 use crate::javascript::Javascript;
 use crate::limits::Limits;
+use crate::origin::Recorder;
 use crate::program::Program;
 use crate::resume::ResumeTimes;
 use crate::webassembly::Entities;
@@ -41,6 +42,8 @@ pub struct State {
     pub(crate) on_completion: Option<Handle>,
     pub(crate) exceptions: Exceptions,
     pub(crate) limits: Limits,
+    /// While the isolate is prepared for a snapshot.
+    pub(crate) recorder: Option<Box<Recorder>>,
     pub(crate) resume_times: ResumeTimes,
 }
 
@@ -76,6 +79,7 @@ impl State {
             on_completion: None,
             exceptions: Exceptions::default(),
             limits: Limits::default(),
+            recorder: None,
             resume_times: ResumeTimes::default(),
         }
     }

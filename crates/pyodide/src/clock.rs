@@ -82,6 +82,7 @@ fn clock_res_get(scope: &mut Scope<'_>, clock: u32, result: u32) -> NativeResult
 fn random_get(scope: &mut Scope<'_>, address: u32, length: u32) -> NativeResult<u32> {
     // All of it must be there before any of it is written.
     scope.bytes(address, length)?;
+    scope.note_entropy("os.urandom()", length as usize);
     let mut chunk = [0; RANDOM_CHUNK];
     let end = address + length;
     for start in (address..end).step_by(RANDOM_CHUNK) {

@@ -13,7 +13,7 @@ use crate::stat::{self, NOT_HERE, find_path};
 /// The first descriptor of the host's; Emscripten's are below. The same in `js/layerfiles.js`.
 const FIRST: u32 = 1 << 20;
 /// Descriptors that an isolate may have open here.
-const OPEN_MAX: usize = 4096;
+pub(crate) const OPEN_MAX: usize = 4096;
 /// Buffers in one call (`IOV_MAX` of musl).
 const BUFFERS_MAX: u32 = 1024;
 
@@ -33,15 +33,16 @@ const ENTRY_NAME_BYTES_MAX: usize = 255;
 const TYPE_DIRECTORY: u8 = 4;
 const TYPE_FILE: u8 = 8;
 
+/// By their place after the first.
 #[derive(Debug, Default)]
-struct Descriptors(Vec<Option<Open>>);
+pub(crate) struct Descriptors(pub(crate) Vec<Option<Open>>);
 
 #[derive(Clone, Copy, Debug)]
-struct Open {
-    layer: u32,
-    index: NodeIndex,
+pub(crate) struct Open {
+    pub(crate) layer: u32,
+    pub(crate) index: NodeIndex,
     /// Of a file, in bytes; of a directory, in entries.
-    position: u64,
+    pub(crate) position: u64,
 }
 
 /// `host.layer_open(path, flags)`: a descriptor, a negative error number, or 1 for a path that is not for us to open.

@@ -72,6 +72,19 @@ pub enum Error {
         /// How much there may be.
         maximum: u64,
     },
+    /// What a snapshot says of open files cannot be.
+    #[error("the snapshot's state of open files is damaged: {what}")]
+    Saved {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Python, when it was to make itself ready for a snapshot, answered something else than it does.
+    #[error("what Python answers before a snapshot is not what Taipan's own code answers")]
+    Prepared {
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
     /// More files, or longer names, than the format can number.
     #[error("too many files for one file layer")]
     LayerTooLarge,
@@ -93,6 +106,10 @@ impl Error {
             | Error::LayerTruncated { .. }
             | Error::LayerNode { .. }
             | Error::LayerDigest => Some("remove the cached bundle, so that it is made again"),
+            Error::Saved { .. } => Some("remove the snapshot, so that it is made again"),
+            Error::Prepared { .. } => {
+                Some("the worker changes a module of Python's own; see docs/snapshots.md")
+            }
             Error::LayerPath { .. } | Error::LayerTooLarge => None,
         }
     }

@@ -7,19 +7,27 @@
 mod clock;
 mod descriptors;
 mod error;
+mod frames;
 pub mod imports;
 pub mod layer;
 pub mod modules;
 mod natives;
 mod operations;
+mod origins;
 pub mod patches;
+mod prepared;
+mod saved;
 mod sources;
 mod stat;
 pub mod stdlib;
 mod strings;
 
 pub use error::Error;
+pub use frames::frames;
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
+pub use origins::{LOCATE, entropy, entropy_message};
+pub use prepared::{Prepared, prepared};
+pub use saved::{check, restore, save};
 pub use sources::{JAVASCRIPT, PYTHON, Source};
 pub use stat::mount_again;

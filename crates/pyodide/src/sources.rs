@@ -18,6 +18,7 @@ pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/loader", text: include_str!("../js/loader.js") },
     Source { name: "taipan:pyodide/quota", text: include_str!("../js/quota.js") },
     Source { name: "taipan:pyodide/runsync", text: include_str!("../js/runsync.js") },
+    Source { name: "taipan:pyodide/snapshots", text: include_str!("../js/snapshots.js") },
 ];
 
 /// The Python modules, by their path in the standard library, to which they are
@@ -29,7 +30,10 @@ pub const PYTHON: &[Source] = &[
         name: "_taipan/compile_modules.py",
         text: include_str!("../python/_taipan/compile_modules.py"),
     },
+    Source { name: "_taipan/randoms.py", text: include_str!("../python/_taipan/randoms.py") },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },
+    Source { name: "_taipan/snapshots.py", text: include_str!("../python/_taipan/snapshots.py") },
     Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
     Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
+    Source { name: "taipan/__init__.py", text: include_str!("../python/taipan/__init__.py") },
 ];

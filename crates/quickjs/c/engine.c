@@ -331,6 +331,25 @@ void EXPORT(engine_collect)(void)
     JS_RunGC(runtime);
 }
 
+// Begins the sequence of `Math.random` anew; the other use of the state, hashing, has its own copy.
+void EXPORT(engine_reseed)(uint64_t seed)
+{
+    // xorshift stays at 0 for ever (quickjs.c, `js_random_init`).
+    context->random_state = seed ? seed : 1;
+}
+
+// Where JavaScript is: the text that an Error made now would have as its stack.
+int EXPORT(engine_stack)(JSValue *result)
+{
+    JSValue error = JS_NewError(context);
+    if (JS_IsException(error))
+        return -1;
+    build_backtrace(context, error, JS_UNDEFINED, NULL, 0, 0, 0);
+    *result = JS_GetPropertyStr(context, error, "stack");
+    JS_FreeValue(context, error);
+    return JS_IsException(*result) ? -1 : 0;
+}
+
 /* --- exceptions ------------------------------------------------------------ */
 
 // Takes the value over.

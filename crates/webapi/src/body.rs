@@ -173,6 +173,21 @@ impl Bodies {
         self.insert(Ends { reader: Reader::Here(reader), writer: None })
     }
 
+    /// The last number that was given.
+    pub(crate) fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// The next number is the one after `last`.
+    pub(crate) fn go_on_after(&mut self, last: u32) {
+        self.last = last & ID_MASK;
+    }
+
+    /// The numbers of the bodies that are open.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.open.keys().copied().collect()
+    }
+
     fn insert(&mut self, ends: Ends) -> Result<u32, Error> {
         if self.open.len() >= BODIES_MAX {
             return Err(Error::TooMany { what: "bodies", maximum: BODIES_MAX });

@@ -48,6 +48,21 @@ impl std::fmt::Debug for Decoders {
 }
 
 impl Decoders {
+    /// The last number that was given.
+    pub(crate) fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// The next number is the one after `last`.
+    pub(crate) fn go_on_after(&mut self, last: u32) {
+        self.last = last;
+    }
+
+    /// The numbers of the streams that are not at their end.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.open.keys().copied().collect()
+    }
+
     /// Begins a stream; the number names it.
     ///
     /// # Errors

@@ -92,6 +92,19 @@ pub enum Error {
     /// `AbortError`
     #[error("nobody reads the body any more")]
     NotRead,
+    /// Not a guest's: something that is under way when a snapshot is to be taken.
+    #[error("{what}")]
+    CannotSave {
+        /// What, where it was started, and what to do.
+        what: String,
+    },
+    /// Not a guest's: what a snapshot says of this crate's state.
+    #[error("the snapshot's state of the web platform is damaged")]
+    Saved {
+        /// What is wrong with it.
+        #[source]
+        source: postcard::Error,
+    },
     /// Not the worker's: there are no roots of trust to verify servers by.
     #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
@@ -124,6 +137,8 @@ impl Error {
             | Error::Redirect { .. }
             | Error::Fetch { .. }
             | Error::Body { .. }
+            | Error::CannotSave { .. }
+            | Error::Saved { .. }
             | Error::Tls(_)
             | Error::Client(_)
             | Error::Proxy { .. } => "TypeError",

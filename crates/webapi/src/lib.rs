@@ -20,9 +20,13 @@ pub mod headers;
 mod operations;
 pub mod pending;
 pub mod requests;
+mod saved;
 mod sources;
+mod unsaved;
 pub mod url;
 
 pub use error::Error;
 pub use operations::{Console, OPERATIONS, deliver};
+pub use saved::{check, restore, save};
 pub use sources::{DISPATCH, INSTALL, JAVASCRIPT, Source, WEB_STREAMS};
+pub use unsaved::{Unsaved, unsaved};

@@ -12,6 +12,7 @@ use crate::encoding::{self, Decoders, Options};
 use crate::fetch::{self, Body, Redirect};
 use crate::pending::{Completion, Outcome, Pending};
 use crate::requests::{Answer, AnswerBody, Fault, Requests};
+use crate::unsaved::{self, Id, Kind};
 use crate::{Error, headers, url};
 
 /// Bytes that `crypto.getRandomValues` gives in one call (Web Cryptography API, 10.1.1).
@@ -121,6 +122,7 @@ fn random_fill(call: &mut Call<'_>) -> Result<Output, Throw> {
         let message = format!("{length} random bytes in one call; {RANDOM_BYTES_MAX} are the most");
         return Err(Throw::error("DOMException:QuotaExceededError", message));
     }
+    call.scope.note_entropy("JavaScript's crypto", length as usize);
     let mut bytes = vec![0; length as usize];
     call.scope.host().random(&mut bytes);
     call.scope.write(address, &bytes)?;
@@ -140,7 +142,9 @@ fn text_decode(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn text_decoder_open(call: &mut Call<'_>) -> Result<Output, Throw> {
     let encoding = call.text(0)?;
     let options = Options { fatal: call.boolean(1)?, ignore_bom: call.boolean(2)? };
-    Ok(decoders(call)?.open(&encoding, options)?.into())
+    let id = decoders(call)?.open(&encoding, options)?;
+    unsaved::note(&mut call.scope, Id::Decoder(id), || Kind::Decoder);
+    Ok(id.into())
 }
 
 fn text_decoder_decode(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -168,7 +172,9 @@ fn url_set(call: &mut Call<'_>) -> Result<Output, Throw> {
 }
 
 fn body_open(call: &mut Call<'_>) -> Result<Output, Throw> {
-    Ok(bodies(call)?.open()?.into())
+    let id = bodies(call)?.open()?;
+    unsaved::note(&mut call.scope, Id::Body(id), || Kind::Body);
+    Ok(id.into())
 }
 
 fn body_read_now(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -249,7 +255,9 @@ fn operation_cancel(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn timer_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let delay = call.number(0)?;
     let now = call.scope.host().monotonic_clock();
-    Ok(pending(call)?.start_timer(now, delay)?.into())
+    let operation = pending(call)?.start_timer(now, delay)?;
+    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Timer);
+    Ok(operation.into())
 }
 
 async fn read(body: u32, mut reader: BodyReader) -> Outcome {
@@ -261,7 +269,9 @@ async fn read(body: u32, mut reader: BodyReader) -> Outcome {
 fn body_read(call: &mut Call<'_>) -> Result<Output, Throw> {
     let id = call.unsigned(0)?;
     let reader = bodies(call)?.start_read(id)?;
-    Ok(pending(call)?.start(read(id, reader))?.into())
+    let operation = pending(call)?.start(read(id, reader))?;
+    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Read);
+    Ok(operation.into())
 }
 
 fn body_write(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -277,6 +287,7 @@ fn body_write(call: &mut Call<'_>) -> Result<Output, Throw> {
             }
         })?,
     };
+    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Write);
     Ok(operation.into())
 }
 
@@ -293,6 +304,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let mode = call.text(4)?;
     let redirect = Redirect::named(&mode)
         .ok_or_else(|| Throw::type_error(format!("no redirect mode {mode:?}")))?;
+    let shown = if call.scope.is_recording() { url.clone() } else { String::new() };
     let request = fetch::Request { method, url, headers, body, redirect };
     let client = state::<Client>(call, "fetch")?.clone();
     let operation = pending(call)?.start(async move {
@@ -301,6 +313,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
             Err(error) => Outcome::Failed(error),
         }
     })?;
+    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Fetch { url: shown });
     Ok(operation.into())
 }
 
@@ -311,6 +324,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
 /// A fault of the isolate.
 pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taipan_guest::Error> {
     let id = completion.id;
+    unsaved::ended(scope, id);
     let adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>() {
         Some(bodies) => bodies.adopt(reader),
         None => Err(Error::Unknown { what: "table of bodies of operation", id }),
@@ -330,7 +344,10 @@ pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taip
         Outcome::Fetched(mut response) => {
             let reader = response.take_body();
             match adopt(scope, reader) {
-                Ok(body) => scope.complete(id, None, Argument::Text(&response.to_json(body))),
+                Ok(body) => {
+                    unsaved::fetched(scope, body);
+                    scope.complete(id, None, Argument::Text(&response.to_json(body)))
+                }
                 Err(error) => scope.complete(id, Some(&error.completion()), Argument::Undefined),
             }
         }

@@ -20,6 +20,9 @@ use crate::fetch::Response;
 /// Operations that an isolate may wait for at once, timers included.
 pub const OPERATIONS_MAX: usize = 65_536;
 
+/// Numbers stay positive where JavaScript reads them as 32-bit integers.
+const ID_MASK: u32 = 0x7fff_ffff;
+
 /// What came of an operation.
 #[derive(Debug)]
 pub enum Outcome {
@@ -90,11 +93,27 @@ impl Pending {
         }
     }
 
+    /// The last number that was given.
+    pub(crate) fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// The next number is the one after `last`.
+    pub(crate) fn go_on_after(&mut self, last: u32) {
+        self.last = last & ID_MASK;
+    }
+
+    /// The numbers of all operations that have not ended.
+    pub(crate) fn under_way(&self) -> Vec<u32> {
+        let ready = self.ready.iter().map(|completion| completion.id);
+        ready.chain(self.deadlines.keys().copied()).chain(self.running.keys().copied()).collect()
+    }
+
     fn number(&mut self) -> Result<u32, Error> {
         if self.ready.len() + self.timers.len() + self.running.len() >= OPERATIONS_MAX {
             return Err(Error::TooMany { what: "operations under way", maximum: OPERATIONS_MAX });
         }
-        self.last = self.last.wrapping_add(1) & 0x7fff_ffff;
+        self.last = self.last.wrapping_add(1) & ID_MASK;
         Ok(self.last)
     }
 

@@ -8,5 +8,6 @@ mod exceptions;
 mod fixture;
 mod hostile;
 mod memory;
+mod origin;
 mod references;
 mod resume;

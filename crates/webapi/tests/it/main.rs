@@ -1,4 +1,4 @@
-//! The web platform inside the real engine: its conformance cases, and its operations in hostile hands.
+//! The web platform inside the real engine: its conformance cases, its operations in hostile hands, snapshots.
 
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
@@ -7,3 +7,4 @@
 mod fixture;
 mod hostile;
 mod platform;
+mod unsaved;

@@ -1,0 +1,3 @@
+import uuid
+
+NODE = uuid.uuid4().hex

@@ -1,0 +1,6 @@
+import asyncio
+
+
+async def background():
+    while True:
+        await asyncio.sleep(60)
