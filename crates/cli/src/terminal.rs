@@ -42,6 +42,7 @@ pub(crate) fn log() -> Log {
                     "the isolate has ended, a new one takes its place: {reason}"
                 ));
             }
+            Record::Warning { text } => console::warn(text),
             Record::Console { .. }
             | Record::Stream { .. }
             | Record::Reached(_)
@@ -67,7 +68,7 @@ impl Begun {
             }
             Record::Reached(_) | Record::Resumed(_) => Vec::new(),
             // What comes next is about what the program did: its last words go before.
-            Record::Fault { .. } | Record::Ended { .. } => {
+            Record::Fault { .. } | Record::Warning { .. } | Record::Ended { .. } => {
                 [(Target::Output, &mut self.output), (Target::Errors, &mut self.errors)]
                     .into_iter()
                     .filter(|(_, begun)| !begun.is_empty())

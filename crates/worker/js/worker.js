@@ -2,6 +2,7 @@
 
 import createModule from "taipan:pyodide/glue";
 import { boot } from "taipan:pyodide/loader";
+import * as snapshots from "taipan:pyodide/snapshots";
 import { mainModule } from "taipan:webassembly";
 import * as dispatch from "taipan:webapi/dispatch.js";
 import host from "taipan:host";
@@ -40,11 +41,20 @@ export async function load(path, name, variables) {
   return "";
 }
 
-/// Makes ready for a snapshot: called when the top level has run.
-export function prepareSnapshot() {
-  pyodide.pyimport("gc").collect();
+/// The worker's top level is about to run, of which a snapshot is taken.
+export function beginSnapshot() {
+  snapshots.begin(pyodide);
   return "";
 }
+
+/// Makes ready for a snapshot: called when the top level has run.
+export const prepareSnapshot = () => snapshots.prepare(pyodide);
+
+/// The first call in an isolate that was resumed, if `prepareSnapshot` said so.
+export const resumeSnapshot = snapshots.resume;
+
+/// The variables that were assigned at places.
+export const { variables } = snapshots;
 
 /// Which Python protocols an object has is found out by some thirty questions to it (Pyodide's
 /// `JsProxy_compute_typeflags`). Objects of the platform answer as their class does.

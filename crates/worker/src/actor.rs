@@ -10,6 +10,7 @@ use taipan_pyodide::Ended;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::time::Instant;
 
+use crate::Error;
 use crate::events::Event;
 use crate::instance::Instance;
 use crate::log::Record;
@@ -98,8 +99,13 @@ impl Slot {
                 match template.resume(number, sender, receiver, event.is_some()) {
                     Ok(instance) => turns(instance, event, state, &template),
                     Err((error, receiver)) => {
-                        template.log.write(Record::Ended { reason: describe(&error) });
-                        After::Broken(Some(receiver))
+                        template.log.write(match error {
+                            Error::Program { message, traceback } => {
+                                Record::Fault { message, traceback }
+                            }
+                            error => Record::Ended { reason: describe(&error) },
+                        });
+                        After::Broken(receiver)
                     }
                 }
             })

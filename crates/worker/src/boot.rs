@@ -24,7 +24,7 @@ use crate::clock::Virtual;
 use crate::events::{Event, Loop, PythonBytecode, wait_for};
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
-use crate::snapshots;
+use crate::snapshots::{self, Rest};
 
 /// Where the standard library is mounted.
 pub(crate) const STANDARD_LIBRARY: &str = "/lib/python3.14";
@@ -122,7 +122,7 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     });
     let worker = worker.map_err(guest("booting Python"))?;
     log.write(Record::Reached(Milestone::Python));
-    Ok(Instance { isolate, worker })
+    Ok(Instance { isolate, worker, early: Vec::new() })
 }
 
 /// What becomes the event loop once its functions are known.
@@ -132,7 +132,7 @@ impl Connected {
     pub(crate) fn with(self, fetch: Handle, cancel: Handle) -> Loop {
         let World { log, runtime, number, receiver, serves, fresh, clock, .. } = self.0;
         let (receiver, places) = (Some(receiver), fresh.then(Vec::new));
-        Loop { number, receiver, runtime, log, serves, places, clock, fetch, cancel }
+        Loop { number, receiver, runtime, log, serves, places, held: None, clock, fetch, cancel }
     }
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn baseline(
 ) -> Result<Vec<u8>, Error> {
     alone(b"the baseline", program, javascript, python, |instance| {
         instance.call("prepareSnapshot", &[])?;
-        snapshots::take(instance, &snapshots::baseline_provenance(id), None, Vec::new())
+        snapshots::take(instance, &snapshots::baseline_provenance(id), None, Rest::default())
     })
 }
 

@@ -83,6 +83,17 @@ pub enum Error {
         #[source]
         source: Box<taipan_snapshot::Error>,
     },
+    /// A part of a snapshot that is not what its owner saved.
+    #[error("the snapshot {} has a section `{section}` that cannot be used", path.display())]
+    Section {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        section: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A program that does not fit into a snapshot.
     #[error("no snapshot can be taken")]
     NoSnapshot {
@@ -122,7 +133,9 @@ impl Error {
             Error::Link { .. } | Error::Pyodide { .. } => {
                 Some("the release in the cache may be damaged: run `taipan bundle verify`")
             }
-            Error::Snapshot { .. } => Some("remove the file: it is made again when it is needed"),
+            Error::Snapshot { .. } | Error::Section { .. } => {
+                Some("remove the file: it is made again when it is needed")
+            }
             Error::Warmup { .. } => {
                 Some("mend the handler, or take the path out of the configuration's `warmup`")
             }

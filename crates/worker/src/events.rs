@@ -57,6 +57,8 @@ pub(crate) struct Loop {
     pub(crate) serves: bool,
     /// The places of the requests that came, if the isolate keeps them until it ends.
     pub(crate) places: Option<Vec<Arc<Place>>>,
+    /// What came before the isolate was ready, while it is not.
+    pub(crate) held: Option<Vec<Event>>,
     /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
     pub(crate) clock: Option<Virtual>,
     pub(crate) fetch: Handle,
@@ -98,6 +100,13 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
 }
 
 fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
+    if !matches!(event, Event::Completed { .. })
+        && let Some(held) =
+            scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.held.as_mut())
+    {
+        held.push(event);
+        return Ok(());
+    }
     match event {
         Event::Request { id, request, body, reply, place } => {
             let state = scope.extensions_mut().of_mut::<Loop>();

@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use taipan_bundle::Digest;
 use taipan_guest::{Argument, Image, Isolate};
+use taipan_pyodide::{LOCATE, Layers, Prepared};
 use taipan_store::{OnDamage, Progress, write_atomic};
+use taipan_webapi::Unsaved;
 use taipan_webapi::requests::{Answer, AnswerBody};
 use tokio::runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -20,8 +22,8 @@ use crate::bundle::{Bundle, guest};
 use crate::clock::{Machine, Virtual};
 use crate::events::{Event, turn, wait_for_requests};
 use crate::instance::Instance;
-use crate::log::{Milestone, Record, ResumeTimes};
-use crate::snapshots::{self, Opened, Saved};
+use crate::log::{Log, Milestone, Record, ResumeTimes};
+use crate::snapshots::{self, Opened, Rest, Saved};
 use crate::worker::{Incoming, Settings, ToLog};
 
 /// Where the files of a worker are, as in workerd.
@@ -47,7 +49,7 @@ pub(crate) struct Frozen {
 }
 
 /// Why an isolate is not resumed, and the receiver, which outlives it.
-pub(crate) type NotResumed = (Error, UnboundedReceiver<Event>);
+pub(crate) type NotResumed = (Error, Option<UnboundedReceiver<Event>>);
 
 /// All that can change what is in a worker's snapshot, beside its bundle.
 fn inputs(settings: &Settings) -> BTreeMap<&'static str, Digest> {
@@ -73,23 +75,29 @@ pub(crate) fn prepare(
     let build = |staging: &Path| {
         made.set(true);
         let (log, recorded) = settings.log.recorded();
-        let mut instance = start(settings, key, log, runtime)?;
-        let baseline = Some(&bundle.baseline);
-        let file = snapshots::take(&mut instance, &provenance, baseline, recorded.take())?;
+        let (mut instance, resumes) = start(settings, key, log, runtime)?;
+        let rest = Rest { resumes, log: recorded.take() };
+        let file = snapshots::take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
         Ok::<_, Error>(write_atomic(&staging.join(FILE), &file)?)
     };
     let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
     let path = folder.join(FILE);
-    let opened = match open(&path, &bundle.baseline) {
+    let layers = layers(settings);
+    let mounted = Layers(layers.iter().map(|(layer, _)| layer.clone()).collect());
+    let read = || {
+        let opened = open(&path, &bundle.baseline)?;
+        let saved = snapshots::saved(&path, &opened.snapshot, &mounted)?;
+        Ok((opened, saved))
+    };
+    let (opened, saved) = match read() {
         // Its length is right and its contents are not: it is made again.
-        Err(Error::Snapshot { .. }) if !made.get() => {
+        Err(Error::Snapshot { .. } | Error::Section { .. }) if !made.get() => {
             entry.remove(progress)?;
             entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-            open(&path, &bundle.baseline)?
+            read()?
         }
-        opened => opened?,
+        read => read?,
     };
-    let saved = snapshots::saved(&path, &opened.snapshot)?;
     if !made.get() {
         saved.log.iter().for_each(|record| settings.log.write(record.clone()));
     }
@@ -98,13 +106,7 @@ pub(crate) fn prepare(
     let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
         .map_err(guest("joining the snapshot and its bundle"))?;
     settings.log.write(Record::Reached(Milestone::Program));
-    Ok(Frozen {
-        image,
-        saved,
-        bundle: bundle.clone(),
-        layers: layers(settings),
-        written: OnceLock::new(),
-    })
+    Ok(Frozen { image, saved, bundle: bundle.clone(), layers, written: OnceLock::new() })
 }
 
 fn open(path: &Path, baseline: &Opened) -> Result<Opened, Error> {
@@ -123,16 +125,17 @@ fn layers(settings: &Settings) -> Mounted {
     ]
 }
 
-/// Boots an isolate, and runs the worker's top level and its warm-up requests.
+/// Boots an isolate, and runs the worker's top level and its warm-up requests. With it: whether Python has something
+/// to do in each isolate that is resumed.
 fn start(
     settings: &Settings,
     seed: Digest,
-    log: crate::Log,
+    log: Log,
     runtime: &runtime::Handle,
-) -> Result<Instance, Error> {
+) -> Result<(Instance, bool), Error> {
     let Settings { bundle, client, .. } = settings;
     let host = Virtual::new(seed);
-    let streams = Box::new(ToLog(log.clone()));
+    let (streams, told) = (Box::new(ToLog(log.clone())), log.clone());
     let (world, _sender) = World::alone(runtime.clone(), log, &host);
     let world = World { client: Some(client.clone()), streams, ..world };
     let mut instance = boot(Boot {
@@ -143,13 +146,54 @@ fn start(
         host: Box::new(host),
         world,
     })?;
+    instance.isolate.scope().start_recording(LOCATE);
+    instance.call("beginSnapshot", &[])?;
     load(settings, &mut instance)?;
     for path in &settings.warmup {
         warm_up(&mut instance, path, runtime)?;
     }
-    instance.call("prepareSnapshot", &[])?;
+    let resumes = settle(&mut instance, &told)?;
+    Ok((instance, resumes))
+}
+
+/// Makes an instance ready for its snapshot.
+fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
+    let prepared = instance.call("prepareSnapshot", &[])?;
     instance.turn(None).map_err(guest("running Python"))?;
-    Ok(instance)
+    let prepared = taipan_pyodide::prepared(&prepared)
+        .map_err(|source| Error::Pyodide { doing: "preparing a snapshot", source })?;
+    let (resumes, drawn) = match prepared {
+        Prepared::Ready { resumes, drawn } => (resumes, drawn),
+        Prepared::Fault { message, traceback } => {
+            return Err(Error::Program { message, traceback });
+        }
+    };
+    refuse_unsaved(instance)?;
+    let entropy = taipan_pyodide::entropy(&mut instance.isolate.scope());
+    for origin in entropy.iter().chain(&drawn) {
+        log.write(Record::Warning { text: taipan_pyodide::entropy_message(origin) });
+    }
+    Ok(resumes)
+}
+
+/// Says what would be lost, if there is something.
+fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
+    let unsaved = taipan_webapi::unsaved(&instance.isolate.scope());
+    if unsaved.is_empty() {
+        return Ok(());
+    }
+    let place = |unsaved: &Unsaved| {
+        let place = unsaved.origin.as_ref().map(|origin| &origin.place);
+        place.map_or((String::new(), 0), |place| (place.file.clone(), place.line))
+    };
+    let places: Vec<_> = unsaved.iter().map(place).collect();
+    let names = instance.call("variables", &[(&*serde_json::json!(places).to_string()).into()])?;
+    // A program can put anything in the place of our Python; then there are no names.
+    let names: Vec<Option<String>> = serde_json::from_str(&names).unwrap_or_default();
+    let names = names.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+    let lines: Vec<_> =
+        unsaved.iter().zip(names).map(|(unsaved, name)| unsaved.message(name)).collect();
+    Err(Error::Program { message: lines.join("\n"), traceback: String::new() })
 }
 
 /// Imports the worker's main module.
@@ -233,7 +277,9 @@ impl Frozen {
         let (host, log) = (Machine::new(self.saved.monotonic_clock), world.log.clone());
         let mut isolate = match Isolate::resume(&self.image, Box::new(host)) {
             Ok(isolate) => isolate,
-            Err(source) => return Err((guest("resuming an isolate")(source), world.receiver)),
+            Err(source) => {
+                return Err((guest("resuming an isolate")(source), Some(world.receiver)));
+            }
         };
         let mut scope = isolate.scope();
         if at_once && let Some(written) = self.written.get() {
@@ -244,7 +290,9 @@ impl Frozen {
         let connected = connect(&mut scope, &self.layers, world);
         let (fetch, cancel) = (scope.held(self.saved.fetch), scope.held(self.saved.cancel));
         scope.extensions_mut().insert(connected.with(fetch, cancel));
-        taipan_pyodide::mount_again(&mut scope, self.layers.iter().map(|(_, path)| path.clone()));
+        let paths = self.layers.iter().map(|(_, path)| path.clone());
+        taipan_pyodide::mount_again(&mut scope, paths);
+        let restored = snapshots::restore(&mut scope, &self.image);
         let worker = scope.held(self.saved.worker);
         let times = scope.resume_times();
         let end = scope.host().monotonic_clock();
@@ -253,6 +301,25 @@ impl Frozen {
             map: times.map,
             side_state: end - self.saved.monotonic_clock - times.instantiate - times.map,
         }));
-        Ok(Instance { isolate, worker })
+        let mut instance = Instance { isolate, worker, early: Vec::new() };
+        match restored.and_then(|()| self.go_on(&mut instance)) {
+            Ok(()) => Ok(instance),
+            // Only what has the receiver could have lost it.
+            Err(error) => Err((error, instance.take_receiver())),
+        }
+    }
+
+    /// Has Python do what it has to in an isolate that is new.
+    fn go_on(&self, instance: &mut Instance) -> Result<(), Error> {
+        if !self.saved.resumes {
+            return Ok(());
+        }
+        let outcome = instance.apart(|instance| instance.call("resumeSnapshot", &[]))?;
+        match outcome.split_once('\0') {
+            None => Ok(()),
+            Some((message, traceback)) => {
+                Err(Error::Program { message: message.into(), traceback: traceback.into() })
+            }
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Instance {
     pub(crate) isolate: Isolate,
     /// The namespace of `worker.js`.
     pub(crate) worker: Handle,
+    /// What came before it was ready.
+    pub(crate) early: Vec<Event>,
 }
 
 impl fmt::Debug for Instance {
@@ -56,7 +58,24 @@ impl Instance {
 
     /// Handles an event and all that follows from it without waiting.
     pub(crate) fn turn(&mut self, event: Option<Event>) -> Result<(), taipan_guest::Error> {
-        self.isolate.with_roots(|scope| turn(scope, event))
+        let early = std::mem::take(&mut self.early);
+        self.isolate.with_roots(|scope| {
+            early.into_iter().try_for_each(|event| turn(scope, Some(event)))?;
+            turn(scope, event)
+        })
+    }
+
+    /// Does `work`, while what comes from outside is held back.
+    pub(crate) fn apart<T>(&mut self, work: impl FnOnce(&mut Instance) -> T) -> T {
+        let hold = |instance: &mut Instance, held: Option<Vec<Event>>| {
+            let mut scope = instance.isolate.scope();
+            let state = scope.extensions_mut().of_mut::<Loop>();
+            state.and_then(|state| std::mem::replace(&mut state.held, held))
+        };
+        hold(self, Some(Vec::new()));
+        let done = work(self);
+        self.early = hold(self, None).unwrap_or_default();
+        done
     }
 
     /// Whether no request is open, nor what it waits for with `waitUntil`.

@@ -29,6 +29,11 @@ pub enum Record {
         /// The traceback, cut to the user's frames.
         traceback: String,
     },
+    /// What the worker's author may want to mend.
+    Warning {
+        /// The text.
+        text: String,
+    },
     /// An isolate that starts has come this far; how long it took, the listener's clock says.
     Reached(Milestone),
     /// An isolate was resumed from the worker's snapshot.

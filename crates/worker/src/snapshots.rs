@@ -12,7 +12,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use taipan_bundle::{BundleId, Digest};
-use taipan_guest::Run;
+use taipan_guest::{Run, Scope};
+use taipan_pyodide::Layers;
 use taipan_snapshot::{self as snapshot, Image, Kind, Provenance, Snapshot};
 
 use crate::Error;
@@ -21,8 +22,10 @@ use crate::events::Loop;
 use crate::instance::Instance;
 use crate::log::Record;
 
-/// The name of the section with what this crate saves.
-const SECTION: &str = "worker";
+/// The names of the sections: what this crate saves, and what those below it do.
+const WORKER: &str = "worker";
+const PYODIDE: &str = "pyodide";
+const WEBAPI: &str = "webapi";
 
 /// What this crate has outside of an isolate's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ pub(crate) struct Saved {
     pub(crate) cancel: i32,
     /// What the monotonic clock showed, in milliseconds.
     pub(crate) monotonic_clock: f64,
+    /// Whether Python has something to do in each isolate before its first request.
+    pub(crate) resumes: bool,
     /// What was said while the top level ran.
     pub(crate) log: Vec<Record>,
 }
@@ -126,29 +131,30 @@ pub(crate) fn worker_provenance(
     }
 }
 
+/// What outlives an instance of which a snapshot is taken, beside its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Whether Python has something to do in each isolate before its first request.
+    pub(crate) resumes: bool,
+    /// What was said while the top level ran.
+    pub(crate) log: Vec<Record>,
+}
+
 /// Takes a snapshot of an instance, which is at rest: the bytes of its file.
 pub(crate) fn take(
     instance: &mut Instance,
     provenance: &Provenance,
     baseline: Option<&Opened>,
-    log: Vec<Record>,
+    rest: Rest,
 ) -> Result<Vec<u8>, Error> {
     const DOING: &str = "taking a snapshot";
     let baseline = baseline.map(Opened::memory);
-    let worker = instance.worker.index();
+    let sections = sections(instance, rest)?;
     instance
         .isolate
         .with_roots(|scope| {
-            let monotonic_clock = scope.host().monotonic_clock();
-            let Some(state) = scope.extensions().of::<Loop>() else {
-                return Err(taipan_guest::Error::CannotSave { what: "the event loop".into() });
-            };
-            let (fetch, cancel) = (state.fetch.index(), state.cancel.index());
-            let saved = Saved { worker, fetch, cancel, monotonic_clock, log };
             let mut state = scope.capture()?;
-            let section = postcard::to_stdvec(&saved)
-                .map_err(|error| taipan_guest::Error::CannotSave { what: error.to_string() })?;
-            state.sections.insert(SECTION.into(), section);
+            state.sections = sections;
             let image = Image { memory: scope.memory()?, baseline: baseline.as_deref() };
             Ok(snapshot::encode(&image, &state, provenance).map(|encoded| encoded.to_vec()))
         })
@@ -156,11 +162,49 @@ pub(crate) fn take(
         .map_err(|source| Error::NoSnapshot { source: Box::new(source) })
 }
 
-/// What this crate saved in a snapshot.
-pub(crate) fn saved(path: &Path, snapshot: &Snapshot) -> Result<Saved, Error> {
-    let section = snapshot.state.sections.get(SECTION).map(Vec::as_slice).unwrap_or_default();
-    postcard::from_bytes(section).map_err(|source| {
-        let source = Box::new(snapshot::Error::Decode(source));
-        Error::Snapshot { path: path.into(), source }
-    })
+/// What the owners of state save, each in its own encoding.
+fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let worker = instance.worker.index();
+    let mut scope = instance.isolate.scope();
+    let monotonic_clock = scope.host().monotonic_clock();
+    let Some(state) = scope.extensions().of::<Loop>() else {
+        return Err(Error::Bug { what: "an isolate without an event loop".into() });
+    };
+    let (fetch, cancel) = (state.fetch.index(), state.cancel.index());
+    let Rest { resumes, log } = rest;
+    let saved = Saved { worker, fetch, cancel, monotonic_clock, resumes, log };
+    let saved =
+        postcard::to_stdvec(&saved).map_err(|error| Error::Bug { what: error.to_string() })?;
+    let pyodide = taipan_pyodide::save(&scope)
+        .map_err(|source| Error::Pyodide { doing: "saving open files", source })?;
+    let webapi =
+        taipan_webapi::save(&scope).map_err(|error| Error::Bug { what: error.to_string() })?;
+    let sections = [(WORKER, saved), (PYODIDE, pyodide), (WEBAPI, webapi)];
+    Ok(sections.map(|(name, bytes)| (name.to_owned(), bytes)).into())
+}
+
+/// What this crate saved in a snapshot; checks what the others did.
+pub(crate) fn saved(path: &Path, snapshot: &Snapshot, layers: &Layers) -> Result<Saved, Error> {
+    let wrong = |section: &'static str, source: Box<dyn std::error::Error + Send + Sync>| {
+        Error::Section { path: path.into(), section, source }
+    };
+    let section = |name: &str| section(&snapshot.state, name);
+    taipan_pyodide::check(section(PYODIDE), layers)
+        .map_err(|error| wrong(PYODIDE, error.into()))?;
+    taipan_webapi::check(section(WEBAPI)).map_err(|error| wrong(WEBAPI, error.into()))?;
+    postcard::from_bytes(section(WORKER)).map_err(|error| wrong(WORKER, error.into()))
+}
+
+fn section<'a>(state: &'a snapshot::State, name: &str) -> &'a [u8] {
+    state.sections.get(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Gives the owners of state in a resumed isolate what they saved.
+pub(crate) fn restore(scope: &mut Scope<'_>, image: &taipan_guest::Image) -> Result<(), Error> {
+    let section = |name: &str| image.section(name).unwrap_or_default();
+    taipan_pyodide::restore(scope, section(PYODIDE))
+        .map_err(|source| Error::Pyodide { doing: "opening files again", source })?;
+    taipan_webapi::restore(scope, section(WEBAPI))
+        .map_err(|error| Error::Bug { what: error.to_string() })?;
+    scope.reseed_javascript().map_err(guest("seeding JavaScript's random numbers"))
 }
