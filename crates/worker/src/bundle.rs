@@ -38,6 +38,7 @@ const WORKER_SOURCE: &str = include_str!("../js/worker.js");
 /// The bundle's own snapshot.
 const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
+const WORKER_PYTHON_PATH: &str = "_taipan/worker.py";
 const WORKER_PYTHON: &str = include_str!("../python/worker.py");
 
 /// The engine's bytecode of each JavaScript module, by its name.
@@ -107,11 +108,10 @@ fn sources() -> Vec<(&'static str, &'static str)> {
     pyodide.chain(webapi).chain([(WORKER_MODULE, WORKER_SOURCE)]).collect()
 }
 
-fn python_sources() -> Vec<(String, &'static str)> {
-    let pyodide = taipan_pyodide::PYTHON
-        .iter()
-        .map(|source| (format!("{}.py", source.name.replace('.', "/")), source.text));
-    pyodide.chain([("_taipan/worker.py".to_owned(), WORKER_PYTHON)]).collect()
+/// Our Python, by path; `stdlib` adds all but the worker's to the standard library.
+fn python_sources() -> Vec<(&'static str, &'static str)> {
+    let pyodide = taipan_pyodide::PYTHON.iter().map(|source| (source.name, source.text));
+    pyodide.chain([(WORKER_PYTHON_PATH, WORKER_PYTHON)]).collect()
 }
 
 fn build(
@@ -159,7 +159,7 @@ fn build(
     label("compiling the standard library");
     let mut entries = stdlib::entries(&read(&files.standard_library)?)
         .map_err(pyodide("unpacking the standard library"))?;
-    entries.extend(python_sources().into_iter().map(|(path, text)| Entry::file(path, text)));
+    entries.push(Entry::file(WORKER_PYTHON_PATH, WORKER_PYTHON));
     let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
     let bytecode = boot::compile_modules(&program, &javascript, &python)?;
     entries.extend(bytecode.into_iter().map(|(path, bytes)| Entry::file(path, bytes)));
