@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
-    num::NonZeroU32,
 };
 
 use crate::{
-    Date, Dev, Error, Format, Limits, Location, Manifest, Variable, Warning,
+    Date, Dev, Error, Format, Location, Manifest, Pyproject, Variable, Warning,
+    given::Given,
     keys::{self, Effect, Keys},
     tree::{self, Entry, Node, Value},
 };
@@ -24,33 +24,69 @@ pub struct Checked {
     /// What has no effect: keys of the top level first, each in the order of
     /// the file.
     pub warnings: Vec<Warning>,
+    /// What `manifest` was settled from.
+    given: Given,
 }
 
 /// Reads and checks the `text` of the configuration file called `file`.
 pub fn parse(file: &str, text: &str, format: Format) -> Result<Checked, Error> {
-    if text.len() > CONFIGURATION_BYTES_MAX {
-        let (bytes, bytes_max) = (text.len(), CONFIGURATION_BYTES_MAX);
-        return Err(Error::TooLong { file: file.to_owned(), bytes, bytes_max });
+    let (mut reader, root) = Reader::open(file, text, format)?;
+    let (manifest, given) = reader.top(root)?;
+    Ok(Checked { manifest, warnings: reader.warnings, given })
+}
+
+impl Checked {
+    /// The configuration of a worker that has no configuration file.
+    pub fn bare(main: &str) -> Self {
+        let (manifest, given) = (Manifest::bare(main), Given::default());
+        Self { manifest, warnings: Vec::new(), given }
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { file, text, warnings: Vec::new() };
-    let root = tree::read(text, format)
-        .map_err(|syntax| Error::Syntax { at: reader.at(syntax.offset), reason: syntax.reason })?;
-    let manifest = reader.top(root)?;
-    Ok(Checked { manifest, warnings: reader.warnings })
+
+    /// Puts in what the `pyproject.toml` beside the configuration says and the
+    /// configuration does not; warns of what both say differently.
+    ///
+    /// To be called before the manifest is changed otherwise.
+    pub fn complete_with(&mut self, pyproject: Pyproject) -> Result<(), Error> {
+        self.warnings.extend(pyproject.warnings);
+        self.warnings.extend(self.given.complete_with(pyproject.given));
+        self.given.settle(&mut self.manifest)
+    }
 }
 
 /// The text under examination, and what was noticed so far.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
-    warnings: Vec<Warning>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl<'a> Reader<'a> {
+    /// The text as a tree, and who reads it.
+    pub(crate) fn open(
+        file: &'a str,
+        text: &'a str,
+        format: Format,
+    ) -> Result<(Self, Node), Error> {
+        if text.len() > CONFIGURATION_BYTES_MAX {
+            let (bytes, bytes_max) = (text.len(), CONFIGURATION_BYTES_MAX);
+            return Err(Error::TooLong { file: file.to_owned(), bytes, bytes_max });
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let reader = Reader { file, text, warnings: Vec::new() };
+        match tree::read(text, format) {
+            Ok(root) => Ok((reader, root)),
+            Err(syntax) => {
+                Err(Error::Syntax { at: reader.at(syntax.offset), reason: syntax.reason })
+            }
+        }
+    }
 }
 
 impl Reader<'_> {
-    fn top(&mut self, root: Node) -> Result<Manifest, Error> {
+    fn top(&mut self, root: Node) -> Result<(Manifest, Given), Error> {
         let mut main = None;
         let mut manifest = Manifest::bare("");
+        let mut given = Given::default();
         for Entry { key, node, .. } in self.table("", keys::TOP, root)? {
             match key.as_str() {
                 "name" => manifest.name = Some(self.text(&key, node)?),
@@ -59,12 +95,14 @@ impl Reader<'_> {
                 "compatibility_flags" => manifest.compatibility_flags = self.flags(&key, node)?,
                 "vars" => manifest.vars = self.vars(&key, node)?,
                 "dev" => manifest.dev = self.dev(node)?,
-                "limits" => manifest.limits = self.limits(node)?,
+                "limits" => self.limits(&key, node, keys::LIMITS, &mut given)?,
+                "taipan" => self.taipan(&key, node, &mut given)?,
                 _ => self.no_reader(&key),
             }
         }
         manifest.main = main.ok_or_else(|| Error::MainMissing { file: self.file.to_owned() })?;
-        Ok(manifest)
+        given.settle(&mut manifest)?;
+        Ok((manifest, given))
     }
 
     fn main(&self, key: &str, node: Node) -> Result<String, Error> {
@@ -141,30 +179,7 @@ impl Reader<'_> {
         .ok_or_else(|| self.refused(node.offset, key, EXPECTED, node.value.describe()))
     }
 
-    fn limits(&mut self, node: Node) -> Result<Limits, Error> {
-        let mut limits = Limits::default();
-        for Entry { key, node, .. } in self.table("limits", keys::LIMITS, node)? {
-            let path = join("limits", &key);
-            match key.as_str() {
-                "cpu_ms" => limits.cpu_ms = Some(self.positive(&path, &node)?),
-                "subrequests" => limits.subrequests = Some(self.positive(&path, &node)?),
-                _ => self.no_reader(&key),
-            }
-        }
-        Ok(limits)
-    }
-
-    fn positive(&self, key: &str, node: &Node) -> Result<NonZeroU32, Error> {
-        whole_number(&node.value)
-            .and_then(|number| u32::try_from(number).ok())
-            .and_then(NonZeroU32::new)
-            .ok_or_else(|| {
-                let found = node.value.describe();
-                self.refused(node.offset, key, "a whole number from 1 to 4294967295", found)
-            })
-    }
-
-    fn text(&self, key: &str, node: Node) -> Result<String, Error> {
+    pub(crate) fn text(&self, key: &str, node: Node) -> Result<String, Error> {
         match node.value {
             Value::Text(text) => Ok(text),
             other => Err(self.refused(node.offset, key, "text", other.describe())),
@@ -200,7 +215,12 @@ impl Reader<'_> {
     }
 
     /// The entries of an object that are to be read; warns of the others.
-    fn table(&mut self, path: &str, known: Keys, node: Node) -> Result<Vec<Entry>, Error> {
+    pub(crate) fn table(
+        &mut self,
+        path: &str,
+        known: Keys,
+        node: Node,
+    ) -> Result<Vec<Entry>, Error> {
         let mut entries = self.entries(path, node)?;
         entries.retain(|entry| {
             let (at, key) = (self.at(entry.offset), join(path, &entry.key));
@@ -210,7 +230,7 @@ impl Reader<'_> {
                 Some(Effect::Unsupported) => Warning::Unsupported { at, key },
                 Some(Effect::CloudOnly) => Warning::CloudOnly { at, key },
                 None => {
-                    let suggestion = keys::suggestion(known, &entry.key);
+                    let suggestion = keys::suggestion(known, path, &entry.key);
                     Warning::Unknown { at, key, suggestion }
                 }
             };
@@ -236,21 +256,28 @@ impl Reader<'_> {
 
     /// A key that the table calls `Read` and no arm reads: only a mistake in
     /// this crate makes it, and the `every_key_is_read` test finds it.
-    fn no_reader(&self, key: &str) {
+    pub(crate) fn no_reader(&self, key: &str) {
         debug_assert!(false, "nothing reads {key:?} of {}", self.file);
     }
 
-    fn refused(&self, offset: usize, key: &str, expected: &'static str, found: String) -> Error {
+    pub(crate) fn refused(
+        &self,
+        offset: usize,
+        key: &str,
+        expected: impl Into<String>,
+        found: String,
+    ) -> Error {
+        let expected = expected.into();
         Error::Value { at: self.at(offset), key: key.to_owned(), expected, found }
     }
 
-    fn at(&self, offset: usize) -> Location {
+    pub(crate) fn at(&self, offset: usize) -> Location {
         Location::of(self.file, self.text, offset)
     }
 }
 
 /// A number without a fraction and not below 0.
-fn whole_number(value: &Value) -> Option<u64> {
+pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64(),
         Value::Null
@@ -262,6 +289,7 @@ fn whole_number(value: &Value) -> Option<u64> {
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+/// A key below a path.
+pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

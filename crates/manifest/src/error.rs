@@ -21,7 +21,7 @@ pub enum Error {
         /// The key with its path, such as `dev.port`.
         key: String,
         /// What the key takes.
-        expected: &'static str,
+        expected: String,
         /// What is there.
         found: String,
     },
@@ -32,6 +32,16 @@ pub enum Error {
         at: Location,
         /// The key with its path.
         key: String,
+    },
+    /// A limit that has two keys, given by both.
+    #[error("{at}: `{key}` is `{other}` by another name, and both are given")]
+    Both {
+        /// Where the value of the second one stands.
+        at: Location,
+        /// The second key with its path.
+        key: String,
+        /// The first one.
+        other: String,
     },
     /// A configuration file without `main`.
     #[error("{file} has no `main`")]
@@ -74,6 +84,7 @@ impl Error {
                 Some("write an entry.py with `async def on_fetch(request, env, ctx)`")
             }
             Error::Format { .. } => Some("rename the file, so that its ending says how to read it"),
+            Error::Both { .. } => Some("keep one of the two"),
             Error::Syntax { .. }
             | Error::Value { .. }
             | Error::Repeated { .. }

@@ -85,6 +85,7 @@ pub(crate) const TOP: Keys = &[
     ("stream", CloudOnly),
     ("streaming_tail_consumers", Unsupported),
     ("tail_consumers", Unsupported),
+    ("taipan", Read),
     ("triggers", Unsupported),
     ("tsconfig", Skipped),
     ("upload_source_maps", CloudOnly),
@@ -112,8 +113,30 @@ pub(crate) const DEV: Keys = &[
     ("upstream_protocol", Unsupported),
 ];
 
-/// The keys of `limits`.
+/// The keys of `limits`: wrangler's, and nothing else.
 pub(crate) const LIMITS: Keys = &[("cpu_ms", Read), ("subrequests", Read)];
+
+/// The keys of `taipan`, which are ours.
+pub(crate) const TAIPAN: Keys =
+    &[("isolates", Read), ("isolation", Read), ("limits", Read), ("warmup", Read)];
+
+/// The keys of `taipan.isolates`.
+pub(crate) const ISOLATES: Keys = &[("idle_seconds", Read), ("max", Read), ("min", Read)];
+
+/// The keys of `taipan.limits`.
+pub(crate) const TAIPAN_LIMITS: Keys = &[
+    ("cpu_ms", Read),
+    ("log_kb", Read),
+    ("memory_mb", Read),
+    ("request_body_mb", Read),
+    ("requests", Read),
+    ("response_body_mb", Read),
+    ("startup_cpu_ms", Read),
+    ("subrequests", Read),
+    ("timers", Read),
+    ("wait_until_ms", Read),
+    ("wall_ms", Read),
+];
 
 /// How alike a key must be to be suggested, from 0 to 1: lets one or two
 /// letters of a word differ, and no more.
@@ -124,8 +147,18 @@ pub(crate) fn effect(keys: Keys, key: &str) -> Option<Effect> {
     keys.iter().find(|(known, _)| *known == key).map(|(_, effect)| *effect)
 }
 
-/// The one of `keys` that `key` most likely stands for.
-pub(crate) fn suggestion(keys: Keys, key: &str) -> Option<&'static str> {
+/// The key that `key`, in the table at `path`, most likely stands for: one of
+/// `keys`, or one of ours that belongs below `taipan`.
+pub(crate) fn suggestion(keys: Keys, path: &str, key: &str) -> Option<String> {
+    let ours = match path {
+        "" => effect(TAIPAN, key).map(|_| format!("taipan.{key}")),
+        "limits" => effect(TAIPAN_LIMITS, key).map(|_| format!("taipan.limits.{key}")),
+        _ => None,
+    };
+    ours.or_else(|| alike(keys, key).map(str::to_owned))
+}
+
+fn alike(keys: Keys, key: &str) -> Option<&'static str> {
     keys.iter()
         .map(|(known, _)| (strsim::normalized_damerau_levenshtein(known, key), *known))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! names of files ──discover──► Source ──(the caller reads it)──► text
-//! text ──parse──► Manifest + warnings ◄──override_vars── parse_dev_vars ◄── text of .dev.vars
+//! text ──parse──► Manifest + warnings ◄──complete_with── parse_pyproject ◄── text of pyproject.toml
+//!                                     ◄──override_vars── parse_dev_vars ◄── text of .dev.vars
 //! ```
 
 mod check;
@@ -13,9 +14,13 @@ mod date;
 mod dev_vars;
 mod discover;
 mod error;
+mod given;
+mod isolates;
 mod keys;
+mod limits;
 mod location;
 mod manifest;
+mod taipan;
 mod tree;
 mod warning;
 
@@ -24,7 +29,10 @@ pub use date::Date;
 pub use dev_vars::{DEV_VARS_FILE, DevVars, parse_dev_vars};
 pub use discover::{CONFIGURATION_FILES, ENTRY_FILES, Source, discover};
 pub use error::Error;
+pub use isolates::{Isolates, Isolation};
+pub use limits::Limits;
 pub use location::Location;
-pub use manifest::{Dev, Limits, Manifest, Variable};
+pub use manifest::{Dev, Manifest, Variable};
+pub use taipan::{PYPROJECT_FILE, Pyproject, parse_pyproject};
 pub use tree::Format;
 pub use warning::Warning;

@@ -3,10 +3,9 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    num::NonZeroU32,
 };
 
-use crate::{Date, DevVars};
+use crate::{Date, DevVars, Isolates, Isolation, Limits};
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +23,15 @@ pub struct Manifest {
     pub vars: BTreeMap<String, Variable>,
     /// Where `taipan dev` and `taipan serve` listen.
     pub dev: Dev,
-    /// What one request may use.
+    /// What an isolate does after it has answered.
+    pub isolation: Isolation,
+    /// Paths that are asked for, in this order, before the worker's snapshot is
+    /// taken; each begins with `/`.
+    pub warmup: Vec<String>,
+    /// How many isolates there are; the most of them is
+    /// `isolates.max(isolation)`.
+    pub isolates: Isolates,
+    /// What the worker may use.
     pub limits: Limits,
 }
 
@@ -53,15 +60,6 @@ impl Default for Dev {
     }
 }
 
-/// What one request may use; the worker's own limit holds where none is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Milliseconds of CPU time.
-    pub cpu_ms: Option<NonZeroU32>,
-    /// Outgoing requests.
-    pub subrequests: Option<NonZeroU32>,
-}
-
 impl Manifest {
     /// The configuration of a worker that has no configuration file.
     pub fn bare(main: &str) -> Self {
@@ -72,6 +70,9 @@ impl Manifest {
             compatibility_flags: Vec::new(),
             vars: BTreeMap::new(),
             dev: Dev::default(),
+            isolation: Isolation::default(),
+            warmup: Vec::new(),
+            isolates: Isolates::default(),
             limits: Limits::default(),
         }
     }

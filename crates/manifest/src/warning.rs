@@ -15,7 +15,7 @@ pub enum Warning {
         /// The key with its path.
         key: String,
         /// A known key that is spelt nearly the same.
-        suggestion: Option<&'static str>,
+        suggestion: Option<String>,
     },
     /// A key of the format that this version does not act on yet.
     Unsupported {
@@ -30,6 +30,17 @@ pub enum Warning {
         at: Location,
         /// The key with its path.
         key: String,
+    },
+    /// A value of `pyproject.toml` of which the configuration says another.
+    Overridden {
+        /// Where the unused value stands.
+        at: Location,
+        /// Its key with its path.
+        key: String,
+        /// Where the used value stands.
+        by: Location,
+        /// Its key with its path.
+        by_key: String,
     },
     /// A line of `.dev.vars` that is not `NAME=value`, or does not end its quotes.
     Line {
@@ -61,6 +72,9 @@ impl fmt::Display for Warning {
             }
             Warning::CloudOnly { at, key } => {
                 write!(f, "{at}: `{key}` only concerns the cloud and has no effect here")
+            }
+            Warning::Overridden { at, key, by, by_key } => {
+                write!(f, "{at}: `{key}` has no effect, {by} says `{by_key}`")
             }
             Warning::Line { at, reason } => write!(f, "{at}: {reason}"),
             Warning::Shadowed { used, ignored } => {

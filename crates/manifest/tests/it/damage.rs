@@ -1,6 +1,6 @@
 //! Configurations that are refused: each with the whole message.
 
-use taipan_manifest::{Format, parse};
+use taipan_manifest::{Checked, Format, parse, parse_pyproject};
 
 #[track_caller]
 fn check(file: &str, text: &str, expect: &str) {
@@ -96,7 +96,7 @@ fn values_out_of_range() {
     );
     check_json(
         r#"{"limits": {"cpu_ms": 0}}"#,
-        "wrangler.json:1:23: `limits.cpu_ms` must be a whole number from 1 to 4294967295, found 0",
+        "wrangler.json:1:23: `limits.cpu_ms` must be a whole number from 1 to 86400000, found 0",
     );
     check_json(
         r#"{"compatibility_date": "2026-02-30"}"#,
@@ -146,8 +146,11 @@ fn too_deep() {
 
 #[test]
 fn no_damage_to_a_good_text_is_a_panic() {
-    let json = r#"{"main":"a.py",/*é*/"vars":{"A":[1,-2.5e3,null,"\u00e9\n"]},"dev":{"port":0,"ip":"*"}}//€"#;
-    let toml = "main='a.py' # é\n[vars]\nA=[0x1f,-2.5e3,inf,2026-06-10,\"\\u00e9\",{b=true}]\n[dev]\nport=0";
+    let json = r#"{"main":"a.py",/*é*/"vars":{"A":[1,-2.5e3,null,"\u00e9\n"]},"dev":{"port":0,"ip":"*"},
+        "limits":{"cpu_ms":9},"taipan":{"isolation":"fresh","warmup":["/"],"isolates":{"min":1,"max":2},
+        "limits":{"log_kb":1,"wait_until_ms":0}}}//€"#;
+    let toml = "main='a.py' # é\n[vars]\nA=[0x1f,-2.5e3,inf,2026-06-10,\"\\u00e9\",{b=true}]\n[dev]\nport=0
+[tool.taipan]\nisolation='fresh'\nwarmup=['/é','/']\n[tool.taipan.isolates]\nmin=1\nmax=2\n[tool.taipan.limits]\nlog_kb=1";
     for (file, text) in [("wrangler.json", json), ("wrangler.toml", toml)] {
         let format = Format::of(file).unwrap();
         for (start, letter) in text.char_indices() {
@@ -157,6 +160,9 @@ fn no_damage_to_a_good_text_is_a_panic() {
             for damaged in damaged.iter().map(String::as_str).chain([before, after]) {
                 // Either is well, as long as it is an answer.
                 drop(parse(file, damaged, format));
+                if let Ok(pyproject) = parse_pyproject("pyproject.toml", damaged) {
+                    drop(Checked::bare("entry.py").complete_with(pyproject));
+                }
             }
         }
     }

@@ -6,3 +6,4 @@ mod damage;
 mod dev_vars;
 mod discover;
 mod parse;
+mod taipan;

@@ -1,6 +1,6 @@
 //! Whole configurations: what is read, and what is warned of.
 
-use taipan_manifest::{Checked, Format, Manifest, Variable, parse};
+use taipan_manifest::{Checked, Format, Manifest, Variable, parse, parse_pyproject};
 
 #[track_caller]
 fn read(file: &str, text: &str) -> Checked {
@@ -63,21 +63,23 @@ fn expected(list: &str) -> Manifest {
     .into();
     manifest.dev.ip = "0.0.0.0".parse().unwrap();
     manifest.dev.port = 9000;
-    manifest.limits.cpu_ms = 50.try_into().ok();
-    manifest.limits.subrequests = 10.try_into().ok();
+    manifest.limits.cpu_ms = 50;
+    manifest.limits.subrequests = 10;
     manifest
 }
 
 #[test]
 fn jsonc_with_comments_and_trailing_comma() {
     let manifest = expected(r#"[1, 2.5, null, {"a": true}]"#);
-    assert_eq!(read("wrangler.jsonc", JSONC), Checked { manifest, warnings: Vec::new() });
+    let checked = read("wrangler.jsonc", JSONC);
+    assert_eq!((checked.manifest, checked.warnings), (manifest, Vec::new()));
 }
 
 #[test]
 fn toml_with_tables_and_number_forms() {
     let manifest = expected(r#"[1, 2.5, {"a": true}]"#);
-    assert_eq!(read("wrangler.toml", TOML), Checked { manifest, warnings: Vec::new() });
+    let checked = read("wrangler.toml", TOML);
+    assert_eq!((checked.manifest, checked.warnings), (manifest, Vec::new()));
 }
 
 #[test]
@@ -129,7 +131,10 @@ fn known_keys_without_effect() {
 #[test]
 fn every_key_is_read() {
     let keys = r#""name": "n", "compatibility_date": "2026-01-01", "compatibility_flags": [], "vars": {},
-        "dev": {"ip": "*", "port": 0}, "limits": {"cpu_ms": 1, "subrequests": 1}"#;
+        "dev": {"ip": "*", "port": 0}, "limits": {"cpu_ms": 1, "subrequests": 1},
+        "taipan": {"isolation": "reuse", "warmup": [], "isolates": {"min": 0, "max": 1, "idle_seconds": 0},
+            "limits": {"memory_mb": 16, "startup_cpu_ms": 1, "wall_ms": 1, "request_body_mb": 1,
+                "response_body_mb": 1, "requests": 1, "timers": 1, "log_kb": 1, "wait_until_ms": 0}}"#;
     check_warnings(keys, &[]);
 }
 
@@ -137,6 +142,17 @@ fn every_key_is_read() {
 fn the_documents_example_is_read() {
     const DOCUMENT: &str = include_str!("../../../../docs/configuration.md");
     let example = DOCUMENT.split("```jsonc").nth(1).unwrap().split("```").next().unwrap();
-    let Checked { manifest, warnings } = read("wrangler.jsonc", example);
+    let Checked { manifest, warnings, .. } = read("wrangler.jsonc", example);
     assert_eq!((manifest.main.as_str(), warnings), ("src/entry.py", Vec::new()));
+}
+
+#[test]
+fn the_documents_two_ways_say_the_same() {
+    const DOCUMENT: &str = include_str!("../../../../docs/configuration.md");
+    let example = |kind| DOCUMENT.split(kind).nth(1).unwrap().split("```").next().unwrap();
+    let json = example("```json\n").replacen('{', "{\"main\": \"entry.py\",", 1);
+    let one = read("wrangler.json", &json);
+    let mut other = Checked::bare("entry.py");
+    other.complete_with(parse_pyproject("pyproject.toml", example("```toml\n")).unwrap()).unwrap();
+    assert_eq!((one.manifest, one.warnings), (other.manifest, other.warnings));
 }

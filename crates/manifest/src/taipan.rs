@@ -1,0 +1,162 @@
+//! The keys that are Taipan's own: `taipan` in a configuration, `tool.taipan` in
+//! `pyproject.toml`.
+
+use crate::{
+    Error, Format, Isolation, Warning,
+    check::{Reader, join, whole_number},
+    given::{Given, Numbers, Said},
+    isolates, keys,
+    keys::Keys,
+    limits::{self, Rule},
+    tree::{Entry, Node, Value},
+};
+
+/// The name of the file whose `[tool.taipan]` completes a configuration.
+pub const PYPROJECT_FILE: &str = "pyproject.toml";
+
+/// Requests that are made before a snapshot, at most: enough for every kind of
+/// page, and little enough to be made at each change.
+const WARMUP_PATHS_MAX: usize = 32;
+
+/// The longest path of one, in bytes: what every server takes.
+const WARMUP_PATH_BYTES_MAX: usize = 2048;
+
+/// What `[tool.taipan]` of a `pyproject.toml` says of how a worker runs; made by
+/// [`parse_pyproject`], used by [`crate::Checked::complete_with`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pyproject {
+    pub(crate) given: Given,
+    /// Keys that are not known.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Reads `[tool.taipan]` of the `text` of the `pyproject.toml` called `file`; all
+/// else in it is for other tools.
+pub fn parse_pyproject(file: &str, text: &str) -> Result<Pyproject, Error> {
+    let (mut reader, root) = Reader::open(file, text, Format::Toml)?;
+    let mut given = Given::default();
+    if let Some(tool) = entry(root, "tool")
+        && let Some(taipan) = entry(tool, "taipan")
+    {
+        reader.taipan("tool.taipan", taipan, &mut given)?;
+    }
+    Ok(Pyproject { given, warnings: reader.warnings })
+}
+
+/// The value of one key of a table, if it is one.
+fn entry(node: Node, key: &str) -> Option<Node> {
+    let Value::Table(entries) = node.value else { return None };
+    entries.into_iter().find(|entry| entry.key == key).map(|entry| entry.node)
+}
+
+impl Reader<'_> {
+    /// The table at `path`.
+    pub(crate) fn taipan(
+        &mut self,
+        path: &str,
+        node: Node,
+        given: &mut Given,
+    ) -> Result<(), Error> {
+        for Entry { key, node, .. } in self.table(path, keys::TAIPAN, node)? {
+            let path = join(path, &key);
+            match key.as_str() {
+                "isolation" => given.isolation = Some(self.isolation(path, &node)?),
+                "warmup" => given.warmup = Some(self.warmup(path, node)?),
+                "isolates" => {
+                    let (keys, rules) = (keys::ISOLATES, &isolates::RULES);
+                    self.numbers(&path, node, keys, rules, &mut given.isolates)?;
+                }
+                "limits" => self.limits(&path, node, keys::TAIPAN_LIMITS, given)?,
+                _ => self.no_reader(&key),
+            }
+        }
+        Ok(())
+    }
+
+    /// Limits at `path`, of which `keys` may stand there.
+    pub(crate) fn limits(
+        &mut self,
+        path: &str,
+        node: Node,
+        keys: Keys,
+        given: &mut Given,
+    ) -> Result<(), Error> {
+        self.numbers(path, node, keys, &limits::RULES, &mut given.limits)
+    }
+
+    fn isolation(&self, key: String, node: &Node) -> Result<Said<Isolation>, Error> {
+        let isolation = match &node.value {
+            Value::Text(name) => Isolation::named(name),
+            _ => None,
+        };
+        match isolation {
+            Some(value) => Ok(Said { value, key, at: self.at(node.offset) }),
+            None => {
+                let found = node.value.describe();
+                Err(self.refused(node.offset, &key, "\"reuse\" or \"fresh\"", found))
+            }
+        }
+    }
+
+    fn warmup(&self, key: String, node: Node) -> Result<Said<Vec<String>>, Error> {
+        let at = self.at(node.offset);
+        let Value::List(paths) = node.value else {
+            let found = node.value.describe();
+            return Err(self.refused(node.offset, &key, "a list of paths", found));
+        };
+        if paths.len() > WARMUP_PATHS_MAX {
+            let expected = format!("a list of at most {WARMUP_PATHS_MAX} paths");
+            let found = format!("{} of them", paths.len());
+            return Err(self.refused(node.offset, &key, expected, found));
+        }
+        let numbered = paths.into_iter().enumerate();
+        let paths = numbered.map(|(index, path)| self.path(&format!("{key}[{index}]"), path));
+        Ok(Said { value: paths.collect::<Result<_, _>>()?, key, at })
+    }
+
+    /// A path as it stands in the first line of a request.
+    fn path(&self, key: &str, node: Node) -> Result<String, Error> {
+        const EXPECTED: &str =
+            "a path that begins with `/` and has no spaces, such as \"/items?page=1\"";
+        let offset = node.offset;
+        let path = self.text(key, node)?;
+        if path.len() > WARMUP_PATH_BYTES_MAX {
+            let expected = format!("a path of at most {WARMUP_PATH_BYTES_MAX} bytes");
+            return Err(self.refused(offset, key, expected, format!("{} of them", path.len())));
+        }
+        let sent = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if path.starts_with('/') && sent {
+            return Ok(path);
+        }
+        Err(self.refused(offset, key, EXPECTED, format!("{path:?}")))
+    }
+
+    fn numbers<T>(
+        &mut self,
+        path: &str,
+        node: Node,
+        keys: Keys,
+        rules: &[Rule<T>],
+        numbers: &mut Numbers,
+    ) -> Result<(), Error> {
+        for Entry { key, node, .. } in self.table(path, keys, node)? {
+            let Some(rule) = rules.iter().find(|rule| rule.key == key) else {
+                self.no_reader(&key);
+                continue;
+            };
+            let key = join(path, rule.key);
+            let Rule { min, max, .. } = *rule;
+            let value = whole_number(&node.value).and_then(|number| u32::try_from(number).ok());
+            let Some(value) = value.filter(|value| (min..=max).contains(value)) else {
+                let expected = format!("a whole number from {min} to {max}");
+                return Err(self.refused(node.offset, &key, expected, node.value.describe()));
+            };
+            let said = Said { value, key, at: self.at(node.offset) };
+            if let Some(other) = numbers.get(rule.key) {
+                return Err(Error::Both { at: said.at, key: said.key, other: other.key.clone() });
+            }
+            numbers.insert(rule.key, said);
+        }
+        Ok(())
+    }
+}
