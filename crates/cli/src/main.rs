@@ -11,6 +11,7 @@ mod project;
 mod scripts;
 mod serving;
 mod signals;
+mod snapshots;
 mod terminal;
 mod watching;
 mod workers;
@@ -42,6 +43,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
         Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
+        Action::Snapshot(action) => snapshots::run(command, action),
         Action::Completions(shell) => arguments::completions(*shell),
     }
 }

@@ -82,6 +82,7 @@ exports! {
     module_namespace: (u32, u32), i32;
     run_jobs: i32, i32;
     collect: (), ();
+    heap_bytes: (), u32;
     throw: u32, ();
     take_exception: u32, ();
     throw_error: (u32, u32, u32, u32), ();

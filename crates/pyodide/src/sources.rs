@@ -30,6 +30,10 @@ pub const PYTHON: &[Source] = &[
         text: include_str!("../python/_taipan/compile_modules.py"),
     },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },
+    Source {
+        name: "_taipan/snapshot_sizes.py",
+        text: include_str!("../python/_taipan/snapshot_sizes.py"),
+    },
     Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
     Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
 ];

@@ -331,6 +331,14 @@ void EXPORT(engine_collect)(void)
     JS_RunGC(runtime);
 }
 
+// The bytes that the engine has taken from the main module's `malloc`.
+uint32_t EXPORT(engine_heap_bytes)(void)
+{
+    JSMemoryUsage usage;
+    JS_ComputeMemoryUsage(runtime, &usage);
+    return (uint32_t)usage.malloc_size;
+}
+
 /* --- exceptions ------------------------------------------------------------ */
 
 // Takes the value over.
