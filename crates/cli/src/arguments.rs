@@ -73,6 +73,14 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Bundle(BundleAction),
 
+    /// Look at the snapshots that workers start from
+    ///
+    /// A snapshot is a worker at rest, after its top level has run. `serve` and
+    /// `dev` make it when it is missing; it holds the worker's variables, so only
+    /// you can read it.
+    #[command(subcommand)]
+    Snapshot(SnapshotAction),
+
     /// Measure how fast a worker starts, and what it takes of memory
     #[command(subcommand)]
     Bench(BenchAction),
@@ -186,6 +194,58 @@ pub(crate) struct BuildArguments {
     pub(crate) from: Option<PathBuf>,
 }
 
+/// What to do with snapshots.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotAction {
+    /// Make the snapshot of a worker, or find it in the cache
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(CreateArguments),
+    /// Show what a snapshot was made from, and whose its bytes are
+    Inspect {
+        /// The worker's directory, or a snapshot file
+        #[arg(value_name = "DIR|FILE", default_value = ".")]
+        which: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a snapshot, or all that are in the cache
+    Verify {
+        /// The worker's directory, or a snapshot file; all of the cache without it
+        #[arg(value_name = "DIR|FILE")]
+        which: Option<PathBuf>,
+    },
+    /// Show what grew from one snapshot to another
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff {
+        /// The earlier: a worker's directory, or a snapshot file
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// The later
+        #[arg(value_name = "B")]
+        after: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What `snapshot create` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    /// The worker's directory
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+
+    /// Write a copy to this file, which only you can read
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 /// When to use colours; `auto` is on a terminal that has them.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
@@ -236,6 +296,17 @@ Examples:
   taipan run --mount data:/data script.py  the script reads data/x.csv as /data/x.csv
 
 The exit code is the script's own; docs/cli.md lists those of Taipan.";
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  taipan snapshot create samples/hello
+  taipan snapshot create my-worker -o before.snapshot";
+
+const DIFF_EXAMPLES: &str = "\
+Example: what does a change cost?
+  taipan snapshot create my-worker -o before.snapshot
+  edit my-worker/entry.py
+  taipan snapshot diff before.snapshot my-worker";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

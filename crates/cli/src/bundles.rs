@@ -13,8 +13,11 @@ use crate::{
     project::read_file,
 };
 
-/// The kinds of entry that the cache has.
+/// The kinds of entry that belong to releases.
 const KINDS: [&str; 2] = ["npm", "bundle"];
+
+/// The kind of entry that belongs to workers.
+const SNAPSHOTS: &str = "snapshot";
 
 /// Prints the releases that are known, and what the cache holds.
 pub(crate) fn list(command: &Command) -> Result<ExitCode, Failure> {
@@ -103,7 +106,7 @@ pub(crate) fn verify(command: &Command) -> Result<ExitCode, Failure> {
     let cache = command.cache()?;
     let mut text = String::new();
     let mut count = 0;
-    for kind in KINDS {
+    for kind in KINDS.into_iter().chain([SNAPSHOTS]) {
         for entry in cache.entries(kind)? {
             match entry.verify() {
                 Ok(_there) => text += &format!("good     {}\n", entry.name()),

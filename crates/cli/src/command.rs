@@ -6,7 +6,9 @@ use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
 
 use crate::{
-    arguments::{Arguments, BenchAction, BundleAction, RunArguments, ServeArguments, Verb},
+    arguments::{
+        Arguments, BenchAction, BundleAction, RunArguments, ServeArguments, SnapshotAction, Verb,
+    },
     environment::Environment,
     failure::Failure,
 };
@@ -31,6 +33,7 @@ pub(crate) enum Action {
     Run(ScriptRequest),
     Bundle(BundleAction),
     Bench(BenchAction),
+    Snapshot(SnapshotAction),
     Completions(clap_complete::Shell),
 }
 
@@ -82,6 +85,7 @@ impl Command {
             Verb::Run(run) => Action::Run(script_request(run)?),
             Verb::Bundle(action) => Action::Bundle(action),
             Verb::Bench(action) => Action::Bench(action),
+            Verb::Snapshot(action) => Action::Snapshot(action),
             Verb::Completions { shell } => Action::Completions(shell),
         };
         let proxies = environment.proxies.clone();
@@ -96,11 +100,14 @@ impl Command {
 
 fn serve_request(arguments: ServeArguments) -> Result<ServeRequest, Failure> {
     let ServeArguments { directory, port, ip, config } = arguments;
-    let config = config.map(|file| file.into_os_string().into_string()).transpose();
-    let config = config.map_err(|file| Failure::Usage {
+    Ok(ServeRequest { directory, port, ip, config: config.map(configuration_name).transpose()? })
+}
+
+/// The name of a configuration file, as text.
+pub(crate) fn configuration_name(file: PathBuf) -> Result<String, Failure> {
+    file.into_os_string().into_string().map_err(|file| Failure::Usage {
         reason: format!("the name of the configuration {} is not Unicode", file.display()),
-    })?;
-    Ok(ServeRequest { directory, port, ip, config })
+    })
 }
 
 fn script_request(arguments: RunArguments) -> Result<ScriptRequest, Failure> {

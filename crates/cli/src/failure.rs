@@ -70,6 +70,15 @@ pub(crate) enum Failure {
         /// The traceback, when there is one.
         traceback: String,
     },
+    /// A snapshot that the cache does not have.
+    #[error("the cache has no snapshot of the worker in {}", directory.display())]
+    NoSnapshot {
+        /// The worker's directory.
+        directory: PathBuf,
+    },
+    /// Something about a snapshot file.
+    #[error("cannot use the snapshot")]
+    Snapshot(#[source] taipan_worker::Error),
     /// Something else about a worker or a script.
     #[error("cannot run Python")]
     Worker(#[source] taipan_worker::Error),
@@ -145,12 +154,12 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Failure::Usage { .. } => USAGE,
-            Failure::NotFound { .. } => NOT_FOUND,
+            Failure::NotFound { .. } | Failure::NoSnapshot { .. } => NOT_FOUND,
             Failure::Configuration { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
             Failure::Program { .. } => WORKER,
-            Failure::Worker(error) => worker_code(error),
+            Failure::Worker(error) | Failure::Snapshot(error) => worker_code(error),
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
             Failure::Bug { .. } => BUG,
@@ -164,6 +173,8 @@ impl Failure {
             Failure::Bundle(error) => error.hint(),
             Failure::Store(error) => error.hint(),
             Failure::Worker(error) => error.hint(),
+            Failure::Snapshot(error) => snapshot_hint(error),
+            Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
             Failure::Damaged { .. } => {
                 Some("remove the damaged directories; they are made again when needed")
@@ -180,13 +191,25 @@ impl Failure {
     }
 }
 
+/// What to do about a snapshot that the user named.
+fn snapshot_hint(error: &taipan_worker::Error) -> Option<&'static str> {
+    match error {
+        taipan_worker::Error::Snapshot { source, .. } => source.hint(),
+        other => other.hint(),
+    }
+}
+
 /// Whose fault it is that a worker or a script is not there.
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {
         Error::Program { .. } | Error::Interpreter { .. } | Error::TooLarge { .. } => WORKER,
         Error::Read { .. } | Error::Client(_) => SYSTEM,
-        Error::Store(_) | Error::Bundle(_) => CACHE,
+        Error::Store(_)
+        | Error::Bundle(_)
+        | Error::Snapshot { .. }
+        | Error::NoBundle { .. }
+        | Error::OtherBundle { .. } => CACHE,
         _ => BUG,
     }
 }

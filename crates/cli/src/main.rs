@@ -12,6 +12,7 @@ mod project;
 mod scripts;
 mod serving;
 mod signals;
+mod snapshots;
 mod terminal;
 mod watching;
 mod workers;
@@ -44,6 +45,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
         Action::Bench(action) => bench::run(command, action),
+        Action::Snapshot(action) => snapshots::run(command, action),
         Action::Completions(shell) => arguments::completions(*shell),
     }
 }

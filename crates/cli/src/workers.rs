@@ -58,21 +58,10 @@ pub(crate) fn bundle(cache: &Cache, source: &Source, quiet: bool) -> Result<Arc<
 impl Worker {
     /// Starts a worker: its top level has run when this returns.
     pub(crate) async fn start(settings: Settings) -> Result<Self, Failure> {
-        let Settings { directory, manifest, bundle, proxies, cache, quiet } = settings;
-        let code = spawn_blocking(move || taipan_worker::from_directory(&directory));
-        let code = code.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-        let settings = taipan_worker::Settings {
-            bundle,
-            cache,
-            warmup: Vec::new(),
-            pool: taipan_worker::PoolSettings::default(),
-            code,
-            main: manifest.main,
-            variables: variables(manifest.vars),
-            client: client(&proxies).map_err(taipan_worker::Error::Client)?,
-            log: terminal::log(),
-        };
-        let display = Display::new(quiet);
+        let display = Display::new(settings.quiet);
+        let settings = spawn_blocking(move || ready(settings));
+        let settings =
+            settings.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
         let shown = Box::new(move |step: taipan_store::Step<'_>| display.show(step));
         Ok(Self(taipan_worker::Worker::start(settings, shown).await?))
     }
@@ -92,6 +81,23 @@ impl Worker {
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, message(&fault.kind)).with_detail(detail)
         })
     }
+}
+
+/// What a worker is made from: reads its files.
+pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failure> {
+    let Settings { directory, manifest, bundle, proxies, cache, quiet: _ } = settings;
+    let variables = manifest.vars.into_iter().map(|(name, value)| (name, json(value)));
+    Ok(taipan_worker::Settings {
+        bundle,
+        cache,
+        warmup: Vec::new(),
+        pool: taipan_worker::PoolSettings::default(),
+        code: taipan_worker::from_directory(&directory)?,
+        main: manifest.main,
+        variables: variables.collect(),
+        client: client(&proxies).map_err(taipan_worker::Error::Client)?,
+        log: terminal::log(),
+    })
 }
 
 /// What everybody may know of a fault.

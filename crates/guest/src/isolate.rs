@@ -347,6 +347,16 @@ impl Scope<'_> {
         Ok(javascript.collect.call(&mut self.store, ())?)
     }
 
+    /// How many bytes of the memory are JavaScript's.
+    ///
+    /// # Errors
+    ///
+    /// A trap.
+    pub fn heap_bytes(&mut self) -> Result<u32, Error> {
+        let javascript = self.javascript()?;
+        Ok(javascript.heap_bytes.call(&mut self.store, ())?)
+    }
+
     /// Runs promise jobs until none is left.
     ///
     /// # Errors

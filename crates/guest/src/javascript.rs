@@ -84,6 +84,7 @@ exports! {
     collect: (), ();
     reseed: u64, ();
     stack: u32, i32;
+    heap_bytes: (), u32;
     throw: u32, ();
     take_exception: u32, ();
     throw_error: (u32, u32, u32, u32), ();

@@ -33,6 +33,10 @@ pub const PYTHON: &[Source] = &[
     Source { name: "_taipan/randoms.py", text: include_str!("../python/_taipan/randoms.py") },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },
     Source { name: "_taipan/snapshots.py", text: include_str!("../python/_taipan/snapshots.py") },
+    Source {
+        name: "_taipan/snapshot_sizes.py",
+        text: include_str!("../python/_taipan/snapshot_sizes.py"),
+    },
     Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
     Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
     Source { name: "taipan/__init__.py", text: include_str!("../python/taipan/__init__.py") },

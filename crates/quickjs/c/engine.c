@@ -350,6 +350,14 @@ int EXPORT(engine_stack)(JSValue *result)
     return JS_IsException(*result) ? -1 : 0;
 }
 
+// The bytes that the engine has taken from the main module's `malloc`.
+uint32_t EXPORT(engine_heap_bytes)(void)
+{
+    JSMemoryUsage usage;
+    JS_ComputeMemoryUsage(runtime, &usage);
+    return (uint32_t)usage.malloc_size;
+}
+
 /* --- exceptions ------------------------------------------------------------ */
 
 // Takes the value over.

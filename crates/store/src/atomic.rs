@@ -11,13 +11,25 @@ use crate::Error;
 /// hides it from every other user.
 const FILE_MODE: u32 = 0o666;
 
+/// The mode of a file that may hold secrets.
+const PRIVATE_FILE_MODE: u32 = 0o600;
+
 /// Puts `bytes` at `path`, in one step for whoever looks: the old file or the
 /// new one, also after a crash. The folder of `path` has to be there.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, bytes, FILE_MODE)
+}
+
+/// As [`write_atomic`], and from its first byte on nobody but its owner can read it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, bytes, PRIVATE_FILE_MODE)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     let folder = folder(path);
     let cannot = |source| Error::Write { path: path.to_owned(), source };
     let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(FILE_MODE))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
         .map_err(cannot)?;
     file.write_all(bytes).map_err(cannot)?;

@@ -22,7 +22,7 @@ mod package;
 mod progress;
 mod tarball;
 
-pub use atomic::write_atomic;
+pub use atomic::{write_atomic, write_private};
 pub use cache::{Cache, Surroundings, root};
 pub use digest::Digest;
 pub use entry::{Entry, OnDamage};

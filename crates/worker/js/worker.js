@@ -76,6 +76,24 @@ export function callPython(module, name, arguments_) {
   return JSON.stringify(result ?? null);
 }
 
+/// The in-memory files, as JSON: [[path, bytes], …]. What a layer or a device serves takes no memory.
+export function memoryFiles() {
+  const { FS } = pyodide;
+  const memory = FS.filesystems.MEMFS;
+  const files = [];
+  const directories = [["", FS.root]];
+  while (directories.length > 0) {
+    const [path, directory] = directories.pop();
+    for (const [name, child] of Object.entries(directory.contents)) {
+      const node = child.mounted?.root ?? child;
+      if (node.mount.type !== memory) continue;
+      if (FS.isDir(node.mode)) directories.push([`${path}/${name}`, node]);
+      if (ArrayBuffer.isView(node.contents)) files.push([`${path}/${name}`, node.contents.byteLength]);
+    }
+  }
+  return JSON.stringify(files);
+}
+
 /// Compiles the Python files under `root`; `host.take_bytecode(path, bytes)` gets each.
 export function compileTree(root) {
   pyodide.pyimport("_taipan.compile_modules").compile_tree(root, (path, contents) => {

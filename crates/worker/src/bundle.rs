@@ -11,6 +11,7 @@
 //! baseline.snapshot  an isolate in which Python has booted
 //! ```
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -35,8 +36,10 @@ const FORMAT: &str = "4";
 /// The worker's own JavaScript.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
 const WORKER_SOURCE: &str = include_str!("../js/worker.js");
+/// The kind of entry of the cache.
+pub(crate) const ENTRIES: &str = "bundle";
 /// The bundle's own snapshot.
-const BASELINE: &str = "baseline.snapshot";
+pub(crate) const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
 const WORKER_PYTHON_PATH: &str = "_taipan/worker.py";
 const WORKER_PYTHON: &str = include_str!("../python/worker.py");
@@ -74,11 +77,46 @@ pub fn prepare(
     let files = taipan_bundle::fetch(release, source, cache, progress)?;
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let id = identify(release, &engine);
-    let entry = cache.entry("bundle", &id.to_string())?;
-    let folder = entry.get_or_build(OnDamage::Rebuild, progress, |staging| {
+    let entry = cache.entry(ENTRIES, &id.to_string())?;
+    let made = Cell::new(false);
+    let build = |staging: &Path| {
+        made.set(true);
         build(id, &files, staging, progress)
-    })?;
-    open(id, &folder)
+    };
+    let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
+    match open(id, &folder) {
+        // All lengths are right and the baseline is not: it is made again.
+        Err(Error::Snapshot { .. }) if !made.get() => {
+            entry.remove(progress)?;
+            open(id, &entry.get_or_build(OnDamage::Rebuild, progress, build)?)
+        }
+        opened => opened,
+    }
+}
+
+/// The release whose bundle has this digest, if it is one of this Taipan's.
+///
+/// # Errors
+///
+/// When the WebAssembly engine does not start.
+pub fn release_of(bundle: &[u8; 32]) -> Result<Option<&'static Release>, Error> {
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
+    let has = |release: &&Release| identify(release, &engine).as_bytes() == bundle;
+    Ok(taipan_bundle::RELEASES.iter().find(has))
+}
+
+/// Opens the bundle of a release if the cache has it.
+///
+/// # Errors
+///
+/// When it has not, or the bundle is damaged.
+pub fn find(release: &Release, cache: &Cache) -> Result<Bundle, Error> {
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
+    let id = identify(release, &engine);
+    match cache.entry(ENTRIES, &id.to_string())?.open()? {
+        Some(folder) => open(id, &folder),
+        None => Err(Error::NoBundle { bundle: id.to_string() }),
+    }
 }
 
 /// The bundle of a release depends on these, and on nothing else.

@@ -101,6 +101,26 @@ pub enum Error {
         #[source]
         source: Box<taipan_snapshot::Error>,
     },
+    /// A snapshot whose bundle the cache does not have.
+    #[error("the bundle {bundle} is not in the cache")]
+    NoBundle {
+        /// The bundle's digest.
+        bundle: String,
+    },
+    /// A snapshot of a bundle that this Taipan does not make.
+    #[error("{} was taken from the bundle {bundle}, which this Taipan does not run", path.display())]
+    OtherBundle {
+        /// The file.
+        path: PathBuf,
+        /// The bundle's digest.
+        bundle: String,
+    },
+    /// An isolate does not tell whose its memory is.
+    #[error("nobody tells whose the memory is: {reason}")]
+    NotMeasured {
+        /// What happened instead.
+        reason: String,
+    },
     /// A script broke the interpreter, as `os.abort` does.
     #[error("the interpreter cannot go on: {reason}")]
     Interpreter {
@@ -136,12 +156,19 @@ impl Error {
             Error::Snapshot { .. } | Error::Section { .. } => {
                 Some("remove the file: it is made again when it is needed")
             }
+            Error::NoBundle { .. } => {
+                Some("`taipan bundle build` makes the bundles of this Taipan")
+            }
+            Error::OtherBundle { .. } => Some(
+                "another version or machine has made it: take a new one with `taipan snapshot create`",
+            ),
             Error::Warmup { .. } => {
                 Some("mend the handler, or take the path out of the configuration's `warmup`")
             }
             Error::Guest { .. }
             | Error::NoSnapshot { .. }
             | Error::Read { .. }
+            | Error::NotMeasured { .. }
             | Error::Interpreter { .. }
             | Error::Program { .. } => None,
         }

@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use taipan_bundle::Digest;
-use taipan_guest::{Argument, Image, Isolate};
+use taipan_guest::{Argument, Host, Image, Isolate};
 use taipan_pyodide::{LOCATE, Layers, Prepared};
-use taipan_store::{OnDamage, Progress, write_atomic};
+use taipan_snapshot::Provenance;
+use taipan_store::{OnDamage, Progress, write_private};
 use taipan_webapi::Unsaved;
 use taipan_webapi::requests::{Answer, AnswerBody};
 use tokio::runtime;
@@ -27,10 +28,11 @@ use crate::snapshots::{self, Opened, Rest, Saved};
 use crate::worker::{Incoming, Settings, ToLog};
 
 /// Where the files of a worker are, as in workerd.
-const WORKER_DIRECTORY: &str = "/session/metadata";
+pub(crate) const WORKER_DIRECTORY: &str = "/session/metadata";
 
-/// The file of an entry of the cache.
-const FILE: &str = "worker.snapshot";
+/// The kind of entry of the cache, and the file in it.
+pub(crate) const ENTRIES: &str = "snapshot";
+pub(crate) const FILE: &str = "worker.snapshot";
 
 /// Bytes of a page, as the kernel maps them.
 const PAGE_BYTES: usize = 4096;
@@ -67,10 +69,31 @@ pub(crate) fn prepare(
     runtime: &runtime::Handle,
     progress: Progress<'_>,
 ) -> Result<Frozen, Error> {
+    let Found { frozen, made, .. } = find(settings, runtime, progress)?;
+    if !made {
+        frozen.saved.log.iter().for_each(|record| settings.log.write(record.clone()));
+    }
+    settings.log.write(Record::Reached(Milestone::Program));
+    Ok(frozen)
+}
+
+/// The snapshot of a worker, where it is, and whether it had to be made.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) made: bool,
+    frozen: Frozen,
+}
+
+/// Finds the snapshot of a worker in the cache, or makes it.
+pub(crate) fn find(
+    settings: &Settings,
+    runtime: &runtime::Handle,
+    progress: Progress<'_>,
+) -> Result<Found, Error> {
     let bundle = &settings.bundle;
-    let provenance = snapshots::worker_provenance(&bundle.baseline, &inputs(settings));
-    let key = Digest::of(format!("{provenance:?}").as_bytes());
-    let entry = settings.cache.entry("snapshot", &key.to_string())?;
+    let provenance = provenance(settings);
+    let key = key(&provenance);
+    let entry = settings.cache.entry(ENTRIES, &key.to_string())?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
         made.set(true);
@@ -78,44 +101,37 @@ pub(crate) fn prepare(
         let (mut instance, resumes) = start(settings, key, log, runtime)?;
         let rest = Rest { resumes, log: recorded.take() };
         let file = snapshots::take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
-        Ok::<_, Error>(write_atomic(&staging.join(FILE), &file)?)
+        Ok::<_, Error>(write_private(&staging.join(FILE), &file)?)
     };
-    let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-    let path = folder.join(FILE);
-    let layers = layers(settings);
-    let mounted = Layers(layers.iter().map(|(layer, _)| layer.clone()).collect());
-    let read = || {
-        let opened = open(&path, &bundle.baseline)?;
-        let saved = snapshots::saved(&path, &opened.snapshot, &mounted)?;
-        Ok((opened, saved))
+    let path = entry.get_or_build(OnDamage::Rebuild, progress, build)?.join(FILE);
+    let open = || {
+        let opened = snapshots::open(&path)?;
+        let checked = opened.snapshot.provenance.check(&provenance);
+        checked.map_err(snapshots::unusable(&path))?;
+        Frozen::new(&path, opened, bundle, layers(settings))
     };
-    let (opened, saved) = match read() {
+    let frozen = match open() {
         // Its length is right and its contents are not: it is made again.
-        Err(Error::Snapshot { .. } | Error::Section { .. }) if !made.get() => {
+        Err(Error::Snapshot { .. } | Error::Section { .. } | Error::Guest { .. })
+            if !made.get() =>
+        {
             entry.remove(progress)?;
             entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-            read()?
+            open()?
         }
         read => read?,
     };
-    if !made.get() {
-        saved.log.iter().for_each(|record| settings.log.write(record.clone()));
-    }
-    let runs = snapshots::runs(&bundle.baseline, &opened);
-    let memory_bytes = usize::try_from(opened.snapshot.memory_bytes).unwrap_or(usize::MAX);
-    let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
-        .map_err(guest("joining the snapshot and its bundle"))?;
-    settings.log.write(Record::Reached(Milestone::Program));
-    Ok(Frozen { image, saved, bundle: bundle.clone(), layers, written: OnceLock::new() })
+    Ok(Found { path, made: made.get(), frozen })
 }
 
-fn open(path: &Path, baseline: &Opened) -> Result<Opened, Error> {
-    let opened = snapshots::open(path)?;
-    opened
-        .snapshot
-        .check_baseline(&baseline.snapshot)
-        .map_err(|source| Error::Snapshot { path: path.into(), source: Box::new(source) })?;
-    Ok(opened)
+/// What a worker's snapshot is made from.
+pub(crate) fn provenance(settings: &Settings) -> Provenance {
+    snapshots::worker_provenance(&settings.bundle.baseline, &inputs(settings))
+}
+
+/// The name in the cache of the snapshot with this provenance.
+pub(crate) fn key(provenance: &Provenance) -> Digest {
+    Digest::of(format!("{provenance:?}").as_bytes())
 }
 
 fn layers(settings: &Settings) -> Mounted {
@@ -256,6 +272,28 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
 }
 
 impl Frozen {
+    /// Joins a snapshot, which was read from `path`, and its bundle.
+    pub(crate) fn new(
+        path: &Path,
+        opened: Opened,
+        bundle: &Arc<Bundle>,
+        layers: Mounted,
+    ) -> Result<Frozen, Error> {
+        let runs = snapshots::all_runs(path, &bundle.baseline, &opened)?;
+        let mounted = Layers(layers.iter().map(|(layer, _)| layer.clone()).collect());
+        let saved = snapshots::saved(path, &opened.snapshot, &mounted)?;
+        let memory_bytes = usize::try_from(opened.snapshot.memory_bytes).unwrap_or(usize::MAX);
+        let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
+            .map_err(guest("joining the snapshot and its bundle"))?;
+        let written = OnceLock::new();
+        Ok(Frozen { image, saved, bundle: bundle.clone(), layers, written })
+    }
+
+    /// What the monotonic clock showed, in milliseconds.
+    pub(crate) fn monotonic_clock(&self) -> f64 {
+        self.saved.monotonic_clock
+    }
+
     /// Remembers what an instance wrote that has answered its first request.
     pub(crate) fn learn(&self, instance: &mut Instance) {
         if self.written.get().is_some() {
@@ -274,8 +312,18 @@ impl Frozen {
 
     /// An instance that goes on where the snapshot was taken; `at_once` it has a request to answer.
     pub(crate) fn resume(&self, world: World, at_once: bool) -> Result<Instance, NotResumed> {
-        let (host, log) = (Machine::new(self.saved.monotonic_clock), world.log.clone());
-        let mut isolate = match Isolate::resume(&self.image, Box::new(host)) {
+        self.resume_on(Box::new(Machine::new(self.saved.monotonic_clock)), world, at_once)
+    }
+
+    /// As [`Frozen::resume`], with the clocks and the entropy of `host`.
+    pub(crate) fn resume_on(
+        &self,
+        host: Box<dyn Host>,
+        world: World,
+        at_once: bool,
+    ) -> Result<Instance, NotResumed> {
+        let log = world.log.clone();
+        let mut isolate = match Isolate::resume(&self.image, host) {
             Ok(isolate) => isolate,
             Err(source) => {
                 return Err((guest("resuming an isolate")(source), Some(world.receiver)));

@@ -27,6 +27,10 @@ const WORKER: &str = "worker";
 const PYODIDE: &str = "pyodide";
 const WEBAPI: &str = "webapi";
 
+/// The latest that a monotonic clock can show, in milliseconds: a year. No top level runs for so long, and what
+/// is much later is no time that the host's clocks can add to.
+const MONOTONIC_CLOCK_MAX: f64 = 366.0 * 24.0 * 3600.0 * 1000.0;
+
 /// What this crate has outside of an isolate's memory.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Saved {
@@ -43,22 +47,36 @@ pub(crate) struct Saved {
 }
 
 /// A snapshot file that was checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) snapshot: Snapshot,
-    bytes: Bytes,
+    pub(crate) bytes: Bytes,
     file: Arc<File>,
 }
 
 /// Opens a snapshot file and checks all of it.
 pub(crate) fn open(path: &Path) -> Result<Opened, Error> {
     let read = |source| Error::Read { path: path.into(), source };
-    let wrong = |source| Error::Snapshot { path: path.into(), source: Box::new(source) };
     let (file, _) = fs_err::File::open(path).map_err(read)?.into_parts();
     let bytes = taipan_guest::map(path).map_err(read)?;
-    let snapshot = snapshot::decode(&bytes).map_err(wrong)?;
-    snapshot::verify(&snapshot, &bytes).map_err(wrong)?;
+    let snapshot = snapshot::decode(&bytes).map_err(unusable(path))?;
+    snapshot::verify(&snapshot, &bytes).map_err(unusable(path))?;
     Ok(Opened { snapshot, bytes, file: Arc::new(file) })
+}
+
+/// What is wrong with the snapshot at `path`.
+pub(crate) fn unusable(path: &Path) -> impl Fn(snapshot::Error) -> Error {
+    move |source| Error::Snapshot { path: path.into(), source: Box::new(source) }
+}
+
+/// All that an isolate has of the memory: what `opened`, which was read from `path`, has over its baseline.
+pub(crate) fn all_runs(path: &Path, baseline: &Opened, opened: &Opened) -> Result<Vec<Run>, Error> {
+    let snapshot = &opened.snapshot;
+    if snapshot.digest == baseline.snapshot.digest {
+        return Ok(opened.runs().collect());
+    }
+    snapshot.check_baseline(&baseline.snapshot).map_err(unusable(path))?;
+    Ok(runs(baseline, opened))
 }
 
 impl Opened {
@@ -86,7 +104,7 @@ impl Opened {
 }
 
 /// What a worker's snapshot has of the memory, over what its baseline has.
-pub(crate) fn runs(baseline: &Opened, worker: &Opened) -> Vec<Run> {
+fn runs(baseline: &Opened, worker: &Opened) -> Vec<Run> {
     let over: Vec<Run> = worker.runs().collect();
     let mut runs = Vec::new();
     for run in baseline.runs() {
@@ -192,7 +210,7 @@ pub(crate) fn saved(path: &Path, snapshot: &Snapshot, layers: &Layers) -> Result
     taipan_pyodide::check(section(PYODIDE), layers)
         .map_err(|error| wrong(PYODIDE, error.into()))?;
     taipan_webapi::check(section(WEBAPI)).map_err(|error| wrong(WEBAPI, error.into()))?;
-    postcard::from_bytes(section(WORKER)).map_err(|error| wrong(WORKER, error.into()))
+    decode(section(WORKER)).map_err(|error| wrong(WORKER, error.into()))
 }
 
 fn section<'a>(state: &'a snapshot::State, name: &str) -> &'a [u8] {
@@ -207,4 +225,13 @@ pub(crate) fn restore(scope: &mut Scope<'_>, image: &taipan_guest::Image) -> Res
     taipan_webapi::restore(scope, section(WEBAPI))
         .map_err(|error| Error::Bug { what: error.to_string() })?;
     scope.reseed_javascript().map_err(guest("seeding JavaScript's random numbers"))
+}
+
+fn decode(section: &[u8]) -> Result<Saved, postcard::Error> {
+    let (saved, rest) = postcard::take_from_bytes::<Saved>(section)?;
+    let handles = [saved.worker, saved.fetch, saved.cancel];
+    let whole = rest.is_empty()
+        && handles.iter().all(|handle| *handle >= 0)
+        && (0.0..=MONOTONIC_CLOCK_MAX).contains(&saved.monotonic_clock);
+    if whole { Ok(saved) } else { Err(postcard::Error::SerdeDeCustom) }
 }

@@ -1,0 +1,305 @@
+//! Snapshots as files, for those who look at them: makes one, reads one, asks whose its memory is.
+//!
+//! A snapshot file knows pages only. Whose they are, an isolate that is resumed from it tells: it serves nobody, has
+//! no network, and ends when it has answered or its time is up.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use taipan_guest::Argument;
+use taipan_pyodide::layer::Entry;
+use taipan_snapshot::Snapshot;
+use taipan_store::{Cache, Digest, Progress, write_private};
+use tokio::runtime;
+
+use crate::Error;
+use crate::boot::{STANDARD_LIBRARY, World};
+use crate::bundle::{self, Bundle, guest};
+use crate::clock::Virtual;
+use crate::code::Code;
+use crate::frozen::{self, Found, Frozen, WORKER_DIRECTORY};
+use crate::log::Log;
+use crate::snapshots::{self, Opened};
+use crate::worker::Settings;
+
+/// How long an isolate may look at itself. A million objects take a second.
+const MEASURE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A snapshot file that was read: its format and all its checksums are right.
+#[derive(Debug)]
+pub struct SnapshotFile {
+    /// Where it is.
+    pub path: PathBuf,
+    opened: Opened,
+}
+
+impl SnapshotFile {
+    /// Reads a snapshot and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Snapshot`] for what is no whole snapshot of this format.
+    pub fn open(path: &Path) -> Result<SnapshotFile, Error> {
+        Ok(SnapshotFile { path: path.into(), opened: snapshots::open(path)? })
+    }
+
+    /// The snapshot of a worker, if the cache has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SnapshotFile::open`].
+    pub fn find(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
+        let provenance = frozen::provenance(settings);
+        let key = frozen::key(&provenance).to_string();
+        let Some(folder) = settings.cache.entry(frozen::ENTRIES, &key)?.open()? else {
+            return Ok(None);
+        };
+        let file = SnapshotFile::open(&folder.join(frozen::FILE))?;
+        let checked = file.snapshot().provenance.check(&provenance);
+        checked.map_err(snapshots::unusable(&file.path))?;
+        Ok(Some(file))
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.opened.snapshot
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.opened.bytes
+    }
+
+    /// Writes a copy, which only its owner can read: the variables of a worker may be secrets.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn copy(&self, path: &Path) -> Result<(), Error> {
+        Ok(write_private(path, self.bytes())?)
+    }
+}
+
+/// Makes the snapshot of a worker or finds it in the cache, and whether it was made. Blocks; to be called on a thread
+/// with [`crate::THREAD_STACK_BYTES`] of stack.
+///
+/// # Errors
+///
+/// As [`crate::Worker::start`].
+pub fn create(
+    settings: &Settings,
+    runtime: &runtime::Handle,
+    progress: Progress<'_>,
+) -> Result<(SnapshotFile, bool), Error> {
+    let Found { path, made, .. } = frozen::find(settings, runtime, progress)?;
+    Ok((SnapshotFile::open(&path)?, made))
+}
+
+/// Whether a snapshot can be of use with what is in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its bundle is there.
+    Good,
+    /// The cache has no such bundle, so nothing uses it.
+    NoBundle,
+}
+
+/// Looks whether a snapshot belongs to its bundle in the cache.
+///
+/// # Errors
+///
+/// [`Error::Snapshot`] when it does not, or when the bundle's own is damaged.
+pub fn standing(file: &SnapshotFile, cache: &Cache) -> Result<Standing, Error> {
+    let snapshot = file.snapshot();
+    let folder = cache.entry(bundle::ENTRIES, &snapshot.provenance.bundle.to_string())?;
+    let path = folder.path().join(bundle::BASELINE);
+    if !path.exists() {
+        return Ok(Standing::NoBundle);
+    }
+    let baseline = snapshots::open(&path)?;
+    snapshots::all_runs(&file.path, &baseline, &file.opened)?;
+    Ok(Standing::Good)
+}
+
+/// Whose the memory of an isolate is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// Bytes of the memory.
+    pub memory: u64,
+    /// What nobody ever wrote to: it is not stored, and takes no memory.
+    pub untouched: u64,
+    /// Python's modules, in the order in which they were asked: the worker's own first.
+    pub modules: Vec<ModuleSize>,
+    /// Whether all objects were counted; there is an end to it, for a program with very many.
+    pub whole: bool,
+    /// Bytes of JavaScript's heap, without the contents of files.
+    pub javascript: u64,
+    /// The in-memory files, with their bytes.
+    pub files: Vec<(String, u64)>,
+}
+
+/// What a module of Python and what it made take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleSize {
+    /// The name by which it is imported.
+    pub name: String,
+    /// Whether it is one of the worker's files.
+    pub own: bool,
+    /// Bytes of its objects.
+    pub bytes: u64,
+    /// How many they are.
+    pub objects: u64,
+}
+
+impl Owners {
+    /// Asks an isolate that is resumed from `file`. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherBundle`] when the snapshot is not of `bundle`; what keeps the isolate from answering.
+    pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>) -> Result<Owners, Error> {
+        let snapshot = file.snapshot();
+        if snapshot.provenance.bundle.0 != *bundle.id.as_bytes() {
+            let bundle = snapshot.provenance.bundle.to_string();
+            return Err(Error::OtherBundle { path: file.path.clone(), bundle });
+        }
+        let runs = snapshots::all_runs(&file.path, &bundle.baseline, &file.opened)?;
+        let touched = runs.iter().map(|run| u64::from(run.length)).sum::<u64>();
+        let untouched = snapshot.memory_bytes.saturating_sub(touched);
+        // It looks at no file of the worker: all is imported.
+        let layers = vec![
+            (bundle.python.clone(), STANDARD_LIBRARY.into()),
+            (Code::new(&[] as &[Entry])?.layer, WORKER_DIRECTORY.into()),
+        ];
+        let frozen = Frozen::new(&file.path, file.opened.clone(), bundle, layers)?;
+        let owners = Owners { memory: snapshot.memory_bytes, untouched, ..measure(frozen)? };
+        Ok(owners)
+    }
+
+    /// The baseline's of `bundle`: what is there before a worker is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Owners::of`].
+    pub fn of_baseline(bundle: &Arc<Bundle>) -> Result<Owners, Error> {
+        let opened = bundle.baseline.clone();
+        Owners::of(&SnapshotFile { path: PathBuf::from(bundle::BASELINE), opened }, bundle)
+    }
+
+    /// Bytes of all objects of modules.
+    #[must_use]
+    pub fn python(&self) -> u64 {
+        self.modules.iter().fold(0, |sum, module| sum.saturating_add(module.bytes))
+    }
+
+    /// Bytes of the contents of files.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.files.iter().fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes))
+    }
+
+    /// All else that was written to: code's own data, stacks, what is between objects, free places.
+    #[must_use]
+    pub fn interpreter(&self) -> u64 {
+        let others = [self.untouched, self.python(), self.javascript, self.file_bytes()];
+        others.iter().fold(self.memory, |rest, bytes| rest.saturating_sub(*bytes))
+    }
+}
+
+/// Has an isolate look at itself, on a thread that is left alone when it does not come to an end.
+fn measure(frozen: Frozen) -> Result<Owners, Error> {
+    let failed = |reason: &str| Error::NotMeasured { reason: reason.into() };
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
+    // Nobody listens any more when its time was up.
+    let work = move || drop(sender.send(ask(&frozen)));
+    thread.spawn(work).map_err(|_| failed("there is no thread for an isolate"))?;
+    match receiver.recv_timeout(MEASURE_TIME_MAX) {
+        Ok(answer) => answer,
+        Err(RecvTimeoutError::Timeout) => Err(failed("the isolate does not come to an end")),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Error::Bug { what: "the thread of a guest panicked".into() })
+        }
+    }
+}
+
+/// What an isolate knows of itself.
+fn ask(frozen: &Frozen) -> Result<Owners, Error> {
+    const DOING: &str = "asking an isolate for its sizes";
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| Error::Bug { what: format!("a runtime for the guest: {error}") })?;
+    let host = Virtual::new(Digest::of(b"inspection"));
+    host.pass(frozen.monotonic_clock());
+    let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
+    let mut instance = frozen.resume_on(Box::new(host), world, false).map_err(|(error, _)| error)?;
+    let heap = instance.isolate.scope().heap_bytes().map_err(guest(DOING))?;
+    let files = instance.call("memoryFiles", &[])?;
+    let arguments = serde_json::json!([WORKER_DIRECTORY]).to_string();
+    let arguments: [Argument<'_>; 3] =
+        ["_taipan.snapshot_sizes".into(), "measure".into(), (&*arguments).into()];
+    let modules = instance.call("callPython", &arguments)?;
+    read_answers(heap.into(), &files, &modules)
+        .ok_or_else(|| Error::NotMeasured { reason: "the isolate answers something else".into() })
+}
+
+/// Reads what an isolate answered, which may be anything. The sizes of the memory are not known here.
+fn read_answers(heap: u64, files: &str, modules: &str) -> Option<Owners> {
+    let files: Vec<(String, u64)> = serde_json::from_str(files).ok()?;
+    let lines: String = serde_json::from_str(modules).ok()?;
+    let (lines, whole) = match lines.rsplit_once('\n') {
+        Some((lines, "whole")) => (lines, true),
+        Some((lines, "cut")) => (lines, false),
+        _ => return None,
+    };
+    let modules = lines.lines().map(read_module).collect::<Option<_>>()?;
+    let mut owners = Owners { memory: 0, untouched: 0, modules, whole, javascript: 0, files };
+    owners.javascript = heap.saturating_sub(owners.file_bytes());
+    Some(owners)
+}
+
+/// `bytes objects origin name`, as `snapshot_sizes.py` writes it.
+fn read_module(line: &str) -> Option<ModuleSize> {
+    let mut words = line.splitn(4, ' ');
+    let (bytes, objects) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let own = words.next()? == "0";
+    Some(ModuleSize { name: words.next()?.to_owned(), own, bytes, objects })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(files: &str, modules: &str, expect: Option<(u64, u64, u64, bool)>) {
+        let owners = read_answers(100, files, &serde_json::json!(modules).to_string());
+        let show = |it: Owners| (it.javascript, it.file_bytes(), it.python(), it.whole);
+        assert_eq!(owners.map(show), expect);
+    }
+
+    #[test]
+    fn answers() {
+        check("[]", "1 2 0 a\n3 4 1 b c\nwhole", Some((100, 0, 4, true)));
+        check("[[\"/a\", 30], [\"/b\", 3]]", "1 2 1 a\ncut", Some((67, 33, 1, false)));
+    }
+
+    #[test]
+    fn answers_of_a_hostile_program() {
+        check("[[\"/a\", -1]]", "whole", None);
+        check("[]", "", None);
+        check("[]", "1 2 0\nwhole", None);
+        check("[]", "-1 2 0 a\nwhole", None);
+        check(
+            "[[\"/a\", 18446744073709551615], [\"/b\", 2]]",
+            "1 1 0 a\nwhole",
+            Some((0, u64::MAX, 1, true)),
+        );
+        let most = "18446744073709551615 1 0 a\n18446744073709551615 1 0 a\nwhole";
+        check("[]", most, Some((100, 0, u64::MAX, true)));
+    }
+}
