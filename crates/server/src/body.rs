@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::Fault;
+use crate::{Fault, limits::Size};
 
 /// Chunks of a response that wait for the client before `send` does: enough to
 /// keep the socket busy while the handler makes the next one.
@@ -24,7 +24,7 @@ const CHUNKS_PENDING_MAX: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The request's body is longer than the server takes.
-    #[error("the body is longer than {bytes_max} bytes")]
+    #[error("the request's body is longer than {} (`limits.request_body_mb`)", Size(*bytes_max))]
     TooLarge {
         /// The most that is taken.
         bytes_max: u64,
@@ -100,6 +100,11 @@ enum Source {
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming, limits: BodyLimits, blame: Blame) -> Self {
         Self { source: Source::Client(incoming), bytes_left: limits.bytes_max, limits, blame }
+    }
+
+    /// The most that is taken.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.limits.bytes_max
     }
 
     /// The length that the client announced, if it did.

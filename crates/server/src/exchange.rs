@@ -22,6 +22,7 @@ use crate::{
     Body, BodyError, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody,
     Response, Settings, Summary,
     body::{Blame, BodyLimits},
+    limits::{Limits, Places},
     target::{Target, target},
 };
 
@@ -47,18 +48,22 @@ pub(crate) struct Ends {
 pub(crate) async fn exchange<H: Handler>(
     handler: H,
     settings: Arc<Settings>,
+    requests: Arc<Places>,
     ends: Ends,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Outgoing>, Infallible> {
     let (head, incoming) = request.into_parts();
-    let watch = Watch::new(&head, settings.observer.clone());
+    let mut watch = Watch::new(&head, settings.observer.clone());
     let blame = Blame::default();
-    let limits =
-        BodyLimits { bytes_max: settings.body_bytes_max, time_max: settings.body_read_timeout };
-    let body = RequestBody::new(incoming, limits, blame.clone());
+    let limits = handler.limits();
+    let body_limits =
+        BodyLimits { bytes_max: limits.body_bytes_max, time_max: settings.body_read_timeout };
+    let body = RequestBody::new(incoming, body_limits, blame.clone());
     let method = head.method.clone();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let answer = match admit(head, body, &settings, ends, &watch) {
+    let admitted = admit(head, body, &settings, ends, &watch)
+        .and_then(|request| watch.take_place(requests, limits).map(|()| request));
+    let answer = match admitted {
         Ok(request) => answer(&handler, request).await,
         Err(fault) => Err(fault),
     };
@@ -79,7 +84,7 @@ fn admit(
     watch: &Watch,
 ) -> Result<Request, Fault> {
     let Target { url, authority } = target(&head, ends.local, settings.hosts)?;
-    let bytes_max = settings.body_bytes_max;
+    let bytes_max = body.bytes_max();
     if body.length().is_some_and(|length| length > bytes_max) {
         return Err(BodyError::TooLarge { bytes_max }.fault());
     }
@@ -168,6 +173,8 @@ struct Watch {
     gone: CancellationToken,
     /// Cancels `gone`, unless it is disarmed.
     guard: Option<DropGuard>,
+    /// Where the request has its place, once it was admitted.
+    place: Option<Arc<Places>>,
 }
 
 impl Watch {
@@ -183,7 +190,14 @@ impl Watch {
         };
         let gone = CancellationToken::new();
         let guard = Some(gone.clone().drop_guard());
-        Self { summary, started: Instant::now(), observer, gone, guard }
+        Self { summary, started: Instant::now(), observer, gone, guard, place: None }
+    }
+
+    /// Keeps a place until the request is over.
+    fn take_place(&mut self, places: Arc<Places>, limits: Limits) -> Result<(), Fault> {
+        places.take(limits)?;
+        self.place = Some(places);
+        Ok(())
     }
 
     fn faulted(&self, fault: &Fault) {
@@ -201,6 +215,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        if let Some(places) = &self.place {
+            places.give_back();
+        }
         self.summary.duration = self.started.elapsed();
         (self.observer)(&Event::Done(&self.summary));
     }

@@ -18,6 +18,8 @@ pub struct Fault {
     pub message: String,
     /// What only the worker's author may see, such as a traceback.
     pub detail: Option<String>,
+    /// Seconds after which the client may ask again, for its `retry-after`.
+    pub retry_after_seconds: Option<u32>,
 }
 
 /// Whether a client may see [`Fault::detail`].
@@ -32,13 +34,20 @@ pub enum Details {
 impl Fault {
     /// A fault with nothing to hide.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), detail: None }
+        Self { status, message: message.into(), detail: None, retry_after_seconds: None }
     }
 
     /// The same fault, with what only the author may see.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same fault, for a client that may ask again after so many seconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
         self
     }
 
@@ -58,6 +67,9 @@ impl Fault {
         };
         let mut response = Response::new(self.status, Body::Bytes(Bytes::from(text)));
         response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::{HeaderMap, Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Body, Fault, RequestBody};
+use crate::{Body, Fault, Limits, RequestBody};
 
 /// A program that answers requests, many at a time.
 ///
@@ -14,6 +14,11 @@ use crate::{Body, Fault, RequestBody};
 pub trait Handler: Clone + Send + Sync + 'static {
     /// Answers one request.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Response, Fault>> + Send;
+
+    /// What is taken of the next request; asked for with each.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 }
 
 /// A request whose head was read and found good.

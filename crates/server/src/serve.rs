@@ -16,12 +16,9 @@ use tokio::{
 use crate::{
     Details, Event, Handler, Hosts, Listener, Observer,
     exchange::{Ends, exchange},
+    limits::Places,
     opening::Opening,
 };
-
-/// The longest request body that is taken unless the owner says otherwise, in
-/// bytes: what Cloudflare's free plan takes.
-const BODY_BYTES_MAX: u64 = 100 << 20;
 
 /// Connections served at a time; others wait in the operating system. Far below
 /// the 1024 file descriptors that many systems give a process, so that workers
@@ -69,8 +66,6 @@ pub struct Settings {
     pub details: Details,
     /// The hosts to answer for.
     pub hosts: Hosts,
-    /// The longest request body, in bytes.
-    pub body_bytes_max: u64,
     /// How long a client may pause inside its body.
     pub body_read_timeout: Duration,
     /// Connections served at a time.
@@ -89,7 +84,6 @@ impl Default for Settings {
         Self {
             details: Details::Hidden,
             hosts: Hosts::Any,
-            body_bytes_max: BODY_BYTES_MAX,
             body_read_timeout: BODY_READ_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
             head_read_timeout: HEAD_READ_TIMEOUT,
@@ -104,7 +98,6 @@ impl std::fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("details", &self.details)
             .field("hosts", &self.hosts)
-            .field("body_bytes_max", &self.body_bytes_max)
             .field("body_read_timeout", &self.body_read_timeout)
             .field("connections_max", &self.connections_max)
             .field("head_read_timeout", &self.head_read_timeout)
@@ -135,6 +128,7 @@ pub async fn serve<H: Handler>(
 ) -> Drained {
     let settings = Arc::new(settings);
     let places = Arc::new(Semaphore::new(settings.connections_max));
+    let requests = Arc::new(Places::default());
     let graceful = GracefulShutdown::new();
     let protocol = Arc::new(protocol(&settings));
     let mut connections = JoinSet::new();
@@ -148,6 +142,7 @@ pub async fn serve<H: Handler>(
         let connection = Connection {
             handler: handler.clone(),
             settings: settings.clone(),
+            requests: requests.clone(),
             protocol: protocol.clone(),
             ends,
         };
@@ -228,6 +223,7 @@ fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
 struct Connection<H> {
     handler: H,
     settings: Arc<Settings>,
+    requests: Arc<Places>,
     protocol: Arc<auto::Builder<TokioExecutor>>,
     ends: Ends,
 }
@@ -239,11 +235,11 @@ impl<H: Handler> Connection<H> {
         watcher: hyper_util::server::graceful::Watcher,
         _place: Option<OwnedSemaphorePermit>,
     ) {
-        let Self { handler, settings, protocol, ends } = self;
+        let Self { handler, settings, requests, protocol, ends } = self;
         let observer = settings.observer.clone();
         let stream = Opening::new(stream, settings.head_read_timeout);
         let service = hyper::service::service_fn(move |request| {
-            exchange(handler.clone(), settings.clone(), ends, request)
+            exchange(handler.clone(), settings.clone(), requests.clone(), ends, request)
         });
         let connection = protocol.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {

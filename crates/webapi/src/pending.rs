@@ -58,7 +58,10 @@ pub type Sender = Arc<dyn Fn(Completion) + Send + Sync>;
 /// What an isolate waits for.
 pub struct Pending {
     last: u32,
-    ready: VecDeque<Completion>,
+    /// Each with the microsecond since which it is ready.
+    ready: VecDeque<(u64, Completion)>,
+    /// The latest microsecond of the monotonic clock that was heard of.
+    now: u64,
     /// Ordered by the microsecond of the monotonic clock at which they fire.
     timers: BTreeSet<(u64, u32)>,
     deadlines: HashMap<u32, u64>,
@@ -85,6 +88,7 @@ impl Pending {
         Pending {
             last: 0,
             ready: VecDeque::new(),
+            now: 0,
             timers: BTreeSet::new(),
             deadlines: HashMap::new(),
             running: HashMap::new(),
@@ -124,7 +128,7 @@ impl Pending {
     /// More than [`OPERATIONS_MAX`] operations.
     pub fn complete(&mut self, outcome: Outcome) -> Result<u32, Error> {
         let id = self.number()?;
-        self.ready.push_back(Completion { id, outcome });
+        self.ready.push_back((self.now, Completion { id, outcome }));
         Ok(id)
     }
 
@@ -138,6 +142,7 @@ impl Pending {
         now_milliseconds: f64,
         delay_milliseconds: f64,
     ) -> Result<u32, Error> {
+        self.now = microseconds(now_milliseconds);
         if delay_milliseconds <= 0.0 || delay_milliseconds.is_nan() {
             return self.complete(Outcome::Done);
         }
@@ -146,6 +151,12 @@ impl Pending {
         self.timers.insert((deadline, id));
         self.deadlines.insert(id, deadline);
         Ok(id)
+    }
+
+    /// Timers that wait.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.timers.len()
     }
 
     /// An operation that runs elsewhere.
@@ -179,7 +190,7 @@ impl Pending {
         } else if let Some(deadline) = self.deadlines.remove(&id) {
             self.timers.remove(&(deadline, id));
         } else {
-            self.ready.retain(|completion| completion.id != id);
+            self.ready.retain(|(_, completion)| completion.id != id);
         }
     }
 
@@ -188,15 +199,17 @@ impl Pending {
         self.running.remove(&id).is_some()
     }
 
-    /// The next completion that needs no waiting.
+    /// The next completion that needs no waiting: what has been due for longest, so that
+    /// neither timers nor what is ready at once keep the others waiting for ever.
     pub fn take_ready(&mut self, now_milliseconds: f64) -> Option<Completion> {
-        if let Some(completion) = self.ready.pop_front() {
-            return Some(completion);
-        }
-        let &(deadline, id) = self.timers.first()?;
-        if deadline > microseconds(now_milliseconds) {
-            return None;
-        }
+        self.now = microseconds(now_milliseconds);
+        let timer = self.timers.first().copied().filter(|(deadline, _)| *deadline <= self.now);
+        let ready = self.ready.front().map(|(since, _)| *since);
+        let Some((deadline, id)) =
+            timer.filter(|(deadline, _)| ready.is_none_or(|ready| *deadline < ready))
+        else {
+            return self.ready.pop_front().map(|(_, completion)| completion);
+        };
         self.timers.remove(&(deadline, id));
         self.deadlines.remove(&id);
         Some(Completion { id, outcome: Outcome::Done })

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use taipan_server::{
-    Body, Details, Drained, Event, Fault, Handler, Hosts, Listener, Request, Response, Settings,
-    Summary, serve,
+    Body, Details, Drained, Event, Fault, Handler, Hosts, Limits, Listener, Request, Response,
+    Settings, Summary, serve,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -35,6 +35,7 @@ pub(crate) struct Tester {
     notes: mpsc::UnboundedSender<Note>,
     /// Lets `/slow` go on.
     release: CancellationToken,
+    limits: Limits,
 }
 
 /// Notes that the future it lives in was dropped before its end.
@@ -47,6 +48,10 @@ impl Drop for NoteDrop {
 }
 
 impl Handler for Tester {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
     async fn handle(&self, request: Request) -> Result<Response, Fault> {
         let url = request.url.clone();
         let path = url.split_once("//").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
@@ -175,19 +180,27 @@ pub(crate) struct Server {
     running: JoinHandle<Drained>,
 }
 
-/// The settings of most tests: short times, small bodies.
+/// The settings of most tests: short times.
 pub(crate) fn settings() -> Settings {
     Settings {
         details: Details::Shown,
         hosts: Hosts::Local,
-        body_bytes_max: 1000,
         drain_timeout: Duration::from_secs(5),
         ..Settings::default()
     }
 }
 
+/// The limits of most tests: small bodies.
+pub(crate) fn limits() -> Limits {
+    Limits { body_bytes_max: 1000, ..Limits::default() }
+}
+
 impl Server {
     pub(crate) fn start(settings: &Settings) -> Self {
+        Self::start_with(settings, limits())
+    }
+
+    pub(crate) fn start_with(settings: &Settings, limits: Limits) -> Self {
         let (lines, log) = mpsc::unbounded_channel();
         let observer = Arc::new(move |event: &Event<'_>| {
             lines.send(line_of(event)).ok();
@@ -198,7 +211,7 @@ impl Server {
         let (notes_sender, notes) = mpsc::unbounded_channel();
         let running = tokio::spawn(serve(
             listener,
-            Tester { notes: notes_sender, release: release.clone() },
+            Tester { notes: notes_sender, release: release.clone(), limits },
             Settings { observer, ..settings.clone() },
             stop.clone().cancelled_owned(),
         ));

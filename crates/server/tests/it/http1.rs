@@ -89,7 +89,7 @@ async fn expect_continue() {
 async fn body_too_large() {
     let expect = |connection: &str| {
         format!(
-            "HTTP/1.1 413 Payload Too Large\ncontent-type: text/plain; charset=utf-8\ncontent-length: 35\n{connection}\nthe body is longer than 1000 bytes\n"
+            "HTTP/1.1 413 Payload Too Large\ncontent-type: text/plain; charset=utf-8\ncontent-length: 72\n{connection}\nthe request's body is longer than 1000 bytes (`limits.request_body_mb`)\n"
         )
     };
     let announced =
@@ -135,7 +135,7 @@ async fn details_are_hidden() {
     assert_eq!(
         server.log(2).await,
         [
-            r#"/fault: Fault { status: 502, message: "public", detail: Some("secret <1>") }"#,
+            r#"/fault: Fault { status: 502, message: "public", detail: Some("secret <1>"), retry_after_seconds: None }"#,
             "GET /fault 502 Bad Gateway (0ms)",
         ]
     );

@@ -7,4 +7,5 @@ mod hostile;
 mod http1;
 mod http2;
 mod lifetime;
+mod limits;
 mod streaming;

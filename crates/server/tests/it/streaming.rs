@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use taipan_server::Settings;
+use taipan_server::Limits;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
 
-use crate::fixture::{Note, PATIENCE, Server, read_to_end, settings};
+use crate::fixture::{Note, PATIENCE, Server, limits, read_to_end, settings};
 
 #[tokio::test]
 async fn a_chunk_comes_back_before_the_next_is_sent() {
@@ -52,8 +52,8 @@ async fn a_client_that_does_not_read_stops_the_handler() {
 
 #[tokio::test]
 async fn a_handler_that_does_not_read_stops_the_client() {
-    let settings = Settings { body_bytes_max: u64::MAX, ..settings() };
-    let server = Server::start(&settings);
+    let limits = Limits { body_bytes_max: u64::MAX, ..limits() };
+    let server = Server::start_with(&settings(), limits);
     let mut stream = server.connect().await;
     let head = "POST /hang HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();

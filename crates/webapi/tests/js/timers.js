@@ -31,6 +31,13 @@ export const cases = [
     await sleep(20);
     assertEquals(count, 7);
   }],
+  ["timers without delay leave the others their turn", async () => {
+    let late = false;
+    setTimeout(() => { late = true; }, 5);
+    const start = performance.now();
+    while (!late && performance.now() - start < 1000) await sleep(0);
+    assertTrue(late);
+  }],
   ["clearing", async () => {
     let count = 0;
     const id = setTimeout(() => count++, 0);
