@@ -5,6 +5,8 @@ use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use taipan_manifest::Isolation;
+
 use crate::failure::Failure;
 
 /// The heading of options that every command has.
@@ -111,6 +113,16 @@ pub(crate) struct ServeArguments {
     /// The configuration file, relative to DIR
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Whether requests share isolates; `fresh` gives each its own [default: reuse]
+    #[arg(long, value_name = "MODE", value_parser = isolation)]
+    pub(crate) isolation: Option<Isolation>,
+}
+
+/// Reads the name of an isolation.
+fn isolation(name: &str) -> Result<Isolation, String> {
+    let known = || Isolation::ALL.map(Isolation::name).join(" and ");
+    Isolation::named(name).ok_or_else(|| format!("there are {}", known()))
 }
 
 /// What `run` takes.

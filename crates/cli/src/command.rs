@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use taipan_manifest::Isolation;
 use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
 
@@ -44,6 +45,7 @@ pub(crate) struct ServeRequest {
     pub(crate) port: Option<u16>,
     pub(crate) ip: Option<IpAddr>,
     pub(crate) config: Option<String>,
+    pub(crate) isolation: Option<Isolation>,
 }
 
 /// A script to run.
@@ -99,8 +101,9 @@ impl Command {
 }
 
 fn serve_request(arguments: ServeArguments) -> Result<ServeRequest, Failure> {
-    let ServeArguments { directory, port, ip, config } = arguments;
-    Ok(ServeRequest { directory, port, ip, config: config.map(configuration_name).transpose()? })
+    let ServeArguments { directory, port, ip, config, isolation } = arguments;
+    let config = config.map(configuration_name).transpose()?;
+    Ok(ServeRequest { directory, port, ip, config, isolation })
 }
 
 /// The name of a configuration file, as text.

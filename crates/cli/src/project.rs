@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use taipan_manifest::{DEV_VARS_FILE, Manifest, Source, Warning, discover, parse, parse_dev_vars};
+use taipan_manifest::{
+    Checked, DEV_VARS_FILE, Manifest, PYPROJECT_FILE, Source, Warning, discover, parse,
+    parse_dev_vars, parse_pyproject,
+};
 
 use crate::failure::Failure;
 
@@ -46,17 +49,23 @@ impl Project {
         };
         let exists = |file: &str| root.join(file).is_file();
         let (source, mut warnings) = discover(config, exists).map_err(refused)?;
-        let (mut manifest, base) = match source {
-            Source::Entry { file } => (Manifest::bare(file), root),
+        let (mut checked, base) = match source {
+            Source::Entry { file } => (Checked::bare(file), root),
             Source::Configuration { file, format } => {
                 let path = root.join(&file);
                 let text = read_text(&path, "the configuration")?;
                 let checked = parse(&file, &text, format).map_err(refused)?;
-                warnings.extend(checked.warnings);
-                let base = path.parent().map_or(root.clone(), Path::to_owned);
-                (checked.manifest, base)
+                (checked, path.parent().map_or(root.clone(), Path::to_owned))
             }
         };
+        let pyproject = base.join(PYPROJECT_FILE);
+        if pyproject.is_file() {
+            let text = read_text(&pyproject, "the file")?;
+            let pyproject = parse_pyproject(PYPROJECT_FILE, &text).map_err(refused)?;
+            checked.complete_with(pyproject).map_err(refused)?;
+        }
+        warnings.extend(checked.warnings);
+        let mut manifest = checked.manifest;
         let dev_vars = base.join(DEV_VARS_FILE);
         if variables == Variables::Development && dev_vars.is_file() {
             let text = read_text(&dev_vars, "the file")?;

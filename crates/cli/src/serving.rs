@@ -132,7 +132,10 @@ async fn answer(
 }
 
 fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure> {
-    let project = Project::read(&request.directory, request.config.as_deref(), variables)?;
+    let mut project = Project::read(&request.directory, request.config.as_deref(), variables)?;
+    if let Some(isolation) = request.isolation {
+        project.manifest.isolation = isolation;
+    }
     project.warnings.iter().for_each(console::warn);
     Ok(project)
 }

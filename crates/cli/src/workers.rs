@@ -1,12 +1,12 @@
 //! The only place that touches the worker crate: HTTP on the one side, a worker on
 //! the other.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::stream;
 use http::StatusCode;
 use taipan_bundle::{NEWEST, Source, release};
-use taipan_manifest::{Manifest, Variable};
+use taipan_manifest::{self as manifest, Manifest, Variable};
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
 use taipan_store::Cache;
 use taipan_webapi::{
@@ -15,7 +15,7 @@ use taipan_webapi::{
     headers,
     requests::{Answer, AnswerBody},
 };
-use taipan_worker::{Bundle, Incoming, prepare};
+use taipan_worker::{Bundle, Incoming, Isolation, PoolSettings, prepare};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
@@ -86,18 +86,34 @@ impl Worker {
 /// What a worker is made from: reads its files.
 pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failure> {
     let Settings { directory, manifest, bundle, proxies, cache, quiet: _ } = settings;
-    let variables = manifest.vars.into_iter().map(|(name, value)| (name, json(value)));
     Ok(taipan_worker::Settings {
         bundle,
         cache,
-        warmup: Vec::new(),
-        pool: taipan_worker::PoolSettings::default(),
+        pool: pool(&manifest),
+        warmup: manifest.warmup,
         code: taipan_worker::from_directory(&directory)?,
         main: manifest.main,
-        variables: variables.collect(),
+        variables: variables(manifest.vars),
         client: client(&proxies).map_err(taipan_worker::Error::Client)?,
         log: terminal::log(),
     })
+}
+
+/// How the isolates of a worker come and go.
+fn pool(manifest: &Manifest) -> PoolSettings {
+    let Manifest { isolates, isolation, limits, .. } = manifest;
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    PoolSettings {
+        isolation: match isolation {
+            manifest::Isolation::Reuse => Isolation::Reuse,
+            manifest::Isolation::Fresh => Isolation::Fresh,
+        },
+        isolates_min: count(isolates.min),
+        isolates_max: count(isolates.max(*isolation)),
+        idle: Duration::from_secs(isolates.idle_seconds.into()),
+        requests_max: count(limits.requests),
+        ..PoolSettings::default()
+    }
 }
 
 /// What everybody may know of a fault.

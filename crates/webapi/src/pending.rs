@@ -109,7 +109,7 @@ impl Pending {
 
     /// The numbers of all operations that have not ended.
     pub(crate) fn under_way(&self) -> Vec<u32> {
-        let ready = self.ready.iter().map(|completion| completion.id);
+        let ready = self.ready.iter().map(|(_, completion)| completion.id);
         ready.chain(self.deadlines.keys().copied()).chain(self.running.keys().copied()).collect()
     }
 

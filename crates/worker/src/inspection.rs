@@ -237,7 +237,8 @@ fn ask(frozen: &Frozen) -> Result<Owners, Error> {
     let host = Virtual::new(Digest::of(b"inspection"));
     host.pass(frozen.monotonic_clock());
     let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
-    let mut instance = frozen.resume_on(Box::new(host), world, false).map_err(|(error, _)| error)?;
+    let mut instance =
+        frozen.resume_on(Box::new(host), world, false).map_err(|(error, _)| error)?;
     let heap = instance.isolate.scope().heap_bytes().map_err(guest(DOING))?;
     let files = instance.call("memoryFiles", &[])?;
     let arguments = serde_json::json!([WORKER_DIRECTORY]).to_string();

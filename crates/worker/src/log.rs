@@ -56,6 +56,21 @@ pub struct ResumeTimes {
     pub side_state: f64,
 }
 
+impl Record {
+    /// About how much it takes.
+    fn bytes(&self) -> usize {
+        let said = match self {
+            Record::Console { level, text } => level.len() + text.len(),
+            Record::Stream { bytes, .. } => bytes.len(),
+            Record::Fault { message, traceback } => message.len() + traceback.len(),
+            Record::Ended { reason } => reason.len(),
+            Record::Warning { text } => text.len(),
+            Record::Reached(_) | Record::Resumed(_) => 0,
+        };
+        said + size_of::<Record>()
+    }
+}
+
 /// How far an isolate has come, in the order in which it gets there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Milestone {
@@ -87,7 +102,7 @@ impl Log {
         let (log, all) = (self.clone(), recorded.clone());
         let take = move |record: Record| {
             if !matches!(record, Record::Reached(_)) {
-                all.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
+                all.0.lock().unwrap_or_else(PoisonError::into_inner).push(&record);
             }
             log.write(record);
         };
@@ -99,13 +114,40 @@ impl Log {
     }
 }
 
+/// Bytes of records that are remembered: they are a part of the snapshot's metadata, which has 4 MiB at most.
+const RECORDED_BYTES_MAX: usize = 256 << 10;
+
+/// What is said in place of what goes beyond it.
+const NOT_RECORDED: &str = "the top level said more, which was printed when the snapshot was made";
+
 /// What a log was told.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recorded(Arc<Mutex<Vec<Record>>>);
+pub(crate) struct Recorded(Arc<Mutex<Memory>>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    records: Vec<Record>,
+    bytes: usize,
+}
+
+impl Memory {
+    fn push(&mut self, record: &Record) {
+        if self.bytes > RECORDED_BYTES_MAX {
+            return;
+        }
+        self.bytes += record.bytes();
+        if self.bytes <= RECORDED_BYTES_MAX {
+            self.records.push(record.clone());
+        } else {
+            let (level, text) = ("warn".into(), NOT_RECORDED.into());
+            self.records.push(Record::Console { level, text });
+        }
+    }
+}
 
 impl Recorded {
     pub(crate) fn take(&self) -> Vec<Record> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).records)
     }
 }
 

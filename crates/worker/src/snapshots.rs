@@ -235,3 +235,56 @@ fn decode(section: &[u8]) -> Result<Saved, postcard::Error> {
         && (0.0..=MONOTONIC_CLOCK_MAX).contains(&saved.monotonic_clock);
     if whole { Ok(saved) } else { Err(postcard::Error::SerdeDeCustom) }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
+mod tests {
+    use super::*;
+
+    fn sample() -> Saved {
+        let log = vec![Record::Stream { descriptor: 1, bytes: b"said".to_vec() }];
+        Saved { worker: 1, fetch: 2, cancel: 3, monotonic_clock: 4.5, log }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Saved), expect: bool) {
+        let mut saved = sample();
+        change(&mut saved);
+        assert_eq!(decode(&postcard::to_stdvec(&saved).unwrap()).is_ok(), expect);
+    }
+
+    #[test]
+    fn sound() {
+        check(|_| (), true);
+        check(|saved| saved.monotonic_clock = 0.0, true);
+    }
+
+    #[test]
+    fn clocks_that_none_shows() {
+        for clock in [f64::NAN, f64::INFINITY, -1.0, f64::MAX, 1e12] {
+            check(|saved| saved.monotonic_clock = clock, false);
+        }
+    }
+
+    #[test]
+    fn handles_that_none_is() {
+        check(|saved| saved.worker = -1, false);
+        check(|saved| saved.fetch = i32::MIN, false);
+    }
+
+    #[test]
+    fn cut_or_longer() {
+        let bytes = postcard::to_stdvec(&sample()).unwrap();
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err());
+        }
+        assert!(decode(&[&*bytes, &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_log_of_absurd_length() {
+        // Three handles, the clock, and a list of 2^64 - 1 records.
+        let bytes = [&[2, 4, 6][..], &4.5f64.to_le_bytes(), &[0xff; 9], &[1]].concat();
+        assert!(decode(&bytes).is_err());
+    }
+}
