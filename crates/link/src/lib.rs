@@ -5,6 +5,7 @@
 //! compiles), but no input makes a function of this crate panic or use memory
 //! out of proportion.
 
+mod bulk;
 mod dylink;
 mod error;
 mod exceptions;
