@@ -9,6 +9,7 @@ use wasmtime::{
     RootScope, Store, Table, Tag, Val, ValType,
 };
 
+use crate::control::{self, Attached};
 use crate::exception::{Exceptions, JavaScriptTag};
 use crate::function::{self, Functions, Origin};
 use crate::host::Host;
@@ -107,6 +108,7 @@ impl Isolate {
         let program = &image.program;
         let mut store = Store::new(&program.engine, state(image, host));
         store.limiter(|state| &mut state.limits);
+        control::install(&mut store);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = isolate::instantiate_main(&mut store, program)?;
@@ -116,6 +118,7 @@ impl Isolate {
             global.ok_or_else(|| unfit("an imported global"))?.set(&mut store, val(*value))?;
         }
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
+        let attached = Attached::new(&mut store, memory);
         let missing = image.memory_bytes.saturating_sub(memory.data_size(&store));
         let missing = missing.div_ceil(MEMORY_PAGE_BYTES);
         memory.grow(&mut store, missing as u64)?;
@@ -141,7 +144,7 @@ impl Isolate {
         let mut roots = RootScope::new(&mut store);
         restore(&mut Scope { store: roots.as_context_mut() }, image)?;
         drop(roots);
-        Ok(Isolate::from_store(store))
+        Ok(Isolate::from_parts(attached, store))
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wasmtime::{Global, Instance, Memory};
 
+use crate::control::Control;
 use crate::exception::Exceptions;
 use crate::function::Functions;
 use crate::handle::{Handle, Released};
@@ -42,6 +43,9 @@ pub struct State {
     pub(crate) on_completion: Option<Handle>,
     pub(crate) exceptions: Exceptions,
     pub(crate) limits: Limits,
+    pub(crate) control: Arc<Control>,
+    /// The memory that may be taken away (`control.rs`).
+    pub(crate) taken: Option<Memory>,
 }
 
 /// What is there once the main module and the engine are linked.
@@ -77,6 +81,8 @@ impl State {
             on_completion: None,
             exceptions: Exceptions::default(),
             limits: Limits::default(),
+            control: Arc::default(),
+            taken: None,
         }
     }
 }

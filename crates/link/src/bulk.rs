@@ -26,7 +26,7 @@ use wasmparser::{
 
 use crate::error::Error;
 use crate::exceptions::drop_custom_of_code;
-use crate::module::{FEATURES, Module, SectionId, TYPES_MAX, item, limit, size};
+use crate::module::{FEATURES, Module, SectionId, TYPES_MAX, item, limit, parse, size};
 
 /// The first byte of the opcodes of `memory.copy`, `memory.fill` and `memory.init`: a function without it has none.
 const OPCODE_PREFIX: u8 = 0xfc;
@@ -71,6 +71,35 @@ pub(crate) fn rewrite_bulk_memory(module: &mut Module<'_>) -> Result<(), Error> 
     if module.contents(SectionId::CODE) != Some(&section) {
         module.replace(SectionId::CODE, section);
         drop_custom_of_code(module);
+    }
+    Ok(())
+}
+
+/// Fails if an instruction of the module has the host touch the guest's memory.
+///
+/// # Errors
+///
+/// [`Error::BulkMemory`] names the instruction; others when the module cannot be read.
+pub fn check_stoppable(wasm: &[u8]) -> Result<(), Error> {
+    let module = parse(wasm)?;
+    let Some(contents) = module.contents(SectionId::CODE) else { return Ok(()) };
+    let bodies = CodeSectionReader::new(BinaryReader::new_features(contents, 0, FEATURES))?;
+    for (function, body) in (size(module.functions.imported, "functions")?..).zip(bodies) {
+        let body = body?;
+        if !body.as_bytes().contains(&OPCODE_PREFIX) {
+            continue;
+        }
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            let offset = operators.original_position();
+            let found = match operators.read()? {
+                Operator::MemoryCopy { .. } => "memory.copy",
+                Operator::MemoryFill { .. } => "memory.fill",
+                Operator::MemoryInit { .. } => "memory.init",
+                _ => continue,
+            };
+            return Err(Error::BulkMemory { function, offset, found });
+        }
     }
     Ok(())
 }

@@ -10,6 +10,9 @@ use crate::globals::own_globals;
 use crate::module::{FEATURES, Module, SectionId, parse, size};
 use crate::state::export_state;
 
+/// Changes whenever a module is linked to something else than before: what was made from one is made anew.
+pub const REVISION: u32 = 2;
+
 /// The custom section of names, for functions and locals.
 const NAMES: &str = "name";
 

@@ -9,6 +9,7 @@ mod descriptors;
 mod error;
 pub mod imports;
 pub mod layer;
+mod limits;
 pub mod modules;
 mod natives;
 mod operations;
@@ -19,6 +20,7 @@ pub mod stdlib;
 mod strings;
 
 pub use error::Error;
+pub use limits::set_soft_stop;
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use sources::{JAVASCRIPT, PYTHON, Source};

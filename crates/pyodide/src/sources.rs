@@ -29,6 +29,7 @@ pub const PYTHON: &[Source] = &[
         name: "_taipan/compile_modules.py",
         text: include_str!("../python/_taipan/compile_modules.py"),
     },
+    Source { name: "_taipan/limits.py", text: include_str!("../python/_taipan/limits.py") },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },
     Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
     Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
