@@ -13,8 +13,9 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// When the module is not valid.
+/// When the module is not valid, or was not linked: it has instructions that keep it from being stopped.
 pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Error> {
+    taipan_link::check_stoppable(wasm).map_err(Error::Unstoppable)?;
     engine.precompile_module(wasm).map_err(Error::Wasm)
 }
 

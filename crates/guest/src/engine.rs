@@ -16,7 +16,7 @@ pub const STACK_BYTES_MAX: usize = 48 << 20;
 pub const THREAD_STACK_BYTES: usize = STACK_BYTES_MAX + (8 << 20);
 
 /// Address space that each memory reserves, so that it never moves.
-const RESERVED_BYTES: u64 = 4 << 30;
+pub(crate) const RESERVED_BYTES: u64 = 4 << 30;
 
 /// Makes an engine that compiles and runs guests.
 ///
@@ -37,10 +37,12 @@ pub fn engine() -> Result<Engine, Error> {
     Engine::new(&config).map_err(Error::Wasm)
 }
 
-/// Tells machine code apart that another wasmtime, another configuration or another processor would make.
+/// Tells machine code apart that another wasmtime, another configuration or another processor would make, or that
+/// was linked in another way.
 #[must_use]
 pub fn fingerprint(engine: &Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    taipan_link::REVISION.hash(&mut hasher);
     hasher.finish()
 }

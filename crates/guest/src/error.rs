@@ -1,6 +1,6 @@
 //! What can go wrong in a guest, as its caller sees it.
 
-use crate::JsError;
+use crate::{JsError, Reason};
 
 /// A fault of an isolate, or of the code that was to become one.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,15 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The isolate was stopped from outside, and cannot be entered again.
+    #[error("the isolate was stopped: {reason}")]
+    Stopped {
+        /// Why.
+        reason: Reason,
+    },
+    /// A module has an instruction by which the host would touch the guest's memory.
+    #[error("a module that could not be stopped")]
+    Unstoppable(#[source] taipan_link::Error),
     /// The side module's `dylink.0` section does not say how to place it.
     #[error("the side module cannot be placed")]
     Dylink(#[source] taipan_link::Error),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wasmtime::{AsContextMut, Instance, RootScope, Store};
 
+use crate::control::{self, Attached, Control};
 use crate::exception::{Exceptions, JavaScriptTag};
 use crate::handle::Handle;
 use crate::host::Host;
@@ -32,6 +33,8 @@ pub enum SourceType {
 /// A guest and all that belongs to it.
 #[derive(Debug)]
 pub struct Isolate {
+    /// Dropped before the store, which unmaps the memory.
+    attached: Attached,
     store: Store<State>,
 }
 
@@ -45,6 +48,7 @@ impl Isolate {
     pub fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Result<Isolate, Error> {
         let mut store = Store::new(&program.engine, State::new(program, host));
         store.limiter(|state| &mut state.limits);
+        control::install(&mut store);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = instantiate_main(&mut store, program)?;
@@ -52,17 +56,34 @@ impl Isolate {
             module: "the main module",
             what: "it does not export `memory`".into(),
         })?;
+        let attached = Attached::new(&mut store, memory);
         data::write(&program.main.bytes, memory.data_mut(&mut store), 0)?;
         let javascript = Arc::new(javascript::link(&mut store, main, &program.javascript)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });
-        let mut isolate = Isolate { store };
+        let mut isolate = Isolate { attached, store };
         isolate.add_operations(program)?;
         isolate.run_source("taipan:webassembly", webassembly::SOURCE, SourceType::Module)?;
         Ok(isolate)
     }
 
-    pub(crate) fn from_store(store: Store<State>) -> Isolate {
-        Isolate { store }
+    pub(crate) fn from_parts(attached: Attached, store: Store<State>) -> Isolate {
+        Isolate { attached, store }
+    }
+
+    /// What other threads may do with the isolate.
+    #[must_use]
+    pub fn control(&self) -> &Arc<Control> {
+        &self.attached.control
+    }
+
+    /// Lets the linear memory grow to `bytes` at most, if that is less than the main module's own maximum.
+    pub fn set_memory_limit(&mut self, bytes: usize) {
+        self.store.data_mut().limits.memory_bytes_max = bytes;
+    }
+
+    /// Whether growth of the linear memory was refused since this was last asked.
+    pub fn memory_refused(&mut self) -> bool {
+        std::mem::take(&mut self.store.data_mut().limits.memory_refused)
     }
 
     fn add_operations(&mut self, program: &Program) -> Result<(), Error> {

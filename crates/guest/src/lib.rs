@@ -7,6 +7,7 @@
 
 mod capture;
 mod code;
+mod control;
 mod data;
 mod engine;
 mod error;
@@ -26,11 +27,14 @@ mod reference;
 mod resume;
 mod scope;
 mod state;
+mod thread_clock;
 mod trampoline;
 mod value;
+mod watchdog;
 mod webassembly;
 
 pub use code::{compile, load, map};
+pub use control::{Control, CpuLimit, GRACE, Reason, SoftStop, Turn};
 pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine, fingerprint};
 pub use error::Error;
 pub use exception::JsError;
@@ -45,6 +49,7 @@ pub use reference::Reference;
 pub use resume::{Image, ResumeTimes};
 pub use scope::{Argument, Scope};
 pub use state::State;
+pub use watchdog::Watchdog;
 
 pub use wasmtime::Engine;
 

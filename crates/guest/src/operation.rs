@@ -110,6 +110,8 @@ impl From<Error> for Throw {
             Error::Wasm(error) => Throw::Fatal(error),
             error @ Error::Engine(_) => Throw::Fatal(wasmtime::Error::new(error)),
             Error::Link { .. }
+            | Error::Stopped { .. }
+            | Error::Unstoppable(_)
             | Error::Dylink(_)
             | Error::CannotSave { .. }
             | Error::Snapshot { .. }

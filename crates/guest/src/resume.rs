@@ -10,6 +10,7 @@ use wasmtime::{
     RootScope, Store, Table, Tag, Val, ValType,
 };
 
+use crate::control::{self, Attached};
 use crate::exception::{Exceptions, JavaScriptTag};
 use crate::function::{self, Functions, Origin};
 use crate::host::Host;
@@ -120,11 +121,13 @@ impl Isolate {
         let mut store = Store::new(&program.engine, state(image, host));
         let begin = store.data_mut().host.monotonic_clock();
         store.limiter(|state| &mut state.limits);
+        control::install(&mut store);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = isolate::instantiate_main(&mut store, program)?;
         store.data_mut().imports.clone_from(&image.state.imports);
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
+        let attached = Attached::new(&mut store, memory);
         let missing = image.memory_bytes.saturating_sub(memory.data_size(&store));
         let missing = missing.div_ceil(MEMORY_PAGE_BYTES);
         memory.grow(&mut store, missing as u64)?;
@@ -158,7 +161,7 @@ impl Isolate {
             map: mapped - instantiated,
             side_state: restored - mapped,
         };
-        Ok(Isolate::from_store(store))
+        Ok(Isolate::from_parts(attached, store))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod exceptions;
+mod limits;
 mod memory;
 mod references;
 mod values;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wasmtime::{Instance, Memory};
 
+use crate::control::Control;
 use crate::exception::Exceptions;
 use crate::function::Functions;
 use crate::handle::{Handle, Released};
@@ -45,6 +46,9 @@ pub struct State {
     /// While the isolate is prepared for a snapshot.
     pub(crate) recorder: Option<Box<Recorder>>,
     pub(crate) resume_times: ResumeTimes,
+    pub(crate) control: Arc<Control>,
+    /// The memory that may be taken away (`control.rs`).
+    pub(crate) taken: Option<Memory>,
 }
 
 /// What is there once the main module and the engine are linked.
@@ -81,6 +85,8 @@ impl State {
             limits: Limits::default(),
             recorder: None,
             resume_times: ResumeTimes::default(),
+            control: Arc::default(),
+            taken: None,
         }
     }
 }

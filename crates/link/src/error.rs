@@ -94,6 +94,17 @@ pub enum Error {
         found: &'static str,
     },
 
+    /// An instruction by which the host would touch the guest's memory, and which has no equal of loads and stores.
+    #[error("{found} at offset {offset:#x} of the code in function {function} cannot be rewritten")]
+    BulkMemory {
+        /// The function's index.
+        function: u32,
+        /// Where the instruction is in the code section.
+        offset: usize,
+        /// The instruction.
+        found: &'static str,
+    },
+
     /// Something would become larger than engines accept.
     #[error("{what} would be {found}, engines accept {max}")]
     Limit {
@@ -162,6 +173,9 @@ impl Error {
             Self::MemoryPages { .. } => Some("allow the memory more pages"),
             Self::ImportedGlobal { .. } | Self::ImportName { .. } | Self::ImportedTwice { .. } => {
                 Some("link the module without owning its imported globals")
+            }
+            Self::BulkMemory { .. } => {
+                Some("build the module without shared memory and passive data segments")
             }
             Self::Encode(_)
             | Self::Index { .. }

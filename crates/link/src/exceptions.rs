@@ -94,11 +94,16 @@ pub(crate) fn translate(module: &mut Module<'_>) -> Result<bool, Error> {
         module.replace(SectionId::TYPE, types);
     }
     module.replace(SectionId::CODE, code);
+    drop_custom_of_code(module);
+    Ok(true)
+}
+
+/// Drops the custom sections that speak of places in the code, which has moved.
+pub(crate) fn drop_custom_of_code(module: &mut Module<'_>) {
     module.sections.retain(|section| {
         let moved = CODE_CUSTOM_PREFIXES.iter().any(|prefix| section.name.starts_with(prefix));
         section.id != SectionId::CUSTOM || !moved
     });
-    Ok(true)
 }
 
 fn translate_body(

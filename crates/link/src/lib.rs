@@ -5,6 +5,7 @@
 //! compiles), but no input makes a function of this crate panic or use memory
 //! out of proportion.
 
+mod bulk;
 mod dylink;
 mod error;
 mod exceptions;
@@ -15,10 +16,11 @@ mod module;
 mod state;
 mod wrapper;
 
+pub use bulk::check_stoppable;
 pub use dylink::{Dylink, DylinkExport, DylinkFlags, DylinkImport, dylink};
 pub use error::Error;
 pub use exceptions::translate_exceptions;
 pub use imports::{Import, ImportKind, Served, ServedBy, classify, imports};
-pub use link::{Options, Variant, link};
+pub use link::{Options, REVISION, Variant, link};
 pub use state::{Hidden, HiddenState, ImportName, RESERVED_PREFIX, hidden_state, import_export};
 pub use wrapper::{Wrapper, WrapperType, wrapper_signature};

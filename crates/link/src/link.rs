@@ -3,11 +3,15 @@
 use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, CodeSectionReader, DataKind, DataSectionReader, Operator};
 
+use crate::bulk::rewrite_bulk_memory;
 use crate::error::Error;
 use crate::exceptions::translate;
 use crate::globals::own_globals;
 use crate::module::{FEATURES, Module, SectionId, parse, size};
 use crate::state::export_state;
+
+/// Changes whenever a module is linked to something else than before: what was made from one is made anew.
+pub const REVISION: u32 = 2;
 
 /// The custom section of names, for functions and locals.
 const NAMES: &str = "name";
@@ -51,7 +55,7 @@ impl From<Variant> for Options {
     }
 }
 
-/// Links a module: standard exception handling, its whole state exported
+/// Links a module: standard exception handling, no bulk memory instructions, its whole state exported
 /// (see [`hidden_state`](crate::hidden_state)), and no more data than the variant needs.
 ///
 /// # Errors
@@ -62,6 +66,7 @@ pub fn link(wasm: &[u8], options: impl Into<Options>) -> Result<Vec<u8>, Error> 
     let options = options.into();
     let mut module = parse(wasm)?;
     translate(&mut module)?;
+    rewrite_bulk_memory(&mut module)?;
     let owned = if options.own_globals { own_globals(&mut module)? } else { Vec::new() };
     export_state(&mut module, &owned)?;
     if let Some(pages) = options.memory_pages_max {

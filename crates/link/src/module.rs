@@ -37,6 +37,7 @@ impl SectionId {
     pub(crate) const CUSTOM: Self = Self(0);
     pub(crate) const TYPE: Self = Self(1);
     pub(crate) const IMPORT: Self = Self(2);
+    pub(crate) const FUNCTION: Self = Self(3);
     pub(crate) const MEMORY: Self = Self(5);
     pub(crate) const GLOBAL: Self = Self(6);
     pub(crate) const EXPORT: Self = Self(7);

@@ -153,7 +153,7 @@ const GROUPS: &[Group] = &[
         names: "capture_stderr restore_stderr __assert_fail emscripten_asm_const_int set_suspender \
                 get_suspender JsvPromise_Syncify_handleError emscripten_runtime_keepalive_push \
                 emscripten_runtime_keepalive_pop exit _Py_emscripten_runtime \
-                _Py_CheckEmscriptenSignals_Helper __syscall_getuid32_js __syscall_umask_js \
+                __syscall_getuid32_js __syscall_umask_js \
                 emscripten_log_impl_js _abort_js _emscripten_log_formatted _emscripten_get_progname \
                 _emscripten_runtime_keepalive_clear __call_sighandler _setitimer_js _emscripten_system",
     },
@@ -207,6 +207,12 @@ const GROUPS: &[Group] = &[
         server: Server::Rust,
         reason: "clocks and entropy are the host's",
         names: "clock_res_get clock_time_get random_get",
+    },
+    Group {
+        module: "env",
+        server: Server::Rust,
+        reason: "the signal that tells Python of its limits (src/limits.rs)",
+        names: "_Py_CheckEmscriptenSignals_Helper",
     },
     Group {
         module: "wasi_snapshot_preview1",

@@ -10,6 +10,7 @@ mod error;
 mod frames;
 pub mod imports;
 pub mod layer;
+mod limits;
 pub mod modules;
 mod natives;
 mod operations;
@@ -24,6 +25,7 @@ mod strings;
 
 pub use error::Error;
 pub use frames::frames;
+pub use limits::set_soft_stop;
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use origins::{LOCATE, entropy, entropy_message};

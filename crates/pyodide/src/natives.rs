@@ -5,7 +5,7 @@
 
 use taipan_guest::{DefineResult, Linker, NativeCaller, NativeResult, Scope};
 
-use crate::{clock, strings};
+use crate::{clock, limits, strings};
 
 /// Linear memory that an isolate may have: QuickJS counts the bytes of a
 /// buffer in an `int`.
@@ -29,17 +29,16 @@ pub fn define(linker: &mut Linker) -> DefineResult {
     linker.func_wrap("env", "emscripten_get_heap_max", || {
         u32::try_from(MEMORY_BYTES_MAX).unwrap_or(u32::MAX)
     })?;
+    limits::define(linker)?;
     strings::define(linker)?;
     clock::define(linker)
 }
 
 /// Grows by a fifth more than what is asked for, as Emscripten's own does (libcore.js, `emscripten_resize_heap`).
 fn resize_heap(scope: &mut Scope<'_>, requested: usize) -> NativeResult<u32> {
-    if requested > MEMORY_BYTES_MAX {
-        return Ok(0);
-    }
-    let size = scope.memory_bytes()?;
-    let generous = (size + size / 5).max(requested).min(MEMORY_BYTES_MAX);
+    let (size, limit) = (scope.memory_bytes()?, scope.memory_limit().min(MEMORY_BYTES_MAX));
+    // What is asked for beyond the limit is tried, so that its refusal is known.
+    let generous = (size + size / 5).min(limit).max(requested);
     let grown = scope.grow_memory(generous)? || scope.grow_memory(requested)?;
     Ok(u32::from(grown))
 }

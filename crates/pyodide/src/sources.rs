@@ -30,6 +30,7 @@ pub const PYTHON: &[Source] = &[
         name: "_taipan/compile_modules.py",
         text: include_str!("../python/_taipan/compile_modules.py"),
     },
+    Source { name: "_taipan/limits.py", text: include_str!("../python/_taipan/limits.py") },
     Source { name: "_taipan/randoms.py", text: include_str!("../python/_taipan/randoms.py") },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },
     Source { name: "_taipan/snapshots.py", text: include_str!("../python/_taipan/snapshots.py") },

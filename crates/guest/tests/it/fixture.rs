@@ -14,6 +14,7 @@ use taipan_guest::{
     Call, CompiledModule, Engine, Error, Handle, Host, Isolate, NativeCaller, Operation, Output,
     Parts, Program, Scope, SourceType, THREAD_STACK_BYTES, Throw, digest,
 };
+use taipan_link::{Options, Variant};
 
 /// Linear memory that an isolate of the tests may have.
 pub(crate) const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
@@ -170,6 +171,12 @@ fn test_memory_bytes(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(u32::try_from(call.scope.memory_bytes()?).unwrap().into())
 }
 
+/// The engine as a bundle has it.
+fn engine_linked() -> Vec<u8> {
+    let options = Options { keep_start: true, ..Options::from(Variant::Resume) };
+    taipan_link::link(taipan_quickjs::ENGINE, options).unwrap()
+}
+
 /// A program with more operations than those of this crate and of the tests.
 pub(crate) fn program_with(operations: &[Operation]) -> Arc<Program> {
     let folder = bundle();
@@ -180,7 +187,7 @@ pub(crate) fn program_with(operations: &[Operation]) -> Arc<Program> {
     };
     let parts = Parts {
         main,
-        javascript: compiled(taipan_quickjs::ENGINE).module,
+        javascript: compiled(&engine_linked()).module,
         modules: modules().values().map(|wasm| compiled(wasm)).collect(),
         operations: [OPERATIONS, operations].concat(),
     };

@@ -2,7 +2,7 @@
 
 use taipan_link::{Hidden, Options, Variant, hidden_state, link};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
-use wasmtime::{Engine, Instance, Memory, Module, Store};
+use wasmtime::{Config, Engine, Instance, Memory, Module, Store};
 
 /// A module with every sort of state, some of it exported.
 const STATE: &str = r#"
@@ -21,13 +21,20 @@ const STATE: &str = r#"
 /// A module with data, passive data, and a start function.
 const DATA: &str = r#"
     (module
+      (type $bytes (array i8))
       (memory (export "memory") 1 10)
       (data $active (i32.const 8) "active")
       (data $passive "passive")
       (func $start i32.const 0 i32.const 1 i32.store8)
       (start $start)
-      (func (export "init") (param i32)
-        local.get 0 i32.const 0 i32.const 7 memory.init $passive)
+      (func (export "init") (param i32) (local i32)
+        loop
+          (i32.store8 (i32.add (local.get 0) (local.get 1))
+            (array.get_u $bytes
+              (array.new_data $bytes $passive (i32.const 0) (i32.const 7)) (local.get 1)))
+          (local.tee 1 (i32.add (local.get 1) (i32.const 1)))
+          (br_if 0 (i32.lt_u (i32.const 7)))
+        end)
       (func (export "drop") data.drop $active data.drop $passive))"#;
 
 fn linked(text: &str, options: impl Into<Options>) -> Vec<u8> {
@@ -159,7 +166,9 @@ fn sections_about_places_in_code_go_when_code_moves() {
 /// What `DATA` has in memory after its instantiation and these calls: the byte
 /// that its start function writes, its active and its passive segment.
 fn memory_after(text: &str, variant: Variant, calls: &[&str]) -> (u8, [u8; 6], [u8; 7]) {
-    let engine = Engine::default();
+    let mut config = Config::new();
+    config.wasm_function_references(true).wasm_gc(true);
+    let engine = Engine::new(&config).expect("engine");
     let module = Module::new(&engine, linked(text, variant)).expect("compiled");
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &module, &[]).expect("instance");

@@ -1,5 +1,6 @@
 //! Tests of the link step as its callers see it.
 
+mod bulk;
 mod damage;
 mod describe;
 mod exceptions;

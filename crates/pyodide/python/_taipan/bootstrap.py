@@ -5,6 +5,8 @@ import importlib
 import os
 import sys
 
+from _taipan import limits
+
 # Set for the interpreter's own start, and of no use to a program or its children.
 STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONPATH", "LD_LIBRARY_PATH")
 
@@ -25,5 +27,6 @@ def finish(standard_library):
     importlib.invalidate_caches()
     for name in STARTUP_VARIABLES:
         os.environ.pop(name, None)
+    limits.install()
     # What booting left in the program's own namespace.
     vars(__main__).pop("_pyodide_core", None)

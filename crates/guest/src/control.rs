@@ -1,0 +1,338 @@
+//! Stopping a guest from another thread, at no cost to its code.
+//!
+//! WebAssembly runs without checks. To stop it, another thread takes its
+//! memory away: the next load or store traps. That must not happen while the
+//! host works on that memory, so each isolate has a state, which changes at
+//! each crossing between WebAssembly and the host (wasmtime's call hook):
+//!
+//! ```text
+//!            enter                take (another thread)
+//!   Host ◄──────────► Wasm ─────────────────────────────► Taken
+//!     │      leave                                          │ leave: the memory
+//!     │ stop (another thread)                               ▼ is given back
+//!     └──────────────────────────────────────────────────► Stopped
+//! ```
+//!
+//! Only in `Wasm` is the memory taken. In `Stopped` it is there, but
+//! WebAssembly cannot be entered: host functions that are under way end in
+//! peace, and [`Error::Stopped`] passes through all frames.
+//!
+//! What of wasmtime touches the memory while the state is `Wasm`, and would be
+//! hit itself: the functions behind `memory.copy`, `memory.fill` and
+//! `memory.init` (48.0.8, `vm/libcalls.rs`: they return no `Result`, which is
+//! where the hook is called), so modules must not have these
+//! (`taipan_link::check_stoppable`). `memory.grow`, tables, exceptions and the
+//! collector return a `Result`, and are in the state `Host`. Atomic waits are
+//! not compiled in. The trap handler and backtraces read the native stack only.
+
+mod account;
+mod memory;
+mod reason;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub use account::{CpuLimit, Turn};
+pub use reason::Reason;
+
+use account::Account;
+use memory::Region;
+use wasmtime::{CallHook, Memory, Store};
+
+use crate::state::State;
+use crate::watchdog::Shared;
+use crate::{Error, thread_clock};
+
+/// The states, see above.
+const HOST: u8 = 0;
+const WASM: u8 = 1;
+const TAKEN: u8 = 2;
+const STOPPED: u8 = 3;
+
+/// CPU time between the soft stop, which the guest may use to end in its own way, and the hard one.
+pub const GRACE: Duration = Duration::from_millis(25);
+
+/// What another thread may do with an isolate.
+#[derive(Default)]
+pub struct Control {
+    state: AtomicU8,
+    /// Whether the guest is to be told of a soft stop.
+    signal: AtomicBool,
+    inner: Mutex<Inner>,
+    watchdog: OnceLock<Arc<Shared>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// The memory, as long as it is mapped.
+    region: Option<Region>,
+    /// Why the isolate is stopped: the first reason stays.
+    reason: Option<Reason>,
+    soft_stop: Option<SoftStop>,
+    account: Account,
+    /// Whether the watchdog looks at it.
+    listed: bool,
+}
+
+/// How a guest is told that it should end: words in its memory that it looks at.
+#[derive(Clone, Debug, Default)]
+pub struct SoftStop {
+    /// Addresses, multiples of 4, and what is written there.
+    pub raise: Vec<(u32, u32)>,
+    /// What is written once the guest was told.
+    pub lower: Vec<(u32, u32)>,
+}
+
+/// How an isolate is doing, for the watchdog.
+pub(crate) enum Outlook {
+    /// It is not running.
+    Idle,
+    /// Nothing is to be done before it has used so much CPU time more.
+    Running(Option<Duration>),
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state.load(Ordering::Relaxed) {
+            HOST => "host",
+            WASM => "wasm",
+            TAKEN => "taken",
+            _ => "stopped",
+        };
+        formatter.debug_struct("Control").field("state", &state).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // What it guards is whole at any time.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops the isolate for good, from any thread and at any time.
+    ///
+    /// WebAssembly that runs ends at its next load or store; host functions end as they do, and none is called again.
+    /// The one who runs the isolate gets [`Error::Stopped`], and should drop it.
+    pub fn stop(&self, reason: Reason) {
+        self.stop_locked(&mut self.inner(), reason);
+    }
+
+    fn stop_locked(&self, inner: &mut Inner, reason: Reason) {
+        inner.reason.get_or_insert(reason);
+        loop {
+            let (state, next) = match self.state.load(Ordering::Acquire) {
+                HOST => (HOST, STOPPED),
+                WASM | TAKEN => (WASM, TAKEN),
+                _ => return,
+            };
+            let change =
+                self.state.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire);
+            match (change, next) {
+                (Ok(_), STOPPED) => return,
+                // Again, if it was taken before: the kernel may have refused.
+                (Ok(_) | Err(TAKEN), TAKEN) => {
+                    if let Some(region) = &inner.region {
+                        region.take();
+                    }
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Why the isolate is stopped, or about to be.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Reason> {
+        self.inner().reason
+    }
+
+    /// From the host into WebAssembly.
+    #[inline]
+    fn enter(&self) -> Result<(), Error> {
+        match self.state.compare_exchange(HOST, WASM, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.end()),
+        }
+    }
+
+    /// From WebAssembly into the host, which may touch the memory from now on. `bytes` says how large it is.
+    #[inline]
+    fn leave(&self, bytes: impl Fn() -> usize) -> Result<(), Error> {
+        match self.state.compare_exchange(WASM, HOST, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Ok(()),
+            Err(_) => self.leave_taken(&bytes),
+        }
+    }
+
+    #[cold]
+    fn leave_taken(&self, bytes: &dyn Fn() -> usize) -> Result<(), Error> {
+        loop {
+            // Whoever took the memory is done with it once the lock is ours.
+            let inner = self.inner();
+            match self.state.load(Ordering::Acquire) {
+                TAKEN => {
+                    if let Some(region) = &inner.region {
+                        region.give_back(bytes());
+                    }
+                    self.state.store(STOPPED, Ordering::Release);
+                    drop(inner);
+                    return Err(self.end());
+                }
+                // It was a soft stop.
+                WASM => {
+                    let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
+                    if self.state.compare_exchange(WASM, HOST, order, failure).is_ok() {
+                        return Ok(());
+                    }
+                }
+                // Unwinding, after a hook had failed.
+                _ => {
+                    drop(inner);
+                    return Err(self.end());
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn end(&self) -> Error {
+        Error::Stopped { reason: self.stopped().unwrap_or(Reason::Shutdown) }
+    }
+
+    /// Lets the isolate use so much CPU time from now on.
+    pub fn extend(&self, limit: CpuLimit) {
+        self.inner().account.extend(limit);
+    }
+
+    /// Says that this thread is about to run the isolate, until what is returned is dropped.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> Turn {
+        let clock = thread_clock::of_this_thread();
+        let mut inner = self.inner();
+        inner.account.begin(clock);
+        if let Some(watchdog) = self.watchdog.get()
+            && !inner.listed
+        {
+            inner.listed = true;
+            // Not under the lock, which the watchdog takes while it holds its own.
+            drop(inner);
+            watchdog.list(self.clone());
+        }
+        Turn::of(self.clone())
+    }
+
+    fn end_turn(&self) {
+        self.inner().account.end();
+        // Who was not told until now is told no more.
+        self.signal.store(false, Ordering::Relaxed);
+    }
+
+    /// CPU time that the isolate has used in all turns.
+    #[must_use]
+    pub fn used(&self) -> Duration {
+        self.inner().account.used()
+    }
+
+    /// Looks how much CPU time the isolate has used, and stops it if that is too much.
+    pub(crate) fn look(&self) -> Outlook {
+        let mut inner = self.inner();
+        let Some(used) = inner.account.used_by_running() else { return Outlook::Idle };
+        let Some((deadline, reason)) = inner.account.deadline() else {
+            return Outlook::Running(None);
+        };
+        if used < deadline {
+            return Outlook::Running(Some(deadline - used));
+        }
+        let end = if inner.soft_stop.is_some() { deadline + GRACE } else { deadline };
+        if used >= end {
+            self.stop_locked(&mut inner, reason);
+            return Outlook::Running(None);
+        }
+        if inner.account.signalled || self.raise(&mut inner) {
+            return Outlook::Running(Some(end - used));
+        }
+        // Again soon: it was not in WebAssembly just now.
+        Outlook::Running(Some(Duration::ZERO))
+    }
+
+    /// The watchdog no longer looks at it, unless it runs again.
+    pub(crate) fn unlist(&self) -> bool {
+        let mut inner = self.inner();
+        inner.listed = inner.account.is_running();
+        !inner.listed
+    }
+
+    pub(crate) fn watch(&self, watchdog: &Arc<Shared>) {
+        // One watchdog is enough.
+        self.watchdog.get_or_init(|| watchdog.clone());
+    }
+
+    /// Writes what tells the guest of a soft stop; false if WebAssembly does not run just now.
+    fn raise(&self, inner: &mut Inner) -> bool {
+        let (Some(region), Some(soft_stop)) = (&inner.region, &inner.soft_stop) else {
+            return false;
+        };
+        // As long as it is taken, nobody leaves WebAssembly, so that the host never sees its memory change.
+        let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        if self.state.compare_exchange(WASM, TAKEN, order, failure).is_err() {
+            return false;
+        }
+        self.signal.store(true, Ordering::Relaxed);
+        for (address, word) in &soft_stop.raise {
+            region.store(*address, *word);
+        }
+        self.state.store(WASM, Ordering::Release);
+        inner.account.signalled = true;
+        true
+    }
+
+    pub(crate) fn take_signal(&self) -> bool {
+        self.signal.swap(false, Ordering::Relaxed)
+    }
+
+    /// What is to be written once the guest was told.
+    pub(crate) fn lowered(&self) -> Vec<(u32, u32)> {
+        self.inner().soft_stop.as_ref().map(|soft_stop| soft_stop.lower.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn set_soft_stop(&self, soft_stop: SoftStop) {
+        self.inner().soft_stop = Some(soft_stop);
+    }
+}
+
+/// Has a store say at each crossing where it is.
+pub(crate) fn install(store: &mut Store<State>) {
+    let control = store.data().control.clone();
+    store.call_hook(move |context, hook| {
+        let outcome = match hook {
+            CallHook::CallingWasm | CallHook::ReturningFromHost => control.enter(),
+            CallHook::ReturningFromWasm | CallHook::CallingHost => control
+                .leave(|| context.data().taken.map_or(0, |memory| memory.data_size(&context))),
+        };
+        outcome.map_err(wasmtime::Error::new)
+    });
+}
+
+/// A memory that can be taken, until this is dropped: before the store is, which unmaps it.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) control: Arc<Control>,
+}
+
+impl Attached {
+    pub(crate) fn new(store: &mut Store<State>, memory: Memory) -> Attached {
+        store.data_mut().taken = Some(memory);
+        let control = store.data().control.clone();
+        control.inner().region = Some(Region::of(store, memory));
+        Attached { control }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.control.inner().region = None;
+    }
+}

@@ -1,0 +1,53 @@
+//! Why an isolate is stopped.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why an isolate is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It used more CPU time than one request may.
+    CpuTime {
+        /// What it may use.
+        limit: Duration,
+    },
+    /// It used more CPU time than its start may.
+    StartupCpuTime {
+        /// What it may use.
+        limit: Duration,
+    },
+    /// It took longer than it may.
+    WallTime {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// It needs more memory than it may have.
+    Memory {
+        /// How many bytes it may have.
+        limit: usize,
+    },
+    /// Whoever it belongs to ends.
+    Shutdown,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MEBIBYTE: usize = 1 << 20;
+        match self {
+            Reason::CpuTime { limit } => {
+                write!(formatter, "it used more than {} ms of CPU time", limit.as_millis())
+            }
+            Reason::StartupCpuTime { limit } => {
+                write!(formatter, "its start used more than {} ms of CPU time", limit.as_millis())
+            }
+            Reason::WallTime { limit } => {
+                write!(formatter, "it took longer than {} ms", limit.as_millis())
+            }
+            Reason::Memory { limit } => {
+                write!(formatter, "it needs more than {} MiB of memory", limit / MEBIBYTE)
+            }
+            Reason::Shutdown => formatter.write_str("it was asked to end"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the guest is told of its limits.
+
+use wasmtime::Val;
+
+use super::Scope;
+use crate::Error;
+use crate::control::SoftStop;
+
+impl Scope<'_> {
+    /// Says how the guest is told that it should end, before it is stopped for good ([`crate::Control`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfBounds`] for an address at which the memory has no word.
+    pub fn set_soft_stop(&mut self, soft_stop: SoftStop) -> Result<(), Error> {
+        for (address, _) in soft_stop.raise.iter().chain(&soft_stop.lower) {
+            self.read_u32(*address)?;
+        }
+        self.state().control.set_soft_stop(soft_stop);
+        Ok(())
+    }
+
+    /// Whether the guest is to end, which it asks once it has seen the words of [`SoftStop::raise`]; only the first
+    /// answer after a soft stop is true. The words are lowered in any case.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn take_soft_stop(&mut self) -> Result<bool, Error> {
+        let control = self.state().control.clone();
+        for (address, word) in control.lowered() {
+            self.write(address, &word.to_le_bytes())?;
+        }
+        Ok(control.take_signal())
+    }
+
+    /// How large the linear memory may become, in bytes, if the main module allows it.
+    #[must_use]
+    pub fn memory_limit(&self) -> usize {
+        self.state().limits.memory_bytes_max
+    }
+
+    /// The address that the main module exports under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Link`] when it exports no such thing.
+    pub fn address_of(&mut self, name: &str) -> Result<u32, Error> {
+        let main = self.linked()?.main;
+        let value =
+            main.get_global(&mut self.store, name).map(|global| global.get(&mut self.store));
+        match value {
+            Some(Val::I32(address)) => Ok(address.cast_unsigned()),
+            _ => Err(Error::Link {
+                module: "the main module",
+                what: format!("it exports no address `{name}`"),
+            }),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The soft signal: what tells CPython that it has used its CPU time.
+//!
+//! CPython looks every few bytecodes whether `Py_EMSCRIPTEN_SIGNAL_HANDLING`
+//! is set, and every fiftieth time asks its embedder for a signal
+//! (`Python/emscripten_signal.c`, 3.14). The watchdog sets both words from
+//! outside; the answer makes Python run the handler that `_taipan/limits.py`
+//! has installed, which raises `CpuTimeLimitExceeded`.
+
+use taipan_guest::{DefineResult, Error, Linker, NativeCaller, NativeResult, Scope, SoftStop};
+
+/// `SIGXCPU`, as Emscripten's musl numbers it.
+const SIGNAL_CPU_TIME: i32 = 24;
+/// That there is no signal.
+const NO_SIGNAL: i32 = 0;
+
+/// Whether CPython looks for signals: an `int`.
+const HANDLING: &str = "Py_EMSCRIPTEN_SIGNAL_HANDLING";
+/// How many looks it will be until it asks: an `int`.
+const CLOCK: &str = "_Py_emscripten_signal_clock";
+
+/// Has the watchdog tell Python before it stops an isolate: to be called once for each isolate, booted or resumed.
+///
+/// # Errors
+///
+/// When the main module lacks what CPython has for this.
+pub fn set_soft_stop(scope: &mut Scope<'_>) -> Result<(), Error> {
+    let (handling, clock) = (scope.address_of(HANDLING)?, scope.address_of(CLOCK)?);
+    scope.set_soft_stop(SoftStop {
+        raise: vec![(clock, 0), (handling, 1)],
+        lower: vec![(handling, 0)],
+    })
+}
+
+/// Defines what CPython asks.
+pub(crate) fn define(linker: &mut Linker) -> DefineResult {
+    let check = |mut caller: NativeCaller<'_>| -> NativeResult<i32> {
+        let told = Scope::of(&mut caller).take_soft_stop()?;
+        Ok(if told { SIGNAL_CPU_TIME } else { NO_SIGNAL })
+    };
+    linker.func_wrap("env", "_Py_CheckEmscriptenSignals_Helper", check)?;
+    Ok(())
+}
