@@ -6,4 +6,5 @@
 #[expect(dead_code, reason = "shared with the tests of the crate `guest`, which use more of it")]
 mod fixture;
 mod hostile;
+mod limits;
 mod platform;
