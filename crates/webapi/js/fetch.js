@@ -25,9 +25,18 @@ export async function fetch(input, init = undefined) {
 }
 
 function start({ method, url, headers, body, redirect, signal }) {
+  const { data, id, sent, stop } = handOver(body);
+  let operation;
+  try {
+    operation = host.fetch_start(method, url, headers, id < 0 ? data : id, redirect);
+  } catch (error) {
+    // One fetch too many: nobody will read the body.
+    if (id >= 0) host.body_cancel(id);
+    stop?.(error);
+    sent?.catch(() => {});
+    throw error;
+  }
   return new Promise((resolve, reject) => {
-    const { data, id, sent, stop } = handOver(body);
-    const operation = host.fetch_start(method, url, headers, id < 0 ? data : id, redirect);
     let response = null;
     const forget = signal === null ? () => {} : addAbortAlgorithm(signal, (reason) => {
       if (response === null) cancel(operation);

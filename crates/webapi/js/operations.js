@@ -36,10 +36,11 @@
 //   operation_cancel(operation)              unknown ids are ignored
 //
 // Started at once, returning an operation id, and completed later:
-//   timer_start(milliseconds) → undefined
+//   timer_start(milliseconds) → undefined; RangeError when too many wait
 //   body_read(body) → Uint8Array, or null at the end
 //   body_write(body, bytes) → undefined, once there is room for more
-//   fetch_start(method, url, headers, body id or bytes or text or null, redirect mode) → JSON:
+//   fetch_start(method, url, headers, body id or bytes or text or null, redirect mode) → JSON; Error when
+//       too many were made:
 //       { status, statusText, url, redirected, headers, body: body id or -1 }
 
 import host from "taipan:host";

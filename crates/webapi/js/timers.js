@@ -59,5 +59,15 @@ function fire(id, timer) {
     reportException(error);
   }
   // The handler may have cleared its own interval.
-  if (timer.repeat && operations.has(id)) arm(id, timer);
+  if (timer.repeat && operations.has(id)) rearm(id, timer);
+}
+
+function rearm(id, timer) {
+  try {
+    arm(id, timer);
+  } catch (error) {
+    // Its place may have been taken meanwhile, and there are no more.
+    operations.delete(id);
+    reportException(error);
+  }
 }

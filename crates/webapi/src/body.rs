@@ -14,6 +14,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::Error;
+use crate::limits::ResponseBody;
 
 /// Bodies that an isolate has open at once.
 pub const BODIES_MAX: usize = 4096;
@@ -49,6 +50,21 @@ impl BodyReader {
     /// What ended the body early.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         self.0.next().await.transpose()
+    }
+
+    /// The same body, which ends with an error where it is longer than `limit`.
+    pub(crate) fn limited(self, limit: ResponseBody) -> BodyReader {
+        let state = Some((self, limit.bytes_max()));
+        BodyReader::new(stream::unfold(state, move |state| async move {
+            let (mut reader, left) = state?;
+            match reader.chunk().await.transpose()? {
+                Ok(chunk) => match left.checked_sub(chunk.len() as u64) {
+                    Some(left) => Some((Ok(chunk), Some((reader, left)))),
+                    None => Some((Err(limit.exceeded()), None)),
+                },
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
     }
 
     /// The body as a stream, for who sends it on.

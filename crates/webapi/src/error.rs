@@ -37,6 +37,24 @@ pub enum Error {
         /// How many there may be.
         maximum: usize,
     },
+    /// `RangeError`
+    #[error("too many timers: {maximum} may wait at a time (`limits.timers`)")]
+    Timers {
+        /// How many may wait.
+        maximum: u32,
+    },
+    /// `Error`
+    #[error("too many subrequests: {maximum} were allowed (`limits.subrequests`)")]
+    Subrequests {
+        /// How many a request may make.
+        maximum: u32,
+    },
+    /// `Error`
+    #[error("the response's body is longer than {maximum_mb} MiB (`limits.response_body_mb`)")]
+    ResponseBody {
+        /// How long it may be.
+        maximum_mb: u32,
+    },
     /// `TypeError`
     #[error("header list has a line {line:?}")]
     HeaderLine {
@@ -127,7 +145,8 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
-            Error::Encoding { .. } | Error::TooMany { .. } => "RangeError",
+            Error::Encoding { .. } | Error::TooMany { .. } | Error::Timers { .. } => "RangeError",
+            Error::Subrequests { .. } | Error::ResponseBody { .. } => "Error",
             Error::Malformed
             | Error::Unknown { .. }
             | Error::Busy { .. }

@@ -17,6 +17,7 @@ pub mod encoding;
 mod error;
 pub mod fetch;
 pub mod headers;
+pub mod limits;
 mod operations;
 pub mod pending;
 pub mod requests;

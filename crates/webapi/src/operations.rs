@@ -10,6 +10,7 @@ use taipan_guest::{Argument, Call, Operation, Output, Scope, Throw};
 use crate::body::{Bodies, BodyReader, Now};
 use crate::encoding::{self, Decoders, Options};
 use crate::fetch::{self, Body, Redirect};
+use crate::limits::Allowances;
 use crate::pending::{Completion, Outcome, Pending};
 use crate::requests::{Answer, AnswerBody, Fault, Requests};
 use crate::unsaved::{self, Id, Kind};
@@ -65,6 +66,7 @@ impl From<Error> for Throw {
         match error.class() {
             "TypeError" => Throw::type_error(message.trim_start_matches("TypeError: ")),
             "RangeError" => Throw::range_error(message.trim_start_matches("RangeError: ")),
+            "Error" => Throw::error("Error", message.trim_start_matches("Error: ")),
             _ => {
                 Throw::error("DOMException:AbortError", message.trim_start_matches("AbortError: "))
             }
@@ -96,6 +98,12 @@ fn decoders<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Decoders, Throw> {
     state(call, "decoding in pieces")
 }
 
+/// What the isolate may use: without limits where it answers no requests.
+fn allowances(call: &Call<'_>) -> Allowances {
+    let requests = call.scope.extensions().of::<Requests>();
+    requests.map(|requests| requests.allowances().clone()).unwrap_or_default()
+}
+
 fn text_or_null(text: Option<String>) -> Output {
     text.map_or(Output::Null, Output::Text)
 }
@@ -103,7 +111,15 @@ fn text_or_null(text: Option<String>) -> Output {
 fn console(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (level, text) = (call.text(0)?, call.text(1)?);
     let console = state::<Console>(call, "the console")?.clone();
-    (console.0)(&level, &text);
+    let admitted = allowances(call).log(text.len());
+    if admitted.bytes == text.len() {
+        (console.0)(&level, &text);
+    } else if admitted.bytes > 0 {
+        (console.0)(&level, &text[..text.floor_char_boundary(admitted.bytes)]);
+    }
+    if let Some(notice) = admitted.notice {
+        (console.0)("warn", &notice);
+    }
     Ok(Output::Undefined)
 }
 
@@ -224,9 +240,21 @@ fn response_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let status =
         status.ok_or_else(|| Throw::range_error("the status of a response is from 200 to 599"))?;
+    let limit = allowances(call).response_body();
     let body = match (data(call, 4)?, u32::try_from(call.integer(5)?)) {
-        (Some(bytes), _) => AnswerBody::Bytes(bytes),
-        (None, Ok(id)) => AnswerBody::Stream(bodies(call)?.take_reader(id)?),
+        (Some(bytes), _) => match limit {
+            Some(limit) if bytes.len() as u64 > limit.bytes_max() => {
+                return Err(limit.exceeded().into());
+            }
+            Some(_) | None => AnswerBody::Bytes(bytes),
+        },
+        (None, Ok(id)) => {
+            let reader = bodies(call)?.take_reader(id)?;
+            AnswerBody::Stream(match limit {
+                Some(limit) => reader.limited(limit),
+                None => reader,
+            })
+        }
         (None, Err(_)) => AnswerBody::Empty,
     };
     requests(call)?.answer(request, Answer { status, status_text, headers, body });
@@ -255,7 +283,13 @@ fn operation_cancel(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn timer_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let delay = call.number(0)?;
     let now = call.scope.host().monotonic_clock();
-    let operation = pending(call)?.start_timer(now, delay)?;
+    let allowances = allowances(call);
+    let pending = pending(call)?;
+    // One without delay does not wait: Python's event loop is made of them.
+    if delay > 0.0 {
+        allowances.timer(pending.timers())?;
+    }
+    let operation = pending.start_timer(now, delay)?;
     unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Timer);
     Ok(operation.into())
 }
@@ -307,6 +341,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let shown = if call.scope.is_recording() { url.clone() } else { String::new() };
     let request = fetch::Request { method, url, headers, body, redirect };
     let client = state::<Client>(call, "fetch")?.clone();
+    allowances(call).subrequest()?;
     let operation = pending(call)?.start(async move {
         match fetch::fetch(&client, request).await {
             Ok(response) => Outcome::Fetched(Box::new(response)),

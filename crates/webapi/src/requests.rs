@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::oneshot;
 
 use crate::body::BodyReader;
+use crate::limits::Allowances;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -51,12 +52,27 @@ pub type Reply = oneshot::Sender<Result<Answer, Fault>>;
 pub struct Requests {
     open: HashMap<u32, Option<Reply>>,
     faults: Vec<(Fault, Option<Reply>)>,
+    allowances: Allowances,
 }
 
 impl Requests {
+    /// No requests yet; each gets its share of `allowances`, which hold for the whole isolate.
+    #[must_use]
+    pub fn new(allowances: Allowances) -> Requests {
+        Requests { allowances, ..Requests::default() }
+    }
+
+    /// What the isolate may use.
+    pub(crate) fn allowances(&self) -> &Allowances {
+        &self.allowances
+    }
+
     /// Takes a request on, under a number that no open one has.
     pub fn open(&mut self, id: u32, reply: Reply) {
-        self.open.insert(id, Some(reply));
+        let others = self.open.len();
+        if self.open.insert(id, Some(reply)).is_none() {
+            self.allowances.begin(others);
+        }
     }
 
     /// Answers; false when nobody waits for it.
@@ -78,7 +94,9 @@ impl Requests {
     }
 
     pub(crate) fn done(&mut self, id: u32) {
-        self.open.remove(&id);
+        if self.open.remove(&id).is_some() {
+            self.allowances.end(self.open.len());
+        }
     }
 
     /// Tells `log` of the faults since the last call, and then who waits for an answer: what is

@@ -6,5 +6,6 @@
 #[expect(dead_code, reason = "shared with the tests of the crate `guest`, which use more of it")]
 mod fixture;
 mod hostile;
+mod limits;
 mod platform;
 mod unsaved;

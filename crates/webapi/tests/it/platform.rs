@@ -80,7 +80,7 @@ pub(crate) fn prepare(
 }
 
 /// Delivers one completion, if there is one or comes one in time.
-fn turn(scope: &mut Scope<'_>, receiver: &Receiver<Completion>) -> Result<bool, Error> {
+pub(crate) fn turn(scope: &mut Scope<'_>, receiver: &Receiver<Completion>) -> Result<bool, Error> {
     let now = scope.host().monotonic_clock();
     let pending = scope.extensions_mut().of_mut::<Pending>().unwrap();
     let completion = match pending.take_ready(now) {
