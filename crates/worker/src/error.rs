@@ -64,6 +64,12 @@ pub enum Error {
         /// The traceback, cut to the user's frames; empty when there is none.
         traceback: String,
     },
+    /// The start of a worker used more than it may.
+    #[error("the worker does not start: {reason}")]
+    Limit {
+        /// What.
+        reason: taipan_guest::Reason,
+    },
     /// A warm-up request was not answered.
     #[error("the warm-up request {path} fails: {message}")]
     Warmup {
@@ -161,6 +167,9 @@ impl Error {
             }
             Error::OtherBundle { .. } => Some(
                 "another version or machine has made it: take a new one with `taipan snapshot create`",
+            ),
+            Error::Limit { .. } => Some(
+                "do less at the top level, or raise `startup_cpu_ms` in the limits of the configuration",
             ),
             Error::Warmup { .. } => {
                 Some("mend the handler, or take the path out of the configuration's `warmup`")

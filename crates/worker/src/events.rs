@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taipan_guest::{Argument, Call, Handle, Operation, Output, Scope, Throw};
+use taipan_guest::{Argument, Call, CpuLimit, Handle, Operation, Output, Scope, Throw};
 use taipan_webapi::body::{Bodies, BodyReader};
 use taipan_webapi::deliver;
 use taipan_webapi::pending::{Completion, Pending};
@@ -40,6 +40,10 @@ pub(crate) enum Event {
     },
     /// The client of a request has gone away.
     Gone { id: u32 },
+    /// The whole body of an answer was sent.
+    Sent { id: u32 },
+    /// A request, or what it waits for after its answer, has had its time.
+    Expired { id: u32 },
     /// An operation of the isolate with this number has ended.
     Completed { instance: u64, completion: Completion },
     /// Somebody wants an isolate to be there.
@@ -59,6 +63,8 @@ pub(crate) struct Loop {
     pub(crate) places: Option<Vec<Arc<Place>>>,
     /// What came before the isolate was ready, while it is not.
     pub(crate) held: Option<Vec<Event>>,
+    /// CPU time that each request adds.
+    pub(crate) cpu: CpuLimit,
     /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
     pub(crate) clock: Option<Virtual>,
     pub(crate) fetch: Handle,
@@ -109,9 +115,12 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
     }
     match event {
         Event::Request { id, request, body, reply, place } => {
-            let state = scope.extensions_mut().of_mut::<Loop>();
-            if let Some(places) = state.and_then(|state| state.places.as_mut()) {
-                places.extend(place);
+            if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
+                if let Some(places) = &mut state.places {
+                    places.extend(place);
+                }
+                let cpu = state.cpu;
+                scope.control().extend(cpu);
             }
             let body = match body.map(|body| {
                 scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
@@ -149,13 +158,20 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             }
             outcome
         }
-        Event::Gone { id } => contain(scope, |scope| {
-            call_loop(
-                scope,
-                |state| &state.cancel,
-                |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
-            )
-        }),
+        Event::Gone { id } => cancel(scope, id),
+        Event::Sent { id } => {
+            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                requests.sent(id);
+            }
+            Ok(())
+        }
+        Event::Expired { id } => {
+            cancel(scope, id)?;
+            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                requests.done(id);
+            }
+            Ok(())
+        }
         Event::Completed { instance, completion } => {
             let ours =
                 scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
@@ -171,6 +187,17 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             Ok(())
         }
     }
+}
+
+/// Tells the worker that nobody waits for the answer to a request any more.
+fn cancel(scope: &mut Scope<'_>, id: u32) -> Result<(), taipan_guest::Error> {
+    contain(scope, |scope| {
+        call_loop(
+            scope,
+            |state| &state.cancel,
+            |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
+        )
+    })
 }
 
 /// Calls a function that the loop holds.
@@ -206,8 +233,13 @@ fn contain(
 
 fn log_faults(scope: &mut Scope<'_>) {
     let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
+    let refused = scope.memory_refused();
     let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
-    requests.report_faults(|Fault { message, detail, .. }| {
+    requests.report_faults(|fault| {
+        if refused && fault.kind == "exception" {
+            fault.kind = "memory_mb".into();
+        }
+        let Fault { message, detail, .. } = fault;
         log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
     });
 }
