@@ -10,3 +10,4 @@ mod hostile;
 mod memory;
 mod references;
 mod resume;
+mod stopping;
