@@ -11,3 +11,4 @@ mod memory;
 mod origin;
 mod references;
 mod resume;
+mod stopping;
