@@ -237,7 +237,6 @@ fn decode(section: &[u8]) -> Result<Saved, postcard::Error> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 mod tests {
     use super::*;
 

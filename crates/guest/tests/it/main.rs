@@ -6,6 +6,7 @@ mod conformance;
 mod engine;
 mod exceptions;
 mod fixture;
+mod forging;
 mod hostile;
 mod memory;
 mod origin;
