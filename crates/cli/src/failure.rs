@@ -70,6 +70,14 @@ pub(crate) enum Failure {
         /// The traceback, when there is one.
         traceback: String,
     },
+    /// The worker does not answer a warm-up request.
+    #[error("the worker does not start: {error}")]
+    Warmup {
+        /// Which, and why.
+        error: Box<taipan_worker::Error>,
+        /// The traceback, when there is one.
+        traceback: String,
+    },
     /// A snapshot that the cache does not have.
     #[error("the cache has no snapshot of the worker in {}", directory.display())]
     NoSnapshot {
@@ -121,6 +129,10 @@ impl From<taipan_worker::Error> for Failure {
             taipan_worker::Error::Program { message, traceback } => {
                 Failure::Program { message, traceback }
             }
+            taipan_worker::Error::Warmup { ref traceback, .. } => {
+                let traceback = traceback.clone();
+                Failure::Warmup { error: Box::new(error), traceback }
+            }
             taipan_worker::Error::Store(error) => Failure::Store(error),
             taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
             taipan_worker::Error::Bug { what } => Failure::Bug { what },
@@ -140,15 +152,21 @@ impl Failure {
             anstream::eprintln!("  caused by: {error}");
             cause = error.source();
         }
-        if let Failure::Program { traceback, .. } = self
-            && !traceback.is_empty()
-        {
-            anstream::eprintln!("{traceback}");
+        if !self.traceback().is_empty() {
+            anstream::eprintln!("{}", self.traceback());
         }
         if let Some(remedy) = self.hint() {
             anstream::eprintln!("\n{hint}hint{hint:#}: {remedy}");
         }
         ExitCode::from(self.code())
+    }
+
+    /// Python's traceback; empty when there is none.
+    pub(crate) fn traceback(&self) -> &str {
+        match self {
+            Failure::Program { traceback, .. } | Failure::Warmup { traceback, .. } => traceback,
+            _ => "",
+        }
     }
 
     fn code(&self) -> u8 {
@@ -158,7 +176,7 @@ impl Failure {
             Failure::Configuration { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
-            Failure::Program { .. } => WORKER,
+            Failure::Program { .. } | Failure::Warmup { .. } => WORKER,
             Failure::Worker(error) | Failure::Snapshot(error) => worker_code(error),
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
@@ -173,6 +191,7 @@ impl Failure {
             Failure::Bundle(error) => error.hint(),
             Failure::Store(error) => error.hint(),
             Failure::Worker(error) => error.hint(),
+            Failure::Warmup { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),
             Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),

@@ -91,8 +91,8 @@ fn broken(failure: &Failure) -> Fault {
         detail += &format!("\n  caused by: {error}");
         cause = error.source();
     }
-    if let Failure::Program { traceback, .. } = failure {
-        detail += &format!("\n\n{traceback}");
+    if !failure.traceback().is_empty() {
+        detail += &format!("\n\n{}", failure.traceback());
     }
     Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the worker does not start").with_detail(detail)
 }

@@ -149,13 +149,7 @@ impl Slot {
                 }
                 None => return Empty::Ever,
             };
-            let limit = if instance.is_idle() {
-                let since = *idle_since.get_or_insert_with(Instant::now);
-                (!self.plan.kept).then(|| since + self.plan.idle)
-            } else {
-                idle_since = None;
-                None
-            };
+            let limit = self.idle_limit(&mut instance, &mut idle_since);
             let over = answered.first(&instance.answered(), self.template.limits.wait_until);
             let Some(mut receiver) = instance.take_receiver() else { return Empty::Ever };
             let timer = instance.next_timer().map(|timer| Instant::now() + timer);
@@ -180,6 +174,16 @@ impl Slot {
             let template = self.template.clone();
             after = self.on_thread(move |state| turns(instance, event, state, &template)).await;
         }
+    }
+
+    /// When an isolate has waited for long enough for something to do; `since` is when it began to.
+    fn idle_limit(&self, instance: &mut Instance, since: &mut Option<Instant>) -> Option<Instant> {
+        if !instance.is_idle() {
+            *since = None;
+            return None;
+        }
+        let since = *since.get_or_insert_with(Instant::now);
+        (!self.plan.kept).then(|| since + self.plan.idle)
     }
 
     /// Ends what a request still waits for after its answer.

@@ -114,50 +114,7 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
         return Ok(());
     }
     match event {
-        Event::Request { id, request, body, reply, place } => {
-            if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
-                if let Some(places) = &mut state.places {
-                    places.extend(place);
-                }
-                let cpu = state.cpu;
-                scope.control().extend(cpu);
-            }
-            let body = match body.map(|body| {
-                scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
-            }) {
-                Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
-                _ => -1,
-            };
-            let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
-            requests.open(id, reply);
-            let Incoming { method, url, headers } = request;
-            let outcome = call_loop(
-                scope,
-                |state| &state.fetch,
-                |scope, fetch| {
-                    let arguments = [
-                        Argument::Number(id.into()),
-                        (&*method).into(),
-                        (&*url).into(),
-                        (&*headers).into(),
-                        body.into(),
-                    ];
-                    scope.invoke(fetch, &arguments)
-                },
-            );
-            if let Err(taipan_guest::Error::Exception(error)) = &outcome {
-                let fault = Fault {
-                    kind: "dispatch".into(),
-                    message: error.to_string(),
-                    detail: error.to_string(),
-                };
-                if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-                    requests.fail(id, fault);
-                }
-                return Ok(());
-            }
-            outcome
-        }
+        request @ Event::Request { .. } => begin(scope, request),
         Event::Gone { id } => cancel(scope, id),
         Event::Sent { id } => {
             if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
@@ -187,6 +144,53 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             Ok(())
         }
     }
+}
+
+/// Has the worker begin to answer a request.
+fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
+    let Event::Request { id, request, body, reply, place } = event else { return Ok(()) };
+    if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
+        if let Some(places) = &mut state.places {
+            places.extend(place);
+        }
+        let cpu = state.cpu;
+        scope.control().extend(cpu);
+    }
+    let body = match body
+        .map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body)))
+    {
+        Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
+        _ => -1,
+    };
+    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
+    requests.open(id, reply);
+    let Incoming { method, url, headers } = request;
+    let outcome = call_loop(
+        scope,
+        |state| &state.fetch,
+        |scope, fetch| {
+            let arguments = [
+                Argument::Number(id.into()),
+                (&*method).into(),
+                (&*url).into(),
+                (&*headers).into(),
+                body.into(),
+            ];
+            scope.invoke(fetch, &arguments)
+        },
+    );
+    if let Err(taipan_guest::Error::Exception(error)) = &outcome {
+        let fault = Fault {
+            kind: "dispatch".into(),
+            message: error.to_string(),
+            detail: error.to_string(),
+        };
+        if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+            requests.fail(id, fault);
+        }
+        return Ok(());
+    }
+    outcome
 }
 
 /// Tells the worker that nobody waits for the answer to a request any more.

@@ -13,7 +13,7 @@ use taipan_snapshot::Provenance;
 use taipan_store::{OnDamage, Progress, write_private};
 use taipan_webapi::Unsaved;
 use taipan_webapi::limits::Allowances;
-use taipan_webapi::requests::{Answer, AnswerBody};
+use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -251,6 +251,9 @@ fn load(settings: &Settings, instance: &mut Instance) -> Result<(), Error> {
     }
 }
 
+/// What is wrong with an answer that has begun.
+const BROKEN_OFF: &str = "the body of its response breaks off";
+
 /// Has an instance answer a request before its snapshot is taken.
 fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Result<(), Error> {
     let failed = |message: String, traceback: String| Error::Warmup {
@@ -266,12 +269,21 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
     let (reply, answer) = oneshot::channel();
     // Somebody has to read the answer's body, for the handler to come to its end.
     let answer = runtime.spawn(async move {
-        let answer = answer.await.ok()?;
-        if let Ok(Answer { body: AnswerBody::Stream(mut reader), .. }) = answer {
-            while let Ok(Some(_chunk)) = reader.chunk().await {}
-            return None;
+        let mut reader = match answer.await.ok()? {
+            Ok(Answer { body: AnswerBody::Stream(reader), .. }) => reader,
+            Ok(_whole) => return None,
+            Err(Fault { message, detail, .. }) => return Some((message, detail)),
+        };
+        loop {
+            match reader.chunk().await {
+                Ok(Some(_chunk)) => {}
+                Ok(None) => return None,
+                Err(taipan_webapi::Error::Aborted { message }) => {
+                    return Some((BROKEN_OFF.into(), message.trim_end().into()));
+                }
+                Err(error) => return Some((BROKEN_OFF.into(), error.to_string())),
+            }
         }
-        answer.err()
     });
     let event = Event::Request { id: 0, request, body: None, reply, place: None };
     let ended = instance.isolate.with_roots(|scope| {
@@ -283,7 +295,7 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
         return Err(failed("it waits for something that never happens".into(), String::new()));
     }
     match runtime.block_on(answer) {
-        Ok(Some(fault)) => Err(failed(fault.message, fault.detail)),
+        Ok(Some((message, traceback))) => Err(failed(message, traceback)),
         Ok(None) => Ok(()),
         Err(ended) => Err(Error::Bug { what: ended.to_string() }),
     }

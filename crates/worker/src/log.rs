@@ -96,11 +96,15 @@ impl Log {
         Log(Arc::new(take))
     }
 
-    /// A log that hands on what it takes, and remembers it but for milestones.
+    /// A log that hands on what it takes, and remembers it but for milestones. Not the faults of warm-up requests:
+    /// they are the error with which it ends.
     pub(crate) fn recorded(&self) -> (Log, Recorded) {
         let recorded = Recorded::default();
         let (log, all) = (self.clone(), recorded.clone());
         let take = move |record: Record| {
+            if matches!(record, Record::Fault { .. }) {
+                return;
+            }
             if !matches!(record, Record::Reached(_)) {
                 all.0.lock().unwrap_or_else(PoisonError::into_inner).push(&record);
             }

@@ -5,6 +5,7 @@
 //! command = ["serve"]      # that is the default
 //! worker = "samples/hello" # that folder's files instead of those beside
 //! listens = false          # a server that does not get so far
+//! isolation = "reuse"      # played so only, or "fresh", or "configured"; see below
 //! input = "text"           # standard input
 //! files = { "name" = "…" } # more files of the worker
 //!
@@ -25,6 +26,10 @@
 //! code = 0                 # the program ends with that
 //! ```
 //!
+//! A server that listens is played twice: as it is configured, and with `--isolation
+//! fresh`. A case has `isolation` when its point is what requests do or do not share,
+//! and says why beside it; "configured" is for one whose configuration chooses.
+//!
 //! In files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
 //! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `TIME`
 //! for a duration and `PLACE` for the directory that holds the files.
@@ -44,6 +49,17 @@ pub(crate) struct Case {
     pub(crate) script: Script,
     pub(crate) place: TempDir,
     pub(crate) upstream: SocketAddr,
+    isolation: Isolation,
+}
+
+/// How requests share isolates while a case is played.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Isolation {
+    /// As the worker's configuration says, which is `reuse` when it says nothing.
+    Configured,
+    Reuse,
+    Fresh,
 }
 
 /// What `case.toml` says.
@@ -59,6 +75,7 @@ pub(crate) struct Script {
     pub(crate) input: String,
     #[serde(default = "yes")]
     pub(crate) listens: bool,
+    isolation: Option<Isolation>,
     #[serde(default)]
     files: BTreeMap<String, String>,
     #[serde(rename = "step")]
@@ -117,22 +134,61 @@ fn yes() -> bool {
     true
 }
 
-/// Reads the case in `folder`, and puts its files where they can be served.
-pub(crate) fn read(folder: &Path, upstream: SocketAddr) -> Result<Case, String> {
+/// Reads what the case in `folder` says.
+pub(crate) fn script(folder: &Path) -> Result<Script, String> {
     let text = fs_err::read_to_string(folder.join("case.toml")).unwrap();
-    let script: Script = toml::from_str(&text).map_err(|error| error.to_string())?;
+    toml::from_str(&text).map_err(|error| error.to_string())
+}
+
+impl Script {
+    /// Whether the program serves the worker, so that it is told where to listen.
+    pub(crate) fn serves(&self) -> bool {
+        self.command.iter().any(|word| word == "serve" || word == "dev")
+    }
+
+    /// How the case is played.
+    pub(crate) fn isolations(&self) -> Vec<Isolation> {
+        match self.isolation {
+            Some(isolation) => vec![isolation],
+            None if self.serves() && self.listens => vec![Isolation::Configured, Isolation::Fresh],
+            None => vec![Isolation::Configured],
+        }
+    }
+}
+
+/// Puts the files of the case in `folder` where they can be served.
+pub(crate) fn prepare(
+    folder: &Path,
+    script: Script,
+    isolation: Isolation,
+    upstream: SocketAddr,
+) -> Case {
     let place = tempfile::tempdir().unwrap();
     let files = match &script.worker {
         Some(worker) => Path::new(crate::SPECS).join("../..").join(worker),
         None => folder.to_owned(),
     };
     copy(&files, &place.path().join("worker"), upstream);
-    let case = Case { script, place, upstream };
+    let case = Case { script, place, upstream, isolation };
     case.script.files.iter().for_each(|(name, text)| case.save(name, text));
-    Ok(case)
+    case
 }
 
 impl Case {
+    /// What the program is started with.
+    pub(crate) fn words(&self) -> Vec<&str> {
+        let mut words: Vec<_> = self.script.command.iter().map(String::as_str).collect();
+        if self.script.serves() {
+            words.extend(["--port", "0"]);
+        }
+        words.extend(match self.isolation {
+            Isolation::Configured => &[][..],
+            Isolation::Reuse => &["--isolation", "reuse"],
+            Isolation::Fresh => &["--isolation", "fresh"],
+        });
+        words
+    }
+
     /// The directory of the worker, as the program calls it.
     pub(crate) fn directory(&self) -> PathBuf {
         self.place.path().canonicalize().unwrap().join("worker")

@@ -18,6 +18,8 @@ use std::{
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
+use crate::case::Isolation;
+
 /// The folder of all cases.
 const SPECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/specs");
 
@@ -27,16 +29,39 @@ fn main() -> ExitCode {
         make_bundle();
     }
     let runtime = Arc::new(Runtime::new().unwrap());
-    let upstream = runtime.block_on(upstream::start());
-    let trials = cases(Path::new(SPECS)).into_iter().map(|folder| {
-        let name = folder.strip_prefix(SPECS).unwrap().display().to_string();
-        let runtime = runtime.clone();
-        Trial::test(name, move || {
-            let case = case::read(&folder, upstream).map_err(Failed::from)?;
-            runtime.block_on(play::play(&case)).map_err(Failed::from)
-        })
-    });
+    let folders = cases(Path::new(SPECS));
+    let trials = folders.iter().flat_map(|folder| trials(folder, &runtime));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// The trials of a case, one for each way in which its worker is isolated.
+fn trials(folder: &Path, runtime: &Arc<Runtime>) -> Vec<Trial> {
+    let name = folder.strip_prefix(SPECS).unwrap().display().to_string();
+    let isolations = match case::script(folder) {
+        Ok(script) => script.isolations(),
+        Err(error) => return vec![Trial::test(name, || Err(Failed::from(error)))],
+    };
+    let trial = |isolation| {
+        let (folder, runtime) = (folder.to_owned(), runtime.clone());
+        Trial::test(name.clone() + suffix(isolation), move || {
+            let script = case::script(&folder).map_err(Failed::from)?;
+            runtime.block_on(async {
+                let upstream = upstream::start().await;
+                let case = case::prepare(&folder, script, isolation, upstream);
+                play::play(&case).await.map_err(Failed::from)
+            })
+        })
+    };
+    isolations.into_iter().map(trial).collect()
+}
+
+/// What tells the trials of a case apart.
+fn suffix(isolation: Isolation) -> &'static str {
+    match isolation {
+        Isolation::Configured => "",
+        Isolation::Reuse => " (reuse)",
+        Isolation::Fresh => " (fresh)",
+    }
 }
 
 /// Sees to it that no case has to wait for the bundle.

@@ -46,12 +46,8 @@ impl Process {
     /// Starts the program; a server listens when this returns.
     pub(crate) async fn start(case: &Case) -> Result<Process, String> {
         let script = &case.script;
-        let serves = script.command.iter().any(|word| word == "serve" || word == "dev");
         let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
-        command.args(&script.command).current_dir(case.directory()).kill_on_drop(true);
-        if serves {
-            command.args(["--port", "0"]);
-        }
+        command.args(case.words()).current_dir(case.directory()).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (output, errors) = (Printed::new("output"), Printed::new("errors"));
@@ -67,7 +63,7 @@ impl Process {
             (case.directory().parent().unwrap().display().to_string(), "PLACE"),
         ];
         let mut process = Process { child, output, errors, address: String::new(), names };
-        if serves && script.listens {
+        if script.serves() && script.listens {
             process.address = process.listening().await?;
             process.names.push((process.address.clone(), "SERVER"));
         }

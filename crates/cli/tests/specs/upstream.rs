@@ -1,4 +1,4 @@
-//! The server that workers of these cases ask: its paths say what it does.
+//! The server that the worker of a case asks: its paths say what it does.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ use tokio::{net::TcpListener, time::sleep};
 /// Between the pieces of `/slow`.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Requests for `/never` that were given up; one case asks for it.
+/// Requests for `/never` that were given up.
 type Left = Arc<AtomicUsize>;
 
 /// Counts when it is dropped.

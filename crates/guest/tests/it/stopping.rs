@@ -395,10 +395,10 @@ fn memory_is_limited() {
             a.length = 0;
             if (!`${failure}`.includes('out of memory')) throw failure;";
         run(isolate, "new ArrayBuffer(1 << 20)").unwrap();
-        assert!(!isolate.memory_refused());
+        assert!(!isolate.scope().memory_refused());
         run(isolate, source).unwrap();
-        assert!(isolate.memory_refused());
-        assert!(!isolate.memory_refused());
+        assert!(isolate.scope().memory_refused());
+        assert!(!isolate.scope().memory_refused());
         assert!(isolate.scope().memory_bytes().unwrap() <= 96 << 20);
     });
 }

@@ -1,0 +1,5 @@
+import asyncio
+
+
+async def on_fetch(request, env, ctx):
+    await asyncio.Event().wait()
