@@ -242,7 +242,7 @@ mod tests {
 
     fn sample() -> Saved {
         let log = vec![Record::Stream { descriptor: 1, bytes: b"said".to_vec() }];
-        Saved { worker: 1, fetch: 2, cancel: 3, monotonic_clock: 4.5, log }
+        Saved { worker: 1, fetch: 2, cancel: 3, monotonic_clock: 4.5, resumes: false, log }
     }
 
     #[track_caller]
