@@ -6,6 +6,8 @@ import signal
 class CpuTimeLimitExceeded(BaseException):
     """The program has used its CPU time. What goes on nevertheless is stopped for good a little later."""
 
+    __module__ = "taipan"
+
 
 def on_cpu_time(signal_number, frame):
     raise CpuTimeLimitExceeded("the CPU time limit was exceeded")
