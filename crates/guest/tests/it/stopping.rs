@@ -183,6 +183,16 @@ fn while_nothing_runs() {
     });
 }
 
+/// What the host would do to the memory itself must not be in a module.
+#[test]
+fn a_module_that_could_not_be_stopped() {
+    let compile = |wasm: &[u8]| taipan_guest::compile(crate::fixture::engine(), wasm).err();
+    let text = "(module (memory 1) (func i32.const 0 i32.const 0 i32.const 200 memory.fill))";
+    let error = compile(&wat::parse_str(text).unwrap()).unwrap();
+    assert!(matches!(error, Error::Unstoppable(_)), "{error:?}");
+    assert!(matches!(compile(taipan_quickjs::ENGINE), Some(Error::Unstoppable(_))));
+}
+
 /// A generator of numbers that are the same in every run (xorshift64*).
 struct Numbers(u64);
 
