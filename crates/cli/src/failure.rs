@@ -6,6 +6,8 @@ use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 
+/// `taipan doctor` has found something to mend.
+pub(crate) const FINDINGS: u8 = 1;
 /// The command line is wrong; clap uses the same for what it finds itself.
 const USAGE: u8 = 2;
 
@@ -129,6 +131,9 @@ impl From<taipan_worker::Error> for Failure {
             taipan_worker::Error::Program { message, traceback } => {
                 Failure::Program { message, traceback }
             }
+            taipan_worker::Error::Unsaved { messages } => {
+                Failure::Program { message: messages.join("\n"), traceback: String::new() }
+            }
             taipan_worker::Error::Warmup { ref traceback, .. } => {
                 let traceback = traceback.clone();
                 Failure::Warmup { error: Box::new(error), traceback }
@@ -169,6 +174,11 @@ impl Failure {
         }
     }
 
+    /// Whether the worker's author can mend it.
+    pub(crate) fn is_workers(&self) -> bool {
+        self.code() == WORKER
+    }
+
     fn code(&self) -> u8 {
         match self {
             Failure::Usage { .. } => USAGE,
@@ -184,7 +194,8 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Failure::Configuration { source, .. } => source.hint(),
             Failure::Server(error) => error.hint(),
@@ -222,7 +233,10 @@ fn snapshot_hint(error: &taipan_worker::Error) -> Option<&'static str> {
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {
-        Error::Program { .. } | Error::Interpreter { .. } | Error::TooLarge { .. } => WORKER,
+        Error::Program { .. }
+        | Error::Interpreter { .. }
+        | Error::NoSnapshot { .. }
+        | Error::TooLarge { .. } => WORKER,
         Error::Read { .. } | Error::Client(_) => SYSTEM,
         Error::Store(_)
         | Error::Bundle(_)
@@ -241,8 +255,18 @@ mod tests {
 
     #[test]
     fn every_exit_code_is_documented() {
-        let codes =
-            [USAGE, WORKER, NOT_FOUND, ADDRESS, BUG, SYSTEM, CACHE, CONFIGURATION, INTERRUPTED];
+        let codes = [
+            FINDINGS,
+            USAGE,
+            WORKER,
+            NOT_FOUND,
+            ADDRESS,
+            BUG,
+            SYSTEM,
+            CACHE,
+            CONFIGURATION,
+            INTERRUPTED,
+        ];
         let documented = DOCUMENT.lines().filter_map(|line| {
             line.strip_prefix("| ")?.split_once(" |").and_then(|(code, _)| code.parse::<u8>().ok())
         });

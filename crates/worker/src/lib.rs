@@ -25,7 +25,7 @@ mod worker;
 pub use bundle::{Bundle, find, prepare, release_of};
 pub use code::{Code, from_directory};
 pub use error::Error;
-pub use inspection::{ModuleSize, Owners, SnapshotFile, Standing, create, standing};
+pub use inspection::{Created, ModuleSize, Owners, SnapshotFile, Standing, create, standing};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
 pub use script::{Mount, Program, Script, run_script};

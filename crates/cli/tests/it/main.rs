@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
+mod doctor;
 mod fixture;
 mod outcomes;
 mod serving;
