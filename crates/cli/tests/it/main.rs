@@ -5,5 +5,6 @@
 mod doctor;
 mod fixture;
 mod outcomes;
+mod resumes;
 mod serving;
 mod snapshots;
