@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use taipan_store::Cache;
 use taipan_webapi::fetch::client;
 use taipan_worker::{
-    Bundle, Code, Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings, Worker,
+    Bundle, Code, Guard, Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings,
+    Worker,
 };
 
 use crate::{
@@ -42,7 +43,8 @@ pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, F
     let cache = command.cache()?;
     let bundle = workers::bundle(&cache, &taipan_bundle::Source::npm(), command.quiet)?;
     let code = taipan_worker::from_directory(&project.directory)?;
-    let subject = Subject { command, project, cache, bundle, code };
+    let guard = workers::guard()?;
+    let subject = Subject { command, project, cache, bundle, code, guard };
     let report = workers::runtime()?.block_on(async {
         match *action {
             BenchAction::Cold { runs, .. } => cold(&subject, runs.max(1)).await,
@@ -63,6 +65,7 @@ struct Subject<'a> {
     cache: Cache,
     bundle: Arc<Bundle>,
     code: Code,
+    guard: Guard,
 }
 
 /// What came out.
@@ -94,6 +97,8 @@ impl Subject<'_> {
             cache: self.cache.clone(),
             warmup: Vec::new(),
             pool,
+            limits: workers::limits(&self.project.manifest.limits),
+            guard: self.guard.clone(),
             variables,
             client: client(&self.command.proxies).map_err(taipan_worker::Error::Client)?,
             log,

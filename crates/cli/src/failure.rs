@@ -72,10 +72,10 @@ pub(crate) enum Failure {
         /// The traceback, when there is one.
         traceback: String,
     },
-    /// The worker does not answer a warm-up request.
-    #[error("the worker does not start: {error}")]
-    Warmup {
-        /// Which, and why.
+    /// The worker does not start, since it fails a warm-up request or uses too much.
+    #[error("{error}")]
+    Start {
+        /// Why.
         error: Box<taipan_worker::Error>,
         /// The traceback, when there is one.
         traceback: String,
@@ -136,7 +136,10 @@ impl From<taipan_worker::Error> for Failure {
             }
             taipan_worker::Error::Warmup { ref traceback, .. } => {
                 let traceback = traceback.clone();
-                Failure::Warmup { error: Box::new(error), traceback }
+                Failure::Start { error: Box::new(error), traceback }
+            }
+            taipan_worker::Error::Limit { .. } => {
+                Failure::Start { error: Box::new(error), traceback: String::new() }
             }
             taipan_worker::Error::Store(error) => Failure::Store(error),
             taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
@@ -169,7 +172,7 @@ impl Failure {
     /// Python's traceback; empty when there is none.
     pub(crate) fn traceback(&self) -> &str {
         match self {
-            Failure::Program { traceback, .. } | Failure::Warmup { traceback, .. } => traceback,
+            Failure::Program { traceback, .. } | Failure::Start { traceback, .. } => traceback,
             _ => "",
         }
     }
@@ -186,7 +189,7 @@ impl Failure {
             Failure::Configuration { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
-            Failure::Program { .. } | Failure::Warmup { .. } => WORKER,
+            Failure::Program { .. } | Failure::Start { .. } => WORKER,
             Failure::Worker(error) | Failure::Snapshot(error) => worker_code(error),
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
@@ -202,7 +205,7 @@ impl Failure {
             Failure::Bundle(error) => error.hint(),
             Failure::Store(error) => error.hint(),
             Failure::Worker(error) => error.hint(),
-            Failure::Warmup { error, .. } => error.hint(),
+            Failure::Start { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),
             Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
@@ -234,6 +237,7 @@ fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {
         Error::Program { .. }
+        | Error::Limit { .. }
         | Error::Interpreter { .. }
         | Error::NoSnapshot { .. }
         | Error::TooLarge { .. } => WORKER,

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use http::StatusCode;
 use taipan_bundle::Source;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
-use taipan_worker::Bundle;
+use taipan_worker::{Bundle, Guard};
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCod
     let address = address(&project, request);
     workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
-        let worker = start(command, bundle(command).await?, project).await?;
+        let worker = start(command, &ground(command).await?, project).await?;
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
         let settings =
             Settings { details: Details::Hidden, hosts: Hosts::Any, ..settings(command) };
@@ -42,12 +42,12 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
     workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
         let changes = Changes::watch(&project.directory)?;
-        let bundle = bundle(command).await?;
+        let ground = ground(command).await?;
         let (state, states) = watch::channel(State::Starting);
         let settings = Settings { details: Details::Shown, hosts, ..settings(command) };
         tokio::select! {
             code = answer(command, listener, Current(states), settings) => code,
-            never = keep_current(command, request, &bundle, project, &state, changes) => match never {},
+            never = keep_current(command, request, &ground, project, &state, changes) => match never {},
         }
     })
 }
@@ -56,7 +56,7 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
 async fn keep_current(
     command: &Command,
     request: &ServeRequest,
-    bundle: &Arc<Bundle>,
+    ground: &Ground,
     project: Project,
     state: &watch::Sender<State>,
     mut changes: Changes,
@@ -64,7 +64,7 @@ async fn keep_current(
     let mut project = Ok(project);
     loop {
         let worker = match project {
-            Ok(project) => start(command, bundle.clone(), project).await,
+            Ok(project) => start(command, ground, project).await,
             Err(failure) => Err(failure),
         };
         state.send_replace(match worker {
@@ -140,23 +140,27 @@ fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure
     Ok(project)
 }
 
-async fn start(
-    command: &Command,
-    bundle: Arc<Bundle>,
-    project: Project,
-) -> Result<Worker, Failure> {
+async fn start(command: &Command, ground: &Ground, project: Project) -> Result<Worker, Failure> {
     let Project { directory, manifest, warnings: _ } = project;
     let proxies = command.proxies.clone();
     let (cache, quiet) = (command.cache()?, command.quiet);
-    let settings = workers::Settings { directory, manifest, bundle, proxies, cache, quiet };
+    let (bundle, guard) = (ground.bundle.clone(), ground.guard.clone());
+    let settings = workers::Settings { directory, manifest, bundle, proxies, cache, guard, quiet };
     Worker::start(settings).await
 }
 
-/// What workers run on, made first when it is not there.
-async fn bundle(command: &Command) -> Result<Arc<Bundle>, Failure> {
+/// What all workers of this process stand on.
+struct Ground {
+    bundle: Arc<Bundle>,
+    guard: Guard,
+}
+
+/// Makes the bundle first when it is not there.
+async fn ground(command: &Command) -> Result<Ground, Failure> {
     let (cache, quiet) = (command.cache()?, command.quiet);
     let made = spawn_blocking(move || workers::bundle(&cache, &Source::npm(), quiet));
-    made.await.map_err(|panic| Failure::Bug { what: panic.to_string() })?
+    let bundle = made.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
+    Ok(Ground { bundle, guard: workers::guard()? })
 }
 
 /// The command line goes first, then the configuration.

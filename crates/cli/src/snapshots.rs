@@ -232,5 +232,6 @@ pub(crate) fn settings(
     let (cache, quiet) = (command.cache()?, command.quiet);
     let bundle = workers::bundle(&cache, &Source::npm(), quiet)?;
     let proxies = command.proxies.clone();
-    workers::ready(workers::Settings { directory, manifest, bundle, proxies, cache, quiet })
+    let guard = workers::guard()?;
+    workers::ready(workers::Settings { directory, manifest, bundle, proxies, cache, guard, quiet })
 }

@@ -15,7 +15,7 @@ use taipan_webapi::{
     headers,
     requests::{Answer, AnswerBody},
 };
-use taipan_worker::{Bundle, Incoming, Isolation, PoolSettings, prepare};
+use taipan_worker::{Bundle, Guard, Incoming, Isolation, Limits, PoolSettings, prepare};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
@@ -33,12 +33,19 @@ pub(crate) struct Settings {
     pub(crate) bundle: Arc<Bundle>,
     pub(crate) proxies: fetch::Settings,
     pub(crate) cache: Cache,
+    pub(crate) guard: Guard,
     pub(crate) quiet: bool,
 }
 
 /// A worker that runs.
 #[derive(Debug)]
-pub(crate) struct Worker(taipan_worker::Worker);
+pub(crate) struct Worker {
+    worker: taipan_worker::Worker,
+    clients: taipan_server::Limits,
+}
+
+/// Bytes of a MiB.
+const MB: usize = 1 << 20;
 
 /// The runtime in which workers run.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
@@ -59,11 +66,13 @@ impl Worker {
     /// Starts a worker: its top level has run when this returns.
     pub(crate) async fn start(settings: Settings) -> Result<Self, Failure> {
         let display = Display::new(settings.quiet);
+        let clients = clients(&settings.manifest.limits);
         let settings = spawn_blocking(move || ready(settings));
         let settings =
             settings.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
         let shown = Box::new(move |step: taipan_store::Step<'_>| display.show(step));
-        Ok(Self(taipan_worker::Worker::start(settings, shown).await?))
+        let worker = taipan_worker::Worker::start(settings, shown).await?;
+        Ok(Self { worker, clients })
     }
 
     async fn fetch(&self, request: Request) -> Result<Response, Fault> {
@@ -74,22 +83,24 @@ impl Worker {
             url,
             headers: headers::to_text(&headers),
         };
-        let answer = self.0.fetch(request, body).await;
+        let answer = self.worker.fetch(request, body).await;
         answer.map(outgoing).map_err(|fault| {
             // A fault without a traceback has its message for its author only.
             let detail = if fault.detail.is_empty() { fault.message } else { fault.detail };
-            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, message(&fault.kind)).with_detail(detail)
+            Fault::new(status(&fault.kind), message(&fault.kind)).with_detail(detail)
         })
     }
 }
 
 /// What a worker is made from: reads its files.
 pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failure> {
-    let Settings { directory, manifest, bundle, proxies, cache, quiet: _ } = settings;
+    let Settings { directory, manifest, bundle, proxies, cache, guard, quiet: _ } = settings;
     Ok(taipan_worker::Settings {
         bundle,
         cache,
         pool: pool(&manifest),
+        limits: limits(&manifest.limits),
+        guard,
         warmup: manifest.warmup,
         code: taipan_worker::from_directory(&directory)?,
         main: manifest.main,
@@ -116,6 +127,37 @@ fn pool(manifest: &Manifest) -> PoolSettings {
     }
 }
 
+/// What is taken of clients.
+fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
+    taipan_server::Limits {
+        body_bytes_max: u64::from(limits.request_body_mb) << 20,
+        requests_max: usize::try_from(limits.requests).unwrap_or(usize::MAX),
+    }
+}
+
+/// What a worker may use.
+pub(crate) fn limits(limits: &manifest::Limits) -> Limits {
+    let milliseconds = |number: u32| Duration::from_millis(number.into());
+    Limits {
+        memory_bytes: usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(MB),
+        startup_cpu: milliseconds(limits.startup_cpu_ms),
+        cpu: milliseconds(limits.cpu_ms),
+        wall: milliseconds(limits.wall_ms),
+        wait_until: milliseconds(limits.wait_until_ms),
+        inside: taipan_webapi::limits::Limits {
+            timers: limits.timers,
+            subrequests: limits.subrequests,
+            log_kb: limits.log_kb,
+            response_body_mb: limits.response_body_mb,
+        },
+    }
+}
+
+/// Who sees to the limits of all workers of this process.
+pub(crate) fn guard() -> Result<Guard, Failure> {
+    Guard::start().map_err(|source| Failure::System { what: "start a thread", source })
+}
+
 /// What everybody may know of a fault.
 fn message(kind: &str) -> &'static str {
     match kind {
@@ -123,7 +165,19 @@ fn message(kind: &str) -> &'static str {
         "no_handler" => "the worker has no handler for requests",
         "not_a_response" => "the worker's handler did not return a Response",
         "ended" => "the worker ended while it was answering",
+        "cpu_ms" => "the worker exceeded its limit of CPU time (`limits.cpu_ms`)",
+        "memory_mb" => "the worker exceeded its limit of memory (`limits.memory_mb`)",
+        "wall_ms" => "the worker exceeded its limit of time (`limits.wall_ms`)",
         _ => "the worker failed",
+    }
+}
+
+/// A limit that was exceeded is no fault of the server's.
+fn status(kind: &str) -> StatusCode {
+    match kind {
+        "cpu_ms" | "memory_mb" => StatusCode::SERVICE_UNAVAILABLE,
+        "wall_ms" => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -211,6 +265,13 @@ pub(crate) enum State {
 pub(crate) struct Current(pub(crate) watch::Receiver<State>);
 
 impl Handler for Current {
+    fn limits(&self) -> taipan_server::Limits {
+        match &*self.0.borrow() {
+            State::Running(worker) => worker.clients,
+            State::Starting | State::Broken(_) => taipan_server::Limits::default(),
+        }
+    }
+
     async fn handle(&self, request: Request) -> Result<Response, Fault> {
         let mut states = self.0.clone();
         let state = states.wait_for(|state| !matches!(state, State::Starting)).await;

@@ -81,11 +81,6 @@ impl Isolate {
         self.store.data_mut().limits.memory_bytes_max = bytes;
     }
 
-    /// Whether growth of the linear memory was refused since this was last asked.
-    pub fn memory_refused(&mut self) -> bool {
-        std::mem::take(&mut self.store.data_mut().limits.memory_refused)
-    }
-
     fn add_operations(&mut self, program: &Program) -> Result<(), Error> {
         let mut scope = self.scope();
         let javascript = scope.javascript()?;
@@ -237,6 +232,17 @@ impl Scope<'_> {
         });
         self.deallocate(address)?;
         self.new_handle(value?)
+    }
+
+    /// What other threads may do with the isolate.
+    #[must_use]
+    pub fn control(&self) -> &Arc<Control> {
+        &self.state().control
+    }
+
+    /// Whether growth of the linear memory was refused since this was last asked.
+    pub fn memory_refused(&mut self) -> bool {
+        std::mem::take(&mut self.state_mut().limits.memory_refused)
     }
 
     /// Says what JavaScript may import: bytecode by name.

@@ -36,7 +36,7 @@ pub struct Answer {
 /// Why a worker has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// `exception`, `no_handler`, `not_a_response` or `body`.
+    /// `exception`, `no_handler`, `not_a_response` or `body`; or the key of a limit: `cpu_ms`, `memory_mb`, …
     pub kind: String,
     /// The error in one line.
     pub message: String,
@@ -47,10 +47,19 @@ pub struct Fault {
 /// Where the answer goes.
 pub type Reply = oneshot::Sender<Result<Answer, Fault>>;
 
+/// A request that is not done.
+#[derive(Debug)]
+struct Open {
+    /// Where its answer goes, until there is one.
+    reply: Option<Reply>,
+    /// Whether the body of its answer is still being sent.
+    streams: bool,
+}
+
 /// The requests of an isolate.
 #[derive(Debug, Default)]
 pub struct Requests {
-    open: HashMap<u32, Option<Reply>>,
+    open: HashMap<u32, Open>,
     faults: Vec<(Fault, Option<Reply>)>,
     allowances: Allowances,
 }
@@ -70,20 +79,36 @@ impl Requests {
     /// Takes a request on, under a number that no open one has.
     pub fn open(&mut self, id: u32, reply: Reply) {
         let others = self.open.len();
-        if self.open.insert(id, Some(reply)).is_none() {
+        let request = Open { reply: Some(reply), streams: false };
+        if self.open.insert(id, request).is_none() {
             self.allowances.begin(others);
         }
     }
 
     /// Answers; false when nobody waits for it.
     pub(crate) fn answer(&mut self, id: u32, answer: Answer) -> bool {
-        let reply = self.open.get_mut(&id).and_then(Option::take);
-        reply.is_some_and(|reply| reply.send(Ok(answer)).is_ok())
+        let Some(request) = self.open.get_mut(&id) else { return false };
+        request.streams = matches!(answer.body, AnswerBody::Stream(_));
+        request.reply.take().is_some_and(|reply| reply.send(Ok(answer)).is_ok())
+    }
+
+    /// The body of an answer has been sent.
+    pub fn sent(&mut self, id: u32) {
+        if let Some(request) = self.open.get_mut(&id) {
+            request.streams = false;
+        }
+    }
+
+    /// Nobody waits for its answer any more, nor for the rest of its body.
+    pub fn gone(&mut self, id: u32) {
+        if let Some(request) = self.open.get_mut(&id) {
+            *request = Open { reply: None, streams: false };
+        }
     }
 
     /// Says why there is no answer, or why its body ended early.
     pub fn fault(&mut self, id: u32, fault: Fault) {
-        let reply = self.open.get_mut(&id).and_then(Option::take);
+        let reply = self.open.get_mut(&id).and_then(|request| request.reply.take());
         self.faults.push((fault, reply));
     }
 
@@ -93,17 +118,33 @@ impl Requests {
         self.done(id);
     }
 
-    pub(crate) fn done(&mut self, id: u32) {
+    /// Forgets a request, and what it waits for with `waitUntil`.
+    pub fn done(&mut self, id: u32) {
         if self.open.remove(&id).is_some() {
             self.allowances.end(self.open.len());
         }
     }
 
+    /// Says to all who wait why there is no answer: the isolate has ended.
+    pub fn end(&mut self, fault: &Fault) {
+        let waiting = self.open.drain().filter_map(|(_, request)| request.reply);
+        for reply in waiting.chain(self.faults.drain(..).filter_map(|(_, reply)| reply)) {
+            // The client may be gone.
+            let _ = reply.send(Err(fault.clone()));
+        }
+    }
+
+    /// The requests that are answered, or whose clients have gone, and still wait for something.
+    pub fn answered(&self) -> impl Iterator<Item = u32> {
+        let waits = |request: &Open| request.reply.is_none() && !request.streams;
+        self.open.iter().filter(move |(_, request)| waits(request)).map(|(id, _)| *id)
+    }
+
     /// Tells `log` of the faults since the last call, and then who waits for an answer: what is
     /// said of a request is said before it has ended.
-    pub fn report_faults(&mut self, mut log: impl FnMut(&Fault)) {
-        for (fault, reply) in self.faults.drain(..) {
-            log(&fault);
+    pub fn report_faults(&mut self, mut log: impl FnMut(&mut Fault)) {
+        for (mut fault, reply) in self.faults.drain(..) {
+            log(&mut fault);
             if let Some(reply) = reply {
                 // The client may be gone; the fault is logged in any case.
                 let _ = reply.send(Err(fault));

@@ -1,18 +1,21 @@
 //! The task of a slot: resumes an isolate when something comes, takes events to it, drops it in the end.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use taipan_pyodide::Ended;
+use taipan_webapi::requests::Fault;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::time::Instant;
 
 use crate::Error;
 use crate::events::Event;
 use crate::instance::Instance;
+use crate::limits;
 use crate::log::Record;
 use crate::pool::{State, Template};
 
@@ -52,6 +55,21 @@ enum After {
     Done(UnboundedReceiver<Event>),
     /// It has ended, or there was none.
     Broken(Option<UnboundedReceiver<Event>>),
+}
+
+/// Requests that are answered and still wait for something, and since when.
+#[derive(Default)]
+struct Answered(BTreeMap<u32, Instant>);
+
+impl Answered {
+    /// The one whose time is up first, when none may take longer than `limit`.
+    fn first(&mut self, now: &[u32], limit: Duration) -> Option<(u32, Instant)> {
+        self.0.retain(|id, _| now.contains(id));
+        for id in now {
+            self.0.entry(*id).or_insert_with(Instant::now);
+        }
+        self.0.iter().map(|(id, since)| (*id, *since + limit)).min_by_key(|(_, over)| *over)
+    }
 }
 
 /// Why a slot has no isolate any more.
@@ -97,7 +115,11 @@ impl Slot {
         let mut after = self
             .on_thread(move |state| {
                 match template.resume(number, sender, receiver, event.is_some()) {
-                    Ok(instance) => turns(instance, event, state, &template),
+                    Ok(instance) => {
+                        let control = Some(instance.isolate.control().clone());
+                        *state.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
+                        turns(instance, event, state, &template)
+                    }
                     Err((error, receiver)) => {
                         template.log.write(match error {
                             Error::Program { message, traceback } => {
@@ -111,6 +133,7 @@ impl Slot {
             })
             .await;
         let mut idle_since = None;
+        let mut answered = Answered::default();
         loop {
             let mut instance = match after {
                 Some(After::Waits(instance)) => instance,
@@ -126,16 +149,11 @@ impl Slot {
                 }
                 None => return Empty::Ever,
             };
-            let limit = if instance.is_idle() {
-                let since = *idle_since.get_or_insert_with(Instant::now);
-                (!self.plan.kept).then(|| since + self.plan.idle)
-            } else {
-                idle_since = None;
-                None
-            };
+            let limit = self.idle_limit(&mut instance, &mut idle_since);
+            let over = answered.first(&instance.answered(), self.template.limits.wait_until);
             let Some(mut receiver) = instance.take_receiver() else { return Empty::Ever };
             let timer = instance.next_timer().map(|timer| Instant::now() + timer);
-            let deadline = timer.into_iter().chain(limit).min();
+            let deadline = timer.into_iter().chain(limit).chain(over.map(|over| over.1)).min();
             let event = match deadline {
                 None => Ok(receiver.recv().await),
                 Some(deadline) => tokio::time::timeout_at(deadline, receiver.recv()).await,
@@ -143,18 +161,40 @@ impl Slot {
             let event = match event {
                 Ok(None) => return Empty::Ever,
                 Ok(event) => event,
-                Err(_elapsed)
-                    if timer.is_none_or(|timer| limit.is_some_and(|limit| limit < timer)) =>
-                {
+                Err(_elapsed) if limit.is_some() && limit == deadline => {
                     self.on_thread(move |_| drop(instance)).await;
                     return self.empty(receiver, false);
                 }
-                Err(_elapsed) => None,
+                Err(_elapsed) => match over {
+                    Some((id, over)) if Some(over) == deadline => Some(self.cut(id)),
+                    Some(_) | None => None,
+                },
             };
             instance.give_receiver(receiver);
             let template = self.template.clone();
             after = self.on_thread(move |state| turns(instance, event, state, &template)).await;
         }
+    }
+
+    /// When an isolate has waited for long enough for something to do; `since` is when it began to.
+    fn idle_limit(&self, instance: &mut Instance, since: &mut Option<Instant>) -> Option<Instant> {
+        if !instance.is_idle() {
+            *since = None;
+            return None;
+        }
+        let since = *since.get_or_insert_with(Instant::now);
+        (!self.plan.kept).then(|| since + self.plan.idle)
+    }
+
+    /// Ends what a request still waits for after its answer, or after its client has gone.
+    fn cut(&self, id: u32) -> Event {
+        let limit = self.template.limits.wait_until.as_millis();
+        let text = format!(
+            "what a request does after its response, or when its client has gone, is not waited for \
+             any longer: it took more than {limit} ms (`limits.wait_until_ms`)"
+        );
+        self.template.log.write(Record::Warning { text });
+        Event::Expired { id }
     }
 
     fn empty(&self, receiver: UnboundedReceiver<Event>, again: bool) -> Empty {
@@ -178,7 +218,10 @@ async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
     loop {
         match receiver.recv().await? {
             // Of an isolate that is no more.
-            Event::Gone { .. } | Event::Completed { .. } => {}
+            Event::Gone { .. }
+            | Event::Sent { .. }
+            | Event::Expired { .. }
+            | Event::Completed { .. } => {}
             event @ (Event::Request { .. } | Event::Warm { .. }) => return Some(event),
         }
     }
@@ -196,8 +239,12 @@ fn turns(
         let mut next = Some(event);
         while let Some(event) = next {
             let answers = matches!(event, Some(Event::Request { .. }));
+            state.turns.fetch_add(1, Ordering::Relaxed);
             state.busy.store(true, Ordering::Relaxed);
-            let outcome = instance.turn(event);
+            let outcome = {
+                let _turn = instance.isolate.control().begin();
+                instance.turn(event)
+            };
             state.busy.store(false, Ordering::Relaxed);
             outcome?;
             if answers {
@@ -210,20 +257,27 @@ fn turns(
         }
         Ok::<_, taipan_guest::Error>(false)
     }));
-    let reason = match outcome {
+    let fault = match outcome {
         Ok(Ok(false)) => return After::Waits(instance),
         Ok(Ok(true)) => {
             return instance.take_receiver().map_or(After::Broken(None), After::Done);
         }
-        Ok(Err(error)) => match error.ended_by::<Ended>() {
-            Some(ended) => ended.to_string(),
-            None => describe(&error),
+        Ok(Err(error)) => match (instance.isolate.control().stopped(), error.ended_by::<Ended>()) {
+            (Some(reason), _) => limits::fault(reason),
+            (None, Some(ended)) => ended_fault(ended.to_string()),
+            (None, None) => ended_fault(describe(&error)),
         },
-        Err(panic) => format!("a fault of Taipan's own: {}", panic_text(&*panic)),
+        Err(panic) => ended_fault(format!("a fault of Taipan's own: {}", panic_text(&*panic))),
     };
-    // Said before those who wait for its answers hear that there are none, when it is dropped.
-    template.log.write(Record::Ended { reason });
+    // Said before those who wait for its answers hear that there are none.
+    template.log.write(Record::Ended { reason: fault.message.clone() });
+    instance.end(&fault);
     After::Broken(instance.take_receiver())
+}
+
+/// What those hear who wait for an isolate that has ended by itself.
+fn ended_fault(reason: String) -> Fault {
+    Fault { kind: "ended".into(), detail: reason.clone(), message: reason }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

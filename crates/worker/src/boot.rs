@@ -6,12 +6,13 @@ use std::sync::Arc;
 use reqwest::Client;
 use serde_json::json;
 use taipan_bundle::BundleId;
-use taipan_guest::{Argument, Handle, Host, Isolate, Program, Scope};
+use taipan_guest::{Argument, CpuLimit, Handle, Host, Isolate, Program, Scope};
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
 use taipan_store::Digest;
 use taipan_webapi::body::Bodies;
 use taipan_webapi::encoding::Decoders;
+use taipan_webapi::limits::Allowances;
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
 use taipan_webapi::{Console, INSTALL};
@@ -48,6 +49,10 @@ pub(crate) struct World {
     pub(crate) serves: bool,
     /// Whether it answers one request only.
     pub(crate) fresh: bool,
+    /// What it may use.
+    pub(crate) allowances: Allowances,
+    /// CPU time for a request.
+    pub(crate) cpu: CpuLimit,
     /// The clock to move when a timer is waited for.
     pub(crate) clock: Option<Virtual>,
 }
@@ -70,6 +75,8 @@ impl World {
             receiver,
             serves: false,
             fresh: false,
+            allowances: Allowances::default(),
+            cpu: CpuLimit::None,
             clock: Some(host.clone()),
         };
         (world, sender)
@@ -130,9 +137,21 @@ pub(crate) struct Connected(World);
 
 impl Connected {
     pub(crate) fn with(self, fetch: Handle, cancel: Handle) -> Loop {
-        let World { log, runtime, number, receiver, serves, fresh, clock, .. } = self.0;
+        let World { log, runtime, number, receiver, serves, fresh, cpu, clock, .. } = self.0;
         let (receiver, places) = (Some(receiver), fresh.then(Vec::new));
-        Loop { number, receiver, runtime, log, serves, places, held: None, clock, fetch, cancel }
+        Loop {
+            number,
+            receiver,
+            runtime,
+            log,
+            serves,
+            places,
+            held: None,
+            cpu,
+            clock,
+            fetch,
+            cancel,
+        }
     }
 }
 
@@ -154,7 +173,7 @@ pub(crate) fn connect(scope: &mut Scope<'_>, layers: &Mounted, mut world: World)
     extensions.insert(Console(Arc::new(console)));
     extensions.insert(Bodies::default());
     extensions.insert(Decoders::default());
-    extensions.insert(Requests::default());
+    extensions.insert(Requests::new(world.allowances.clone()));
     extensions.insert(Layers(layers.iter().map(|(layer, _)| layer.clone()).collect()));
     extensions.insert(StandardStreams(std::mem::replace(&mut world.streams, Box::new(Mute))));
     if let Some(client) = &world.client {

@@ -70,8 +70,14 @@ pub enum Error {
         /// For each thing: what it is, where it was begun, and what to do.
         messages: Vec<String>,
     },
+    /// The start of a worker used more than it may.
+    #[error("the worker does not start: {reason}")]
+    Limit {
+        /// What.
+        reason: taipan_guest::Reason,
+    },
     /// A warm-up request was not answered.
-    #[error("the warm-up request {path} fails: {message}")]
+    #[error("the worker does not start: the warm-up request {path} fails: {message}")]
     Warmup {
         /// The path of the request.
         path: String,
@@ -167,6 +173,9 @@ impl Error {
             }
             Error::OtherBundle { .. } => Some(
                 "another version or machine has made it: take a new one with `taipan snapshot create`",
+            ),
+            Error::Limit { .. } => Some(
+                "do less at the top level, or raise `startup_cpu_ms` in the limits of the configuration",
             ),
             Error::Warmup { .. } => {
                 Some("mend the handler, or take the path out of the configuration's `warmup`")

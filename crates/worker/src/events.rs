@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taipan_guest::{Argument, Call, Handle, Operation, Output, Scope, Throw};
+use taipan_guest::{Argument, Call, CpuLimit, Handle, Operation, Output, Scope, Throw};
 use taipan_webapi::body::{Bodies, BodyReader};
 use taipan_webapi::deliver;
 use taipan_webapi::pending::{Completion, Pending};
@@ -40,6 +40,10 @@ pub(crate) enum Event {
     },
     /// The client of a request has gone away.
     Gone { id: u32 },
+    /// The whole body of an answer was sent.
+    Sent { id: u32 },
+    /// A request, or what it waits for after its answer, has had its time.
+    Expired { id: u32 },
     /// An operation of the isolate with this number has ended.
     Completed { instance: u64, completion: Completion },
     /// Somebody wants an isolate to be there.
@@ -59,6 +63,8 @@ pub(crate) struct Loop {
     pub(crate) places: Option<Vec<Arc<Place>>>,
     /// What came before the isolate was ready, while it is not.
     pub(crate) held: Option<Vec<Event>>,
+    /// CPU time that each request adds.
+    pub(crate) cpu: CpuLimit,
     /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
     pub(crate) clock: Option<Virtual>,
     pub(crate) fetch: Handle,
@@ -108,54 +114,26 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
         return Ok(());
     }
     match event {
-        Event::Request { id, request, body, reply, place } => {
-            let state = scope.extensions_mut().of_mut::<Loop>();
-            if let Some(places) = state.and_then(|state| state.places.as_mut()) {
-                places.extend(place);
+        request @ Event::Request { .. } => begin(scope, request),
+        Event::Gone { id } => {
+            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                requests.gone(id);
             }
-            let body = match body.map(|body| {
-                scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body))
-            }) {
-                Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
-                _ => -1,
-            };
-            let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
-            requests.open(id, reply);
-            let Incoming { method, url, headers } = request;
-            let outcome = call_loop(
-                scope,
-                |state| &state.fetch,
-                |scope, fetch| {
-                    let arguments = [
-                        Argument::Number(id.into()),
-                        (&*method).into(),
-                        (&*url).into(),
-                        (&*headers).into(),
-                        body.into(),
-                    ];
-                    scope.invoke(fetch, &arguments)
-                },
-            );
-            if let Err(taipan_guest::Error::Exception(error)) = &outcome {
-                let fault = Fault {
-                    kind: "dispatch".into(),
-                    message: error.to_string(),
-                    detail: error.to_string(),
-                };
-                if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-                    requests.fail(id, fault);
-                }
-                return Ok(());
-            }
-            outcome
+            cancel(scope, id)
         }
-        Event::Gone { id } => contain(scope, |scope| {
-            call_loop(
-                scope,
-                |state| &state.cancel,
-                |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
-            )
-        }),
+        Event::Sent { id } => {
+            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                requests.sent(id);
+            }
+            Ok(())
+        }
+        Event::Expired { id } => {
+            cancel(scope, id)?;
+            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                requests.done(id);
+            }
+            Ok(())
+        }
         Event::Completed { instance, completion } => {
             let ours =
                 scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
@@ -171,6 +149,64 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             Ok(())
         }
     }
+}
+
+/// Has the worker begin to answer a request.
+fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
+    let Event::Request { id, request, body, reply, place } = event else { return Ok(()) };
+    if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
+        if let Some(places) = &mut state.places {
+            places.extend(place);
+        }
+        let cpu = state.cpu;
+        scope.control().extend(cpu);
+    }
+    let body = match body
+        .map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body)))
+    {
+        Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
+        _ => -1,
+    };
+    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
+    requests.open(id, reply);
+    let Incoming { method, url, headers } = request;
+    let outcome = call_loop(
+        scope,
+        |state| &state.fetch,
+        |scope, fetch| {
+            let arguments = [
+                Argument::Number(id.into()),
+                (&*method).into(),
+                (&*url).into(),
+                (&*headers).into(),
+                body.into(),
+            ];
+            scope.invoke(fetch, &arguments)
+        },
+    );
+    if let Err(taipan_guest::Error::Exception(error)) = &outcome {
+        let fault = Fault {
+            kind: "dispatch".into(),
+            message: error.to_string(),
+            detail: error.to_string(),
+        };
+        if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+            requests.fail(id, fault);
+        }
+        return Ok(());
+    }
+    outcome
+}
+
+/// Tells the worker that nobody waits for the answer to a request any more.
+fn cancel(scope: &mut Scope<'_>, id: u32) -> Result<(), taipan_guest::Error> {
+    contain(scope, |scope| {
+        call_loop(
+            scope,
+            |state| &state.cancel,
+            |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
+        )
+    })
 }
 
 /// Calls a function that the loop holds.
@@ -206,8 +242,13 @@ fn contain(
 
 fn log_faults(scope: &mut Scope<'_>) {
     let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
+    let refused = scope.memory_refused();
     let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
-    requests.report_faults(|Fault { message, detail, .. }| {
+    requests.report_faults(|fault| {
+        if refused && fault.kind == "exception" {
+            fault.kind = "memory_mb".into();
+        }
+        let Fault { message, detail, .. } = fault;
         log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
     });
 }

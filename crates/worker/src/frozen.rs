@@ -12,6 +12,7 @@ use taipan_pyodide::{Ended, LOCATE, Layers, Prepared};
 use taipan_snapshot::Provenance;
 use taipan_store::{OnDamage, Progress, write_private};
 use taipan_webapi::Unsaved;
+use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -23,6 +24,7 @@ use crate::bundle::{Bundle, guest};
 use crate::clock::{Machine, Virtual};
 use crate::events::{Event, turn, wait_for_requests};
 use crate::instance::Instance;
+use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Milestone, Record, ResumeTimes};
 use crate::snapshots::{self, Opened, Rest, Saved};
 use crate::worker::{Incoming, Settings, ToLog};
@@ -158,9 +160,10 @@ fn start(
 ) -> Result<(Instance, bool), Error> {
     let Settings { bundle, client, .. } = settings;
     let host = Virtual::new(seed);
-    let (streams, told) = (Box::new(ToLog(log.clone())), log.clone());
+    let allowances = Allowances::new(settings.limits.inside.clone());
+    let (streams, told) = (Box::new(ToLog(log.clone(), allowances.clone())), log.clone());
     let (world, _sender) = World::alone(runtime.clone(), log, &host);
-    let world = World { client: Some(client.clone()), streams, ..world };
+    let world = World { client: Some(client.clone()), streams, allowances, ..world };
     let mut instance = boot(Boot {
         program: &bundle.program,
         javascript: &bundle.javascript,
@@ -169,14 +172,29 @@ fn start(
         host: Box::new(host),
         world,
     })?;
+    limits::impose(&mut instance, &settings.limits, &settings.guard)?;
+    let resumes = {
+        let _turn = instance.isolate.control().begin();
+        let run = run(settings, &mut instance, &told, runtime);
+        run.map_err(|error| limits::of_start(error, &instance))?
+    };
+    Ok((instance, resumes))
+}
+
+/// Runs the top level and the warm-up requests, and makes the instance ready for its snapshot.
+fn run(
+    settings: &Settings,
+    instance: &mut Instance,
+    log: &Log,
+    runtime: &runtime::Handle,
+) -> Result<bool, Error> {
     instance.isolate.scope().start_recording(LOCATE);
     instance.call("beginSnapshot", &[])?;
-    load(settings, &mut instance)?;
+    load(settings, instance)?;
     for path in &settings.warmup {
-        warm_up(&mut instance, path, runtime)?;
+        warm_up(instance, path, runtime)?;
     }
-    let resumes = settle(&mut instance, &told)?;
-    Ok((instance, resumes))
+    settle(instance, log)
 }
 
 /// What ends the program ends the start of the worker, by the worker's own fault.
@@ -338,8 +356,20 @@ impl Frozen {
     }
 
     /// An instance that goes on where the snapshot was taken; `at_once` it has a request to answer.
-    pub(crate) fn resume(&self, world: World, at_once: bool) -> Result<Instance, NotResumed> {
-        self.resume_on(Box::new(Machine::new(self.saved.monotonic_clock)), world, at_once)
+    pub(crate) fn resume(
+        &self,
+        world: World,
+        limits: &Limits,
+        guard: &Guard,
+        at_once: bool,
+    ) -> Result<Instance, NotResumed> {
+        let host = Box::new(Machine::new(self.saved.monotonic_clock));
+        let mut instance = self.resume_on(host, world, at_once)?;
+        let ready = limits::impose(&mut instance, limits, guard);
+        match ready.and_then(|()| self.go_on(&mut instance)) {
+            Ok(()) => Ok(instance),
+            Err(error) => Err((error, instance.take_receiver())),
+        }
     }
 
     /// As [`Frozen::resume`], with the clocks and the entropy of `host`.
@@ -377,9 +407,8 @@ impl Frozen {
             side_state: end - self.saved.monotonic_clock - times.instantiate - times.map,
         }));
         let mut instance = Instance { isolate, worker, early: Vec::new() };
-        match restored.and_then(|()| self.go_on(&mut instance)) {
+        match restored {
             Ok(()) => Ok(instance),
-            // Only what has the receiver could have lost it.
             Err(error) => Err((error, instance.take_receiver())),
         }
     }
@@ -389,7 +418,9 @@ impl Frozen {
         if !self.saved.resumes {
             return Ok(());
         }
-        let outcome = instance.apart(|instance| instance.call("resumeSnapshot", &[]))?;
+        let _turn = instance.isolate.control().begin();
+        let outcome = instance.apart(|instance| instance.call("resumeSnapshot", &[]));
+        let outcome = outcome.map_err(|error| limits::of_start(error, instance))?;
         match outcome.split_once('\0') {
             None => Ok(()),
             Some((message, traceback)) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use taipan_guest::{Argument, Handle, Isolate};
 use taipan_webapi::pending::Pending;
-use taipan_webapi::requests::Requests;
+use taipan_webapi::requests::{Fault, Requests};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::Error;
@@ -63,6 +63,20 @@ impl Instance {
             early.into_iter().try_for_each(|event| turn(scope, Some(event)))?;
             turn(scope, event)
         })
+    }
+
+    /// Says to all who wait for an answer why there is none.
+    pub(crate) fn end(&mut self, fault: &Fault) {
+        if let Some(requests) = self.isolate.scope().extensions_mut().of_mut::<Requests>() {
+            requests.end(fault);
+        }
+    }
+
+    /// The requests that are answered, and still wait for something.
+    pub(crate) fn answered(&mut self) -> Vec<u32> {
+        let scope = self.isolate.scope();
+        let requests = scope.extensions().of::<Requests>();
+        requests.map_or(Vec::new(), |requests| requests.answered().collect())
     }
 
     /// Does `work`, while what comes from outside is held back.

@@ -3,11 +3,13 @@
 //! A pool has slots. A slot is an actor (`actor.rs`) with an inbox; it resumes an isolate when something comes, and
 //! drops it when nothing came for a while, so that a worker that nobody asks for has no isolate at all.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Client;
+use taipan_guest::{Control, CpuLimit, Reason};
+use taipan_webapi::limits::Allowances;
 use tokio::runtime;
 use tokio::sync::mpsc::{
     UnboundedReceiver, UnboundedSender, WeakUnboundedSender, error::SendError,
@@ -19,8 +21,12 @@ use crate::boot::World;
 use crate::events::Event;
 use crate::frozen::{Frozen, NotResumed};
 use crate::instance::Instance;
+use crate::limits::{Guard, Limits};
 use crate::log::Log;
 use crate::worker::ToLog;
+
+/// How long an isolate that runs may take to look at what came.
+const STUCK: Duration = Duration::from_millis(20);
 
 /// Whether requests see what others left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -69,6 +75,8 @@ pub(crate) struct Template {
     pub(crate) client: Client,
     pub(crate) runtime: runtime::Handle,
     pub(crate) isolation: Isolation,
+    pub(crate) limits: Limits,
+    pub(crate) guard: Guard,
 }
 
 impl Template {
@@ -80,8 +88,11 @@ impl Template {
         receiver: UnboundedReceiver<Event>,
         at_once: bool,
     ) -> Result<Instance, NotResumed> {
+        let allowances = Allowances::new(self.limits.inside.clone());
         let world = World {
-            streams: Box::new(ToLog(self.log.clone())),
+            streams: Box::new(ToLog(self.log.clone(), allowances.clone())),
+            allowances,
+            cpu: CpuLimit::Request(self.limits.cpu),
             log: self.log.clone(),
             client: Some(self.client.clone()),
             runtime: self.runtime.clone(),
@@ -92,7 +103,7 @@ impl Template {
             fresh: self.isolation == Isolation::Fresh,
             clock: None,
         };
-        self.frozen.resume(world, at_once)
+        self.frozen.resume(world, &self.limits, &self.guard, at_once)
     }
 }
 
@@ -118,6 +129,10 @@ pub(crate) struct State {
     pub(crate) warm: AtomicBool,
     /// Whether its isolate is running.
     pub(crate) busy: AtomicBool,
+    /// The turns that its isolates have begun.
+    pub(crate) turns: AtomicU64,
+    /// What stops its isolate.
+    pub(crate) control: Mutex<Option<Arc<Control>>>,
 }
 
 /// A request's place at a slot: it is free again when all who hold it have let go.
@@ -141,6 +156,25 @@ pub(crate) struct Seat {
 impl Seat {
     pub(crate) fn send(&self, event: Event) -> Result<(), SendError<Event>> {
         self.sender.send(event)
+    }
+
+    /// Ends a request that has had its time, and the isolate too if that does not let go of it.
+    pub(crate) fn expire(self, id: u32, limit: Duration) {
+        let turn = self.place.state.turns.load(Ordering::Relaxed);
+        // An isolate that has ended needs no word of it.
+        let _ = self.send(Event::Expired { id });
+        tokio::spawn(async move {
+            tokio::time::sleep(STUCK).await;
+            let state = &self.place.state;
+            if state.busy.load(Ordering::Relaxed) && state.turns.load(Ordering::Relaxed) == turn {
+                let control = state.control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(control) = control {
+                    control.stop(Reason::WallTime { limit });
+                }
+                // It may be waiting for something.
+                let _ = self.send(Event::Expired { id });
+            }
+        });
     }
 }
 

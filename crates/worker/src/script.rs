@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use reqwest::Client;
 use serde_json::json;
+use taipan_guest::CpuLimit;
 use taipan_pyodide::layer::Entry;
 use taipan_pyodide::{Ended, Streams};
+use taipan_webapi::limits::Allowances;
 use tokio::runtime;
 
 use crate::Error;
@@ -95,6 +97,8 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
         receiver,
         serves: false,
         fresh: false,
+        allowances: Allowances::default(),
+        cpu: CpuLimit::None,
         clock: None,
     };
     let parts = Boot {

@@ -237,13 +237,12 @@ fn decode(section: &[u8]) -> Result<Saved, postcard::Error> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 mod tests {
     use super::*;
 
     fn sample() -> Saved {
         let log = vec![Record::Stream { descriptor: 1, bytes: b"said".to_vec() }];
-        Saved { worker: 1, fetch: 2, cancel: 3, monotonic_clock: 4.5, log }
+        Saved { worker: 1, fetch: 2, cancel: 3, monotonic_clock: 4.5, resumes: false, log }
     }
 
     #[track_caller]

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures_util::stream;
 use serde_json::Value;
+use taipan_guest::Reason;
 use taipan_pyodide::Streams;
 use taipan_store::{Cache, Step};
 use taipan_webapi::body::BodyReader;
+use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::bundle::Bundle;
 use crate::code::Code;
 use crate::events::Event;
+use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Record};
 use crate::pool::{Pool, Seat, Template};
 use crate::{Error, frozen, pool};
@@ -39,6 +44,10 @@ pub struct Settings {
     pub warmup: Vec<String>,
     /// How its isolates come and go.
     pub pool: pool::Settings,
+    /// What it may use.
+    pub limits: Limits,
+    /// Who sees to that.
+    pub guard: Guard,
     /// What its handlers get as `env`.
     pub variables: BTreeMap<String, Value>,
     /// For outgoing requests.
@@ -63,6 +72,8 @@ pub struct Incoming {
 pub struct Worker {
     pool: Arc<Pool>,
     last: Arc<AtomicU32>,
+    /// From the head of a request to the end of its response.
+    wall: Duration,
 }
 
 impl fmt::Debug for Worker {
@@ -90,14 +101,17 @@ impl Worker {
         let (frozen, settings) = tokio::task::spawn_blocking(work)
             .await
             .map_err(|panic| Error::Bug { what: panic.to_string() })??;
+        let wall = settings.limits.wall;
         let template = Template {
             frozen,
             log: settings.log,
             client: settings.client,
             runtime,
             isolation: settings.pool.isolation,
+            limits: settings.limits,
+            guard: settings.guard,
         };
-        Ok(Worker { pool: Pool::open(template, &settings.pool), last: Arc::default() })
+        Ok(Worker { pool: Pool::open(template, &settings.pool), last: Arc::default(), wall })
     }
 
     /// Has the worker answer a request. The worker is told that the client went away when the
@@ -136,17 +150,19 @@ impl Worker {
         let (reply, answer) = oneshot::channel();
         let place = Some(seat.place.clone());
         seat.send(Event::Request { id, request, body, reply, place }).map_err(|_| ended())?;
-        let client = Client { id, seat: Some(seat) };
-        match answer.await {
-            Ok(Ok(answer)) => Ok(Answer { body: client.watch(answer.body), ..answer }),
-            Ok(Err(fault)) => {
+        let deadline = Instant::now() + self.wall;
+        let client = Client { id, seat: Some(seat), deadline, wall: self.wall };
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Ok(Ok(answer))) => Ok(Answer { body: client.watch(answer.body), ..answer }),
+            Ok(Ok(Err(fault))) => {
                 client.served();
                 Err(fault)
             }
-            Err(_ended) => {
+            Ok(Err(_ended)) => {
                 client.served();
                 Err(ended())
             }
+            Err(_elapsed) => Err(client.expire()),
         }
     }
 
@@ -160,12 +176,32 @@ impl Worker {
 struct Client {
     id: u32,
     seat: Option<Seat>,
+    /// When his time is up, and how long it was.
+    deadline: Instant,
+    wall: Duration,
 }
 
 impl Client {
     /// He has all that he waited for.
     fn served(mut self) {
         self.seat = None;
+    }
+
+    /// He has all that there is of the body.
+    fn sent(mut self) {
+        if let Some(seat) = self.seat.take() {
+            // An isolate that has ended needs no word of it.
+            let _ = seat.send(Event::Sent { id: self.id });
+        }
+    }
+
+    /// His time is up.
+    fn expire(mut self) -> Fault {
+        let limit = self.wall;
+        if let Some(seat) = self.seat.take() {
+            seat.expire(self.id, limit);
+        }
+        limits::fault(Reason::WallTime { limit })
     }
 
     /// The same body; he is served at its end.
@@ -179,14 +215,19 @@ impl Client {
         };
         let parts = stream::unfold(Some((reader, self)), async |state| {
             let (mut reader, client) = state?;
-            match reader.chunk().await.transpose() {
+            let chunk = tokio::time::timeout_at(client.deadline, reader.chunk()).await;
+            let Ok(chunk) = chunk else {
+                let message = client.expire().message;
+                return Some((Err(taipan_webapi::Error::Aborted { message }), None));
+            };
+            match chunk.transpose() {
                 Some(Ok(chunk)) => Some((Ok(chunk), Some((reader, client)))),
                 Some(Err(error)) => {
-                    client.served();
+                    client.sent();
                     Some((Err(error), None))
                 }
                 None => {
-                    client.served();
+                    client.sent();
                     None
                 }
             }
@@ -210,11 +251,17 @@ fn ended() -> Fault {
 }
 
 /// Standard streams that go to the log; there is nothing to read.
-pub(crate) struct ToLog(pub(crate) Log);
+pub(crate) struct ToLog(pub(crate) Log, pub(crate) Allowances);
 
 impl Streams for ToLog {
     fn write(&mut self, descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.write(Record::Stream { descriptor, bytes: bytes.to_vec() });
+        let admitted = self.1.log(bytes.len());
+        if admitted.bytes > 0 {
+            self.0.write(Record::Stream { descriptor, bytes: bytes[..admitted.bytes].to_vec() });
+        }
+        if let Some(text) = admitted.notice {
+            self.0.write(Record::Warning { text });
+        }
         Ok(())
     }
 

@@ -397,10 +397,10 @@ modules                                           6.8 KiB       +1.9 KiB
   json                                                9 B           -1 B
   gone                                                0 B           -3 B
   1 others                                        4.8 KiB              -
-JavaScript heap                                   5.8 KiB      +1000 B
+JavaScript heap                                   5.8 KiB        +1000 B
 files                                               100 B              -
   /tmp/a                                            100 B         +100 B
-interpreter                                      35.9 KiB       -2.9 KiB
+interpreter                                      36.0 KiB       -2.9 KiB
 untouched (takes no memory)                      48.8 KiB              -
 "
         );

@@ -4,7 +4,6 @@
 //! `taipan bundle build` first, or the first test takes as long as that.
 
 use std::{
-    collections::BTreeMap,
     fs::Permissions,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
@@ -43,6 +42,9 @@ LOCK = asyncio.Lock()
 def on_fetch(request, env, ctx):
     return Response.new('busy')
 ";
+
+/// Changes the bytes of a file.
+type Damage = Box<dyn Fn(&mut Vec<u8>)>;
 
 /// A worker's directory, and a cache in which there is a bundle and nothing else.
 pub(crate) struct Cached {
@@ -268,8 +270,8 @@ fn damaged_snapshots_are_made_again() {
     let path = cached.create();
     let sound = fs_err::read(&path).unwrap();
     let last = sound.len() - 1;
-    let damages: BTreeMap<&str, Box<dyn Fn(&mut Vec<u8>)>> = BTreeMap::from([
-        ("empty", Box::new(|file: &mut Vec<u8>| file.clear()) as Box<dyn Fn(&mut Vec<u8>)>),
+    let damages: [(&str, Damage); 12] = [
+        ("empty", Box::new(Vec::clear)),
         ("half", Box::new(move |file| file.truncate(last / 2))),
         ("one byte short", Box::new(move |file| file.truncate(last))),
         ("one byte more", Box::new(|file| file.push(0))),
@@ -281,7 +283,7 @@ fn damaged_snapshots_are_made_again() {
         ("state", Box::new(|file| file[9000] ^= 1)),
         ("page", Box::new(move |file| file[last] ^= 1)),
         ("foreign", Box::new(|file| file.fill(b'x'))),
-    ]);
+    ];
     for (name, damage) in &damages {
         let mut bytes = sound.clone();
         damage(&mut bytes);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use taipan_guest::{Error, Image, Isolate, Run, THREAD_STACK_BYTES};
 
 use crate::fixture::{FakeHost, program, reports, run};
+use crate::forging::forge;
 
 /// What each test begins with.
 const HEAD: &str = "import host from 'taipan:host';
@@ -13,6 +14,9 @@ const report = (value) => host.test_report(String(value));
 const wasm = (name, imports) =>
     new WebAssembly.Instance(new WebAssembly.Module(host.test_module(name)), imports).exports;
 ";
+
+/// How many states are tampered with.
+const STATES: usize = 300;
 
 /// Runs `before` in an isolate, captures it, and makes an image of it.
 fn image(name: &str, before: &str) -> Result<Arc<Image>, Error> {
@@ -161,5 +165,49 @@ fn a_thousand_isolates_leave_no_mapping() {
         }
         // Other tests of the process come and go.
         assert!(mappings() < before + 500, "{before} mappings before, {} after", mappings());
+    });
+}
+
+/// Not one state that a file could hold makes the host panic, whether or not an isolate comes of it.
+#[test]
+fn hostile_states() {
+    on_large_stack(|| {
+        let before = "globalThis.kept = { answer: 42 };";
+        let mut isolate = Isolate::new(program(), Box::new(FakeHost::default())).unwrap();
+        run(&mut isolate, &format!("{HEAD}{before}")).unwrap();
+        let (state, memory) = isolate
+            .with_roots(|scope| Ok::<_, Error>((scope.capture()?, scope.memory()?.to_vec())))
+            .unwrap();
+        let bytes = postcard::to_stdvec(&state).unwrap();
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("hostile-{}.image", std::process::id()));
+        fs_err::write(&path, &memory).unwrap();
+        let file = Arc::new(fs_err::File::open(&path).unwrap().into_parts().0);
+        fs_err::remove_file(&path).unwrap();
+        let length = u32::try_from(memory.len()).unwrap();
+        let (mut random, mut accepted, mut resumed) = (0x9e37_79b9_7f4a_7c15_u64, 0, 0);
+        for _ in 0..STATES {
+            // Xorshift: the same states each time.
+            let mut next = || {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random.to_le_bytes()
+            };
+            let input = [next(), next()].concat();
+            let Some(state) = forge(&bytes, &input[..4 * (1 + usize::from(input[3]) % 4)]) else {
+                continue;
+            };
+            accepted += 1;
+            let run_of = Run { address: 0, length, file: file.clone(), offset: 0 };
+            let image = Image::new(program(), state, memory.len(), vec![run_of]);
+            let isolate =
+                image.and_then(|image| Isolate::resume(&image, Box::new(FakeHost::default())));
+            if let Ok(mut isolate) = isolate {
+                resumed += usize::from(run(&mut isolate, "kept.answer;").is_ok());
+            }
+        }
+        assert!(accepted > STATES / 10, "{accepted} of {STATES} states could be in a file");
+        assert!(0 < resumed && resumed <= accepted, "{resumed} of {accepted} isolates ran");
     });
 }

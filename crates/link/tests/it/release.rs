@@ -11,13 +11,10 @@ use taipan_link::{
 };
 use wasmparser::{Validator, WasmFeatures};
 
-/// Where the release is when the variable is not set.
-const RELEASE: &str = "/tmp/py/package";
-
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment")]
 fn main_module() -> Vec<u8> {
     let release = std::env::var_os("TAIPAN_TEST_RELEASE");
-    let path = PathBuf::from(release.unwrap_or(RELEASE.into())).join("pyodide.asm.wasm");
+    let path = release.map_or_else(cached, PathBuf::from).join("pyodide.asm.wasm");
     fs_err::read(&path).unwrap_or_else(|error| {
         panic!("{error}; set TAIPAN_TEST_RELEASE to the unpacked npm package pyodide")
     })
@@ -92,4 +89,17 @@ fn names(state: &HiddenState) -> String {
     let names =
         lists.map(|list| list.iter().map(|hidden| &*hidden.export).collect::<Vec<_>>().join(", "));
     names.join("; ")
+}
+
+/// The release in the command's cache, which `cargo xtask test` fills first.
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment")]
+fn cached() -> PathBuf {
+    let cache = std::env::var_os("TAIPAN_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/taipan"),
+        PathBuf::from,
+    );
+    let entries = std::fs::read_dir(cache.join("entries/npm")).into_iter().flatten().flatten();
+    let mut found =
+        entries.filter(|it| it.file_name().to_string_lossy().starts_with("pyodide-314"));
+    found.next().map_or_else(|| cache.join("entries/npm/pyodide"), |entry| entry.path())
 }

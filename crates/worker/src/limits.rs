@@ -1,0 +1,73 @@
+//! What a worker may use, and what is said when it uses more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use taipan_guest::{CpuLimit, Reason, Watchdog};
+use taipan_webapi::requests::Fault;
+
+use crate::Error;
+use crate::bundle::guest;
+use crate::instance::Instance;
+
+/// What a worker may use. `docs/configuration.md` has the keys, the defaults and the reasons.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of an isolate's memory.
+    pub memory_bytes: usize,
+    /// CPU time for the top level, and for what runs before an isolate's first request.
+    pub startup_cpu: Duration,
+    /// CPU time for a request.
+    pub cpu: Duration,
+    /// From the head of a request to the end of its response.
+    pub wall: Duration,
+    /// How long work may go on after the response (`waitUntil`).
+    pub wait_until: Duration,
+    /// What is counted inside of the isolate.
+    pub inside: taipan_webapi::limits::Limits,
+}
+
+/// Looks after the time that isolates use; a clone is the same.
+#[derive(Clone, Debug)]
+pub struct Guard(Arc<Watchdog>);
+
+impl Guard {
+    /// Starts the thread that does it.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no thread.
+    pub fn start() -> std::io::Result<Guard> {
+        Ok(Guard(Arc::new(Watchdog::start()?)))
+    }
+}
+
+/// Puts an instance under its limits. It may use the time of a start until its first request comes.
+pub(crate) fn impose(instance: &mut Instance, limits: &Limits, guard: &Guard) -> Result<(), Error> {
+    instance.isolate.set_memory_limit(limits.memory_bytes);
+    let mut scope = instance.isolate.scope();
+    taipan_pyodide::set_soft_stop(&mut scope).map_err(guest("setting the limits"))?;
+    let control = instance.isolate.control();
+    guard.0.watch(control);
+    control.extend(CpuLimit::Startup(limits.startup_cpu));
+    Ok(())
+}
+
+/// What those hear who wait for an isolate that was stopped.
+pub(crate) fn fault(reason: Reason) -> Fault {
+    let kind = match reason {
+        Reason::CpuTime { .. } => "cpu_ms",
+        Reason::StartupCpuTime { .. } => "startup_cpu_ms",
+        Reason::WallTime { .. } => "wall_ms",
+        Reason::Memory { .. } => "memory_mb",
+        _ => "ended",
+    };
+    let message = format!("the isolate was stopped: {reason} (`limits.{kind}`)");
+    Fault { kind: kind.into(), detail: message.clone(), message }
+}
+
+/// What is said of a start that failed: that it was stopped, if it was.
+pub(crate) fn of_start(error: Error, instance: &Instance) -> Error {
+    let reason = instance.isolate.control().stopped();
+    reason.map_or(error, |reason| Error::Limit { reason })
+}
