@@ -32,8 +32,8 @@ struct Finding {
 enum Kind {
     /// A part of the configuration that has no effect.
     Configuration,
-    /// What is in the snapshot and should not be: entropy.
-    Shared,
+    /// What was said when the snapshot was made, mostly of entropy that is in it.
+    Warning,
     /// What a snapshot cannot keep, so that the worker does not start.
     Unsaved,
     /// A fault of the worker's code, which does not start.
@@ -44,7 +44,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Kind::Configuration => "configuration",
-            Kind::Shared => "shared",
+            Kind::Warning => "warning",
             Kind::Unsaved => "unsaved",
             Kind::Fault => "fault",
         })
@@ -74,7 +74,7 @@ pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<Exit
             Record::Warning { text } => Some(text.clone()),
             _ => None,
         });
-        findings.extend(all(Kind::Shared, warnings));
+        findings.extend(all(Kind::Warning, warnings));
     }
     let report = if arguments.json { json_report } else { text_report };
     console::write(report(&findings, created.as_ref(), took).as_bytes())?;
