@@ -83,6 +83,14 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Snapshot(SnapshotAction),
 
+    /// Tell what of a worker spoils or weakens its snapshot
+    ///
+    /// That is: random values that every isolate would share, what a snapshot
+    /// cannot keep, why the worker does not start, and what in its configuration has
+    /// no effect; each with its place and what to do. The exit code is 1 when there
+    /// is something to mend.
+    Doctor(DoctorArguments),
+
     /// Measure how fast a worker starts, and what it takes of memory
     #[command(subcommand)]
     Bench(BenchAction),
@@ -240,6 +248,22 @@ pub(crate) enum SnapshotAction {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What `doctor` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// The worker's directory
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What `snapshot create` takes.

@@ -8,7 +8,8 @@ use taipan_webapi::fetch;
 
 use crate::{
     arguments::{
-        Arguments, BenchAction, BundleAction, RunArguments, ServeArguments, SnapshotAction, Verb,
+        Arguments, BenchAction, BundleAction, DoctorArguments, RunArguments, ServeArguments,
+        SnapshotAction, Verb,
     },
     environment::Environment,
     failure::Failure,
@@ -35,6 +36,7 @@ pub(crate) enum Action {
     Bundle(BundleAction),
     Bench(BenchAction),
     Snapshot(SnapshotAction),
+    Doctor(DoctorArguments),
     Completions(clap_complete::Shell),
 }
 
@@ -87,6 +89,7 @@ impl Command {
             Verb::Run(run) => Action::Run(script_request(run)?),
             Verb::Bundle(action) => Action::Bundle(action),
             Verb::Bench(action) => Action::Bench(action),
+            Verb::Doctor(arguments) => Action::Doctor(arguments),
             Verb::Snapshot(action) => Action::Snapshot(action),
             Verb::Completions { shell } => Action::Completions(shell),
         };

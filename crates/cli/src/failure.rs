@@ -6,6 +6,8 @@ use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 
+/// `taipan doctor` has found something to mend.
+pub(crate) const FINDINGS: u8 = 1;
 /// The command line is wrong; clap uses the same for what it finds itself.
 const USAGE: u8 = 2;
 
@@ -70,10 +72,10 @@ pub(crate) enum Failure {
         /// The traceback, when there is one.
         traceback: String,
     },
-    /// The worker does not answer a warm-up request.
-    #[error("the worker does not start: {error}")]
-    Warmup {
-        /// Which, and why.
+    /// The worker does not start, since it fails a warm-up request or uses too much.
+    #[error("{error}")]
+    Start {
+        /// Why.
         error: Box<taipan_worker::Error>,
         /// The traceback, when there is one.
         traceback: String,
@@ -129,9 +131,15 @@ impl From<taipan_worker::Error> for Failure {
             taipan_worker::Error::Program { message, traceback } => {
                 Failure::Program { message, traceback }
             }
+            taipan_worker::Error::Unsaved { messages } => {
+                Failure::Program { message: messages.join("\n"), traceback: String::new() }
+            }
             taipan_worker::Error::Warmup { ref traceback, .. } => {
                 let traceback = traceback.clone();
-                Failure::Warmup { error: Box::new(error), traceback }
+                Failure::Start { error: Box::new(error), traceback }
+            }
+            taipan_worker::Error::Limit { .. } => {
+                Failure::Start { error: Box::new(error), traceback: String::new() }
             }
             taipan_worker::Error::Store(error) => Failure::Store(error),
             taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
@@ -164,9 +172,14 @@ impl Failure {
     /// Python's traceback; empty when there is none.
     pub(crate) fn traceback(&self) -> &str {
         match self {
-            Failure::Program { traceback, .. } | Failure::Warmup { traceback, .. } => traceback,
+            Failure::Program { traceback, .. } | Failure::Start { traceback, .. } => traceback,
             _ => "",
         }
+    }
+
+    /// Whether the worker's author can mend it.
+    pub(crate) fn is_workers(&self) -> bool {
+        self.code() == WORKER
     }
 
     fn code(&self) -> u8 {
@@ -176,7 +189,7 @@ impl Failure {
             Failure::Configuration { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
-            Failure::Program { .. } | Failure::Warmup { .. } => WORKER,
+            Failure::Program { .. } | Failure::Start { .. } => WORKER,
             Failure::Worker(error) | Failure::Snapshot(error) => worker_code(error),
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
@@ -184,14 +197,15 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Failure::Configuration { source, .. } => source.hint(),
             Failure::Server(error) => error.hint(),
             Failure::Bundle(error) => error.hint(),
             Failure::Store(error) => error.hint(),
             Failure::Worker(error) => error.hint(),
-            Failure::Warmup { error, .. } => error.hint(),
+            Failure::Start { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),
             Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
@@ -222,7 +236,11 @@ fn snapshot_hint(error: &taipan_worker::Error) -> Option<&'static str> {
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {
-        Error::Program { .. } | Error::Interpreter { .. } | Error::TooLarge { .. } => WORKER,
+        Error::Program { .. }
+        | Error::Limit { .. }
+        | Error::Interpreter { .. }
+        | Error::NoSnapshot { .. }
+        | Error::TooLarge { .. } => WORKER,
         Error::Read { .. } | Error::Client(_) => SYSTEM,
         Error::Store(_)
         | Error::Bundle(_)
@@ -241,8 +259,18 @@ mod tests {
 
     #[test]
     fn every_exit_code_is_documented() {
-        let codes =
-            [USAGE, WORKER, NOT_FOUND, ADDRESS, BUG, SYSTEM, CACHE, CONFIGURATION, INTERRUPTED];
+        let codes = [
+            FINDINGS,
+            USAGE,
+            WORKER,
+            NOT_FOUND,
+            ADDRESS,
+            BUG,
+            SYSTEM,
+            CACHE,
+            CONFIGURATION,
+            INTERRUPTED,
+        ];
         let documented = DOCUMENT.lines().filter_map(|line| {
             line.strip_prefix("| ")?.split_once(" |").and_then(|(code, _)| code.parse::<u8>().ok())
         });

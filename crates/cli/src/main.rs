@@ -5,6 +5,7 @@ mod bench;
 mod bundles;
 mod command;
 mod console;
+mod doctor;
 mod environment;
 mod failure;
 mod progress;
@@ -45,6 +46,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
         Action::Bench(action) => bench::run(command, action),
+        Action::Doctor(arguments) => doctor::run(command, arguments),
         Action::Snapshot(action) => snapshots::run(command, action),
         Action::Completions(shell) => arguments::completions(*shell),
     }

@@ -6,7 +6,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use taipan_bundle::Source;
 use taipan_snapshot::diff;
-use taipan_worker::{Bundle, Error, Owners, SnapshotFile, Standing};
+use taipan_worker::{Bundle, Created, Error, Owners, SnapshotFile, Standing};
 
 use crate::{
     arguments::{CreateArguments, SnapshotAction},
@@ -35,7 +35,8 @@ pub(crate) fn run(command: &Command, action: &SnapshotAction) -> Result<ExitCode
 
 fn create(command: &Command, arguments: &CreateArguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.clone().map(configuration_name).transpose()?;
-    let (file, made) = make(command, &arguments.directory, config.as_deref())?;
+    let Created { file, made, .. } =
+        find_or_make(command, &arguments.directory, config.as_deref())?;
     let path = match &arguments.output {
         Some(path) => {
             file.copy(path)?;
@@ -125,7 +126,7 @@ fn bundle_of(command: &Command, file: &SnapshotFile) -> Result<Bundle, Error> {
 
 fn verify(command: &Command, which: &Path) -> Result<ExitCode, Failure> {
     let file = if which.is_dir() {
-        let settings = settings(command, which, None)?;
+        let settings = settings(command, read(which, None)?)?;
         let found = SnapshotFile::find(&settings).map_err(Failure::Snapshot)?;
         found.ok_or_else(|| Failure::NoSnapshot { directory: which.to_owned() })?
     } else {
@@ -178,7 +179,7 @@ fn line(name: &str, checked: &Result<Standing, Error>) -> String {
 
 /// The snapshot file at `which`, or the snapshot of the worker there.
 fn open_or_make(command: &Command, which: &Path) -> Result<SnapshotFile, Failure> {
-    if which.is_dir() { Ok(make(command, which, None)?.0) } else { open(which) }
+    if which.is_dir() { Ok(find_or_make(command, which, None)?.file) } else { open(which) }
 }
 
 fn open(path: &Path) -> Result<SnapshotFile, Failure> {
@@ -189,15 +190,23 @@ fn open(path: &Path) -> Result<SnapshotFile, Failure> {
     SnapshotFile::open(path).map_err(Failure::Snapshot)
 }
 
-/// Makes the snapshot of a worker, as `serve` would, or finds it in the cache.
-fn make(
+/// Makes the snapshot of the worker in `directory`, as `serve` would, or finds it in the cache.
+fn find_or_make(
     command: &Command,
     directory: &Path,
     config: Option<&str>,
-) -> Result<(SnapshotFile, bool), Failure> {
-    let settings = settings(command, directory, config)?;
+) -> Result<Created, Failure> {
+    let settings = settings(command, read(directory, config)?)?;
+    Ok(make(command.quiet, settings)??)
+}
+
+/// Makes the snapshot of a worker or finds it in the cache; the inner error is the worker's.
+pub(crate) fn make(
+    quiet: bool,
+    settings: taipan_worker::Settings,
+) -> Result<Result<Created, Error>, Failure> {
     let runtime = workers::runtime()?;
-    let (handle, quiet) = (runtime.handle().clone(), command.quiet);
+    let handle = runtime.handle().clone();
     let work = runtime.spawn_blocking(move || {
         let display = Display::new(quiet);
         taipan_worker::create(&settings, &handle, &|step| display.show(step))
@@ -205,16 +214,20 @@ fn make(
     let outcome = runtime.block_on(work);
     // What the top level left under way ends with it.
     runtime.shutdown_background();
-    Ok(outcome.map_err(|panic| Failure::Bug { what: panic.to_string() })??)
+    outcome.map_err(|panic| Failure::Bug { what: panic.to_string() })
 }
 
-fn settings(
-    command: &Command,
-    directory: &Path,
-    config: Option<&str>,
-) -> Result<taipan_worker::Settings, Failure> {
+fn read(directory: &Path, config: Option<&str>) -> Result<Project, Failure> {
     let project = Project::read(directory, config, Variables::Configured)?;
     project.warnings.iter().for_each(console::warn);
+    Ok(project)
+}
+
+/// What the snapshot of a worker is made from, as `serve` would.
+pub(crate) fn settings(
+    command: &Command,
+    project: Project,
+) -> Result<taipan_worker::Settings, Failure> {
     let Project { directory, manifest, warnings: _ } = project;
     let (cache, quiet) = (command.cache()?, command.quiet);
     let bundle = workers::bundle(&cache, &Source::npm(), quiet)?;

@@ -99,6 +99,13 @@ impl Requests {
         }
     }
 
+    /// Nobody waits for its answer any more, nor for the rest of its body.
+    pub fn gone(&mut self, id: u32) {
+        if let Some(request) = self.open.get_mut(&id) {
+            *request = Open { reply: None, streams: false };
+        }
+    }
+
     /// Says why there is no answer, or why its body ended early.
     pub fn fault(&mut self, id: u32, fault: Fault) {
         let reply = self.open.get_mut(&id).and_then(|request| request.reply.take());
@@ -127,7 +134,7 @@ impl Requests {
         }
     }
 
-    /// The requests that are answered, and still wait for something with `waitUntil`.
+    /// The requests that are answered, or whose clients have gone, and still wait for something.
     pub fn answered(&self) -> impl Iterator<Item = u32> {
         let waits = |request: &Open| request.reply.is_none() && !request.streams;
         self.open.iter().filter(move |(_, request)| waits(request)).map(|(id, _)| *id)

@@ -186,12 +186,12 @@ impl Slot {
         (!self.plan.kept).then(|| since + self.plan.idle)
     }
 
-    /// Ends what a request still waits for after its answer.
+    /// Ends what a request still waits for after its answer, or after its client has gone.
     fn cut(&self, id: u32) -> Event {
         let limit = self.template.limits.wait_until.as_millis();
         let text = format!(
-            "what a request left to `waitUntil` is not waited for any longer: \
-             it took more than {limit} ms (`limits.wait_until_ms`)"
+            "what a request does after its response, or when its client has gone, is not waited for \
+             any longer: it took more than {limit} ms (`limits.wait_until_ms`)"
         );
         self.template.log.write(Record::Warning { text });
         Event::Expired { id }

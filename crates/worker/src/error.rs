@@ -64,6 +64,12 @@ pub enum Error {
         /// The traceback, cut to the user's frames; empty when there is none.
         traceback: String,
     },
+    /// The top level left something that a snapshot cannot keep.
+    #[error("the worker does not start: {}", messages.join("\n"))]
+    Unsaved {
+        /// For each thing: what it is, where it was begun, and what to do.
+        messages: Vec<String>,
+    },
     /// The start of a worker used more than it may.
     #[error("the worker does not start: {reason}")]
     Limit {
@@ -71,7 +77,7 @@ pub enum Error {
         reason: taipan_guest::Reason,
     },
     /// A warm-up request was not answered.
-    #[error("the warm-up request {path} fails: {message}")]
+    #[error("the worker does not start: the warm-up request {path} fails: {message}")]
     Warmup {
         /// The path of the request.
         path: String,
@@ -179,7 +185,8 @@ impl Error {
             | Error::Read { .. }
             | Error::NotMeasured { .. }
             | Error::Interpreter { .. }
-            | Error::Program { .. } => None,
+            | Error::Program { .. }
+            | Error::Unsaved { .. } => None,
         }
     }
 }

@@ -115,7 +115,12 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
     }
     match event {
         request @ Event::Request { .. } => begin(scope, request),
-        Event::Gone { id } => cancel(scope, id),
+        Event::Gone { id } => {
+            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+                requests.gone(id);
+            }
+            cancel(scope, id)
+        }
         Event::Sent { id } => {
             if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                 requests.sent(id);

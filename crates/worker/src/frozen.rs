@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use taipan_bundle::Digest;
 use taipan_guest::{Argument, Host, Image, Isolate};
-use taipan_pyodide::{LOCATE, Layers, Prepared};
+use taipan_pyodide::{Ended, LOCATE, Layers, Prepared};
 use taipan_snapshot::Provenance;
 use taipan_store::{OnDamage, Progress, write_private};
 use taipan_webapi::Unsaved;
@@ -86,6 +86,13 @@ pub(crate) struct Found {
     frozen: Frozen,
 }
 
+impl Found {
+    /// What was said when it was made, which may be long ago.
+    pub(crate) fn log(&self) -> &[Record] {
+        &self.frozen.saved.log
+    }
+}
+
 /// Finds the snapshot of a worker in the cache, or makes it.
 pub(crate) fn find(
     settings: &Settings,
@@ -100,7 +107,7 @@ pub(crate) fn find(
     let build = |staging: &Path| {
         made.set(true);
         let (log, recorded) = settings.log.recorded();
-        let (mut instance, resumes) = start(settings, key, log, runtime)?;
+        let (mut instance, resumes) = start(settings, key, log, runtime).map_err(ended)?;
         let rest = Rest { resumes, log: recorded.take() };
         let file = snapshots::take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
         Ok::<_, Error>(write_private(&staging.join(FILE), &file)?)
@@ -190,6 +197,15 @@ fn run(
     settle(instance, log)
 }
 
+/// What ends the program ends the start of the worker, by the worker's own fault.
+fn ended(error: Error) -> Error {
+    let ended = match &error {
+        Error::Guest { source, .. } => source.ended_by::<Ended>().map(ToString::to_string),
+        _ => None,
+    };
+    ended.map_or(error, |message| Error::Program { message, traceback: String::new() })
+}
+
 /// Makes an instance ready for its snapshot.
 fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
     let prepared = instance.call("prepareSnapshot", &[])?;
@@ -225,9 +241,8 @@ fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
     // A program can put anything in the place of our Python; then there are no names.
     let names: Vec<Option<String>> = serde_json::from_str(&names).unwrap_or_default();
     let names = names.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-    let lines: Vec<_> =
-        unsaved.iter().zip(names).map(|(unsaved, name)| unsaved.message(name)).collect();
-    Err(Error::Program { message: lines.join("\n"), traceback: String::new() })
+    let messages = unsaved.iter().zip(names).map(|(unsaved, name)| unsaved.message(name)).collect();
+    Err(Error::Unsaved { messages })
 }
 
 /// Imports the worker's main module.

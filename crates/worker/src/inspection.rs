@@ -19,8 +19,8 @@ use crate::boot::{STANDARD_LIBRARY, World};
 use crate::bundle::{self, Bundle, guest};
 use crate::clock::Virtual;
 use crate::code::Code;
-use crate::frozen::{self, Found, Frozen, WORKER_DIRECTORY};
-use crate::log::Log;
+use crate::frozen::{self, Frozen, WORKER_DIRECTORY};
+use crate::log::{Log, Record};
 use crate::snapshots::{self, Opened};
 use crate::worker::Settings;
 
@@ -94,9 +94,21 @@ pub fn create(
     settings: &Settings,
     runtime: &runtime::Handle,
     progress: Progress<'_>,
-) -> Result<(SnapshotFile, bool), Error> {
-    let Found { path, made, .. } = frozen::find(settings, runtime, progress)?;
-    Ok((SnapshotFile::open(&path)?, made))
+) -> Result<Created, Error> {
+    let found = frozen::find(settings, runtime, progress)?;
+    let file = SnapshotFile::open(&found.path)?;
+    Ok(Created { file, made: found.made, log: found.log().to_vec() })
+}
+
+/// The snapshot of a worker.
+#[derive(Debug)]
+pub struct Created {
+    /// Its file in the cache.
+    pub file: SnapshotFile,
+    /// Whether it was made, because the cache did not have it.
+    pub made: bool,
+    /// What was said when it was made, now or earlier.
+    pub log: Vec<Record>,
 }
 
 /// Whether a snapshot can be of use with what is in the cache.

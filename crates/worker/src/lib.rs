@@ -26,7 +26,7 @@ mod worker;
 pub use bundle::{Bundle, find, prepare, release_of};
 pub use code::{Code, from_directory};
 pub use error::Error;
-pub use inspection::{ModuleSize, Owners, SnapshotFile, Standing, create, standing};
+pub use inspection::{Created, ModuleSize, Owners, SnapshotFile, Standing, create, standing};
 pub use limits::{Guard, Limits};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};

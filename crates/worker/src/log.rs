@@ -121,6 +121,9 @@ impl Log {
 /// Bytes of records that are remembered: they are a part of the snapshot's metadata, which has 4 MiB at most.
 const RECORDED_BYTES_MAX: usize = 256 << 10;
 
+/// The same for warnings, of which a chatty top level takes no room.
+const WARNINGS_BYTES_MAX: usize = 256 << 10;
+
 /// What is said in place of what goes beyond it.
 const NOT_RECORDED: &str = "the top level said more, which was printed when the snapshot was made";
 
@@ -132,10 +135,18 @@ pub(crate) struct Recorded(Arc<Mutex<Memory>>);
 struct Memory {
     records: Vec<Record>,
     bytes: usize,
+    warnings_bytes: usize,
 }
 
 impl Memory {
     fn push(&mut self, record: &Record) {
+        if matches!(record, Record::Warning { .. }) {
+            self.warnings_bytes += record.bytes();
+            if self.warnings_bytes <= WARNINGS_BYTES_MAX {
+                self.records.push(record.clone());
+            }
+            return;
+        }
         if self.bytes > RECORDED_BYTES_MAX {
             return;
         }

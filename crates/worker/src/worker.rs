@@ -187,7 +187,7 @@ impl Client {
         self.seat = None;
     }
 
-    /// He has the whole body.
+    /// He has all that there is of the body.
     fn sent(mut self) {
         if let Some(seat) = self.seat.take() {
             // An isolate that has ended needs no word of it.
@@ -223,7 +223,7 @@ impl Client {
             match chunk.transpose() {
                 Some(Ok(chunk)) => Some((Ok(chunk), Some((reader, client)))),
                 Some(Err(error)) => {
-                    client.served();
+                    client.sent();
                     Some((Err(error), None))
                 }
                 None => {

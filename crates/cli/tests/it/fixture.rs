@@ -109,6 +109,11 @@ impl Serving {
         lines.map(|line| format!("{line}\n")).collect()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         let done = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();

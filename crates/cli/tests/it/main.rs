@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
+mod doctor;
 mod fixture;
 mod outcomes;
+mod resumes;
 mod serving;
 mod snapshots;

@@ -47,14 +47,14 @@ def on_fetch(request, env, ctx):
 type Damage = Box<dyn Fn(&mut Vec<u8>)>;
 
 /// A worker's directory, and a cache in which there is a bundle and nothing else.
-struct Cached {
+pub(crate) struct Cached {
     place: Place,
     cache: PathBuf,
     shared: PathBuf,
 }
 
 impl Cached {
-    fn new(worker: &str) -> Self {
+    pub(crate) fn new(worker: &str) -> Self {
         let place = Place::new(&[("entry.py", worker)]);
         let list = Command::new(env!("CARGO_BIN_EXE_taipan")).args(["bundle", "list"]).output();
         let list = String::from_utf8(list.unwrap().stdout).unwrap();
@@ -78,7 +78,7 @@ impl Cached {
     }
 
     /// Runs to the end: the exit code and everything printed.
-    fn run(&self, words: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn run(&self, words: &[&str]) -> (Option<i32>, String) {
         let output = self.command(words).output().unwrap();
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.code(), text)

@@ -32,7 +32,8 @@
 //!
 //! In files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
 //! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `TIME`
-//! for a duration and `PLACE` for the directory that holds the files.
+//! for a duration, `SIZE` for that of a snapshot and `PLACE` for the directory that holds
+//! the files.
 
 use std::{
     collections::BTreeMap,

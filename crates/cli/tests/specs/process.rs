@@ -111,7 +111,7 @@ impl Process {
         for (value, name) in &self.names {
             text = text.replace(value, name);
         }
-        text.split_inclusive('\n').map(without_time).collect()
+        text.split_inclusive('\n').map(|line| without_size(&without_time(line))).collect()
     }
 
     /// Sends a signal.
@@ -143,6 +143,14 @@ fn without_time(line: &str) -> String {
         return line.to_owned();
     };
     format!("{} (TIME){}", &line[..begin], &line[end + 3..])
+}
+
+/// What `doctor` says of a snapshot, without its size and where it came from.
+fn without_size(line: &str) -> String {
+    match line.starts_with("the snapshot has ") {
+        true => "the snapshot has SIZE\n".to_owned(),
+        false => line.to_owned(),
+    }
 }
 
 impl Printed {

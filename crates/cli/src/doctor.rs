@@ -1,0 +1,151 @@
+//! `taipan doctor`: what of a worker spoils or weakens its snapshot.
+
+#![expect(clippy::disallowed_methods, reason = "how long a snapshot takes to make is told")]
+
+use std::{
+    fmt,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use taipan_worker::{Created, Error, Log, Record};
+
+use crate::{
+    arguments::DoctorArguments,
+    command::{Command, configuration_name},
+    console,
+    failure::{FINDINGS, Failure},
+    project::{Project, Variables},
+    snapshots,
+};
+
+/// Something to mend.
+#[derive(Debug)]
+struct Finding {
+    kind: Kind,
+    /// What, where, and what to do.
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A part of the configuration that has no effect.
+    Configuration,
+    /// What was said when the snapshot was made, mostly of entropy that is in it.
+    Warning,
+    /// What a snapshot cannot keep, so that the worker does not start.
+    Unsaved,
+    /// A fault of the worker's code, which does not start.
+    Fault,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Kind::Configuration => "configuration",
+            Kind::Warning => "warning",
+            Kind::Unsaved => "unsaved",
+            Kind::Fault => "fault",
+        })
+    }
+}
+
+/// Looks a worker over, as `serve` would start it.
+pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<ExitCode, Failure> {
+    let config = arguments.config.clone().map(configuration_name).transpose()?;
+    let project = Project::read(&arguments.directory, config.as_deref(), Variables::Configured)?;
+    let configuration = project.warnings.iter().map(ToString::to_string);
+    let mut findings = all(Kind::Configuration, configuration);
+    let mut settings = snapshots::settings(command, project)?;
+    // What the worker prints is none of the findings; warnings come with the snapshot.
+    settings.log = Log::new(|_| ());
+    let begin = Instant::now();
+    let created = match snapshots::make(command.quiet, settings)? {
+        Ok(created) => Some(created),
+        Err(error) => {
+            findings.extend(faults(error)?);
+            None
+        }
+    };
+    let took = begin.elapsed();
+    if let Some(Created { log, .. }) = &created {
+        let warnings = log.iter().filter_map(|record| match record {
+            Record::Warning { text } => Some(text.clone()),
+            _ => None,
+        });
+        findings.extend(all(Kind::Warning, warnings));
+    }
+    let report = if arguments.json { json_report } else { text_report };
+    console::write(report(&findings, created.as_ref(), took).as_bytes())?;
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+fn all(kind: Kind, texts: impl IntoIterator<Item = String>) -> Vec<Finding> {
+    texts.into_iter().map(|text| Finding { kind, text }).collect()
+}
+
+/// Why a worker does not start, if that is its own doing.
+fn faults(error: Error) -> Result<Vec<Finding>, Failure> {
+    if let Error::Unsaved { messages } = error {
+        return Ok(all(Kind::Unsaved, messages));
+    }
+    let failure = Failure::from(error);
+    if !failure.is_workers() {
+        return Err(failure);
+    }
+    let mut text = failure.to_string();
+    let mut cause = std::error::Error::source(&failure);
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    if let Some(remedy) = failure.hint() {
+        text += &format!("; {remedy}");
+    }
+    if !failure.traceback().is_empty() {
+        text += &format!("\n{}", failure.traceback());
+    }
+    Ok(all(Kind::Fault, [text]))
+}
+
+fn text_report(findings: &[Finding], created: Option<&Created>, took: Duration) -> String {
+    let mut text = String::new();
+    for Finding { kind, text: found } in findings {
+        text += &format!("{kind}: {found}\n");
+    }
+    if !findings.is_empty() {
+        text += "\n";
+    }
+    text += &match created {
+        Some(Created { file, made, .. }) => {
+            let bytes = file.snapshot().file_bytes;
+            let origin = match made {
+                true => format!("made in {} ms", took.as_millis()),
+                false => "found in the cache".to_owned(),
+            };
+            format!("the snapshot has {bytes} bytes, {origin}\n")
+        }
+        None => "there is no snapshot\n".to_owned(),
+    };
+    text + &match findings.len() {
+        0 => "nothing to mend\n".to_owned(),
+        1 => "1 thing to mend\n".to_owned(),
+        count => format!("{count} things to mend\n"),
+    }
+}
+
+fn json_report(findings: &[Finding], created: Option<&Created>, took: Duration) -> String {
+    let finding =
+        |Finding { kind, text }: &Finding| json!({"kind": kind.to_string(), "text": text});
+    let snapshot = created.map(|Created { file, made, .. }| {
+        json!({
+            "path": file.path,
+            "bytes": file.snapshot().file_bytes,
+            "digest": file.snapshot().digest.to_string(),
+            "made_ms": made.then(|| took.as_secs_f64() * 1000.0),
+        })
+    });
+    let findings: Vec<_> = findings.iter().map(finding).collect();
+    format!("{:#}\n", json!({"findings": findings, "snapshot": snapshot}))
+}

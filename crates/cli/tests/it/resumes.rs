@@ -1,0 +1,158 @@
+//! Many resumes and drops in one process: nothing grows.
+
+use std::{
+    fmt::Write as _,
+    io::{Read, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+use crate::fixture::{Place, Serving};
+
+/// Answers, and in the end leaves what an isolate can: open files, timers, a body that nobody
+/// reads, an exception; or ends the interpreter.
+const WORKER: &str = "\
+import os
+import js
+from js import Response
+from pyodide.ffi import create_proxy
+count = 0
+kept = []
+def on_fetch(request, env, ctx):
+    global count
+    count += 1
+    match request.url.rpartition('/')[2]:
+        case 'leave':
+            kept.append(open('/session/metadata/entry.py'))
+            kept.append(open('/tmp/left', 'w'))
+            kept.append(js.setTimeout(create_proxy(lambda: None), 60_000))
+            kept.append(js.TransformStream.new())
+            kept.append(bytearray(1_000_000))
+        case 'raise':
+            raise ValueError('no')
+        case 'exit':
+            os._exit(1)
+    return Response.new(f'count {count}')
+";
+
+/// Each request gets an isolate of its own, one at a time.
+const CONFIGURATION: &str =
+    r#"{ "main": "entry.py", "taipan": { "isolation": "fresh", "isolates": { "max": 1 } } }"#;
+
+/// What is asked for, again and again; the last leaves the process as the first does.
+const PATHS: [(&str, &str); 10] = [
+    ("/", "count 1"),
+    ("/leave", "count 1"),
+    ("/", "count 1"),
+    ("/raise", "the worker raised an exception\n"),
+    ("/", "count 1"),
+    ("/leave", "count 1"),
+    ("/", "count 1"),
+    ("/exit", "the worker ended while it was answering\n"),
+    ("/", "count 1"),
+    ("/", "count 1"),
+];
+
+/// Requests before the first measurement: caches have filled, pages that all write are known.
+const REQUESTS_BEFORE: usize = 500;
+
+/// Requests between two measurements, and how often: with those before, 10,000.
+const REQUESTS_EACH: usize = 1900;
+const PARTS: usize = 5;
+
+/// The memory that each of most parts may add: 54 bytes for a resume. Without a leak it is some
+/// 10 KiB, but for a part in which the pool takes a thread more.
+const PART_KIB_MAX: usize = 100;
+
+/// The memory that all parts may add: two such threads, at some 900 KiB.
+const GROWTH_KIB_MAX: usize = 2048;
+
+/// The descriptors and mappings that may be added: two threads' stacks and heaps.
+const GROWTH_COUNT_MAX: usize = 20;
+
+/// The times that a process may be looked at until it is at rest, and the pause between them.
+const LOOKS_MAX: usize = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a process has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Possessions {
+    memory_kib: usize,
+    descriptors: usize,
+    mappings: usize,
+}
+
+#[test]
+fn ten_thousand() {
+    let place = Place::new(&[("entry.py", WORKER), ("wrangler.jsonc", CONFIGURATION)]);
+    let server = place.serve(&["serve", "--port", "0"]);
+    let mut connection = TcpStream::connect(&server.address).unwrap();
+    let mut ask = |count: usize| {
+        for (path, expect) in PATHS.iter().cycle().take(count) {
+            assert_eq!(body(&mut connection, path), *expect, "{path}");
+        }
+        at_rest(&server)
+    };
+    let mut found = vec![ask(REQUESTS_BEFORE)];
+    found.extend((0..PARTS).map(|_| ask(REQUESTS_EACH)));
+    let grown = |of: fn(&Possessions) -> usize, from: usize, to: usize| {
+        of(&found[to]).saturating_sub(of(&found[from]))
+    };
+    let mut parts: Vec<_> =
+        (0..PARTS).map(|part| grown(|all| all.memory_kib, part, part + 1)).collect();
+    parts.sort_unstable();
+    let within = parts[PARTS / 2] <= PART_KIB_MAX
+        && grown(|all| all.memory_kib, 0, PARTS) <= GROWTH_KIB_MAX
+        && grown(|all| all.descriptors, 0, PARTS) <= GROWTH_COUNT_MAX
+        && grown(|all| all.mappings, 0, PARTS) <= GROWTH_COUNT_MAX;
+    assert!(within, "the process grows: {found:#?}");
+}
+
+/// The body of the answer to a request; the connection stays open.
+fn body(connection: &mut TcpStream, path: &str) -> String {
+    let mut request = String::new();
+    write!(request, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let count = connection.read(&mut part).unwrap();
+        assert_ne!(count, 0, "the connection has ended");
+        answer.extend_from_slice(&part[..count]);
+        let text = String::from_utf8_lossy(&answer);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        if body.len() == length.parse::<usize>().unwrap() {
+            return body.to_owned();
+        }
+    }
+}
+
+/// What the server has, when that has stopped changing.
+fn at_rest(server: &Serving) -> Possessions {
+    let mut last = possessions(server);
+    for _ in 0..LOOKS_MAX {
+        thread::sleep(PAUSE);
+        let found = possessions(server);
+        if found == last {
+            return found;
+        }
+        last = found;
+    }
+    panic!("the server does not come to rest: {last:?}");
+}
+
+fn possessions(server: &Serving) -> Possessions {
+    let folder = PathBuf::from(format!("/proc/{}", server.id()));
+    let status = fs_err::read_to_string(folder.join("status")).unwrap();
+    let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let memory = memory.trim().trim_end_matches(" kB").parse();
+    let mappings = fs_err::read_to_string(folder.join("maps")).unwrap();
+    Possessions {
+        memory_kib: memory.unwrap(),
+        descriptors: fs_err::read_dir(folder.join("fd")).unwrap().count(),
+        mappings: mappings.lines().count(),
+    }
+}
