@@ -72,8 +72,8 @@ pub enum Error {
         /// How much there may be.
         maximum: u64,
     },
-    /// What a snapshot says of open files cannot be.
-    #[error("the snapshot's state of open files is damaged: {what}")]
+    /// What a snapshot says of Python cannot be.
+    #[error("the snapshot's state of Python is damaged: {what}")]
     Saved {
         /// What is wrong with it.
         what: String,

@@ -8,6 +8,7 @@ mod clock;
 mod descriptors;
 mod error;
 mod frames;
+mod generators;
 pub mod imports;
 pub mod layer;
 mod limits;
@@ -25,6 +26,7 @@ mod strings;
 
 pub use error::Error;
 pub use frames::frames;
+pub use generators::keep_generators;
 pub use limits::set_soft_stop;
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};

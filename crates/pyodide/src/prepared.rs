@@ -14,6 +14,8 @@ pub enum Prepared {
         resumes: bool,
         /// Where random numbers were drawn that are the same in all isolates.
         drawn: Vec<Origin>,
+        /// Generators of module `random` that are to go on elsewhere in each isolate: addresses and states.
+        generators: Vec<(u32, Vec<u32>)>,
     },
     /// A function that was given to `taipan.before_snapshot` failed.
     Fault {
@@ -30,6 +32,8 @@ struct Raw {
     resumes: bool,
     #[serde(default)]
     drawn: Vec<Drawn>,
+    #[serde(default)]
+    generators: Vec<(u32, Vec<u32>)>,
     fault: Option<(String, String)>,
 }
 
@@ -54,7 +58,8 @@ pub fn prepared(json: &str) -> Result<Prepared, Error> {
     let origin = |Drawn { what, file, line, function }| {
         crate::origins::at(what, Place { file, line, function })
     };
-    Ok(Prepared::Ready { resumes: raw.resumes, drawn: raw.drawn.into_iter().map(origin).collect() })
+    let drawn = raw.drawn.into_iter().map(origin).collect();
+    Ok(Prepared::Ready { resumes: raw.resumes, drawn, generators: raw.generators })
 }
 
 #[cfg(test)]
@@ -65,13 +70,17 @@ mod tests {
     fn answers() {
         let ready = prepared(
             r#"{"resumes": true, "drawn": [{"what": "random.random()", "file": "/a/python_modules/b/c.py",
-                "line": 3, "function": "<module>"}]}"#,
+                "line": 3, "function": "<module>"}], "generators": [[8, [1, 2]]]}"#,
         );
         let place =
             Place { file: "/a/python_modules/b/c.py".into(), line: 3, function: "<module>".into() };
         let what = "random.random()".into();
         let origin = Origin { what, place, package: Some("b".into()), caller: None };
-        assert_eq!(ready.unwrap(), Prepared::Ready { resumes: true, drawn: vec![origin] });
+        let generators = vec![(8, vec![1, 2])];
+        assert_eq!(
+            ready.unwrap(),
+            Prepared::Ready { resumes: true, drawn: vec![origin], generators }
+        );
         let fault = prepared(r#"{"fault": ["ValueError: x", "Traceback"]}"#).unwrap();
         let (message, traceback) = ("ValueError: x".into(), "Traceback".into());
         assert_eq!(fault, Prepared::Fault { message, traceback });

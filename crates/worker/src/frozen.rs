@@ -212,8 +212,8 @@ fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
     instance.turn(None).map_err(guest("running Python"))?;
     let prepared = taipan_pyodide::prepared(&prepared)
         .map_err(|source| Error::Pyodide { doing: "preparing a snapshot", source })?;
-    let (resumes, drawn) = match prepared {
-        Prepared::Ready { resumes, drawn } => (resumes, drawn),
+    let (resumes, drawn, generators) = match prepared {
+        Prepared::Ready { resumes, drawn, generators } => (resumes, drawn, generators),
         Prepared::Fault { message, traceback } => {
             return Err(Error::Program { message, traceback });
         }
@@ -223,7 +223,8 @@ fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
     for origin in entropy.iter().chain(&drawn) {
         log.write(Record::Warning { text: taipan_pyodide::entropy_message(origin) });
     }
-    Ok(resumes)
+    let mut scope = instance.isolate.scope();
+    Ok(!taipan_pyodide::keep_generators(&mut scope, &generators) || resumes)
 }
 
 /// Says what would be lost, if there is something.

@@ -194,7 +194,7 @@ fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<
     let saved =
         postcard::to_stdvec(&saved).map_err(|error| Error::Bug { what: error.to_string() })?;
     let pyodide = taipan_pyodide::save(&scope)
-        .map_err(|source| Error::Pyodide { doing: "saving open files", source })?;
+        .map_err(|source| Error::Pyodide { doing: "saving its state", source })?;
     let webapi =
         taipan_webapi::save(&scope).map_err(|error| Error::Bug { what: error.to_string() })?;
     let sections = [(WORKER, saved), (PYODIDE, pyodide), (WEBAPI, webapi)];
@@ -221,7 +221,7 @@ fn section<'a>(state: &'a snapshot::State, name: &str) -> &'a [u8] {
 pub(crate) fn restore(scope: &mut Scope<'_>, image: &taipan_guest::Image) -> Result<(), Error> {
     let section = |name: &str| image.section(name).unwrap_or_default();
     taipan_pyodide::restore(scope, section(PYODIDE))
-        .map_err(|source| Error::Pyodide { doing: "opening files again", source })?;
+        .map_err(|source| Error::Pyodide { doing: "giving it its state back", source })?;
     taipan_webapi::restore(scope, section(WEBAPI))
         .map_err(|error| Error::Bug { what: error.to_string() })?;
     scope.reseed_javascript().map_err(guest("seeding JavaScript's random numbers"))

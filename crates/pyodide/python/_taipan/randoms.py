@@ -15,8 +15,10 @@ PLATFORM = ("/lib/python3.14/", "<frozen ")
 
 # While the top level runs and ``random`` is there.
 _watch = None
-# References to the generators that are seeded anew in each isolate.
+# The generators that are seeded anew in each isolate.
 _generators = []
+# As many of them the host seeds, each of which has a state of 2,500 bytes.
+_OF_HOST_MAX = 16
 
 
 def is_platform(file):
@@ -121,7 +123,7 @@ class _Watch:
         return reference is not None and reference() is generator
 
     def state(self, generator):
-        return hash(super(self.module.Random, generator).getstate())
+        return hash(_state(generator))
 
     def generators(self):
         module = self.module
@@ -142,26 +144,38 @@ def unwatch():
         return []
     watch, _watch = _watch, None
     watch.end()
-    anew = [generator for generator in watch.generators() if not watch.is_seeded(generator)]
-    _generators = [weakref.ref(generator) for generator in anew]
+    _generators = [generator for generator in watch.generators() if not watch.is_seeded(generator)]
     drawn = []
-    for generator in anew:
+    for generator in _generators:
         if watch.states.get(id(generator), watch.state(generator)) != watch.state(generator):
             drawn += _places(watch.module, generator)
     return drawn
 
 
+def of_host():
+    """The generators that the host can seed anew, without a call of ``reseed``: where each
+    is in memory, and its state: its words and its index."""
+    if len(_generators) > _OF_HOST_MAX:
+        return []
+    for generator in _generators:
+        # A number that was drawn together with one that the program has.
+        generator.gauss_next = None
+    return [[id(generator), _state(generator)] for generator in _generators]
+
+
 def to_reseed():
-    """Whether ``reseed`` has something to do."""
-    return bool(_generators) or "numpy.random" in sys.modules
+    """Whether ``reseed`` has something to do that the host cannot."""
+    return len(_generators) > _OF_HOST_MAX or "numpy.random" in sys.modules
+
+
+def _state(generator):
+    return super(sys.modules[_MODULE].Random, generator).getstate()
 
 
 def reseed():
     """Seed from entropy what the program did not seed itself."""
-    for reference in _generators:
-        generator = reference()
-        if generator is not None:
-            sys.modules[_MODULE].Random.seed(generator)
+    for generator in _generators:
+        sys.modules[_MODULE].Random.seed(generator)
     if mtrand := sys.modules.get("numpy.random.mtrand"):
         # The generator of the module's functions. `numpy.random.seed(number)` leaves it
         # without a seed sequence (numpy 2, numpy/random/_mt19937.pyx, `_legacy_seeding`).

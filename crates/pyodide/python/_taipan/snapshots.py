@@ -55,9 +55,10 @@ def begin():
 async def prepare():
     """Make the interpreter ready for the snapshot. Returns JSON:
 
-    ``resumes``  whether ``resumed()`` is to be called in each isolate,
-    ``drawn``    where random numbers were drawn that are the same in every isolate,
-    ``fault``    why no snapshot can be taken: the error's last line and its traceback.
+    ``resumes``     whether ``resumed()`` is to be called in each isolate,
+    ``drawn``       where random numbers were drawn that are the same in every isolate,
+    ``generators``  which generators the host seeds, see ``randoms.of_host``,
+    ``fault``       why no snapshot can be taken: the error's last line and its traceback.
     """
     try:
         for function in _before:
@@ -73,7 +74,8 @@ async def prepare():
     # What is in the snapshot is not looked at by the collector again: it would write
     # into every object, and each isolate would have its own copy of all pages.
     gc.freeze()
-    return json.dumps({"resumes": bool(_after) or randoms.to_reseed(), "drawn": drawn})
+    resumes = bool(_after) or randoms.to_reseed()
+    return json.dumps({"resumes": resumes, "drawn": drawn, "generators": randoms.of_host()})
 
 
 def resumed():
