@@ -356,16 +356,16 @@ impl Frozen {
         let _ = self.written.set(written);
     }
 
-    /// An instance that goes on where the snapshot was taken; `at_once` it has a request to answer.
+    /// An instance that goes on where the snapshot was taken; it answers `soon`.
     pub(crate) fn resume(
         &self,
         world: World,
         limits: &Limits,
         guard: &Guard,
-        at_once: bool,
+        soon: bool,
     ) -> Result<Instance, NotResumed> {
         let host = Box::new(Machine::new(self.saved.monotonic_clock));
-        let mut instance = self.resume_on(host, world, at_once)?;
+        let mut instance = self.resume_on(host, world, soon)?;
         let ready = limits::impose(&mut instance, limits, guard);
         match ready.and_then(|()| self.go_on(&mut instance)) {
             Ok(()) => Ok(instance),
@@ -378,7 +378,7 @@ impl Frozen {
         &self,
         host: Box<dyn Host>,
         world: World,
-        at_once: bool,
+        soon: bool,
     ) -> Result<Instance, NotResumed> {
         let log = world.log.clone();
         let mut isolate = match Isolate::resume(&self.image, host) {
@@ -388,7 +388,7 @@ impl Frozen {
             }
         };
         let mut scope = isolate.scope();
-        if at_once && let Some(written) = self.written.get() {
+        if soon && let Some(written) = self.written.get() {
             // What is not populated is brought in when it is written.
             let _ = scope.populate(written);
         }

@@ -103,7 +103,9 @@ impl Template {
             fresh: self.isolation == Isolation::Fresh,
             clock: None,
         };
-        self.frozen.resume(world, &self.limits, &self.guard, at_once)
+        // One in reserve answers soon, and but once: what it will write is its own before.
+        let soon = at_once || self.isolation == Isolation::Fresh;
+        self.frozen.resume(world, &self.limits, &self.guard, soon)
     }
 }
 
