@@ -41,6 +41,7 @@ use account::Account;
 use memory::Region;
 use wasmtime::{CallHook, Memory, Store};
 
+use crate::memory::Lease;
 use crate::state::State;
 use crate::watchdog::Shared;
 use crate::{Error, thread_clock};
@@ -317,22 +318,39 @@ pub(crate) fn install(store: &mut Store<State>) {
 }
 
 /// A memory that can be taken, until this is dropped: before the store is, which unmaps it.
-#[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) control: Arc<Control>,
+    lease: Option<Arc<Lease>>,
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Attached").field("control", &self.control).finish_non_exhaustive()
+    }
 }
 
 impl Attached {
-    pub(crate) fn new(store: &mut Store<State>, memory: Memory) -> Attached {
+    /// `lease` says from where the memory comes, if it goes back there.
+    pub(crate) fn new(
+        store: &mut Store<State>,
+        memory: Memory,
+        lease: Option<Arc<Lease>>,
+    ) -> Attached {
         store.data_mut().taken = Some(memory);
         let control = store.data().control.clone();
         control.inner().region = Some(Region::of(store, memory));
-        Attached { control }
+        Attached { control, lease }
     }
 }
 
 impl Drop for Attached {
     fn drop(&mut self) {
         self.control.inner().region = None;
+        // Nobody can take the memory any more; one that was taken is not used again.
+        if let Some(lease) = &self.lease
+            && self.control.state.load(Ordering::Acquire) == HOST
+        {
+            lease.end();
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The configuration of wasmtime: one for the process, and a part of what compiled code depends on.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use wasmtime::{Config, Engine};
 
 use crate::Error;
+use crate::memory::Memories;
 
 /// Bytes of native stack for WebAssembly: deep recursion of Python in C (a
 /// thousand nested `repr`) and of JavaScript up to the engine's own limit
@@ -31,6 +33,7 @@ pub fn engine() -> Result<Engine, Error> {
         .wasm_gc(true)
         .memory_reservation(RESERVED_BYTES)
         .memory_may_move(false)
+        .with_host_memory(Arc::new(Memories))
         .max_wasm_stack(STACK_BYTES_MAX)
         // Not used, but it must not be smaller than the above.
         .async_stack_size(STACK_BYTES_MAX);

@@ -56,7 +56,7 @@ impl Isolate {
             module: "the main module",
             what: "it does not export `memory`".into(),
         })?;
-        let attached = Attached::new(&mut store, memory);
+        let attached = Attached::new(&mut store, memory, None);
         data::write(&program.main.bytes, memory.data_mut(&mut store), 0)?;
         let javascript = Arc::new(javascript::link(&mut store, main, &program.javascript)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });

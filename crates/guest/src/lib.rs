@@ -19,6 +19,7 @@ mod isolate;
 mod javascript;
 mod limits;
 mod mapping;
+mod memory;
 mod natives;
 mod operation;
 mod origin;

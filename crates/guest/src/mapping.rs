@@ -4,9 +4,11 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::os::fd::AsRawFd;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
 
+use rustix::io;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
 use wasmtime::{AsContext, AsContextMut, Memory};
 
@@ -15,12 +17,41 @@ use crate::Error;
 /// Bytes of a page: what the kernel maps, and what a snapshot's file is aligned to.
 const PAGE_BYTES: usize = 4096;
 
-/// Of an entry of `/proc/self/pagemap` (Linux, `Documentation/admin-guide/mm/pagemap.rst`): the page is there, it is a
-/// file's, nobody else has it.
-const PRESENT: u64 = 1 << 63;
-const OF_A_FILE: u64 = 1 << 61;
-const EXCLUSIVE: u64 = 1 << 56;
-const ENTRY_BYTES: usize = 8;
+/// `PAGEMAP_SCAN` of Linux (`include/uapi/linux/fs.h`, since 6.7): the pages of some kind, as ranges.
+const PAGEMAP_SCAN: libc::Ioctl = 0xc060_6610_u32 as libc::Ioctl;
+
+/// Kinds of pages: a file's; there; put aside; the one that holds zeros for all.
+const OF_A_FILE: u64 = 1 << 2;
+const PRESENT: u64 = 1 << 3;
+const SWAPPED: u64 = 1 << 4;
+const ZERO: u64 = 1 << 5;
+
+/// `struct pm_scan_arg`.
+#[derive(Default)]
+#[repr(C)]
+struct Scan {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    walk_end: u64,
+    vec: u64,
+    vec_len: u64,
+    max_pages: u64,
+    category_inverted: u64,
+    category_mask: u64,
+    category_anyof_mask: u64,
+    return_mask: u64,
+}
+
+/// `struct page_region`.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct Region {
+    start: u64,
+    end: u64,
+    categories: u64,
+}
 
 /// A part of a memory image, as it lies in a file. All numbers are multiples of 4,096.
 #[derive(Clone, Debug)]
@@ -76,47 +107,89 @@ pub(crate) fn lay(
     memory: Memory,
     runs: &[Run],
 ) -> Result<(), Error> {
-    let (base, size) = (memory.data_ptr(&*store), memory.data_size(&*store));
+    let size = memory.data_size(&*store);
     for run in runs {
         check_range(run, size)?;
+    }
+    let base = NonNull::new(memory.data_ptr(&*store)).unwrap_or(NonNull::dangling());
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: these bytes are this memory's own, accessible part, which never moves and is unmapped as a whole; nobody
+    // holds a reference into it, since `store` is borrowed mutably.
+    let laid = unsafe { lay_over(base, size, runs, protection) };
+    laid.map_err(|error| Error::Map { source: error.into() })
+}
+
+/// Maps `runs` over `size` bytes from `base` on.
+///
+/// # Safety
+///
+/// These bytes are mapped for the caller, and nobody refers to them.
+pub(crate) unsafe fn lay_over(
+    base: NonNull<u8>,
+    size: usize,
+    runs: &[Run],
+    protection: ProtFlags,
+) -> io::Result<()> {
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED;
+    for run in runs {
         let (address, length) = (run.address as usize, run.length as usize);
-        // SAFETY: `address` is inside of the memory, as checked above.
+        if address.saturating_add(length) > size {
+            return Err(io::Errno::INVAL);
+        }
+        // SAFETY: `address` is inside, as checked above.
         let target = unsafe { base.add(address) };
-        let (protection, flags) =
-            (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::FIXED);
-        // SAFETY: these whole pages are this memory's own, accessible part, which wasmtime reserved, never moves, and
-        // unmaps as a whole; nobody holds a reference into it, since `store` is borrowed mutably.
-        unsafe { mmap(target.cast(), length, protection, flags, &run.file, run.offset) }
-            .map_err(|error| Error::Map { source: error.into() })?;
+        // SAFETY: these whole pages are the caller's, as he says.
+        unsafe { mmap(target.as_ptr().cast(), length, protection, flags, &run.file, run.offset) }?;
     }
     Ok(())
 }
 
-/// The pages of the memory that were written since the image was laid: addresses, in order.
+/// The pages among `size` bytes from `base` on that were written since a file, or nothing, was mapped there: offsets,
+/// in order. Those that the kernel has put aside are among them.
 ///
 /// # Errors
 ///
-/// When the kernel does not say.
-pub(crate) fn written(
-    store: &impl AsContext,
-    memory: Memory,
-) -> Result<Vec<Range<u32>>, std::io::Error> {
-    let (base, size) = (memory.data_ptr(store) as usize, memory.data_size(store));
-    let mut entries = vec![0; size / PAGE_BYTES * ENTRY_BYTES];
-    let offset = (base / PAGE_BYTES * ENTRY_BYTES) as u64;
-    File::open("/proc/self/pagemap")?.read_exact_at(&mut entries, offset)?;
+/// A kernel that does not say: Linux says it since 6.7.
+pub(crate) fn written(base: NonNull<u8>, size: usize) -> io::Result<Vec<Range<u32>>> {
+    static PAGES: OnceLock<Option<File>> = OnceLock::new();
+    let pages = PAGES.get_or_init(|| File::open("/proc/self/pagemap").ok());
+    let pages = pages.as_ref().ok_or(io::Errno::NOTSUP)?;
+    let base = base.as_ptr() as u64;
     let mut ranges: Vec<Range<u32>> = Vec::new();
-    for (start, entry) in (0..).step_by(PAGE_BYTES).zip(entries.as_chunks::<ENTRY_BYTES>().0) {
-        if u64::from_ne_bytes(*entry) & (PRESENT | OF_A_FILE | EXCLUSIVE) != PRESENT | EXCLUSIVE {
-            continue;
+    let mut scan = Scan {
+        size: size_of::<Scan>() as u64,
+        start: base,
+        end: base + size as u64,
+        category_inverted: OF_A_FILE | ZERO,
+        category_mask: OF_A_FILE | ZERO,
+        category_anyof_mask: PRESENT | SWAPPED,
+        return_mask: PRESENT,
+        ..Scan::default()
+    };
+    loop {
+        let mut found = [Region::default(); 256];
+        scan.vec = found.as_mut_ptr() as u64;
+        scan.vec_len = found.len() as u64;
+        // SAFETY: the kernel writes to `scan`, and as many regions as `vec_len` says.
+        let count = unsafe { libc::ioctl(pages.as_raw_fd(), PAGEMAP_SCAN, &raw mut scan) };
+        let Ok(count) = usize::try_from(count) else {
+            return Err(
+                io::Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(io::Errno::IO)
+            );
+        };
+        for region in &found[..count] {
+            let offset = |address: u64| u32::try_from(address - base).map_err(|_| io::Errno::RANGE);
+            let range = offset(region.start)?..offset(region.end)?;
+            match ranges.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => ranges.push(range),
+            }
         }
-        let end = start + 4096;
-        match ranges.last_mut() {
-            Some(last) if last.end == start => last.end = end,
-            _ => ranges.push(start..end),
+        if scan.walk_end >= scan.end {
+            return Ok(ranges);
         }
+        scan.start = scan.walk_end;
     }
-    Ok(ranges)
 }
 
 /// Makes pages of the memory this isolate's own before they are written: in one go that costs a fraction of what as

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use taipan_snapshot as snapshot;
 use wasmtime::{
-    AnyRef, AsContextMut, Extern, ExternRef, FuncType, GlobalType, I31, Instance, Mutability, Ref,
-    RootScope, Store, Table, Tag, Val, ValType,
+    AnyRef, AsContextMut, Extern, ExternRef, ExternType, FuncType, GlobalType, I31, Instance,
+    MemoryType, Mutability, Ref, RootScope, Store, Table, Tag, Val, ValType,
 };
 
 use crate::control::{self, Attached};
@@ -17,6 +18,7 @@ use crate::host::Host;
 use crate::isolate::{self, Isolate};
 use crate::javascript::{self, Place};
 use crate::mapping::{self, Run};
+use crate::memory::Spares;
 use crate::program::Program;
 use crate::scope::Scope;
 use crate::state::{FUNCTION_TABLE, Linked, State};
@@ -33,8 +35,8 @@ const MEMORY_PAGE_BYTES: usize = 65_536;
 pub struct Image {
     program: Arc<Program>,
     state: snapshot::State,
-    memory_bytes: usize,
-    runs: Vec<Run>,
+    spares: Arc<Spares>,
+    memory_type: MemoryType,
     functions: Arc<[Origin]>,
     /// Those that are elements of the function table, as instantiation puts them there, and which others replace.
     replaced: Vec<u32>,
@@ -46,7 +48,7 @@ impl std::fmt::Debug for Image {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Image")
-            .field("memory_bytes", &self.memory_bytes)
+            .field("memory_bytes", &self.spares.bytes)
             .finish_non_exhaustive()
     }
 }
@@ -80,16 +82,30 @@ impl Image {
         let globals = state.entity_globals.iter().map(global_origin).collect();
         let modules =
             state.modules.iter().map(|known| module(program, known)).collect::<Result<_, _>>()?;
+        let Some(ExternType::Memory(memory_type)) = program.main.module.get_export("memory") else {
+            return Err(unfit("the memory"));
+        };
         Ok(Arc::new(Image {
+            spares: Spares::new(runs, memory_bytes),
+            memory_type,
             program: program.clone(),
             state,
-            memory_bytes,
-            runs,
             functions,
             replaced,
             globals,
             modules,
         }))
+    }
+
+    /// Keeps the memories of so many isolates that have ended, for those that are resumed next: these need not map and
+    /// copy what they write. Each takes some MiB at most.
+    pub fn keep_spares(&self, count: usize) {
+        self.spares.keep(count);
+    }
+
+    /// Frees the memories that are kept now.
+    pub fn release_spares(&self) {
+        self.spares.release();
     }
 
     /// What the owners of other state saved.
@@ -124,11 +140,13 @@ impl Isolate {
         control::install(&mut store);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
-        let main = isolate::instantiate_main(&mut store, program)?;
+        let make = || isolate::instantiate_main(&mut store, program);
+        let (main, lease, has_image) = image.spares.lend(image.memory_type.clone(), make);
+        let main = main?;
         store.data_mut().imports.clone_from(&image.state.imports);
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
-        let attached = Attached::new(&mut store, memory);
-        let missing = image.memory_bytes.saturating_sub(memory.data_size(&store));
+        let attached = Attached::new(&mut store, memory, Some(lease));
+        let missing = image.spares.bytes.saturating_sub(memory.data_size(&store));
         let missing = missing.div_ceil(MEMORY_PAGE_BYTES);
         memory.grow(&mut store, missing as u64)?;
         let table = main
@@ -148,8 +166,10 @@ impl Isolate {
         let javascript =
             Arc::new(javascript::link_again(&mut store, main, &program.javascript, &place)?);
         let instantiated = store.data_mut().host.monotonic_clock();
-        // Last, so that nothing which instantiation writes stays.
-        mapping::lay(&mut store, memory, &image.runs)?;
+        store.data_mut().has_spare = has_image;
+        if !has_image {
+            mapping::lay(&mut store, memory, &image.spares.runs)?;
+        }
         let mapped = store.data_mut().host.monotonic_clock();
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut roots = RootScope::new(&mut store);
@@ -179,15 +199,20 @@ impl Scope<'_> {
     /// [`Error::Map`] when the kernel does not say.
     pub fn written_pages(&self) -> Result<Vec<Range<u32>>, Error> {
         let memory = self.linked()?.memory;
-        mapping::written(&self.store, memory).map_err(|source| Error::Map { source })
+        let base = NonNull::new(memory.data_ptr(&self.store)).unwrap_or(NonNull::dangling());
+        let written = mapping::written(base, memory.data_size(&self.store));
+        written.map_err(|error| Error::Map { source: error.into() })
     }
 
-    /// Makes pages that will be written the isolate's own, all at once.
+    /// Makes pages that will be written the isolate's own, all at once. A memory that was used before has them.
     ///
     /// # Errors
     ///
     /// Before the guest is linked.
     pub fn populate(&mut self, pages: &[Range<u32>]) -> Result<(), Error> {
+        if self.state().has_spare {
+            return Ok(());
+        }
         let memory = self.linked()?.memory;
         mapping::populate(&self.store, memory, pages);
         Ok(())

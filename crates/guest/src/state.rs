@@ -46,6 +46,8 @@ pub struct State {
     /// While the isolate is prepared for a snapshot.
     pub(crate) recorder: Option<Box<Recorder>>,
     pub(crate) resume_times: ResumeTimes,
+    /// Whether the memory was another isolate's before.
+    pub(crate) has_spare: bool,
     pub(crate) control: Arc<Control>,
     /// The memory that may be taken away (`control.rs`).
     pub(crate) taken: Option<Memory>,
@@ -85,6 +87,7 @@ impl State {
             limits: Limits::default(),
             recorder: None,
             resume_times: ResumeTimes::default(),
+            has_spare: false,
             control: Arc::default(),
             taken: None,
         }

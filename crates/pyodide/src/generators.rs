@@ -4,15 +4,15 @@
 use taipan_guest::Scope;
 
 /// Words of the state of a Mersenne Twister (CPython 3.14, `Modules/_randommodule.c`: `N`).
-const WORDS: usize = 624;
+const WORDS: u32 = 624;
 
 /// Where the state lies in a `RandomObject` (same file): after `PyObject_HEAD` come `int index` and
 /// `uint32_t state[N]`.
 const HEAD_BYTES: u32 = 8;
-const STATE_BYTES: usize = (1 + WORDS) * 4;
+const STATE_BYTES: u32 = (1 + WORDS) * 4;
 
 /// With this index, the next number makes new words of all.
-const ALL_DRAWN: u32 = WORDS as u32;
+const ALL_DRAWN: u32 = WORDS;
 
 /// The bit by which a state is not all zeros, where it would stay for ever.
 const NOT_ZERO: u32 = 1 << 31;
@@ -30,7 +30,7 @@ pub fn keep_generators(scope: &mut Scope<'_>, generators: &[(u32, Vec<u32>)]) ->
         let state = std::iter::once(index).chain(words).flat_map(|word| word.to_le_bytes());
         let found = address
             .checked_add(HEAD_BYTES)
-            .and_then(|address| scope.bytes(address, STATE_BYTES as u32).ok());
+            .and_then(|address| scope.bytes(address, STATE_BYTES).ok());
         found.is_some_and(|found| state.eq(found.iter().copied()))
     });
     let kept =
@@ -45,7 +45,7 @@ pub fn keep_generators(scope: &mut Scope<'_>, generators: &[(u32, Vec<u32>)]) ->
 ///
 /// When an address is not in the memory.
 pub(crate) fn draw(scope: &mut Scope<'_>, addresses: &[u32]) -> Result<(), taipan_guest::Error> {
-    let mut state = [0; STATE_BYTES];
+    let mut state = [0; STATE_BYTES as usize];
     for address in addresses {
         scope.host().random(&mut state);
         state[..4].copy_from_slice(&ALL_DRAWN.to_le_bytes());

@@ -162,7 +162,7 @@ impl Slot {
                 Ok(None) => return Empty::Ever,
                 Ok(event) => event,
                 Err(_elapsed) if limit.is_some() && limit == deadline => {
-                    self.on_thread(move |_| drop(instance)).await;
+                    self.rest(instance).await;
                     return self.empty(receiver, false);
                 }
                 Err(_elapsed) => match over {
@@ -195,6 +195,16 @@ impl Slot {
         );
         self.template.log.write(Record::Warning { text });
         Event::Expired { id }
+    }
+
+    /// Drops an isolate for which there is nothing to do, and what was kept for others.
+    async fn rest(&self, instance: Instance) {
+        let template = self.template.clone();
+        self.on_thread(move |_| {
+            drop(instance);
+            template.frozen.release_spares();
+        })
+        .await;
     }
 
     fn empty(&self, receiver: UnboundedReceiver<Event>, again: bool) -> Empty {

@@ -340,6 +340,16 @@ impl Frozen {
         self.saved.monotonic_clock
     }
 
+    /// Keeps the memories of so many instances that have ended, for those that come next.
+    pub(crate) fn keep_spares(&self, count: usize) {
+        self.image.keep_spares(count);
+    }
+
+    /// Frees the memories that are kept now.
+    pub(crate) fn release_spares(&self) {
+        self.image.release_spares();
+    }
+
     /// Remembers what an instance wrote that has answered its first request.
     pub(crate) fn learn(&self, instance: &mut Instance) {
         if self.written.get().is_some() {

@@ -184,6 +184,9 @@ impl Pool {
     pub(crate) fn open(template: Template, settings: &Settings) -> Arc<Pool> {
         let template = Arc::new(template);
         let count = settings.isolates_max.max(1);
+        if settings.isolation == Isolation::Fresh {
+            template.frozen.keep_spares(settings.reserve.min(count));
+        }
         let slots = (0..count).map(|index| {
             let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
             let state = Arc::new(State::default());

@@ -22,6 +22,7 @@ const UNSAFE_MODULES: &[&str] = &[
     "crates/guest/src/code.rs",
     "crates/guest/src/control/memory.rs",
     "crates/guest/src/mapping.rs",
+    "crates/guest/src/memory.rs",
     "crates/guest/src/thread_clock.rs",
     "crates/guest/src/trampoline.rs",
 ];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use taipan_guest::{Error, Image, Isolate, Run, THREAD_STACK_BYTES};
+use taipan_guest::{Error, Image, Isolate, Reason, Run, THREAD_STACK_BYTES};
 
 use crate::fixture::{FakeHost, program, reports, run};
 use crate::forging::forge;
@@ -209,5 +209,83 @@ fn hostile_states() {
         }
         assert!(accepted > STATES / 10, "{accepted} of {STATES} states could be in a file");
         assert!(0 < resumed && resumed <= accepted, "{resumed} of {accepted} isolates ran");
+    });
+}
+
+/// A resumed isolate's whole memory, and how many of its pages are its own.
+fn resumed_memory(image: &Arc<Image>) -> (Vec<u8>, usize) {
+    let mut isolate = Isolate::resume(image, Box::new(FakeHost::at(5000.0))).unwrap();
+    let scope = isolate.scope();
+    let size = u32::try_from(scope.memory_bytes().unwrap()).unwrap();
+    let written = scope.written_pages().unwrap().iter().map(ExactSizeIterator::len).sum();
+    (scope.bytes(0, size).unwrap().to_vec(), written)
+}
+
+/// What is done to a memory before another isolate gets it.
+#[track_caller]
+fn check_spare(name: &str, spoil: fn(&mut Isolate)) {
+    let name = name.to_owned();
+    on_large_stack(move || {
+        let image = image(&name, BEFORE).unwrap();
+        let (expected, written) = resumed_memory(&image);
+        assert_eq!(written, 0, "no isolate was there before");
+        image.keep_spares(1);
+        for _ in 0..3 {
+            let mut isolate = Isolate::resume(&image, Box::new(FakeHost::at(5000.0))).unwrap();
+            spoil(&mut isolate);
+            drop(isolate);
+            let (found, written) = resumed_memory(&image);
+            assert!(written > 0, "the memory was not used again");
+            assert!(found == expected, "something of another isolate is in the memory");
+        }
+        image.release_spares();
+        assert_eq!(resumed_memory(&image).1, 0);
+    });
+}
+
+fn fill(isolate: &mut Isolate, bytes: impl Fn(u32) -> u32) {
+    let mut scope = isolate.scope();
+    let size = u32::try_from(scope.memory_bytes().unwrap()).unwrap();
+    scope.bytes_mut(0, bytes(size)).unwrap().fill(0xa5);
+}
+
+#[test]
+fn a_memory_with_some_pages_written() {
+    check_spare("some-pages", |isolate| fill(isolate, |_| 10_000));
+}
+
+#[test]
+fn a_memory_with_all_pages_written() {
+    check_spare("all-pages", |isolate| fill(isolate, |size| size));
+}
+
+#[test]
+fn a_memory_that_grew() {
+    check_spare("grew", |isolate| {
+        let mut scope = isolate.scope();
+        let bytes = scope.memory_bytes().unwrap() + (5 << 20);
+        assert!(scope.grow_memory(bytes).unwrap());
+        fill(isolate, |size| size);
+    });
+}
+
+#[test]
+fn a_memory_of_javascript_that_ran() {
+    check_spare("ran", |isolate| {
+        run(isolate, "globalThis.counter = 'another'.repeat(1000); globalThis.big += 'y';")
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_memory_that_was_stopped_is_not_used_again() {
+    on_large_stack(|| {
+        let image = image("stopped", BEFORE).unwrap();
+        image.keep_spares(1);
+        let mut isolate = Isolate::resume(&image, Box::new(FakeHost::at(5000.0))).unwrap();
+        fill(&mut isolate, |_| 10_000);
+        isolate.control().stop(Reason::Shutdown);
+        drop(isolate);
+        assert_eq!(resumed_memory(&image).1, 0);
     });
 }
