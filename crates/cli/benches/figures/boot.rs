@@ -57,10 +57,10 @@ fn phases() -> Result<Table> {
     for (name, phase) in names {
         table.row(
             name,
-            [median(runs.iter().map(|ends| milliminutes(ends[phase + 1] - ends[phase])))],
+            [median(runs.iter().map(|ends| milliseconds(ends[phase + 1] - ends[phase])))],
         );
     }
-    let total = runs.iter().map(|ends| milliminutes(ends[PHASES.len() + 1] - ends[0]));
+    let total = runs.iter().map(|ends| milliseconds(ends[PHASES.len() + 1] - ends[0]));
     table.row("total", [median(total)]);
     Ok(table)
 }
@@ -117,14 +117,15 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
 
 fn processes() -> Result<Table> {
     let mut table = Table::new(format!("processes: median of {RUNS}"), &["ms"]);
+    let hello = Path::new(SAMPLES).join("hello");
     let mut answers = Vec::new();
     let mut scripts = Vec::new();
     let mut imports = Vec::new();
     for _ in 0..RUNS {
-        answers.push(milliminutes(server::serve(&Path::new(SAMPLES).join("hello"))?.first_answer));
+        answers.push(milliseconds(server::serve(&hello, &[])?.first_answer));
         let begin = Instant::now();
         let times = program::run(&mut program::taipan_run(&program::path("nothing.py")))?;
-        scripts.push(milliminutes(begin.elapsed()));
+        scripts.push(milliseconds(begin.elapsed()));
         ensure!(times.is_empty(), "nothing.py measures something");
         imports.push(program::run(&mut program::taipan_run(&program::path("reimport.py")))?);
     }
@@ -148,6 +149,6 @@ fn cache() -> Result<Cache> {
     Ok(Cache::open(&taipan_store::root(&surroundings)?)?)
 }
 
-fn milliminutes(duration: Duration) -> f64 {
+fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }

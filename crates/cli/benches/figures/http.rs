@@ -33,12 +33,13 @@ pub(crate) fn measure() -> Result<Vec<Table>> {
     let mut table = Table::new(title, &["requests/s", "p50 ms", "p99 ms", "CPU us/request"]);
     let workers = PathBuf::from(PROGRAMS).join("workers");
     let workers = [
-        ("hello", Path::new(SAMPLES).join("hello")),
-        ("await asyncio.sleep(0)", workers.join("awaiting")),
-        ("stream of 4 pieces", workers.join("streaming")),
+        ("hello", Path::new(SAMPLES).join("hello"), "reuse"),
+        ("hello, fresh isolates", Path::new(SAMPLES).join("hello"), "fresh"),
+        ("await asyncio.sleep(0)", workers.join("awaiting"), "reuse"),
+        ("stream of 4 pieces", workers.join("streaming"), "reuse"),
     ];
-    for (name, directory) in workers {
-        let server = serve(&directory)?;
+    for (name, directory, isolation) in workers {
+        let server = serve(&directory, &["--isolation", isolation])?;
         for connections in CONNECTIONS {
             load(&server, connections, WARM_UP)?;
             let before = server.cpu_microseconds()?;

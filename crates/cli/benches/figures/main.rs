@@ -1,7 +1,7 @@
 //! The figures of `docs/benchmarks.md`: each compares or measures in one run, and prints a table.
 //!
 //! ```console
-//! cargo bench -p taipan --bench figures -- [cpu] [boot] [http] [--json]
+//! cargo bench -p taipan --bench figures -- [cpu] [boot] [cold] [density] [http] [--json]
 //! ```
 //!
 //! No test: nothing here fails for being slow. It runs the `taipan` that was
@@ -13,6 +13,7 @@
 mod boot;
 mod cpu;
 mod http;
+mod isolates;
 mod node;
 mod program;
 mod server;
@@ -35,8 +36,13 @@ const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
 type Benchmark = fn() -> Result<Vec<Table>>;
 
 /// What can be measured, by name.
-const BENCHMARKS: [(&str, Benchmark); 3] =
-    [("cpu", cpu::measure), ("boot", boot::measure), ("http", http::measure)];
+const BENCHMARKS: [(&str, Benchmark); 5] = [
+    ("cpu", cpu::measure),
+    ("boot", boot::measure),
+    ("cold", isolates::cold),
+    ("density", isolates::density),
+    ("http", http::measure),
+];
 
 fn main() -> Result<()> {
     // `cargo bench` adds `--bench`.
@@ -47,7 +53,7 @@ fn main() -> Result<()> {
     if let Some(unknown) =
         wanted.iter().find(|name| !BENCHMARKS.iter().any(|(known, _)| known == **name))
     {
-        bail!("no benchmark is called {unknown}; there are cpu, boot and http");
+        bail!("no benchmark is called {unknown}; there are cpu, boot, cold, density and http");
     }
     for (name, measure) in BENCHMARKS {
         if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
