@@ -12,6 +12,7 @@ import sys
 import traceback
 
 from . import tasks, tracebacks
+from .limits import CpuTimeLimitExceeded
 
 
 def describe(exception):
@@ -49,6 +50,8 @@ async def load(path, name, environment, fault):
             os._exit(tracebacks.status_of(request))
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as exception:
             return fault.new(*describe(exception))
+        except CpuTimeLimitExceeded as exception:
+            return fault.new(*describe(exception), "cpu_ms")
 
     def fetch(request, context):
         # A handler that waits for nothing has answered when this returns: no turn

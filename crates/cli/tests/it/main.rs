@@ -4,6 +4,7 @@
 
 mod doctor;
 mod fixture;
+mod limits;
 mod outcomes;
 mod resumes;
 mod serving;

@@ -17,8 +17,8 @@ PLUMBING = (
     "/lib/python3.14/pyodide/",
     "<frozen ",
 )
-# Where JavaScript is not the user's: Taipan's, Pyodide's, the engine's.
-GLUE = ("taipan:", "(native)")
+# What the user did not call: JavaScript of Taipan, Pyodide and the engine, and what a limit raises.
+GLUE = ("taipan:", "(native)", "/lib/python3.14/_taipan/limits.py")
 
 
 def cut(exception):
@@ -74,7 +74,7 @@ def _cut_one(exception):
 
 
 def _without_glue(tb):
-    """Of the frames of JavaScript, only those of the user's own."""
+    """Without the frames of what the user did not call."""
     frames = []
     while tb is not None:
         if not _file(tb).startswith(GLUE):

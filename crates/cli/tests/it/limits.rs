@@ -1,0 +1,98 @@
+//! Workers that use up their time: how much more they get, and what their neighbours notice.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::fixture::{Place, Serving};
+
+/// What stops only when it is stopped; and a neighbour that goes on for a while.
+const WORKER: &str = "\
+import asyncio
+import re
+import js
+from js import Response
+async def on_fetch(request, env, ctx):
+    match request.url.rpartition('/')[2]:
+        case 'loop':
+            while True:
+                pass
+        case 'swallowed':
+            while True:
+                try:
+                    while True:
+                        pass
+                except BaseException:
+                    pass
+        case 'number':
+            str(10**10**8)
+        case 'regex':
+            re.match(r'(a+)+$', 'a' * 64 + 'b')
+        case 'javascript':
+            js.eval('for(;;);')
+        case 'neighbour':
+            for number in range(100):
+                await asyncio.sleep(0.02)
+            return Response.new(f'counted to {number + 1}')
+    return Response.new('fine')
+";
+
+const HOSTILE: [&str; 5] = ["/loop", "/swallowed", "/number", "/regex", "/javascript"];
+
+const LIMIT_MS: u64 = 200;
+
+/// What the process may use for a request beyond that, all of it: to resume an isolate, and to stop and drop it.
+const EXCESS_MS_MAX: u64 = 50;
+
+fn place(isolation: &str) -> Place {
+    let configuration = format!(
+        r#"{{ "main": "entry.py", "limits": {{ "cpu_ms": {LIMIT_MS} }}, "taipan": {{ "isolation": "{isolation}" }} }}"#
+    );
+    Place::new(&[("entry.py", WORKER), ("wrangler.jsonc", &configuration)])
+}
+
+#[test]
+fn they_get_little_more_than_their_time() {
+    let place = place("reuse");
+    let server = place.serve(&["serve", "--port", "0"]);
+    assert!(server.get("/", "").ends_with("fine\n"));
+    for path in HOSTILE {
+        let before = cpu_time(&server);
+        assert!(server.get(path, "").starts_with("HTTP/1.0 503 "), "{path}");
+        let used = cpu_time(&server).saturating_sub(before);
+        let limit = Duration::from_millis(LIMIT_MS);
+        let most = limit + Duration::from_millis(EXCESS_MS_MAX);
+        assert!(used > limit && used < most, "{path} used {used:?}");
+        assert!(server.get("/", "").ends_with("fine\n"), "after {path}");
+    }
+}
+
+#[test]
+fn neighbours_go_on() {
+    // With `reuse` they may share an isolate, and its end.
+    let place = place("fresh");
+    let server = place.serve(&["serve", "--port", "0"]);
+    let mut neighbour = TcpStream::connect(&server.address).unwrap();
+    neighbour.write_all(b"GET /neighbour HTTP/1.0\r\n\r\n").unwrap();
+    for path in HOSTILE {
+        assert!(server.get(path, "").starts_with("HTTP/1.0 503 "), "{path}");
+    }
+    let mut answer = String::new();
+    neighbour.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("counted to 100"), "{answer}");
+}
+
+/// CPU time of all threads of the server (Linux, `Documentation/scheduler/sched-stats.rst`: the first number of
+/// `schedstat`, in nanoseconds).
+fn cpu_time(server: &Serving) -> Duration {
+    let tasks = PathBuf::from(format!("/proc/{}/task", server.id()));
+    let tasks = fs_err::read_dir(tasks).unwrap();
+    // A thread may end while they are counted.
+    let text =
+        tasks.flat_map(|task| fs_err::read_to_string(task.unwrap().path().join("schedstat")));
+    let used = text.map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap());
+    Duration::from_nanos(used.sum())
+}
