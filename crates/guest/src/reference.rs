@@ -38,4 +38,43 @@ impl Scope<'_> {
         })?;
         self.to_externref(value)
     }
+
+    /// The string whose code points lie in the guest's memory, `width` bytes each: 1, 2 or 4. What is no code point
+    /// becomes U+FFFD; lone surrogates stay.
+    ///
+    /// # Errors
+    ///
+    /// When the memory has no such bytes, or the isolate is out of memory.
+    pub fn text_of_points(
+        &mut self,
+        address: u32,
+        count: u32,
+        width: u32,
+    ) -> NativeResult<Reference> {
+        let length = count.saturating_mul(width);
+        let points =
+            self.bytes(address, length)?.chunks_exact(width.max(1) as usize).map(|bytes| {
+                let mut point = [0; 4];
+                point[..bytes.len().min(4)].copy_from_slice(bytes);
+                u32::from_le_bytes(point)
+            });
+        let mut text = Vec::with_capacity(length as usize);
+        points.for_each(|point| encode(point, &mut text));
+        let address = self.allocate(&text)?;
+        let string = self.text_at(address, u32::try_from(text.len())?);
+        self.deallocate(address)?;
+        string
+    }
+}
+
+/// Encodes a code point as UTF-8 does, surrogates too (WTF-8).
+fn encode(point: u32, text: &mut Vec<u8>) {
+    if let Ok(surrogate @ 0xd800..0xe000) = u16::try_from(point) {
+        let [high, low] = surrogate.to_be_bytes();
+        let bits = |byte: u8, count: u32| 0x80 | byte & ((1 << count) - 1);
+        text.extend([0xe0 | high >> 4, bits(high << 2 | low >> 6, 6), bits(low, 6)]);
+        return;
+    }
+    let character = char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER);
+    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }

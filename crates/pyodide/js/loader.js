@@ -82,6 +82,8 @@ function emscriptenSettings(settings, queue, runSync) {
     printErr: (line) => writeLine(STANDARD_ERROR, line),
     onExit: (code) => host.process_exit(code),
     preRun: [(module) => prepareFiles(module, settings), (module) => prepareEnvironment(module, settings)],
+    measureString: host.string_measure,
+    copyString: host.string_copy,
     API: {
       runtimeEnv: RUNTIME,
       config: {

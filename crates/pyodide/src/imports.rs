@@ -94,7 +94,8 @@ const GROUPS: &[Group] = &[
         module: "env",
         server: Server::Rust,
         reason: "hot, and no JavaScript is needed",
-        names: "JsvUTF8ToString _python2js_ascii JsvNum_fromInt JsvNum_fromDouble",
+        names: "JsvUTF8ToString _python2js_ascii _python2js_ucs1 _python2js_ucs2 _python2js_ucs4 \
+                JsvNum_fromInt JsvNum_fromDouble",
     },
     Group {
         module: "env",
@@ -197,8 +198,7 @@ const GROUPS: &[Group] = &[
                 JsvSet_Add _python2js_cache_lookup python2js__default_converter_js \
                 python2js__eager_converter_js _python2js_add_to_cache _python2js_addto_postprocess_list \
                 python2js_custom__create_jscontext _python2js_handle_postprocess_list _JsObject_Set_js \
-                _JsArray_PushEntry_helper _JsArray_PostProcess_helper _python2js_ucs2 \
-                _python2js_ucs4 _python2js_ucs1 destroy_proxies_js pyodide_js_init \
+                _JsArray_PushEntry_helper _JsArray_PostProcess_helper destroy_proxies_js pyodide_js_init \
                 __hiwire_deduplicate_new __hiwire_deduplicate_get __hiwire_deduplicate_set \
                 __hiwire_deduplicate_delete",
     },

@@ -23,6 +23,15 @@ pub(crate) fn define(linker: &mut Linker) -> DefineResult {
             Scope::of(&mut caller).text_at(address, length)
         },
     )?;
+    for (name, width) in [("_python2js_ucs1", 1), ("_python2js_ucs2", 2), ("_python2js_ucs4", 4)] {
+        linker.func_wrap(
+            "env",
+            name,
+            move |mut caller: NativeCaller<'_>, address: u32, count: u32| {
+                Scope::of(&mut caller).text_of_points(address, count, width)
+            },
+        )?;
+    }
     linker.func_wrap("env", "JsvNum_fromInt", |mut caller: NativeCaller<'_>, number: i32| {
         Scope::of(&mut caller).reference(number.into())
     })?;

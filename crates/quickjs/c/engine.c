@@ -783,6 +783,70 @@ static JSValue host_utf8_encode_into(JSContext *ctx, JSValueConst this_value, in
     return JS_NewInt32(ctx, (int32_t)written);
 }
 
+// The code point at *at of a string's units, which moves behind it. A lone surrogate is one, as in Python.
+static uint32_t code_point_at(const uint16_t *units, uint32_t count, uint32_t *at)
+{
+    uint32_t unit = units[(*at)++];
+    if ((unit & 0xfc00) == 0xd800 && *at < count && (units[*at] & 0xfc00) == 0xdc00)
+        return 0x10000 + ((unit & 0x3ff) << 10) + (units[(*at)++] & 0x3ff);
+    return unit;
+}
+
+// string_measure(string): its number of code points, times 2^21, and the widest of them: of those up to 255, one that
+// is as wide as all of them.
+static JSValue host_string_measure(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    (void)this_value;
+    (void)argc;
+    JSValue text = JS_ToString(ctx, argv[0]);
+    if (JS_IsException(text))
+        return JS_EXCEPTION;
+    JSString *string = JS_VALUE_GET_STRING(text);
+    uint32_t count = string->len, points = 0, widest = 0;
+    if (string->is_wide_char) {
+        for (uint32_t at = 0; at < count; points++) {
+            uint32_t point = code_point_at(str16(string), count, &at);
+            widest = point > widest ? point : widest;
+        }
+    } else {
+        points = count;
+        for (uint32_t at = 0; at < count; at++)
+            widest |= str8(string)[at];
+    }
+    JS_FreeValue(ctx, text);
+    return JS_NewInt64(ctx, (int64_t)points << 21 | widest);
+}
+
+// string_copy(string, address, widest) writes its code points, as wide as `string_measure` says that they are:
+// 1 byte up to 255, 2 up to 65,535, 4 beyond.
+static JSValue host_string_copy(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    uint32_t address, widest;
+    (void)this_value;
+    (void)argc;
+    if (JS_ToUint32(ctx, &address, argv[1]) || JS_ToUint32(ctx, &widest, argv[2]))
+        return JS_EXCEPTION;
+    JSValue text = JS_ToString(ctx, argv[0]);
+    if (JS_IsException(text))
+        return JS_EXCEPTION;
+    JSString *string = JS_VALUE_GET_STRING(text);
+    uint32_t count = string->len, at = 0;
+    uint8_t *bytes = (uint8_t *)(uintptr_t)address;
+    if (!string->is_wide_char)
+        memcpy(bytes, str8(string), count);
+    else if (widest < 0x100)
+        for (uint8_t *target = bytes; at < count;)
+            *target++ = (uint8_t)code_point_at(str16(string), count, &at);
+    else if (widest < 0x10000)
+        for (uint16_t *target = (uint16_t *)bytes; at < count;)
+            *target++ = (uint16_t)code_point_at(str16(string), count, &at);
+    else
+        for (uint32_t *target = (uint32_t *)bytes; at < count;)
+            *target++ = code_point_at(str16(string), count, &at);
+    JS_FreeValue(ctx, text);
+    return JS_UNDEFINED;
+}
+
 // Makes "taipan:host" with the functions that need no host.
 int EXPORT(engine_start_host_module)(void)
 {
@@ -790,6 +854,8 @@ int EXPORT(engine_start_host_module)(void)
         JS_CFUNC_DEF("utf8_decode", 5, host_utf8_decode),
         JS_CFUNC_DEF("utf8_encode", 1, host_utf8_encode),
         JS_CFUNC_DEF("utf8_encode_into", 2, host_utf8_encode_into),
+        JS_CFUNC_DEF("string_measure", 1, host_string_measure),
+        JS_CFUNC_DEF("string_copy", 3, host_string_copy),
         JS_CFUNC_DEF("set_error_factory", 1, set_error_factory),
     };
     host_object = JS_NewObject(context);
