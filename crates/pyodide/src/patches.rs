@@ -61,7 +61,7 @@ pub const PATCHES: &[Patch] = &[
                l=0;l<o;l++)HEAPU8[(s>>>0)+l>>>0]=n[l];return i}",
         replace: "function pn(t){let m=Module.measureString(t),e=m%2097152,\
                   i=_PyUnicode_New((m-e)/2097152,e);if(i===0)throw new R;\
-                  Module.copyString(t,_PyUnicode_Data(i),e);return i}",
+                  Module.copyString(t,HEAPU8,_PyUnicode_Data(i),e);return i}",
         count: 1,
     },
     Patch {

@@ -469,7 +469,8 @@ int EXPORT(engine_bytes)(JSValue *value, uint32_t *address, uint32_t *length)
             if (typed_array_is_oob(object))
                 goto wrong;
             offset = array->offset;
-            *length = typed_array_length(object) << typed_array_size_log2(object->class_id);
+            // Not `typed_array_length`: that is what a view that tracks a resizable buffer was made with.
+            *length = object->u.array.count << typed_array_size_log2(object->class_id);
             buffer = JS_MKPTR(JS_TAG_OBJECT, array->buffer);
         } else if (object->class_id == JS_CLASS_DATAVIEW) {
             JSTypedArray *array = object->u.typed_array;
@@ -571,6 +572,13 @@ void EXPORT(engine_memory_grown)(uint32_t length)
         return;
     memory->byte_length = (int)length;
     js_array_buffer_update_typed_arrays(memory);
+    // `set` copies in one go only what lies within the length that it finds here.
+    struct list_head *each;
+    list_for_each(each, &memory->array_list) {
+        JSTypedArray *view = list_entry(each, JSTypedArray, link);
+        if (view->track_rab && view->obj->class_id != JS_CLASS_DATAVIEW)
+            view->length = view->obj->u.array.count << typed_array_size_log2(view->obj->class_id);
+    }
 }
 
 /* --- functions and objects of the host -------------------------------------- */
@@ -817,33 +825,43 @@ static JSValue host_string_measure(JSContext *ctx, JSValueConst this_value, int 
     return JS_NewInt64(ctx, (int64_t)points << 21 | widest);
 }
 
-// string_copy(string, address, widest) writes its code points, as wide as `string_measure` says that they are:
-// 1 byte up to 255, 2 up to 65,535, 4 beyond.
+// string_copy(string, memory, address, widest) writes its code points into a view of the memory, as wide as
+// `string_measure` says that they are: 1 byte up to 255, 2 up to 65,535, 4 beyond. What has no room is a RangeError.
 static JSValue host_string_copy(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
-    uint32_t address, widest;
+    uint32_t offset, widest, address, capacity;
     (void)this_value;
     (void)argc;
-    if (JS_ToUint32(ctx, &address, argv[1]) || JS_ToUint32(ctx, &widest, argv[2]))
+    // The conversions can run JavaScript, which can take the view away: they come first.
+    if (JS_ToUint32(ctx, &offset, argv[2]) || JS_ToUint32(ctx, &widest, argv[3]))
         return JS_EXCEPTION;
     JSValue text = JS_ToString(ctx, argv[0]);
     if (JS_IsException(text))
         return JS_EXCEPTION;
+    if (engine_bytes((JSValue *)&argv[1], &address, &capacity) < 0) {
+        JS_FreeValue(ctx, text);
+        return JS_EXCEPTION;
+    }
     JSString *string = JS_VALUE_GET_STRING(text);
-    uint32_t count = string->len, at = 0;
-    uint8_t *bytes = (uint8_t *)(uintptr_t)address;
-    if (!string->is_wide_char)
-        memcpy(bytes, str8(string), count);
-    else if (widest < 0x100)
-        for (uint8_t *target = bytes; at < count;)
-            *target++ = (uint8_t)code_point_at(str16(string), count, &at);
-    else if (widest < 0x10000)
-        for (uint16_t *target = (uint16_t *)bytes; at < count;)
-            *target++ = (uint16_t)code_point_at(str16(string), count, &at);
-    else
-        for (uint32_t *target = (uint32_t *)bytes; at < count;)
-            *target++ = code_point_at(str16(string), count, &at);
+    uint32_t width = !string->is_wide_char || widest < 0x100 ? 1 : widest < 0x10000 ? 2 : 4;
+    uint32_t room = offset > capacity ? 0 : (capacity - offset) / width, count = string->len, at = 0, points = 0;
+    uint8_t *bytes = (uint8_t *)(uintptr_t)address + offset;
+    if (!string->is_wide_char) {
+        at = count < room ? count : room;
+        memcpy(bytes, str8(string), at);
+    }
+    for (; string->is_wide_char && at < count && points < room; points++) {
+        uint32_t point = code_point_at(str16(string), count, &at);
+        if (width == 1)
+            bytes[points] = (uint8_t)point;
+        else if (width == 2)
+            ((uint16_t *)bytes)[points] = (uint16_t)point;
+        else
+            ((uint32_t *)bytes)[points] = point;
+    }
     JS_FreeValue(ctx, text);
+    if (at < count)
+        return JS_ThrowRangeError(ctx, "no room for a string of %u units at %u", count, offset);
     return JS_UNDEFINED;
 }
 
@@ -855,7 +873,7 @@ int EXPORT(engine_start_host_module)(void)
         JS_CFUNC_DEF("utf8_encode", 1, host_utf8_encode),
         JS_CFUNC_DEF("utf8_encode_into", 2, host_utf8_encode_into),
         JS_CFUNC_DEF("string_measure", 1, host_string_measure),
-        JS_CFUNC_DEF("string_copy", 3, host_string_copy),
+        JS_CFUNC_DEF("string_copy", 4, host_string_copy),
         JS_CFUNC_DEF("set_error_factory", 1, set_error_factory),
     };
     host_object = JS_NewObject(context);

@@ -267,6 +267,22 @@ fn utf8_is_decoded_as_the_standard_has_it() {
 }
 
 #[test]
+fn strings_are_copied_as_code_points() {
+    check(
+        r"const copy = (text, size, offset = 0) => {
+             const room = new Uint8Array(size), widest = host.string_measure(text) % 2097152;
+             try { host.string_copy(text, room, offset, widest); } catch (e) { return e.name; }
+             return Math.floor(host.string_measure(text) / 2097152) + ': ' + room.join(' '); };
+         for (const [text, size, offset] of [['', 0], ['abc', 3], ['abc', 2], ['a\xff', 4, 1], ['a', 1, 1], ['a', 1, 2],
+             ['€a', 4], ['€a', 3], ['😀', 4], ['😀', 3], ['😀a', 9, 1], ['\ud800', 2], ['ab€'.slice(0, 2), 2]])
+             report(copy(text, size, offset));
+         try { host.string_copy('a', {}, 0, 255); } catch (e) { report(e.name); }",
+        "0: \n3: 97 98 99\nRangeError\n2: 0 97 255 0\nRangeError\nRangeError\n\
+         2: 172 32 97 0\nRangeError\n1: 0 246 1 0\nRangeError\n2: 0 0 246 1 0 97 0 0 0\n1: 0 216\n2: 97 98\nTypeError",
+    );
+}
+
+#[test]
 fn utf8_is_encoded_as_the_standard_has_it() {
     check(
         r"const encode = (text) => Array.from(host.utf8_encode(text), (byte) => byte.toString(16)).join(' ');

@@ -28,8 +28,10 @@ fn views_follow_growth() {
          report(memory.grow(3) === before / 65536);
          report(memory.buffer === buffer); report(buffer.byteLength - before);
          report(views.map((view) => view.byteLength - before)); report(part.length);
-         views[0][before + 5] = 77; report(views[3].getUint8(before + 5)); report(views[1].length * 4 - before);",
-        "true\ntrue\n196608\n196608,196608,196608,196608\n16\n77\n196608",
+         views[0][before + 5] = 77; report(views[3].getUint8(before + 5)); report(views[1].length * 4 - before);
+         host.string_copy('ab', views[0], before + 6, 255); views[0].set(views[0].subarray(before + 5, before + 8), before);
+         report(views[0].slice(before, before + 3));",
+        "true\ntrue\n196608\n196608,196608,196608,196608\n16\n77\n196608\n77,97,98",
     );
 }
 
