@@ -1,7 +1,7 @@
 //! The figures of `docs/benchmarks.md`: each compares or measures in one run, and prints a table.
 //!
 //! ```console
-//! cargo bench -p taipan --bench figures -- [cpu] [boot] [cold] [density] [http] [--json]
+//! cargo bench --workspace --bench figures -- [cpu] [boot] [cold] [density] [http] [--json]
 //! ```
 //!
 //! No test: nothing here fails for being slow. It runs the `taipan` that was
