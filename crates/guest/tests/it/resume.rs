@@ -208,7 +208,7 @@ fn hostile_states() {
             }
         }
         assert!(accepted > STATES / 10, "{accepted} of {STATES} states could be in a file");
-        assert!(0 < resumed && resumed <= accepted, "{resumed} of {accepted} isolates ran");
+        assert!(resumed > 0, "none of {accepted} isolates ran");
     });
 }
 
