@@ -11,6 +11,8 @@ fuzz_target!(|wasm: &[u8]| {
             memory_pages_max: Some(100),
             names: false,
             own_globals: true,
+            own_memory: true,
+            known_globals: vec![("__memory_base".into(), 1024), ("__table_base".into(), 1)],
             ..variant.into()
         };
         if let Ok(linked) = link(wasm, options) {

@@ -123,6 +123,13 @@ pub enum Error {
         name: String,
     },
 
+    /// The start function of a main module cannot be evaluated.
+    #[error("the start function does what is not known how to do before: {what}")]
+    Start {
+        /// What it does.
+        what: &'static str,
+    },
+
     /// An imported global cannot become one of the module's own.
     #[error("imported global `{name}` of `{module}` is constant or has no zero value")]
     ImportedGlobal {
@@ -177,6 +184,7 @@ impl Error {
             Self::BulkMemory { .. } => {
                 Some("build the module without shared memory and passive data segments")
             }
+            Self::Start { .. } => Some("link the module without known globals"),
             Self::Encode(_)
             | Self::Index { .. }
             | Self::NotFunctionType { .. }

@@ -9,32 +9,32 @@
 //! Imports come first in the space of indices: as long as all imported globals
 //! are converted, no index changes.
 
-use wasm_encoder::{ConstExpr, Encode, EntityType, HeapType};
-use wasmparser::{BinaryReader, GlobalType, TypeRef, ValType};
+use wasm_encoder::{ConstExpr, Encode, HeapType};
+use wasmparser::{GlobalType, TypeRef, ValType};
 
 use crate::error::Error;
-use crate::module::{Module, SectionId, size};
+use crate::module::{Module, SectionId};
+use crate::own::{define, write_imports};
 use crate::state::import_export;
 
 /// Converts the imported globals of a module that defines a memory. Returns the
 /// names under which they are to be exported, in the order of their indices.
+/// Those that `known` names hold what it says from the beginning.
 ///
 /// A side module shares its globals with the main module: it stays as it is.
-pub(crate) fn own_globals(module: &mut Module<'_>) -> Result<Vec<String>, Error> {
+pub(crate) fn own_globals(
+    module: &mut Module<'_>,
+    known: &[(String, i32)],
+) -> Result<Vec<String>, Error> {
     if module.memories.defined().next().is_none() || module.globals.imported == 0 {
         return Ok(Vec::new());
     }
     let mut names = Vec::with_capacity(module.globals.imported);
     let mut definitions = Vec::new();
-    let mut kept = Vec::new();
     for import in &module.imports {
-        let TypeRef::Global(global) = import.ty else {
-            import.module.encode(&mut kept);
-            import.name.encode(&mut kept);
-            EntityType::try_from(import.ty).map_err(Error::Encode)?.encode(&mut kept);
-            continue;
-        };
-        let initial = initial(global).ok_or_else(|| Error::ImportedGlobal {
+        let TypeRef::Global(global) = import.ty else { continue };
+        let known = known.iter().find(|(name, _)| name == import.name).map(|(_, value)| *value);
+        let initial = initial(global, known).ok_or_else(|| Error::ImportedGlobal {
             module: import.module.to_owned(),
             name: import.name.to_owned(),
         })?;
@@ -47,14 +47,19 @@ pub(crate) fn own_globals(module: &mut Module<'_>) -> Result<Vec<String>, Error>
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::ImportedTwice { export: pair[0].clone() });
     }
-    define(module, &definitions)?;
-    keep_imports(module, &kept)?;
+    define(module, SectionId::GLOBAL, module.globals.items.len(), &definitions)?;
+    module.globals.imported = 0;
+    module.imports.retain(|import| !matches!(import.ty, TypeRef::Global(_)));
+    write_imports(module)?;
     Ok(names)
 }
 
-/// What a global holds until the host sets it: zero, or no reference. None if it
-/// is constant, or of a type that has neither.
-fn initial(global: GlobalType) -> Option<ConstExpr> {
+/// What a global holds until the host sets it: what is known of it, zero, or no reference. None if it
+/// is constant and not known, or of a type that has neither.
+fn initial(global: GlobalType, known: Option<i32>) -> Option<ConstExpr> {
+    if let (Some(value), ValType::I32) = (known, global.content_type) {
+        return Some(ConstExpr::i32_const(value));
+    }
     if !global.mutable {
         return None;
     }
@@ -69,33 +74,4 @@ fn initial(global: GlobalType) -> Option<ConstExpr> {
         }
         ValType::Ref(_) => return None,
     })
-}
-
-/// Puts the globals in `definitions` before those that the module defines.
-fn define(module: &mut Module<'_>, definitions: &[u8]) -> Result<(), Error> {
-    let mut section = Vec::new();
-    size(module.globals.items.len(), "globals")?.encode(&mut section);
-    section.extend_from_slice(definitions);
-    if let Some(old) = module.contents(SectionId::GLOBAL) {
-        let mut reader = BinaryReader::new(old, 0);
-        reader.read_var_u32()?;
-        section.extend_from_slice(&old[reader.current_position()..]);
-    }
-    module.globals.imported = 0;
-    module.replace(SectionId::GLOBAL, section);
-    Ok(())
-}
-
-/// Leaves the module with the imports in `kept`: those that are no globals.
-fn keep_imports(module: &mut Module<'_>, kept: &[u8]) -> Result<(), Error> {
-    module.imports.retain(|import| !matches!(import.ty, TypeRef::Global(_)));
-    if module.imports.is_empty() {
-        module.remove(SectionId::IMPORT);
-        return Ok(());
-    }
-    let mut section = Vec::new();
-    size(module.imports.len(), "imports")?.encode(&mut section);
-    section.extend_from_slice(kept);
-    module.replace(SectionId::IMPORT, section);
-    Ok(())
 }

@@ -9,10 +9,12 @@ mod bulk;
 mod dylink;
 mod error;
 mod exceptions;
+mod fold;
 mod globals;
 mod imports;
 mod link;
 mod module;
+mod own;
 mod state;
 mod wrapper;
 

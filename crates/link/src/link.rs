@@ -6,15 +6,20 @@ use wasmparser::{BinaryReader, CodeSectionReader, DataKind, DataSectionReader, O
 use crate::bulk::rewrite_bulk_memory;
 use crate::error::Error;
 use crate::exceptions::translate;
+use crate::fold::fold_start;
 use crate::globals::own_globals;
 use crate::module::{FEATURES, Module, SectionId, parse, size};
+use crate::own::own_memory;
 use crate::state::export_state;
 
 /// Changes whenever a module is linked to something else than before: what was made from one is made anew.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 4;
 
 /// The custom section of names, for functions and locals.
 const NAMES: &str = "name";
+
+/// What a relocatable module imports as the place of its first element in the table.
+const TABLE_BASE: &str = "__table_base";
 
 /// An empty data segment that initialises nothing until it is asked to.
 const EMPTY_PASSIVE_SEGMENT: [u8; 2] = [1, 0];
@@ -47,11 +52,25 @@ pub struct Options {
     /// [`Hidden::import`](crate::Hidden::import)). No index changes. Side modules
     /// stay as they are.
     pub own_globals: bool,
+    /// Whether a main module that imports its memory gets it as its own, with the tables and tags that it
+    /// imports; each is exported under its name. A side module must not.
+    pub own_memory: bool,
+    /// By name, what imported globals hold that are known before a main module starts. Its start
+    /// function is evaluated, and may do no more than compute addresses from them.
+    pub known_globals: Vec<(String, i32)>,
 }
 
 impl From<Variant> for Options {
     fn from(variant: Variant) -> Self {
-        Self { variant, memory_pages_max: None, keep_start: false, names: true, own_globals: false }
+        Self {
+            variant,
+            memory_pages_max: None,
+            keep_start: false,
+            names: true,
+            own_globals: false,
+            own_memory: false,
+            known_globals: Vec::new(),
+        }
     }
 }
 
@@ -64,10 +83,24 @@ impl From<Variant> for Options {
 /// cannot own though it is asked to, or would pass a limit that engines have.
 pub fn link(wasm: &[u8], options: impl Into<Options>) -> Result<Vec<u8>, Error> {
     let options = options.into();
+    let folded;
+    let wasm = if options.known_globals.is_empty() {
+        wasm
+    } else {
+        folded = fold_start(wasm, &options.known_globals)?;
+        &folded
+    };
     let mut module = parse(wasm)?;
     translate(&mut module)?;
     rewrite_bulk_memory(&mut module)?;
-    let owned = if options.own_globals { own_globals(&mut module)? } else { Vec::new() };
+    if options.own_memory {
+        let base = options.known_globals.iter().find(|(name, _)| name == TABLE_BASE);
+        own_memory(&mut module, base.map_or(0, |(_, base)| u64::from(base.unsigned_abs())))?;
+    }
+    let owned = match options.own_globals {
+        true => own_globals(&mut module, &options.known_globals)?,
+        false => Vec::new(),
+    };
     export_state(&mut module, &owned)?;
     if let Some(pages) = options.memory_pages_max {
         limit_memories(&mut module, pages)?;

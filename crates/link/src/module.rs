@@ -38,6 +38,7 @@ impl SectionId {
     pub(crate) const TYPE: Self = Self(1);
     pub(crate) const IMPORT: Self = Self(2);
     pub(crate) const FUNCTION: Self = Self(3);
+    pub(crate) const TABLE: Self = Self(4);
     pub(crate) const MEMORY: Self = Self(5);
     pub(crate) const GLOBAL: Self = Self(6);
     pub(crate) const EXPORT: Self = Self(7);
@@ -45,6 +46,7 @@ impl SectionId {
     pub(crate) const CODE: Self = Self(10);
     pub(crate) const DATA: Self = Self(11);
     pub(crate) const DATA_COUNT: Self = Self(12);
+    pub(crate) const TAG: Self = Self(13);
 
     /// The sections in the order in which they must come.
     const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];

@@ -20,7 +20,7 @@
 use std::collections::HashMap;
 
 use wasm_encoder::Encode;
-use wasmparser::{BinaryReader, ExternalKind};
+use wasmparser::{BinaryReader, Export, ExternalKind};
 
 use crate::error::Error;
 use crate::module::{EXPORTS_MAX, Module, SectionId, limit, parse, size};
@@ -86,28 +86,42 @@ pub(crate) fn export_state(module: &mut Module<'_>, owned: &[String]) -> Result<
         return Err(Error::ReservedName { name: export.name.to_owned() });
     }
     let HiddenState { memories, tables, mut globals } = state(module);
-    for (hidden, export) in globals.iter_mut().zip(owned) {
-        hidden.export.clone_from(export);
-    }
-    // The numbers are those of the binary format's export kinds.
-    let kinds = [(1, tables), (2, memories), (3, globals)];
-    let mut count = module.exports.len();
-    let mut added = Vec::new();
-    for (kind, list) in &kinds {
-        for hidden in list.iter().filter(|hidden| hidden.export.starts_with(RESERVED_PREFIX)) {
-            hidden.export.encode(&mut added);
-            added.push(*kind);
-            hidden.index.encode(&mut added);
-            count += 1;
-        }
-    }
-    if added.is_empty() {
+    globals.retain(|hidden| hidden.index as usize >= owned.len());
+    let kinds = [
+        (ExternalKind::Table, &tables),
+        (ExternalKind::Memory, &memories),
+        (ExternalKind::Global, &globals),
+    ];
+    let exports = kinds.iter().flat_map(|(kind, list)| {
+        let hidden = list.iter().filter(|hidden| hidden.export.starts_with(RESERVED_PREFIX));
+        hidden.map(|hidden| Export { name: &hidden.export, kind: *kind, index: hidden.index })
+    });
+    let owned =
+        (0..).zip(owned).map(|(index, name)| Export { name, kind: ExternalKind::Global, index });
+    add_exports(module, &owned.chain(exports).collect::<Vec<_>>())
+}
+
+/// Exports more of a module, which then lists it.
+pub(crate) fn export<'a>(module: &mut Module<'a>, exports: &[Export<'a>]) -> Result<(), Error> {
+    add_exports(module, exports)?;
+    module.exports.extend_from_slice(exports);
+    Ok(())
+}
+
+fn add_exports(module: &mut Module<'_>, exports: &[Export<'_>]) -> Result<(), Error> {
+    if exports.is_empty() {
         return Ok(());
     }
-    limit("exports", count as u64, EXPORTS_MAX)?;
+    let mut added = Vec::new();
+    for export in exports {
+        export.name.encode(&mut added);
+        wasm_encoder::ExportKind::from(export.kind).encode(&mut added);
+        export.index.encode(&mut added);
+    }
     let old = module.contents(SectionId::EXPORT).unwrap_or(&[0]);
     let mut reader = BinaryReader::new(old, 0);
-    reader.read_var_u32()?;
+    let count = reader.read_var_u32()? as usize + exports.len();
+    limit("exports", count as u64, EXPORTS_MAX)?;
     let mut section = Vec::with_capacity(old.len() + added.len() + 4);
     size(count, "exports")?.encode(&mut section);
     section.extend_from_slice(&old[reader.current_position()..]);

@@ -51,6 +51,8 @@ fn all(wasm: &[u8]) -> Result<(), taipan_link::Error> {
             memory_pages_max: Some(2),
             names: false,
             own_globals: true,
+            own_memory: true,
+            known_globals: vec![("__memory_base".into(), 1024), ("__table_base".into(), 1)],
             ..variant.into()
         };
         link(wasm, options).map(drop)

@@ -8,3 +8,4 @@ mod generated;
 mod globals;
 mod link;
 mod release;
+mod relocatable;
