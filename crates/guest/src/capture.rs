@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use taipan_snapshot as snapshot;
 use wasmparser::{DataKind, Parser, Payload};
-use wasmtime::{AnyRef, AsContextMut, FuncType, Ref, Val, ValType};
+use wasmtime::{AnyRef, AsContextMut, FuncType, Mutability, Ref, Val, ValType};
 
 use crate::function::Origin;
 use crate::handle::Handle;
@@ -88,9 +88,12 @@ impl Scope<'_> {
         let mut values = Vec::new();
         for place in 0..program.imports.len() {
             let Some(global) = global::imported(self, place) else { continue };
+            if global.ty(&self.store).mutability() == Mutability::Const {
+                continue;
+            }
             let value =
                 value(&global.get(&mut self.store)).ok_or_else(|| cannot("an imported global"))?;
-            // Instantiation makes them zero.
+            // Instantiation makes them zero, but for some that stand for addresses, which no zero does.
             if value != snapshot::Value::I32(0) {
                 values.push((u32::try_from(place).unwrap_or(u32::MAX), value));
             }
@@ -136,7 +139,7 @@ impl Scope<'_> {
                     let value = value(&global.get(&mut self.store)).ok_or_else(|| cannot(what))?;
                     snapshot::EntityGlobal::Own {
                         value,
-                        mutable: type_.mutability() == wasmtime::Mutability::Var,
+                        mutable: type_.mutability() == Mutability::Var,
                     }
                 }
             });

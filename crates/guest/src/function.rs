@@ -230,3 +230,15 @@ pub(crate) fn from_javascript(
     let Ok(index) = u32::try_from(index) else { return Ok(None) };
     Ok(at(scope, index).map(|(function, _)| (index, function)))
 }
+
+impl Scope<'_> {
+    /// How many parameters the function at a place of the function table takes; `None` when none is there.
+    pub fn parameters_of(&mut self, place: u32) -> Option<u32> {
+        let main = self.linked().ok()?.main;
+        let table = main.get_table(&mut self.store, FUNCTION_TABLE)?;
+        let Ref::Func(Some(function)) = table.get(&mut self.store, place.into())? else {
+            return None;
+        };
+        u32::try_from(function.ty(&self.store).params().len()).ok()
+    }
+}

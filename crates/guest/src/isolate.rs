@@ -57,7 +57,9 @@ impl Isolate {
             what: "it does not export `memory`".into(),
         })?;
         let attached = Attached::new(&mut store, memory, None);
-        data::write(&program.main.bytes, memory.data_mut(&mut store), 0)?;
+        let base = memory_base(&mut store, &main);
+        data::write(&program.main.bytes, memory.data_mut(&mut store), base)?;
+        relocate(&mut store, &main)?;
         let javascript = Arc::new(javascript::link(&mut store, main, &program.javascript)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });
         let mut isolate = Isolate { attached, store };
@@ -174,6 +176,22 @@ pub(crate) fn instantiate_main(
 ) -> Result<Instance, Error> {
     store.data_mut().imports = vec![-1; program.imports.len()];
     Ok(program.linked.instantiate(store)?)
+}
+
+/// Where the data of the main module begins; what a relocatable one exports is relative to it.
+pub(crate) fn memory_base(store: &mut impl AsContextMut, main: &Instance) -> u32 {
+    let name = taipan_link::import_export("env", "__memory_base").ok();
+    let global = name.and_then(|name| main.get_global(&mut *store, &name));
+    global.and_then(|global| global.get(store).i32()).unwrap_or(0).cast_unsigned()
+}
+
+/// Writes the addresses that a relocatable main module has in its data, before anything runs in it: its own heap
+/// begins at one of them.
+fn relocate(store: &mut Store<State>, main: &Instance) -> Result<(), Error> {
+    match main.get_func(&mut *store, "__wasm_apply_data_relocs") {
+        Some(function) => Ok(function.typed::<(), ()>(&*store)?.call(store, ())?),
+        None => Ok(()),
+    }
 }
 
 impl Scope<'_> {

@@ -6,7 +6,7 @@
 
 use wasmtime::{
     Extern, ExternType, Func, Global, GlobalType, Instance, Memory, Module, Mutability, Ref, Store,
-    Table, TypedFunc, Val, ValType,
+    Table, Trap, TypedFunc, Val, ValType,
 };
 
 use crate::state::State;
@@ -274,6 +274,14 @@ fn resolve(
                 what: format!("host.{name} is unknown"),
             })?
             .into(),
+        // An import of main modules up to Pyodide 0.27, where it is JavaScript's.
+        ("env", "abort") => match main.get_func(&mut *store, "abort") {
+            Some(function) => function.into(),
+            None => Func::wrap(&mut *store, || -> wasmtime::Result<()> {
+                Err(Trap::UnreachableCodeReached.into())
+            })
+            .into(),
+        },
         ("env", name) => {
             let function: Func = main.get_func(&mut *store, name).ok_or_else(|| absent(name))?;
             match type_ {

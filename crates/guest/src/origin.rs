@@ -4,6 +4,7 @@
 //! program's language gives the function that finds the place; this crate
 //! keeps what it found.
 
+use crate::isolate;
 use crate::scope::Scope;
 use crate::{Error, Handle};
 
@@ -112,7 +113,7 @@ impl Scope<'_> {
     pub fn exported_address(&mut self, name: &str) -> Option<u32> {
         let main = self.linked().ok()?.main;
         let address = main.get_global(&mut self.store, name)?.get(&mut self.store).i32()?;
-        Some(address.cast_unsigned())
+        Some(isolate::memory_base(&mut self.store, &main).wrapping_add(address.cast_unsigned()))
     }
 
     /// Begins the sequence of `Math.random` anew, from the host's entropy: for an isolate that was resumed, and whose

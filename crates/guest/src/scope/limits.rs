@@ -1,7 +1,5 @@
 //! What the guest is told of its limits.
 
-use wasmtime::Val;
-
 use super::Scope;
 use crate::Error;
 use crate::control::SoftStop;
@@ -46,15 +44,9 @@ impl Scope<'_> {
     ///
     /// [`Error::Link`] when it exports no such thing.
     pub fn address_of(&mut self, name: &str) -> Result<u32, Error> {
-        let main = self.linked()?.main;
-        let value =
-            main.get_global(&mut self.store, name).map(|global| global.get(&mut self.store));
-        match value {
-            Some(Val::I32(address)) => Ok(address.cast_unsigned()),
-            _ => Err(Error::Link {
-                module: "the main module",
-                what: format!("it exports no address `{name}`"),
-            }),
-        }
+        self.exported_address(name).ok_or_else(|| Error::Link {
+            module: "the main module",
+            what: format!("it exports no address `{name}`"),
+        })
     }
 }

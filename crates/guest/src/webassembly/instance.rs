@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use taipan_link::RESERVED_PREFIX;
 use wasmparser::{BinaryReaderError, Export, Parser, Payload};
-use wasmtime::{Extern, ExternType, Func, FuncType, Instance};
+use wasmtime::{Extern, ExternType, Func, FuncType, Instance, Mutability};
 
 use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
@@ -78,7 +78,10 @@ fn bind_global(call: &mut Call<'_>, place: usize, argument: u32) -> Result<u32, 
     let scope = &mut call.scope;
     let Some(imported) = global::imported(scope, place) else { return Ok(number) };
     let value = made.get(&mut scope.store);
-    imported.set(&mut scope.store, value).map_err(|error| link_error(&error))?;
+    // What the linker knew is as it should be.
+    if imported.ty(&scope.store).mutability() == Mutability::Var {
+        imported.set(&mut scope.store, value).map_err(|error| link_error(&error))?;
+    }
     let globals = &mut scope.state_mut().entities.globals;
     globals.found.insert(number, imported);
     let added = (number as usize)
