@@ -18,10 +18,6 @@ const STANDARD_ERROR = 2;
 const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
 const HOME = "/session";
 const TEMPORARY = "/tmp";
-/// `sys.executable`; there is no such file.
-const PROGRAM = "/bin/python3.14";
-/// Where the layer with the standard library is to be mounted.
-const STANDARD_LIBRARY = "/lib/python3.14";
 
 /// All false: no environment that the glue knows, so it takes no branch for one.
 /// `IN_SHELL` keeps it from looking for `location`.
@@ -46,7 +42,7 @@ const RUNTIME = {
 ///   instantiate(imports)  gives {instance, module} of pyodide.asm.wasm
 ///   environment           {NAME: value}, added to what Python needs here
 ///   layers                [{layer, path}]: file layers by number, and where to
-///                         mount them; the one with the standard library among them
+///                         mount them; the standard library first
 ///   fileBytesMaximum      limit of all in-memory files together
 export async function boot(settings) {
   const queue = newImmediateQueue();
@@ -67,16 +63,19 @@ export async function boot(settings) {
   withoutPackageManager(pyodide);
   API._pyodide.set_excepthook();
   connectStreams(API, pyodide);
-  pyodide.pyimport("_taipan.bootstrap").finish(STANDARD_LIBRARY);
-  runSync.connect(pyodide.pyimport("_taipan.tasks"));
+  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings));
+  runSync.connect(pyodide.pyimport("_taipan.tasks"), runSync.main);
   return pyodide;
 }
+
+const standardLibrary = (settings) => settings.layers[0].path;
 
 function emscriptenSettings(settings, queue, runSync) {
   const emscripten = {
     noImageDecoding: true,
     noAudioDecoding: true,
-    thisProgram: PROGRAM,
+    // `sys.executable`; there is no such file.
+    thisProgram: standardLibrary(settings).replace("/lib/", "/bin/"),
     arguments: [],
     print: (line) => writeLine(STANDARD_OUTPUT, line),
     printErr: (line) => writeLine(STANDARD_ERROR, line),
@@ -94,12 +93,12 @@ function emscriptenSettings(settings, queue, runSync) {
     },
     instantiateWasm(imports, receive) {
       runSync.connect = serveRunSync(emscripten, imports.env, queue.wake);
-      serveErrorMarker(imports.env);
+      serveErrorMarker(imports);
       serveLayerFiles(emscripten, imports);
       const { instance, module } = settings.instantiate(imports);
+      runSync.main = instance.exports;
       leaveOutGraphics(emscripten.GOT);
-      receive(instance, module);
-      return {};
+      return receive(instance, module) ?? {};
     },
   };
   return emscripten;
@@ -110,8 +109,11 @@ function emscriptenSettings(settings, queue, runSync) {
 /// here (src/core/jsverror.ts).
 function serveErrorMarker(imports) {
   const marker = Symbol("error marker");
-  imports.Jsv_GetError_import = () => marker;
-  imports.JsvError_Check = (value) => Number(value === marker);
+  const isMarker = (value) => Number(value === marker);
+  imports.env.Jsv_GetError_import = () => marker;
+  imports.env.JsvError_Check = isMarker;
+  // Its names up to 0.29.
+  imports.sentinel = { create_sentinel: () => marker, is_sentinel: isMarker };
 }
 
 /// OpenGL functions that the main module can hand out by name: null pointers, so
@@ -135,6 +137,9 @@ function prepareFiles(module, settings) {
     FS.mkdirTree(path);
     FS.mount(type, { layer }, path);
   }
+  // Pyodide's main() says that the standard library is this file, and Python 3.15 warns when it is not there.
+  // `_taipan.bootstrap` takes it away.
+  FS.writeFile(`${standardLibrary(settings).replace(".", "")}.zip`, "");
   FS.mkdirTree(HOME);
   FS.mkdirTree(TEMPORARY);
   FS.chdir(HOME);
@@ -151,7 +156,7 @@ function prepareEnvironment(module, settings) {
     PATH: undefined,
     _: undefined,
     // Pyodide's main() looks for a zip file only.
-    PYTHONPATH: STANDARD_LIBRARY,
+    PYTHONPATH: standardLibrary(settings),
     // Without it, printing a SystemExit would end the interpreter.
     PYTHONINSPECT: "1",
     // Where modules come from is read-only, and what is made at set-up is complete.

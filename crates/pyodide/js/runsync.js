@@ -11,9 +11,9 @@
 // (B waits for what A does next) is a deadlock that stack switching would not have:
 // the host sees that nothing can happen any more, and `block_until` throws.
 //
-// What runs meanwhile has a Python thread state of its own, made and removed by the
-// functions with which Pyodide does so for stack switching (src/core/stack_switching
-// of 314.0.7): else its tasks would find themselves inside the waiting one.
+// What runs meanwhile has a Python thread state of its own, as Pyodide does it for stack
+// switching (src/core/stack_switching of 314.0.7): else its tasks would find themselves
+// inside the waiting one.
 
 import host from "taipan:host";
 
@@ -27,12 +27,12 @@ const WAITS_NESTED_MAXIMUM = 32;
 /// a function that takes `_taipan.tasks`, which is there only once Python runs.
 export function serveRunSync(module, imports, beforeBlocking) {
   let waits = 0;
-  let tasks;
+  let tasks, main;
 
   imports.can_run_sync_js = () => Number(waits < WAITS_NESTED_MAXIMUM);
   // `Module.error` is how these functions say that a Python error is set.
-  imports.saveState = () => enterThreadState(module, tasks) ?? module.error;
-  imports.restoreState = (state) => leaveThreadState(module, state);
+  imports.saveState = () => enterThreadState(main, tasks) ?? module.error;
+  imports.restoreState = (state) => leaveThreadState(main, state);
 
   // The promise is the first argument in one form of stack switching, the second
   // in the other.
@@ -54,35 +54,36 @@ export function serveRunSync(module, imports, beforeBlocking) {
     }
   };
 
-  return (python) => {
+  return (python, exports) => {
     tasks = python;
+    main = exports;
   };
 }
 
 /// Installs a new thread state; answers what `leaveThreadState` needs, or undefined
-/// when Python could not make one. Pyodide remembers in one variable the thread state
-/// under the current one, and refuses a second: it is cleared, so that a wait inside a
-/// wait can enter too. Swapped away and back, the variable is empty.
-function enterThreadState(module, tasks) {
+/// when Python could not make one. Pyodide's own functions for it differ from release to
+/// release, and remember one state only; CPython's do not. `main` are the main module's exports.
+function enterThreadState(main, tasks) {
   const wait = tasks.Wait();
-  if (module._enter_promising_task() !== 0) {
+  const entered = main.PyThreadState_New(main.PyInterpreterState_Get());
+  if (entered === 0) {
     endWait(wait);
     return undefined;
   }
-  const entered = module._captureThreadState();
-  const waiting = module._pystate_threadstate_swap(entered);
+  const waiting = main.PyThreadState_Swap(entered);
   const context = wait.context_address;
-  module._PyContext_Enter(context);
+  main.PyContext_Enter(context);
+  wait.enter();
   return { entered, waiting, context, wait };
 }
 
-/// Puts the waiting thread state back and removes the other: fills the variable
-/// again, and leaves the way that Pyodide does.
-function leaveThreadState(module, { entered, waiting, context, wait }) {
-  module._PyContext_Exit(context);
-  module._pystate_threadstate_swap(waiting);
-  module._restoreThreadState(entered);
-  module._exit_promising_task();
+/// Puts the waiting thread state back and removes the other.
+function leaveThreadState(main, { entered, waiting, context, wait }) {
+  wait.leave();
+  main.PyContext_Exit(context);
+  main.PyThreadState_Swap(waiting);
+  main.PyThreadState_Clear(entered);
+  main.PyThreadState_Delete(entered);
   endWait(wait);
 }
 

@@ -50,6 +50,14 @@ pub(crate) fn define(linker: &mut Linker) -> DefineResult {
             random_get(&mut Scope::of(&mut caller), address, length)
         },
     )?;
+    // Up to 0.27.
+    linker.func_wrap(
+        "env",
+        "getentropy",
+        |mut caller: NativeCaller<'_>, address: u32, length: u32| {
+            random_get(&mut Scope::of(&mut caller), address, length)
+        },
+    )?;
     Ok(())
 }
 

@@ -14,9 +14,18 @@ pub enum Error {
         /// How often it does.
         found: usize,
     },
-    /// The glue does not carry the wasm modules that it compiles while it runs.
-    #[error("the glue lacks the wasm module of `_PyEM_TrampolineCall`")]
-    GlueModule,
+    /// A release that nobody has looked at.
+    #[error("Pyodide {version} is of no family that this build can boot")]
+    Family {
+        /// Its version.
+        version: String,
+    },
+    /// The glue does not say where it puts what.
+    #[error("the glue does not say where `{name}` is")]
+    Placement {
+        /// What is missing.
+        name: &'static str,
+    },
     /// A file layer does not begin as one.
     #[error("not a file layer")]
     LayerMagic,
@@ -95,7 +104,8 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::Patch { .. }
-            | Error::GlueModule
+            | Error::Family { .. }
+            | Error::Placement { .. }
             | Error::Archive(_)
             | Error::ArchiveFile { .. }
             | Error::ArchiveLimit { .. } => {

@@ -1,15 +1,17 @@
 //! Where Python is: its frames, read from its memory as a debugger from outside reads them.
 //!
 //! Nothing of Python runs for it, so it can be asked at any moment, also from
-//! within a system call. CPython tells such readers where the fields of its
-//! structures are, at the start of `_PyRuntime` (3.14.2,
+//! within a system call. Since 3.13 CPython tells such readers where the fields of
+//! its structures are, at the start of `_PyRuntime` (`_Py_DebugOffsets` in
 //! Include/internal/pycore_debug_offsets.h). All that is read is a guest's and
 //! may be anything: what makes no sense ends the walk.
 
 use taipan_guest::Place;
 
-/// Under this name the main module exports the address.
+/// Under this name the main module exports the address of what has the offsets.
 pub(crate) const RUNTIME: &str = "_PyRuntime";
+/// And under this one that of `PY_VERSION_HEX`.
+pub(crate) const VERSION: &str = "Py_Version";
 
 /// Frames that are looked at: deeper than any top level, and few enough to be quick.
 const FRAMES_MAX: usize = 256;
@@ -21,129 +23,244 @@ const TEXT_CHARACTERS_MAX: u32 = 4096;
 const LINES_BYTES_MAX: u32 = 1 << 24;
 
 const COOKIE: &[u8] = b"xdebugpy";
-/// 3.14, as the upper bytes of `PY_VERSION_HEX`.
-const VERSION: u32 = 0x030e;
 /// Owners of frames that are no code of Python from here on (`FRAME_OWNED_BY_INTERPRETER`).
 const OWNER_INTERPRETER: u8 = 3;
 /// The lower bits of a stack reference are no part of the address.
 const REFERENCE_TAG: u32 = 0b11;
 const CODE_UNIT_BYTES: u32 = 2;
 
-/// Places in the table of offsets.
-mod offset {
-    pub(super) const INTERPRETERS_HEAD: u32 = 40;
-    pub(super) const THREADS_HEAD: u32 = 72;
-    pub(super) const THREAD_NEXT: u32 = 192;
-    pub(super) const CURRENT_FRAME: u32 = 208;
-    pub(super) const FRAME_PREVIOUS: u32 = 256;
-    pub(super) const FRAME_EXECUTABLE: u32 = 264;
-    pub(super) const FRAME_INSTRUCTION: u32 = 272;
-    pub(super) const FRAME_OWNER: u32 = 288;
-    pub(super) const CODE_FILE: u32 = 320;
-    pub(super) const CODE_NAME: u32 = 336;
-    pub(super) const CODE_LINES: u32 = 344;
-    pub(super) const CODE_FIRST_LINE: u32 = 352;
-    pub(super) const CODE_INSTRUCTIONS: u32 = 384;
-    pub(super) const BYTES_LENGTH: u32 = 600;
-    pub(super) const BYTES_CONTENTS: u32 = 608;
-    pub(super) const TEXT_STATE: u32 = 624;
-    pub(super) const TEXT_LENGTH: u32 = 632;
-    pub(super) const ASCII_BYTES: u32 = 640;
+/// Where fields are, in bytes from the beginning of their structures.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// In `_PyRuntime`.
+    interpreters_head: u32,
+    threads_head: u32,
+    thread_next: u32,
+    current_frame: u32,
+    /// Whether that is a pointer to the pointer (`_PyCFrame`, up to 3.12).
+    is_indirect: bool,
+    frame_previous: u32,
+    frame_executable: u32,
+    frame_instruction: u32,
+    frame_owner: u32,
+    code_file: u32,
+    code_name: u32,
+    code_lines: u32,
+    code_first_line: u32,
+    code_instructions: u32,
+    bytes_length: u32,
+    bytes_contents: u32,
+    text_state: u32,
+    text_length: u32,
+    ascii_bytes: u32,
 }
 
-/// The frames of the thread that runs, innermost first; `runtime` is the address of `_PyRuntime` in `memory`. None
-/// while Python is not up.
+/// 3.12.7 has no table of offsets; these are of 32-bit WebAssembly.
+const LAYOUT_3_12: Layout = Layout {
+    interpreters_head: 28,
+    threads_head: 64,
+    thread_next: 4,
+    current_frame: 40,
+    is_indirect: true,
+    frame_previous: 4,
+    frame_executable: 0,
+    frame_instruction: 28,
+    frame_owner: 38,
+    code_file: 80,
+    code_name: 84,
+    code_lines: 92,
+    code_first_line: 44,
+    code_instructions: 124,
+    bytes_length: 8,
+    bytes_contents: 16,
+    text_state: 16,
+    text_length: 8,
+    ascii_bytes: 20,
+};
+
+/// Where the table has these fields: it grew with each version. The others are the same in all.
+struct Table {
+    current_frame: u32,
+    frame_previous: u32,
+    frame_owner: u32,
+    code_file: u32,
+    code_instructions: u32,
+    bytes_length: u32,
+    text_state: u32,
+}
+
+/// The table of a version of Python; its offsets have 64 bits, of which fields here have 32.
+fn table(version: u32) -> Option<Table> {
+    Some(match version >> 16 {
+        0x030d => Table {
+            current_frame: 184,
+            frame_previous: 232,
+            frame_owner: 264,
+            code_file: 280,
+            code_instructions: 344,
+            bytes_length: 520,
+            text_state: 544,
+        },
+        0x030e => Table {
+            current_frame: 208,
+            frame_previous: 256,
+            frame_owner: 288,
+            code_file: 320,
+            code_instructions: 384,
+            bytes_length: 600,
+            text_state: 624,
+        },
+        0x030f => Table {
+            current_frame: 208,
+            frame_previous: 320,
+            frame_owner: 352,
+            code_file: 384,
+            code_instructions: 448,
+            bytes_length: 696,
+            text_state: 720,
+        },
+        _ => return None,
+    })
+}
+
+/// The frames of the thread that runs, innermost first; `runtime` is the address of `_PyRuntime` in `memory`, `version`
+/// that of `Py_Version`. None while Python is not up, or is of a version that nobody has looked at.
 #[must_use]
-pub fn frames(memory: &[u8], runtime: u32) -> Vec<Place> {
-    let reader = Reader { memory, runtime };
+pub fn frames(memory: &[u8], runtime: u32, version: u32) -> Vec<Place> {
+    let memory = Memory(memory);
+    let Some(layout) = memory.word(version).and_then(|version| layout(memory, runtime, version))
+    else {
+        return Vec::new();
+    };
+    let reader = Reader { memory, runtime, layout };
     let mut places = Vec::new();
     let mut frame = reader.innermost();
     while let Some(address) = frame
         && places.len() < FRAMES_MAX
     {
         places.extend(reader.place(address));
-        frame = reader.field(address, offset::FRAME_PREVIOUS);
+        frame = reader.field(address, layout.frame_previous);
     }
     places
 }
 
-struct Reader<'a> {
-    memory: &'a [u8],
-    runtime: u32,
+fn layout(memory: Memory<'_>, runtime: u32, version: u32) -> Option<Layout> {
+    const VERSION_3_12: u32 = 0x030c;
+    const VERSION_3_12_1: u32 = 0x030c_01f0;
+    if version >> 16 == VERSION_3_12 {
+        // What comes before it in `_PyRuntime` got smaller with 3.12.3.
+        let interpreters_head = if version <= VERSION_3_12_1 { 36 } else { 28 };
+        return Some(Layout { interpreters_head, ..LAYOUT_3_12 });
+    }
+    let table = table(version)?;
+    if memory.bytes(runtime, 8)? != COOKIE {
+        return None;
+    }
+    let at = |place: u32| memory.word(runtime.checked_add(place)?);
+    Some(Layout {
+        interpreters_head: at(40)?,
+        threads_head: at(72)?,
+        thread_next: at(table.current_frame - 16)?,
+        current_frame: at(table.current_frame)?,
+        is_indirect: false,
+        frame_previous: at(table.frame_previous)?,
+        frame_executable: at(table.frame_previous + 8)?,
+        frame_instruction: at(table.frame_previous + 16)?,
+        frame_owner: at(table.frame_owner)?,
+        code_file: at(table.code_file)?,
+        code_name: at(table.code_file + 16)?,
+        code_lines: at(table.code_file + 24)?,
+        code_first_line: at(table.code_file + 32)?,
+        code_instructions: at(table.code_instructions)?,
+        bytes_length: at(table.bytes_length)?,
+        bytes_contents: at(table.bytes_length + 8)?,
+        text_state: at(table.text_state)?,
+        text_length: at(table.text_state + 8)?,
+        ascii_bytes: at(table.text_state + 16)?,
+    })
 }
 
-impl<'a> Reader<'a> {
-    fn bytes(&self, address: u32, length: u32) -> Option<&'a [u8]> {
+#[derive(Clone, Copy)]
+struct Memory<'a>(&'a [u8]);
+
+impl<'a> Memory<'a> {
+    fn bytes(self, address: u32, length: u32) -> Option<&'a [u8]> {
         let start = address as usize;
-        self.memory.get(start..start.checked_add(length as usize)?)
+        self.0.get(start..start.checked_add(length as usize)?)
     }
 
-    fn word(&self, address: u32) -> Option<u32> {
+    fn word(self, address: u32) -> Option<u32> {
         Some(u32::from_le_bytes(self.bytes(address, 4)?.try_into().ok()?))
     }
+}
 
-    /// What the table says at `place`. Its numbers have 64 bits, of which addresses here have 32.
-    fn offset(&self, place: u32) -> Option<u32> {
-        self.word(self.runtime.checked_add(place)?)
-    }
+struct Reader<'a> {
+    memory: Memory<'a>,
+    runtime: u32,
+    layout: Layout,
+}
 
-    /// The address of the field that the table has at `place`.
-    fn at(&self, structure: u32, place: u32) -> Option<u32> {
-        structure.checked_add(self.offset(place)?)
-    }
-
-    /// The word in that field, unless it is 0.
-    fn field(&self, structure: u32, place: u32) -> Option<u32> {
-        self.word(self.at(structure, place)?).filter(|word| *word != 0)
+impl Reader<'_> {
+    /// The word in a field, unless it is 0.
+    fn field(&self, structure: u32, offset: u32) -> Option<u32> {
+        self.memory.word(structure.checked_add(offset)?).filter(|word| *word != 0)
     }
 
     fn innermost(&self) -> Option<u32> {
-        let known = self.bytes(self.runtime, 8)? == COOKIE && self.offset(8)? >> 16 == VERSION;
-        let interpreter = self.field(self.runtime, offset::INTERPRETERS_HEAD).filter(|_| known)?;
+        let Layout { interpreters_head, threads_head, thread_next, current_frame, .. } =
+            self.layout;
+        let interpreter = self.field(self.runtime, interpreters_head)?;
         // The newest comes first: the one of the innermost wait of `run_sync`.
-        let mut thread = self.field(interpreter, offset::THREADS_HEAD);
+        let mut thread = self.field(interpreter, threads_head);
         for _ in 0..THREADS_MAX {
-            if let Some(frame) = self.field(thread?, offset::CURRENT_FRAME) {
-                return Some(frame);
+            let frame = self.field(thread?, current_frame);
+            let frame = if self.layout.is_indirect { self.field(frame?, 0) } else { frame };
+            if frame.is_some() {
+                return frame;
             }
-            thread = self.field(thread?, offset::THREAD_NEXT);
+            thread = self.field(thread?, thread_next);
         }
         None
     }
 
     fn place(&self, frame: u32) -> Option<Place> {
-        let owner = *self.bytes(self.at(frame, offset::FRAME_OWNER)?, 1)?.first()?;
+        let Layout { frame_owner, frame_executable, code_file, code_name, .. } = self.layout;
+        let owner = *self.memory.bytes(frame.checked_add(frame_owner)?, 1)?.first()?;
         if owner >= OWNER_INTERPRETER {
             return None;
         }
-        let code = self.field(frame, offset::FRAME_EXECUTABLE)? & !REFERENCE_TAG;
+        let code = self.field(frame, frame_executable)? & !REFERENCE_TAG;
         Some(Place {
-            file: self.text(self.field(code, offset::CODE_FILE)?)?,
+            file: self.text(self.field(code, code_file)?)?,
             line: self.line(frame, code).unwrap_or(0),
-            function: self.text(self.field(code, offset::CODE_NAME)?)?,
+            function: self.text(self.field(code, code_name)?)?,
         })
     }
 
     fn line(&self, frame: u32, code: u32) -> Option<u32> {
-        let instruction = self.field(frame, offset::FRAME_INSTRUCTION)?;
-        let instructions = self.at(code, offset::CODE_INSTRUCTIONS)?;
+        let layout = &self.layout;
+        let instruction = self.field(frame, layout.frame_instruction)?;
+        let instructions = code.checked_add(layout.code_instructions)?;
         let unit = instruction.checked_sub(instructions)? / CODE_UNIT_BYTES;
-        let first = self.field(code, offset::CODE_FIRST_LINE)?;
-        let lines = self.field(code, offset::CODE_LINES)?;
-        let length = self.field(lines, offset::BYTES_LENGTH)?.min(LINES_BYTES_MAX);
-        line_of(self.bytes(self.at(lines, offset::BYTES_CONTENTS)?, length)?, first, unit)
+        let first = self.field(code, layout.code_first_line)?;
+        let lines = self.field(code, layout.code_lines)?;
+        let length = self.field(lines, layout.bytes_length)?.min(LINES_BYTES_MAX);
+        let contents = lines.checked_add(layout.bytes_contents)?;
+        line_of(self.memory.bytes(contents, length)?, first, unit)
     }
 
     /// A string (`PyASCIIObject`, or `PyCompactUnicodeObject` with characters of 1, 2 or 4 bytes).
     fn text(&self, address: u32) -> Option<String> {
         /// What a compact string has more than an ASCII one: the length and the address of its UTF-8.
         const COMPACT_BYTES: u32 = 8;
-        let state = self.word(self.at(address, offset::TEXT_STATE)?)?;
+        let layout = &self.layout;
+        let state = self.memory.word(address.checked_add(layout.text_state)?)?;
         let (kind, is_ascii) = (state >> 2 & 0b111, state >> 6 & 1 == 1);
-        let length = self.word(self.at(address, offset::TEXT_LENGTH)?)?.min(TEXT_CHARACTERS_MAX);
-        let start = address.checked_add(self.offset(offset::ASCII_BYTES)?)?;
+        let length = self.memory.word(address.checked_add(layout.text_length)?)?;
+        let length = length.min(TEXT_CHARACTERS_MAX);
+        let start = address.checked_add(layout.ascii_bytes)?;
         let start = start.checked_add(if is_ascii { 0 } else { COMPACT_BYTES })?;
-        let bytes = self.bytes(start, length * kind)?;
+        let bytes = self.memory.bytes(start, length * kind)?;
         let character = |bytes: &[u8]| {
             let number = bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
             char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)
@@ -207,12 +324,14 @@ mod tests {
 
     #[test]
     fn no_python() {
-        assert_eq!(frames(&[], 0), []);
-        assert_eq!(frames(&[0; 4096], 8), []);
-        assert_eq!(frames(&[0; 4096], u32::MAX), []);
-        let mut memory = vec![0xff; 4096];
-        memory[..8].copy_from_slice(COOKIE);
-        memory[8..12].copy_from_slice(&(VERSION << 16).to_le_bytes());
-        assert_eq!(frames(&memory, 0), [], "addresses that are nowhere");
+        assert_eq!(frames(&[], 0, 0), []);
+        assert_eq!(frames(&[0; 4096], 8, 8), []);
+        assert_eq!(frames(&[0; 4096], u32::MAX, u32::MAX), []);
+        for version in [0x030c_01f0_u32, 0x030c_07f0, 0x030d_02f0, 0x030e_02f0, 0x030f_00c1] {
+            let mut memory = vec![0xff; 4096];
+            memory[..8].copy_from_slice(COOKIE);
+            memory[4000..4004].copy_from_slice(&version.to_le_bytes());
+            assert_eq!(frames(&memory, 0, 4000), [], "addresses that are nowhere");
+        }
     }
 }

@@ -15,7 +15,7 @@ const NO_SIGNAL: i32 = 0;
 
 /// Whether CPython looks for signals: an `int`.
 const HANDLING: &str = "Py_EMSCRIPTEN_SIGNAL_HANDLING";
-/// How many looks it will be until it asks: an `int`.
+/// How many looks it will be until it asks: an `int`. Not exported up to Pyodide 0.29, where it is 50 looks at most.
 const CLOCK: &str = "_Py_emscripten_signal_clock";
 
 /// Has the watchdog tell Python before it stops an isolate: to be called once for each isolate, booted or resumed.
@@ -24,9 +24,10 @@ const CLOCK: &str = "_Py_emscripten_signal_clock";
 ///
 /// When the main module lacks what CPython has for this.
 pub fn set_soft_stop(scope: &mut Scope<'_>) -> Result<(), Error> {
-    let (handling, clock) = (scope.address_of(HANDLING)?, scope.address_of(CLOCK)?);
+    let handling = scope.address_of(HANDLING)?;
+    let clock = scope.exported_address(CLOCK).map(|clock| (clock, 0));
     scope.set_soft_stop(SoftStop {
-        raise: vec![(clock, 0), (handling, 1)],
+        raise: clock.into_iter().chain([(handling, 1)]).collect(),
         lower: vec![(handling, 0)],
     })
 }

@@ -2,33 +2,37 @@
 //!
 //! No code is generated at run time, so they are compiled at set-up. Those that
 //! `convertJsFunctionToWasm` makes, one for a function's type, are not among them:
-//! the host makes such a function itself.
+//! the host makes such a function itself. The one that is there asks functions of
+//! the table for their types; CPython goes through it for each C function that
+//! may be of another type than it is called with.
 
-use crate::Error;
-
-/// What stands around the bytes of the one module, in hexadecimal digits: it calls a
-/// function of the table with as many arguments as the function takes. CPython goes
-/// through it for each C function that may be of another type than it is called with.
-const TRAMPOLINE: (&str, &str) = ("hexStringToUTF8Array(\"", "\")");
+/// How a module begins (core specification, 5.5.17), as the glue may carry it: hexadecimal digits (since 314), or
+/// numbers of a whole list.
+const HEXADECIMAL: &str = "0061736d01000000";
+const DECIMAL: &str = "new Uint8Array([";
+const DECIMAL_START: &str = "0,97,115,109,1,0,0,0,";
 
 /// The modules in the text of the glue.
-///
-/// # Errors
-///
-/// [`Error::GlueModule`] when the glue does not carry the modules of 314.0.7.
-pub fn of_glue(glue: &str) -> Result<Vec<Vec<u8>>, Error> {
-    let (_, rest) = glue.split_once(TRAMPOLINE.0).ok_or(Error::GlueModule)?;
-    let (digits, _) = rest.split_once(TRAMPOLINE.1).ok_or(Error::GlueModule)?;
-    let module = from_hexadecimal(digits).ok_or(Error::GlueModule)?;
-    Ok(vec![module])
+#[must_use]
+pub fn of_glue(glue: &str) -> Vec<Vec<u8>> {
+    let hexadecimal = glue.match_indices(HEXADECIMAL).map(|(start, _)| digits(&glue[start..]));
+    let decimal = glue.match_indices(DECIMAL).filter_map(|(start, _)| {
+        let list = &glue[start + DECIMAL.len()..];
+        list.starts_with(DECIMAL_START).then(|| numbers(list))?
+    });
+    hexadecimal.chain(decimal).collect()
 }
 
-fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
-    let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
-    if !odd.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    pairs.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+fn digits(text: &str) -> Vec<u8> {
+    let digits = text.bytes().take_while(u8::is_ascii_hexdigit).collect::<Vec<_>>();
+    let pairs = digits.chunks_exact(2);
+    pairs.filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// None for a list that goes on with something else than numbers: it is made while the glue runs.
+fn numbers(text: &str) -> Option<Vec<u8>> {
+    let (list, _) = text.split_once(']')?;
+    list.split(',').map(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -36,24 +40,37 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(glue: &str, expect: Option<&[u8]>) {
-        let modules = of_glue(glue).ok();
-        assert_eq!(modules.as_ref().map(|modules| modules[0].as_slice()), expect);
+    fn check(glue: &str, expect: &[&[u8]]) {
+        assert_eq!(of_glue(glue), expect);
     }
 
+    const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
+    const MORE: &[u8] = b"\0asm\x01\0\0\0\x01\xff";
+
     #[test]
-    fn digits() {
-        check("f(hexStringToUTF8Array(\"0061fF\"))", Some(&[0, 0x61, 0xff]));
-        check("hexStringToUTF8Array(\"\")", Some(&[]));
+    fn modules() {
+        check("f(hex(\"0061736d01000000\"))", &[EMPTY]);
+        check(
+            "\"0061736d0100000001fF\" new Uint8Array([0,97,115,109,1,0,0,0,1,255]",
+            &[MORE, MORE],
+        );
     }
 
     #[test]
     fn not_there() {
-        check("", None);
-        check("hexStringToUTF8Array(\"00", None);
-        check("hexStringToUTF8Array(\"006\")", None);
-        check("hexStringToUTF8Array(\"0g\")", None);
-        check("hexStringToUTF8Array(\"+1\")", None);
-        check("hexStringToUTF8Array(\"é\")", None);
+        check("", &[]);
+        check("0061736d0100000", &[]);
+        check("new Uint8Array([0,97,115,109,1,0,0,0]", &[]);
+        check("new Uint8Array([0,97,115,109,1,0,0,0,1", &[]);
+        check("new Uint8Array([0,97,115,109,1,0,0,0,...list]", &[]);
+        check("var bytes=[0,97,115,109,1,0,0,0,1];", &[]);
+        check("new Uint8Array([0,97,115,109,1,0,0,0,256]", &[]);
+        check("new Uint8Array([0,97,115,109,1,0,0,0,5+n,1]", &[]);
+    }
+
+    #[test]
+    fn cut_short() {
+        check("\"0061736d010000000\"", &[EMPTY]);
+        check("0061736d01000000é", &[EMPTY]);
     }
 }

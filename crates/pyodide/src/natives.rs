@@ -29,6 +29,17 @@ pub fn define(linker: &mut Linker) -> DefineResult {
     linker.func_wrap("env", "emscripten_get_heap_max", || {
         u32::try_from(MEMORY_BYTES_MAX).unwrap_or(u32::MAX)
     })?;
+    // Up to 0.26, for C functions that may be of another type than they are called with: elsewhere a module of the glue
+    // asks (`modules.rs`).
+    linker.func_wrap("env", "_PyEM_detect_type_reflection", || 1)?;
+    linker.func_wrap(
+        "env",
+        "_PyEM_CountFuncParams",
+        |mut caller: NativeCaller<'_>, function: u32| -> i32 {
+            let count = Scope::of(&mut caller).parameters_of(function);
+            count.map_or(-1, u32::cast_signed)
+        },
+    )?;
     limits::define(linker)?;
     strings::define(linker)?;
     clock::define(linker)

@@ -7,11 +7,13 @@ use crate::frames;
 /// Finds out where Python is, for [`Scope::start_recording`].
 pub const LOCATE: Locate = |scope| {
     let runtime = scope.exported_address(frames::RUNTIME)?;
-    origin(&frames::frames(scope.memory().ok()?, runtime))
+    let version = scope.exported_address(frames::VERSION)?;
+    origin(&frames::frames(scope.memory().ok()?, runtime, version))
 };
 
 /// Where the files of Python itself and of Taipan are.
-const PLATFORM: [&str; 2] = ["/lib/python3.14/", "<frozen "];
+const LIBRARY: &str = "/lib/python3.";
+const FROZEN: &str = "<frozen ";
 const PACKAGES: &str = "/python_modules/";
 
 /// Bytes that module `random` takes to seed one generator: the whole state of a Mersenne Twister (CPython 3.14,
@@ -47,7 +49,8 @@ pub fn entropy_message(origin: &Origin) -> String {
 
 /// What the frames, innermost first, say; `None` when none is the worker's.
 fn origin(frames: &[Place]) -> Option<Origin> {
-    let is_platform = |place: &Place| PLATFORM.iter().any(|path| place.file.starts_with(path));
+    let is_platform =
+        |place: &Place| in_library(&place.file).is_some() || place.file.starts_with(FROZEN);
     let first = frames.iter().position(|place| !is_platform(place))?;
     let (library, rest) = frames.split_at(first);
     let place = rest.first()?;
@@ -75,9 +78,14 @@ fn package(place: &Place) -> Option<String> {
     Some(name.strip_suffix(".py").unwrap_or(name).to_owned())
 }
 
+/// The rest of the path of a file of the standard library, whichever Python's.
+fn in_library(file: &str) -> Option<&str> {
+    file.strip_prefix(LIBRARY)?.split_once('/').map(|(_, path)| path)
+}
+
 /// A function of the standard library as it is called: `uuid.uuid4()`.
 fn call(place: &Place) -> String {
-    let path = place.file.trim_start_matches(PLATFORM[0]);
+    let path = in_library(&place.file).unwrap_or(&place.file);
     let path = path.strip_suffix("/__init__.py").or(path.strip_suffix(".py"));
     match path {
         Some(path) if place.function != "<module>" => {

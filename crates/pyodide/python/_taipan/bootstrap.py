@@ -13,16 +13,22 @@ STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT
 
 def finish(standard_library):
     """Leave only the places in ``sys.path`` that exist; tidy the environment."""
-    # Pyodide's main() says that the standard library is a zip file, which is not
-    # there. It is the directory ``standard_library``.
+    # Pyodide's main() says that the standard library is a zip file, which the loader
+    # made, empty. It is the directory ``standard_library``.
     absent = [path for path in sys.path if path.endswith(".zip")]
+    for path in absent:
+        os.unlink(path)
     sys.path[:] = [path for path in sys.path if path not in absent]
     sys._stdlib_dir = standard_library
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) or ""
+        # A package's own list, which its spec shares.
+        places = getattr(module, "__path__", [])
         for path in absent:
             if file.startswith(f"{path}/"):
                 module.__file__ = standard_library + file.removeprefix(path)
+            if isinstance(places, list):
+                places[:] = [place.replace(f"{path}/", f"{standard_library}/") for place in places]
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
     for name in STARTUP_VARIABLES:

@@ -11,7 +11,7 @@ import sys
 import weakref
 
 _MODULE = "random"
-PLATFORM = ("/lib/python3.14/", "<frozen ")
+PLATFORM = (f"/lib/python{sys.version_info.major}.{sys.version_info.minor}/", "<frozen ")
 
 # While the top level runs and ``random`` is there.
 _watch = None

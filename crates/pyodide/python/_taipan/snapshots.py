@@ -120,19 +120,23 @@ def _forget():
     if tempfile := sys.modules.get("tempfile"):
         tempfile._name_sequence = None
     if logging := sys.modules.get("logging"):
-        logging._startTime = _FirstRecord()
+        logging._startTime = _first_record(logging)
     if linecache := sys.modules.get("linecache"):
         linecache.clearcache()
 
 
-class _FirstRecord(int):
-    """Stands for the moment from which ``LogRecord.relativeCreated`` counts, until the
-    first record of an isolate is made: then it is that moment. Nobody has to run when
-    the isolate starts."""
+def _first_record(logging):
+    """What stands for the moment from which ``LogRecord.relativeCreated`` counts, until
+    the first record of an isolate is made: then it is that moment. Nobody has to run
+    when the isolate starts."""
 
-    def __rsub__(self, now):
-        sys.modules["logging"]._startTime = now
-        return 0
+    # Nanoseconds since 3.13, seconds before. Only of the same type it is asked first.
+    class FirstRecord(type(logging._startTime)):
+        def __rsub__(self, now):
+            logging._startTime = now
+            return 0
+
+    return FirstRecord()
 
 
 def variables(places):

@@ -7,7 +7,7 @@ worker, not those of the request that waits.
 """
 
 import contextvars
-from asyncio import _enter_task, _get_running_loop, _leave_task, current_task
+from asyncio import _enter_task, _get_running_loop, _leave_task, _set_running_loop, current_task
 
 _base = contextvars.copy_context()
 
@@ -23,15 +23,23 @@ class Wait:
     """One wait: made when it begins."""
 
     def __init__(self):
-        loop = _get_running_loop()
-        self.task = None if loop is None else current_task(loop)
+        self.loop = _get_running_loop()
+        self.task = None if self.loop is None else current_task(self.loop)
         if self.task is not None:
-            _leave_task(loop, self.task)
+            _leave_task(self.loop, self.task)
         self.context = _base.copy()
         # For PyContext_Enter, which only C can call with a thread state of its own.
         self.context_address = id(self.context)
 
+    def enter(self):
+        """Another thread state is current, which knows of no loop."""
+        _set_running_loop(self.loop)
+
+    def leave(self):
+        """The other thread state is about to go."""
+        _set_running_loop(None)
+
     def end(self):
         """Make the task current again."""
         if self.task is not None:
-            _enter_task(self.task.get_loop(), self.task)
+            _enter_task(self.loop, self.task)

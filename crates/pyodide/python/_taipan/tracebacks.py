@@ -9,16 +9,10 @@ user called.
 import sys
 import traceback
 
-PLUMBING = (
-    "/lib/python3.14/_pyodide/",
-    "/lib/python3.14/_taipan/",
-    "/lib/python3.14/asyncio/",
-    "/lib/python3.14/importlib/",
-    "/lib/python3.14/pyodide/",
-    "<frozen ",
-)
+LIBRARY = f"/lib/python{sys.version_info.major}.{sys.version_info.minor}/"
+PLUMBING = (*(f"{LIBRARY}{name}/" for name in ("_pyodide", "_taipan", "asyncio", "importlib", "pyodide")), "<frozen ")
 # What the user did not call: JavaScript of Taipan, Pyodide and the engine, and what a limit raises.
-GLUE = ("taipan:", "(native)", "/lib/python3.14/_taipan/limits.py")
+GLUE = ("taipan:", "(native)", f"{LIBRARY}_taipan/limits.py")
 
 
 def cut(exception):
