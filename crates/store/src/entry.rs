@@ -36,6 +36,13 @@ pub struct Entry {
     staging: PathBuf,
     aside: PathBuf,
     lock: PathBuf,
+    used: PathBuf,
+}
+
+/// That a process uses an entry.
+#[derive(Debug)]
+pub struct Held {
+    _lock: fs_err::File,
 }
 
 impl Entry {
@@ -48,6 +55,7 @@ impl Entry {
             // No key begins with a point, so this is no other entry's folder.
             aside: root.join("staging").join(kind).join(format!(".{key}")),
             lock: root.join("locks").join(kind).join(key),
+            used: root.join("locks").join(kind).join(format!(".{key}")),
         })
     }
 
@@ -129,6 +137,31 @@ impl Entry {
         }
         self.publish()?;
         Ok(self.path.clone())
+    }
+
+    /// Says that this process uses the entry, for as long as what it gets lives.
+    pub fn hold(&self) -> Result<Held, Error> {
+        let file = self.uses()?;
+        let cannot = |source| Error::Lock { path: self.used.clone(), source };
+        file.file().lock_shared().map_err(cannot)?;
+        Ok(Held { _lock: file })
+    }
+
+    /// Removes the entry unless a process uses it; whether it is gone.
+    pub fn remove_unused(&self, progress: Progress<'_>) -> Result<bool, Error> {
+        let uses = self.uses()?;
+        match uses.file().try_lock() {
+            Ok(()) => self.remove(progress).map(|()| true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(source)) => {
+                Err(Error::Lock { path: self.used.clone(), source })
+            }
+        }
+    }
+
+    fn uses(&self) -> Result<fs_err::File, Error> {
+        create_parent(&self.used)?;
+        Ok(fs_err::File::create(&self.used)?)
     }
 
     /// Removes the entry if it is there, after whoever builds it has done so.

@@ -89,6 +89,54 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
+    /// A mirror cannot be reached, or went away.
+    #[error("cannot download {url}")]
+    Download {
+        /// What was asked for.
+        url: String,
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// A mirror refuses.
+    #[error("{url} answers with status {status}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A mirror stopped sending.
+    #[error("nothing came from {url} for {seconds} s")]
+    Silent {
+        /// What was asked for.
+        url: String,
+        /// How long nothing came, in seconds.
+        seconds: u64,
+    },
+    /// A mirror ended before the file did.
+    #[error("{url} ended after {found} bytes of {expected}")]
+    Short {
+        /// What was asked for.
+        url: String,
+        /// The pinned length in bytes.
+        expected: u64,
+        /// What came, in bytes.
+        found: u64,
+    },
+    /// The cache has not what nothing may be fetched for.
+    #[error("{package} is not in the cache, and nothing may be fetched")]
+    Offline {
+        /// The package, `name@version`.
+        package: String,
+    },
+    /// None of several places has it.
+    #[error("{package} is nowhere: {}", failures.join("; "))]
+    Nowhere {
+        /// The package, `name@version`.
+        package: String,
+        /// What each of them said.
+        failures: Vec<String>,
+    },
     /// Files of a package that cannot be read to their end.
     #[error("{place} cannot be read")]
     Unreadable {
@@ -200,6 +248,17 @@ impl Error {
             Error::NpmFailed { .. } | Error::NpmTarballs { .. } => {
                 Some("try `npm pack` by hand, or name a folder that has the files")
             }
+            Error::Download { .. }
+            | Error::Status { .. }
+            | Error::Silent { .. }
+            | Error::Short { .. } => Some(
+                "try again: a download goes on where it stopped; --source names another place, and \
+                 http_proxy, https_proxy and SSL_CERT_FILE are respected",
+            ),
+            Error::Offline { .. } => Some(
+                "run `taipan bundle fetch` without --offline first, or name a directory with --source",
+            ),
+            Error::Nowhere { .. } => Some("--source names another place"),
             Error::Unreadable { .. } | Error::TarballRefused { .. } => {
                 Some("try `npm cache verify`, then once more")
             }

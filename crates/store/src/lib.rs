@@ -2,13 +2,15 @@
 //!
 //! Nothing here knows what it stores. `bundle` says which files of which
 //! package, `cli` says where the cache is and shows the progress; this crate
-//! alone starts `npm` and writes below the cache's root.
+//! alone starts `npm`, downloads, and writes below the cache's root.
 //!
 //! ```text
 //! <root>/entries/<kind>/<key>/            one published entry, never edited
 //! <root>/entries/<kind>/<key>/.inventory  its files, lengths and digests
 //! <root>/staging/<kind>/<key>/            the same entry while it is built
 //! <root>/locks/<kind>/<key>               held by the process that builds it
+//! <root>/locks/<kind>/.<key>              shared by the processes that use it
+//! <root>/partial/<sha256>                 a file of which a part has been downloaded
 //! ```
 
 mod atomic;
@@ -17,6 +19,7 @@ mod digest;
 mod entry;
 mod error;
 mod inventory;
+mod mirror;
 mod npm;
 mod package;
 mod progress;
@@ -25,7 +28,8 @@ mod tarball;
 pub use atomic::{write_atomic, write_private};
 pub use cache::{Cache, Surroundings, root};
 pub use digest::Digest;
-pub use entry::{Entry, OnDamage};
+pub use entry::{Entry, Held, OnDamage};
 pub use error::{Damage, Error};
+pub use mirror::Mirror;
 pub use package::{Package, PackageFile, Source, fetch};
 pub use progress::{Progress, Step};

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::stream;
-use crate::{Cache, Digest, Error, OnDamage, Progress, Step, npm, tarball};
+use crate::{Cache, Digest, Entry, Error, Mirror, OnDamage, Progress, Step, npm, tarball};
 
 /// The cache's entries that hold files of npm packages.
 const KIND: &str = "npm";
@@ -35,7 +35,7 @@ pub struct PackageFile<'a> {
 }
 
 /// Where packages come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Source {
     /// The `npm` client, with the user's own configuration.
     Npm {
@@ -45,6 +45,8 @@ pub enum Source {
     /// A folder that holds each package in a folder of the package's name (as
     /// `node_modules` does), or the files of the package itself.
     Folder(PathBuf),
+    /// A mirror, over HTTP.
+    Mirror(Mirror),
 }
 
 impl Source {
@@ -60,6 +62,11 @@ impl Package<'_> {
         format!("{}@{}", self.name, self.version)
     }
 
+    /// The cache's entry that has its files, or would have them.
+    pub fn entry(&self, cache: &Cache) -> Result<Entry, Error> {
+        cache.entry(KIND, &self.key())
+    }
+
     /// The cache key: another set of pins is another entry.
     fn key(&self) -> String {
         let pins: String = self
@@ -72,18 +79,78 @@ impl Package<'_> {
 }
 
 /// The folder with the files of `package`, checked; from the cache if they are
-/// there, else from `source`.
+/// there, else from the first of `sources` that has them.
 pub fn fetch(
     package: &Package<'_>,
-    source: &Source,
+    sources: &[Source],
     cache: &Cache,
     progress: Progress<'_>,
 ) -> Result<PathBuf, Error> {
-    let entry = cache.entry(KIND, &package.key())?;
-    entry.get_or_build(OnDamage::Rebuild, progress, |staging| match source {
-        Source::Npm { command } => from_npm(package, command, staging, progress),
-        Source::Folder(folder) => from_folder(package, folder, staging, progress),
+    let entry = package.entry(cache)?;
+    entry.get_or_build(OnDamage::Rebuild, progress, |staging| {
+        let mut failures = Vec::new();
+        for source in sources {
+            let outcome = match source {
+                Source::Npm { command } => from_npm(package, command, staging, progress),
+                Source::Folder(folder) => from_folder(package, folder, staging, progress),
+                Source::Mirror(mirror) => from_mirror(package, mirror, cache, staging, progress),
+            };
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(error) => failures.push(error),
+            }
+            // What it left of a file is none of the next one's business.
+            fs_err::remove_dir_all(staging)?;
+            fs_err::create_dir(staging)?;
+        }
+        Err(nowhere(package, failures))
     })
+}
+
+fn nowhere(package: &Package<'_>, failures: Vec<Error>) -> Error {
+    let package = package.specifier();
+    match <[Error; 1]>::try_from(failures) {
+        Ok([only]) => only,
+        Err(failures) if failures.is_empty() => Error::Offline { package },
+        Err(failures) => {
+            let failures = failures.iter().map(ToString::to_string).collect();
+            Error::Nowhere { package, failures }
+        }
+    }
+}
+
+/// Files on their way are kept in this folder of the cache.
+const PARTIAL: &str = "partial";
+
+fn from_mirror(
+    package: &Package<'_>,
+    mirror: &Mirror,
+    cache: &Cache,
+    staging: &Path,
+    progress: Progress<'_>,
+) -> Result<(), Error> {
+    let folder = cache.root().join(PARTIAL);
+    fs_err::create_dir_all(&folder)?;
+    let place = mirror.address.clone();
+    begin(package, "downloading", progress);
+    let mut arrival = Arrival { place, staging, bytes_done: 0, progress: &|_| () };
+    let mut bytes_before = 0;
+    for file in package.files {
+        let partial = folder.join(file.sha256.to_string());
+        let advance = |bytes| progress(Step::Advance { bytes_done: bytes_before + bytes });
+        let outcome = mirror.download(package, file, &partial, &advance).and_then(|()| {
+            let source = fs_err::File::open(&partial)?;
+            let length = source.metadata()?.len();
+            arrival.receive(file, source, length)
+        });
+        // What is whole has been copied, and what is wrong would be wrong again.
+        if matches!(outcome, Ok(()) | Err(Error::Length { .. } | Error::Digest { .. })) {
+            fs_err::remove_file(&partial)?;
+        }
+        outcome?;
+        bytes_before += file.length;
+    }
+    Ok(())
 }
 
 fn from_npm(

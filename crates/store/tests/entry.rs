@@ -208,3 +208,17 @@ fn atomic_write_names_its_path() {
     assert_eq!(error.to_string(), "cannot write /dev/null/file");
     assert_eq!(error.hint(), Some("set TAIPAN_CACHE to a folder that can be written"));
 }
+
+#[test]
+fn what_is_used_is_not_removed() {
+    let (_home, entry) = published();
+    let progress = |_: Step<'_>| {};
+    let (one, two) = (entry.hold().unwrap(), entry.hold().unwrap());
+    drop(one);
+    assert!(!entry.remove_unused(&progress).unwrap());
+    assert!(entry.verify().unwrap());
+    drop(two);
+    assert!(entry.remove_unused(&progress).unwrap());
+    assert!(entry.open().unwrap().is_none());
+    assert!(entry.remove_unused(&progress).unwrap(), "it is gone already");
+}

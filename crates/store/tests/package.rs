@@ -51,7 +51,7 @@ impl Bench {
         let files = [pin("first", FIRST), pin("inner/second", SECOND)];
         let package = Package { name: "sample", version: "1.0.0", files: &files };
         let cache = Cache::open(&self.home.path().join("cache")).unwrap();
-        let said = match fetch(&package, source, &cache, &|_: Step<'_>| {}) {
+        let said = match fetch(&package, std::slice::from_ref(source), &cache, &|_: Step<'_>| {}) {
             Ok(folder) => listing(&folder),
             Err(error) => {
                 assert_eq!(cache.entries("npm").unwrap().len(), 0, "it was published");

@@ -1,0 +1,146 @@
+//! An HTTP mirror, in the layout of Pyodide's CDN.
+//!
+//! ```text
+//! <address>/v314.0.7/full/pyodide.asm.wasm       a file of Pyodide
+//! <address>/web-streams-polyfill@4.3.0/dist/…    a file of another package
+//! ```
+//!
+//! What has arrived of a file is kept in the cache until all of it has, so that
+//! a download that was interrupted goes on where it stopped. Nothing is believed:
+//! `package.rs` compares each file with its pins.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, RANGE};
+use reqwest::{Client, Response, StatusCode};
+
+use crate::{Error, Package, PackageFile};
+
+/// How long a server may say nothing.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// The pauses before a download is tried again.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// The package whose files have a place of their own.
+const PYODIDE: &str = "pyodide";
+
+/// Where files are downloaded from, and how.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// The address: what the paths of files are added to.
+    pub address: String,
+    /// Reaches the network, through whichever proxies.
+    pub client: Client,
+}
+
+impl Mirror {
+    fn url(&self, package: &Package<'_>, file: &PackageFile<'_>) -> String {
+        let base = self.address.trim_end_matches('/');
+        let (name, version, path) = (package.name, package.version, file.path);
+        if name == PYODIDE {
+            format!("{base}/v{version}/full/{path}")
+        } else {
+            format!("{base}/{name}@{version}/{path}")
+        }
+    }
+
+    /// Downloads one file into `partial`, where a part of it may be already; `advance` hears how many bytes are there.
+    pub(crate) fn download(
+        &self,
+        package: &Package<'_>,
+        file: &PackageFile<'_>,
+        partial: &Path,
+        advance: &dyn Fn(u64),
+    ) -> Result<(), Error> {
+        let url = self.url(package, file);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut pauses = PAUSES.into_iter();
+            loop {
+                match self.try_once(&url, file, partial, advance).await {
+                    Err(error) if is_passing(&error) => match pauses.next() {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => return Err(error),
+                    },
+                    outcome => return outcome,
+                }
+            }
+        })
+    }
+
+    async fn try_once(
+        &self,
+        url: &str,
+        file: &PackageFile<'_>,
+        partial: &Path,
+        advance: &dyn Fn(u64),
+    ) -> Result<(), Error> {
+        let there = fs_err::metadata(partial).map_or(0, |metadata| metadata.len());
+        if there == file.length {
+            return Ok(());
+        }
+        // The pins are those of the file as it is, and so is a part of it.
+        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        if (1..file.length).contains(&there) {
+            request = request.header(RANGE, format!("bytes={there}-"));
+        }
+        let lost = |source| Error::Download { url: url.to_owned(), source };
+        let silent = |_| Error::Silent { url: url.to_owned(), seconds: SILENCE_MAX.as_secs() };
+        let response = tokio::time::timeout(SILENCE_MAX, request.send())
+            .await
+            .map_err(silent)?
+            .map_err(lost)?;
+        let mut done = match response.status() {
+            StatusCode::PARTIAL_CONTENT if begins_at(&response, there) => there,
+            StatusCode::OK => 0,
+            StatusCode::NOT_FOUND => {
+                let (file, place) = (file.path.to_owned(), url.to_owned());
+                return Err(Error::Missing { file, place });
+            }
+            status => return Err(Error::Status { url: url.to_owned(), status: status.as_u16() }),
+        };
+        let mut target = fs_err::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(done == 0)
+            .append(done > 0)
+            .open(partial)?;
+        let mut response = response;
+        while let Some(piece) = tokio::time::timeout(SILENCE_MAX, response.chunk())
+            .await
+            .map_err(silent)?
+            .map_err(lost)?
+        {
+            done += piece.len() as u64;
+            if done > file.length {
+                let (expected, file) = (file.length, file.path.to_owned());
+                return Err(Error::Length { file, place: url.to_owned(), expected, found: done });
+            }
+            target.write_all(&piece)?;
+            advance(done);
+        }
+        if done < file.length {
+            return Err(Error::Short { url: url.to_owned(), expected: file.length, found: done });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a part of a file begins where it was asked to.
+fn begins_at(response: &Response, place: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    range.is_some_and(|range| range.starts_with(&format!("bytes {place}-")))
+}
+
+/// Whether the same may succeed when it is tried again.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Download { .. } | Error::Silent { .. } | Error::Short { .. } => true,
+        Error::Status { status, .. } => *status >= 500 || *status == 429,
+        _ => false,
+    }
+}
