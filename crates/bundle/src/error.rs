@@ -7,7 +7,7 @@ use crate::releases::RELEASES;
 #[non_exhaustive]
 pub enum Error {
     /// A version that the release table does not have.
-    #[error("no Pyodide release `{version}` is known; there is {}", known())]
+    #[error("no Pyodide release `{version}` is known; there are {}", known())]
     Unknown {
         /// What was asked for.
         version: String,

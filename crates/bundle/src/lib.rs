@@ -12,5 +12,5 @@ mod releases;
 pub use error::Error;
 pub use fetch::{ReleaseFiles, fetch};
 pub use id::BundleId;
-pub use releases::{NEWEST, RELEASES, Release, release};
-pub use taipan_store::{Digest, Source};
+pub use releases::{NEWEST, RELEASES, Release, Selected, release};
+pub use taipan_store::{Digest, Mirror, Source};

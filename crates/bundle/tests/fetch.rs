@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use taipan_bundle::{Digest, RELEASES, Release, ReleaseFiles, Source, fetch};
+use taipan_bundle::{Digest, NEWEST, Release, ReleaseFiles, Source, fetch, release};
 use taipan_store::{Cache, Package, PackageFile, Step};
 
 /// A release whose files hold their own names.
@@ -18,7 +18,7 @@ fn small() -> Release {
         });
         Package { files: files.collect::<Vec<_>>().leak(), ..package }
     };
-    let release = RELEASES[0];
+    let release = *release(NEWEST).unwrap();
     Release { pyodide: small(release.pyodide), web_streams: small(release.web_streams), ..release }
 }
 
@@ -33,7 +33,7 @@ fn from_folder(home: &Path, without: &str) -> Result<ReleaseFiles, String> {
         }
     }
     let cache = Cache::open(&home.join("cache")).unwrap();
-    fetch(&release, &Source::Folder(home.join("source")), &cache, &|_: Step<'_>| {}).map_err(
+    fetch(&release, &[Source::Folder(home.join("source"))], &cache, &|_: Step<'_>| {}).map_err(
         |error| {
             let cause = error.source().map(|cause| cause.to_string()).unwrap_or_default();
             format!("{error}: {cause}").replace(&home.display().to_string(), "[home]")
