@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    Date, Dev, Error, Format, Location, Manifest, Pyproject, Variable, Warning,
+    Date, Dev, Error, Flags, Format, Location, Manifest, Pyproject, Variable, Warning,
+    flags::{Known, known},
     given::Given,
     keys::{self, Effect, Keys},
     tree::{self, Entry, Node, Value},
@@ -100,6 +101,7 @@ impl Reader<'_> {
                 _ => self.no_reader(&key),
             }
         }
+        manifest.flags = Flags::new(&manifest.compatibility_flags, manifest.compatibility_date);
         manifest.main = main.ok_or_else(|| Error::MainMissing { file: self.file.to_owned() })?;
         given.settle(&mut manifest)?;
         Ok((manifest, given))
@@ -127,13 +129,61 @@ impl Reader<'_> {
         .ok_or_else(|| self.refused(node.offset, key, EXPECTED, node.value.describe()))
     }
 
-    fn flags(&self, key: &str, node: Node) -> Result<Vec<String>, Error> {
-        let Value::List(flags) = node.value else {
+    fn flags(&mut self, key: &str, node: Node) -> Result<Vec<String>, Error> {
+        let mut names: Vec<String> = Vec::new();
+        let mut needs_experimental = None;
+        for (path, offset, name) in self.texts(key, node)? {
+            match known(&name) {
+                Known::Flag(flag) => {
+                    let opposite = if name == flag.name { flag.opposite } else { Some(flag.name) };
+                    if let Some(other) = names.iter().find(|other| opposite == Some(other.as_str()))
+                    {
+                        let expected = format!("without its opposite {other:?}");
+                        return Err(self.refused(offset, &path, expected, format!("{name:?}")));
+                    }
+                    if flag.experimental {
+                        needs_experimental.get_or_insert((path, offset, flag.name));
+                    }
+                }
+                Known::Other => {
+                    let at = self.at(offset);
+                    self.warnings.push(Warning::Unsupported { at, key: name.clone() });
+                }
+                Known::Unknown(suggestion) => {
+                    let mut expected = "a compatibility flag, see `taipan flags`".to_owned();
+                    if let Some(suggestion) = suggestion {
+                        expected += &format!(" (perhaps {suggestion:?})");
+                    }
+                    return Err(self.refused(offset, &path, expected, format!("{name:?}")));
+                }
+            }
+            names.push(name);
+        }
+        match needs_experimental {
+            Some((path, offset, name)) if !names.iter().any(|name| name == "experimental") => {
+                let expected = "beside \"experimental\", which it needs".to_owned();
+                Err(self.refused(offset, &path, expected, format!("{name:?}")))
+            }
+            _ => Ok(names),
+        }
+    }
+
+    /// A list of texts: the path, the place and the value of each.
+    pub(crate) fn texts(
+        &self,
+        key: &str,
+        node: Node,
+    ) -> Result<Vec<(String, usize, String)>, Error> {
+        let Value::List(items) = node.value else {
             let found = node.value.describe();
             return Err(self.refused(node.offset, key, "a list of texts", found));
         };
-        let numbered = flags.into_iter().enumerate();
-        numbered.map(|(index, flag)| self.text(&format!("{key}[{index}]"), flag)).collect()
+        let item = |(index, item): (usize, Node)| {
+            let (path, offset) = (format!("{key}[{index}]"), item.offset);
+            let text = self.text(&path, item)?;
+            Ok((path, offset, text))
+        };
+        items.into_iter().enumerate().map(item).collect()
     }
 
     fn vars(&mut self, key: &str, node: Node) -> Result<BTreeMap<String, Variable>, Error> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Error, Isolates, Isolation, Limits, Location, Manifest, Warning, isolates,
+    Error, Isolates, Isolation, Limits, Location, Manifest, RequiresPython, Warning, isolates,
     limits::{self, Rule},
 };
 
@@ -23,6 +23,10 @@ pub(crate) struct Said<T> {
 pub(crate) struct Given {
     pub(crate) isolation: Option<Said<Isolation>>,
     pub(crate) warmup: Option<Said<Vec<String>>>,
+    pub(crate) pyodide: Option<Said<String>>,
+    pub(crate) python: Option<Said<String>>,
+    /// Only a `pyproject.toml` has it.
+    pub(crate) requires_python: Option<RequiresPython>,
     /// By the keys of [`isolates::RULES`].
     pub(crate) isolates: Numbers,
     /// By the keys of [`limits::RULES`].
@@ -39,6 +43,9 @@ impl Given {
         let mut warnings = Vec::new();
         complete(&mut self.isolation, weaker.isolation, &mut warnings);
         complete(&mut self.warmup, weaker.warmup, &mut warnings);
+        complete(&mut self.pyodide, weaker.pyodide, &mut warnings);
+        complete(&mut self.python, weaker.python, &mut warnings);
+        self.requires_python = weaker.requires_python;
         complete_numbers(&mut self.isolates, weaker.isolates, &mut warnings);
         complete_numbers(&mut self.limits, weaker.limits, &mut warnings);
         warnings
@@ -49,6 +56,9 @@ impl Given {
         let (isolation, warmup) = (self.isolation.as_ref(), self.warmup.as_ref());
         manifest.isolation = isolation.map_or(Isolation::default(), |said| said.value);
         manifest.warmup = warmup.map_or(Vec::new(), |said| said.value.clone());
+        manifest.pyodide = self.pyodide.as_ref().map(|said| said.value.clone());
+        manifest.python = self.python.as_ref().map(|said| said.value.clone());
+        manifest.requires_python.clone_from(&self.requires_python);
         manifest.isolates = Isolates::default();
         set_numbers(&mut manifest.isolates, &isolates::RULES, &self.isolates);
         manifest.limits = Limits::default();

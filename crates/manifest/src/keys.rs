@@ -117,8 +117,14 @@ pub(crate) const DEV: Keys = &[
 pub(crate) const LIMITS: Keys = &[("cpu_ms", Read), ("subrequests", Read)];
 
 /// The keys of `taipan`, which are ours.
-pub(crate) const TAIPAN: Keys =
-    &[("isolates", Read), ("isolation", Read), ("limits", Read), ("warmup", Read)];
+pub(crate) const TAIPAN: Keys = &[
+    ("isolates", Read),
+    ("isolation", Read),
+    ("limits", Read),
+    ("pyodide", Read),
+    ("python", Read),
+    ("warmup", Read),
+];
 
 /// The keys of `taipan.isolates`.
 pub(crate) const ISOLATES: Keys = &[("idle_seconds", Read), ("max", Read), ("min", Read)];
@@ -159,8 +165,16 @@ pub(crate) fn suggestion(keys: Keys, path: &str, key: &str) -> Option<String> {
 }
 
 fn alike(keys: Keys, key: &str) -> Option<&'static str> {
-    keys.iter()
-        .map(|(known, _)| (strsim::normalized_damerau_levenshtein(known, key), *known))
+    most_alike(keys.iter().map(|(known, _)| *known), key)
+}
+
+/// The one of `names` that `name` most likely stands for.
+pub(crate) fn most_alike(
+    names: impl Iterator<Item = &'static str>,
+    name: &str,
+) -> Option<&'static str> {
+    names
+        .map(|known| (strsim::normalized_damerau_levenshtein(known, name), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)

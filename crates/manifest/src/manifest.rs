@@ -5,7 +5,9 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use crate::{Date, DevVars, Isolates, Isolation, Limits};
+use pep440_rs::{Version, VersionSpecifiers};
+
+use crate::{Date, DevVars, Flags, Isolates, Isolation, Limits, Location};
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,14 @@ pub struct Manifest {
     pub compatibility_date: Option<Date>,
     /// Behaviours asked for by name, in the order given.
     pub compatibility_flags: Vec<String>,
+    /// The flags that the worker has: those that it asks for, and those that its date implies.
+    pub flags: Flags,
+    /// The version of Pyodide that it is pinned to.
+    pub pyodide: Option<String>,
+    /// The version of Python that it is pinned to, as `MAJOR.MINOR`.
+    pub python: Option<String>,
+    /// The versions of Python that it runs on, if it says so.
+    pub requires_python: Option<RequiresPython>,
     /// What the worker finds in `env`.
     pub vars: BTreeMap<String, Variable>,
     /// Where `taipan dev` and `taipan serve` listen.
@@ -33,6 +43,25 @@ pub struct Manifest {
     pub isolates: Isolates,
     /// What the worker may use.
     pub limits: Limits,
+}
+
+/// `requires-python` of a project (core metadata, `Requires-Python`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequiresPython {
+    /// As it is written.
+    pub text: String,
+    /// Where it stands.
+    pub at: Location,
+    pub(crate) specifiers: VersionSpecifiers,
+}
+
+impl RequiresPython {
+    /// Whether a version of Python is among them; a pre-release counts as what it leads to.
+    #[must_use]
+    pub fn allows(&self, version: &str) -> bool {
+        let version = version.parse::<Version>();
+        version.is_ok_and(|version| self.specifiers.contains(&version.only_release()))
+    }
 }
 
 /// A value in `env`.
@@ -68,6 +97,10 @@ impl Manifest {
             main: main.to_owned(),
             compatibility_date: None,
             compatibility_flags: Vec::new(),
+            flags: Flags::default(),
+            pyodide: None,
+            python: None,
+            requires_python: None,
             vars: BTreeMap::new(),
             dev: Dev::default(),
             isolation: Isolation::default(),

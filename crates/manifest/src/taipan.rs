@@ -2,7 +2,7 @@
 //! `pyproject.toml`.
 
 use crate::{
-    Error, Format, Isolation, Warning,
+    Error, Format, Isolation, RequiresPython, Warning,
     check::{Reader, join, whole_number},
     given::{Given, Numbers, Said},
     isolates, keys,
@@ -30,15 +30,24 @@ pub struct Pyproject {
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Reads `[tool.taipan]` of the `text` of the `pyproject.toml` called `file`; all
+/// Reads `[tool.taipan]` and `requires-python` of the `text` of the `pyproject.toml` called `file`; all
 /// else in it is for other tools.
 pub fn parse_pyproject(file: &str, text: &str) -> Result<Pyproject, Error> {
     let (mut reader, root) = Reader::open(file, text, Format::Toml)?;
     let mut given = Given::default();
-    if let Some(tool) = entry(root, "tool")
-        && let Some(taipan) = entry(tool, "taipan")
-    {
-        reader.taipan("tool.taipan", taipan, &mut given)?;
+    let Value::Table(entries) = root.value else {
+        return Ok(Pyproject { given, warnings: reader.warnings });
+    };
+    for Entry { key, node, .. } in entries {
+        match key.as_str() {
+            "project" => given.requires_python = reader.requires_python(node)?,
+            "tool" => {
+                if let Some(taipan) = entry(node, "taipan") {
+                    reader.taipan("tool.taipan", taipan, &mut given)?;
+                }
+            }
+            _ => (),
+        }
     }
     Ok(Pyproject { given, warnings: reader.warnings })
 }
@@ -62,6 +71,8 @@ impl Reader<'_> {
             match key.as_str() {
                 "isolation" => given.isolation = Some(self.isolation(path, &node)?),
                 "warmup" => given.warmup = Some(self.warmup(path, node)?),
+                "pyodide" => given.pyodide = Some(self.said(path, node)?),
+                "python" => given.python = Some(self.python(path, node)?),
                 "isolates" => {
                     let (keys, rules) = (keys::ISOLATES, &isolates::RULES);
                     self.numbers(&path, node, keys, rules, &mut given.isolates)?;
@@ -96,6 +107,37 @@ impl Reader<'_> {
                 Err(self.refused(node.offset, &key, "\"reuse\" or \"fresh\"", found))
             }
         }
+    }
+
+    fn said(&self, key: String, node: Node) -> Result<Said<String>, Error> {
+        let at = self.at(node.offset);
+        Ok(Said { value: self.text(&key, node)?, key, at })
+    }
+
+    fn python(&self, key: String, node: Node) -> Result<Said<String>, Error> {
+        let offset = node.offset;
+        let said = self.said(key, node)?;
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+        match said.value.split_once('.') {
+            Some((major, minor)) if is_number(major) && is_number(minor) => Ok(said),
+            _ => {
+                let found = format!("{:?}", said.value);
+                Err(self.refused(offset, &said.key, "two numbers as text, such as \"3.13\"", found))
+            }
+        }
+    }
+
+    /// `requires-python` of the table `project`.
+    fn requires_python(&self, project: Node) -> Result<Option<RequiresPython>, Error> {
+        const KEY: &str = "project.requires-python";
+        let Some(node) = entry(project, "requires-python") else { return Ok(None) };
+        let (at, offset) = (self.at(node.offset), node.offset);
+        let text = self.text(KEY, node)?;
+        let specifiers = text.parse().map_err(|_| {
+            let expected = "version specifiers, such as \">=3.12\"".to_owned();
+            self.refused(offset, KEY, expected, format!("{text:?}"))
+        })?;
+        Ok(Some(RequiresPython { text, at, specifiers }))
     }
 
     fn warmup(&self, key: String, node: Node) -> Result<Said<Vec<String>>, Error> {

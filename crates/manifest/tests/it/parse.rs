@@ -1,6 +1,6 @@
 //! Whole configurations: what is read, and what is warned of.
 
-use taipan_manifest::{Checked, Format, Manifest, Variable, parse, parse_pyproject};
+use taipan_manifest::{Checked, Flags, Format, Manifest, Variable, parse, parse_pyproject};
 
 #[track_caller]
 fn read(file: &str, text: &str) -> Checked {
@@ -55,6 +55,7 @@ fn expected(list: &str) -> Manifest {
     manifest.name = Some("hello".to_owned());
     manifest.compatibility_date = Some("2026-06-10".parse().unwrap());
     manifest.compatibility_flags = vec!["python_workers".to_owned()];
+    manifest.flags = Flags::new(&manifest.compatibility_flags, manifest.compatibility_date);
     manifest.vars = [
         ("GREETING".to_owned(), Variable::Text("hello".to_owned())),
         ("DEPTH".to_owned(), json("3")),
@@ -155,4 +156,44 @@ fn the_documents_two_ways_say_the_same() {
     let mut other = Checked::bare("entry.py");
     other.complete_with(parse_pyproject("pyproject.toml", example("```toml\n")).unwrap()).unwrap();
     assert_eq!((one.manifest, one.warnings), (other.manifest, other.warnings));
+}
+
+#[track_caller]
+fn check_flags(flags: &str, expect: Result<&[&str], &str>) {
+    let text = format!("main = \"entry.py\"\ncompatibility_flags = {flags}");
+    let found = parse("wrangler.toml", &text, Format::Toml);
+    let found =
+        found.map(|checked| checked.warnings.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let expect = expect.map(|warnings| warnings.iter().map(ToString::to_string).collect());
+    assert_eq!(found.map_err(|error| error.to_string()), expect.map_err(str::to_owned));
+}
+
+#[test]
+fn flags_that_are_known() {
+    check_flags("[\"python_workers\", \"python_workers_314\"]", Ok(&[]));
+    check_flags(
+        "[\"nodejs_compat\"]",
+        Ok(&["wrangler.toml:2:24: `nodejs_compat` is not supported yet and has no effect"]),
+    );
+}
+
+#[test]
+fn flags_that_are_wrong() {
+    check_flags(
+        "[\"none\"]",
+        Err("wrangler.toml:2:24: `compatibility_flags[0]` must be a compatibility flag, see \
+             `taipan flags`, found \"none\""),
+    );
+    check_flags(
+        "[\"python_workflows\", \"disable_python_workflows\"]",
+        Err("wrangler.toml:2:44: `compatibility_flags[1]` must be without its opposite \
+             \"python_workflows\", found \"disable_python_workflows\""),
+    );
+    check_flags(
+        "[\"python_workers_development\"]",
+        Err(
+            "wrangler.toml:2:24: `compatibility_flags[0]` must be beside \"experimental\", which it \
+             needs, found \"python_workers_development\"",
+        ),
+    );
 }

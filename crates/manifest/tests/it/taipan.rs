@@ -1,7 +1,7 @@
 //! Taipan's own keys: in the configuration, in `pyproject.toml`, and in both.
 
 use taipan_manifest::{
-    Checked, Format, Isolates, Isolation, Limits, Manifest, parse, parse_pyproject,
+    Checked, Format, Isolates, Isolation, Limits, Manifest, PYPROJECT_FILE, parse, parse_pyproject,
 };
 
 /// The configuration `json`, after a `main`, completed by `pyproject`.
@@ -297,4 +297,35 @@ fn pyproject_that_says_nothing_or_is_none() {
         read("", &long).unwrap_err(),
         "pyproject.toml is 1048577 bytes long, a configuration has at most 1048576"
     );
+}
+
+#[test]
+fn pins_and_required_python() {
+    let read = |text: &str| {
+        let mut checked = parse("wrangler.toml", "main = \"entry.py\"", Format::Toml).unwrap();
+        checked.complete_with(parse_pyproject(PYPROJECT_FILE, text)?)?;
+        Ok::<_, taipan_manifest::Error>(checked.manifest)
+    };
+    let manifest = read(
+        "[project]\nrequires-python = \">=3.12,<3.14\"\n[tool.taipan]\npyodide = \"0.29.5\"\npython = \"3.13\"",
+    )
+    .unwrap();
+    assert_eq!(manifest.pyodide.as_deref(), Some("0.29.5"));
+    assert_eq!(manifest.python.as_deref(), Some("3.13"));
+    let required = manifest.requires_python.unwrap();
+    let allowed = ["3.11.9", "3.12.1", "3.13.2", "3.14.2", "3.14.0rc1", "nonsense"];
+    let allowed: Vec<_> = allowed.into_iter().filter(|version| required.allows(version)).collect();
+    assert_eq!(allowed, ["3.12.1", "3.13.2"]);
+    for (text, error) in [
+        (
+            "[tool.taipan]\npython = \"3\"",
+            "pyproject.toml:2:10: `tool.taipan.python` must be two numbers as text, such as \"3.13\", found \"3\"",
+        ),
+        (
+            "[project]\nrequires-python = \"three\"",
+            "pyproject.toml:2:19: `project.requires-python` must be version specifiers, such as \">=3.12\", found \"three\"",
+        ),
+    ] {
+        assert_eq!(read(text).unwrap_err().to_string(), error);
+    }
 }
