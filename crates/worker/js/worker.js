@@ -29,9 +29,11 @@ export async function start(layers, environment, fileBytesMaximum) {
   });
 }
 
-/// Imports the module `name` of a worker, found in the directories of `path` (JSON), and serves its handler.
+/// Imports the module `name` of a worker, found in the directories of `path` (JSON), and serves its handler. `flags` is
+/// JSON: {NAME: boolean}, the compatibility flags, which Python finds as workerd has them.
 /// Answers "" or why it cannot be served: the error's last line, a zero character, the traceback.
-export async function load(path, name, variables) {
+export async function load(path, name, variables, flags) {
+  pyodide.registerJsModule("_cloudflare_compat_flags", JSON.parse(flags));
   const worker = pyodide.pyimport("_taipan.worker");
   const environment = Object.freeze(JSON.parse(variables));
   const outcome = await worker.load(pyodide.toPy(JSON.parse(path)), name, environment, dispatch.HandlerFault);

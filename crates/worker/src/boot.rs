@@ -27,9 +27,6 @@ use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
 use crate::snapshots::{self, Rest};
 
-/// Where the standard library is mounted.
-pub(crate) const STANDARD_LIBRARY: &str = "/lib/python3.14";
-
 /// Bytes of all files in `/tmp` and `/session` together.
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
 
@@ -83,8 +80,11 @@ impl World {
     }
 }
 
-/// What is mounted where; the standard library comes first.
-pub(crate) type Mounted = Vec<(Arc<Layer<LayerBytes>>, String)>;
+/// A layer, and where it is mounted.
+pub(crate) type Mount = (Arc<Layer<LayerBytes>>, String);
+
+/// What is mounted; the standard library comes first.
+pub(crate) type Mounted = Vec<Mount>;
 
 /// What an instance is booted from.
 pub(crate) struct Boot<'a> {
@@ -202,10 +202,11 @@ fn load_javascript(
 pub(crate) fn compile_modules(
     program: &Arc<Program>,
     javascript: &Javascript,
-    python: &Arc<Layer<LayerBytes>>,
+    python: Mount,
 ) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    alone(b"compiling the standard library", program, javascript, python.clone(), |instance| {
-        instance.call("compileTree", &[STANDARD_LIBRARY.into()])?;
+    let path = python.1.clone();
+    alone(b"compiling the standard library", program, javascript, python, move |instance| {
+        instance.call("compileTree", &[path.as_str().into()])?;
         let bytecode = instance
             .isolate
             .scope()
@@ -221,7 +222,7 @@ pub(crate) fn baseline(
     id: BundleId,
     program: &Arc<Program>,
     javascript: &Javascript,
-    python: Arc<Layer<LayerBytes>>,
+    python: Mount,
 ) -> Result<Vec<u8>, Error> {
     alone(b"the baseline", program, javascript, python, |instance| {
         instance.call("prepareSnapshot", &[])?;
@@ -234,7 +235,7 @@ fn alone<T: Send>(
     seed: &[u8],
     program: &Arc<Program>,
     javascript: &Javascript,
-    python: Arc<Layer<LayerBytes>>,
+    python: Mount,
     work: impl FnOnce(&mut Instance) -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -246,7 +247,7 @@ fn alone<T: Send>(
     let parts = Boot {
         program,
         javascript,
-        layers: vec![(python, STANDARD_LIBRARY.into())],
+        layers: vec![python],
         environment: BTreeMap::new(),
         host: Box::new(host),
         world,

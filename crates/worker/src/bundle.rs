@@ -20,10 +20,11 @@ use std::sync::Arc;
 use taipan_bundle::{BundleId, Digest, Release, ReleaseFiles, Source};
 use taipan_guest::{CompiledModule, Isolate, Operation, Parts, Program, SourceType};
 use taipan_link::{Options, Variant};
-use taipan_pyodide::layer::{Entry, Layer, Node, NodeIndex, ROOT, encode};
-use taipan_pyodide::{LayerBytes, MEMORY_BYTES_MAX, patches, stdlib};
-use taipan_store::{Cache, OnDamage, Progress, Step, write_atomic};
+use taipan_pyodide::layer::{self, Layer, Node, NodeIndex, ROOT, encode};
+use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
+use taipan_store::{Cache, Entry, Held, OnDamage, Progress, Step, write_atomic};
 
+use crate::boot::Mount;
 use crate::clock::Virtual;
 use crate::snapshots::{self, Opened};
 use crate::{Error, boot, events};
@@ -53,8 +54,10 @@ pub struct Bundle {
     pub id: BundleId,
     pub(crate) program: Arc<Program>,
     pub(crate) javascript: Javascript,
-    pub(crate) python: Arc<Layer<LayerBytes>>,
+    pub(crate) python: Mount,
     pub(crate) baseline: Opened,
+    /// So that nobody removes it.
+    _held: Held,
 }
 
 impl fmt::Debug for Bundle {
@@ -70,28 +73,39 @@ impl fmt::Debug for Bundle {
 /// The download, the cache, or a fault of ours.
 pub fn prepare(
     release: &Release,
-    source: &Source,
+    sources: &[Source],
     cache: &Cache,
     progress: Progress<'_>,
 ) -> Result<Bundle, Error> {
-    let files = taipan_bundle::fetch(release, source, cache, progress)?;
+    let files = taipan_bundle::fetch(release, sources, cache, progress)?;
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
-    let id = identify(release, &engine);
+    let id = identify(release, &engine)?;
     let entry = cache.entry(ENTRIES, &id.to_string())?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
         made.set(true);
-        build(id, &files, staging, progress)
+        build(id, release, &files, staging, progress)
     };
     let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-    match open(id, &folder) {
+    match open(id, release, &entry, &folder) {
         // All lengths are right and the baseline is not: it is made again.
         Err(Error::Snapshot { .. }) if !made.get() => {
             entry.remove(progress)?;
-            open(id, &entry.get_or_build(OnDamage::Rebuild, progress, build)?)
+            let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
+            open(id, release, &entry, &folder)
         }
         opened => opened,
     }
+}
+
+/// The id of the bundle that this Taipan makes of a release.
+///
+/// # Errors
+///
+/// When the WebAssembly engine does not start.
+pub fn bundle_id(release: &Release) -> Result<BundleId, Error> {
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
+    identify(release, &engine)
 }
 
 /// The release whose bundle has this digest, if it is one of this Taipan's.
@@ -101,8 +115,12 @@ pub fn prepare(
 /// When the WebAssembly engine does not start.
 pub fn release_of(bundle: &[u8; 32]) -> Result<Option<&'static Release>, Error> {
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
-    let has = |release: &&Release| identify(release, &engine).as_bytes() == bundle;
-    Ok(taipan_bundle::RELEASES.iter().find(has))
+    for release in taipan_bundle::RELEASES {
+        if identify(release, &engine)?.as_bytes() == bundle {
+            return Ok(Some(release));
+        }
+    }
+    Ok(None)
 }
 
 /// Opens the bundle of a release if the cache has it.
@@ -111,16 +129,16 @@ pub fn release_of(bundle: &[u8; 32]) -> Result<Option<&'static Release>, Error> 
 ///
 /// When it has not, or the bundle is damaged.
 pub fn find(release: &Release, cache: &Cache) -> Result<Bundle, Error> {
-    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
-    let id = identify(release, &engine);
-    match cache.entry(ENTRIES, &id.to_string())?.open()? {
-        Some(folder) => open(id, &folder),
+    let id = bundle_id(release)?;
+    let entry = cache.entry(ENTRIES, &id.to_string())?;
+    match entry.open()? {
+        Some(folder) => open(id, release, &entry, &folder),
         None => Err(Error::NoBundle { bundle: id.to_string() }),
     }
 }
 
 /// The bundle of a release depends on these, and on nothing else.
-fn identify(release: &Release, engine: &taipan_guest::Engine) -> BundleId {
+fn identify(release: &Release, engine: &taipan_guest::Engine) -> Result<BundleId, Error> {
     let javascript =
         sources().iter().map(|(name, text)| format!("{name}\0{text}\0")).collect::<String>();
     let python =
@@ -128,16 +146,26 @@ fn identify(release: &Release, engine: &taipan_guest::Engine) -> BundleId {
     let (version, code) = (env!("CARGO_PKG_VERSION"), taipan_guest::fingerprint(engine));
     let host =
         format!("{FORMAT} {version} {} {} {code:x}", std::env::consts::ARCH, std::env::consts::OS);
-    BundleId::new(
+    let patches = family(release)?.patches();
+    Ok(BundleId::new(
         release,
         &[
             ("engine", Digest::of(taipan_quickjs::ENGINE)),
             ("javascript", Digest::of(javascript.as_bytes())),
             ("python", Digest::of(python.as_bytes())),
-            ("patches", Digest::of(format!("{:?}", patches::PATCHES).as_bytes())),
+            ("patches", Digest::of(format!("{patches:?}").as_bytes())),
             ("host", Digest::of(host.as_bytes())),
         ],
-    )
+    ))
+}
+
+fn family(release: &Release) -> Result<&'static Family, Error> {
+    Family::of(release.version).map_err(pyodide("choosing how to boot"))
+}
+
+/// Where the standard library of a release is mounted.
+fn library_path(release: &Release) -> String {
+    format!("/lib/python{}", release.python_minor())
 }
 
 fn sources() -> Vec<(&'static str, &'static str)> {
@@ -154,6 +182,7 @@ fn python_sources() -> Vec<(&'static str, &'static str)> {
 
 fn build(
     id: BundleId,
+    release: &Release,
     files: &ReleaseFiles,
     staging: &Path,
     progress: Progress<'_>,
@@ -163,74 +192,71 @@ fn build(
 
     label("linking Pyodide");
     let wasm = read(&files.wasm)?;
-    let memory_pages_max = Some(MEMORY_BYTES_MAX as u64 / PAGE_BYTES);
-    let options = Options { memory_pages_max, ..Options::from(Variant::Boot) };
-    let main = taipan_link::link(&wasm, options)
-        .map_err(|source| Error::Link { module: "pyodide.asm.wasm", source })?;
+    let glue = String::from_utf8_lossy(&read(&files.glue)?).into_owned();
+    let options = Options {
+        memory_pages_max: Some(MEMORY_BYTES_MAX as u64 / PAGE_BYTES),
+        own_memory: true,
+        known_globals: placement(&glue).map_err(pyodide("reading the glue"))?,
+        ..Options::from(Variant::Boot)
+    };
+    let main = link("pyodide.asm.wasm", &wasm, options.clone())?;
     write_atomic(&staging.join("main.wasm"), &main)?;
 
     label("compiling Pyodide to machine code");
-    compile(
-        &engine,
-        &bare("pyodide.asm.wasm", &wasm, memory_pages_max)?,
-        &staging.join("main.code"),
-    )?;
+    // Without its data: the code is the same whether an isolate boots or is resumed.
+    let options = Options { variant: Variant::Resume, own_globals: true, ..options };
+    let code = link("pyodide.asm.wasm", &wasm, options)?;
+    compile(&engine, &code, &staging.join("main.code"))?;
     label("compiling the JavaScript engine");
-    compile(
-        &engine,
-        &bare("the JavaScript engine", taipan_quickjs::ENGINE, None)?,
-        &staging.join("engine.code"),
-    )?;
-    let glue = String::from_utf8_lossy(&read(&files.glue)?).into_owned();
-    for (number, module) in embedded_modules(&glue).iter().enumerate() {
+    let options = Options { keep_start: true, ..Options::from(Variant::Resume) };
+    let code = link("the JavaScript engine", taipan_quickjs::ENGINE, options)?;
+    compile(&engine, &code, &staging.join("engine.code"))?;
+    for (number, module) in modules::of_glue(&glue).iter().enumerate() {
         write_atomic(&staging.join(format!("glue-{number}.wasm")), module)?;
         compile(&engine, module, &staging.join(format!("glue-{number}.code")))?;
     }
 
     label("compiling JavaScript to bytecode");
     let program = program(staging)?;
+    let glue =
+        patches::apply(&glue, &family(release)?.patches()).map_err(pyodide("patching the glue"))?;
     let javascript = compile_javascript(&program, &glue, &read(&files.web_streams)?)?;
-    let entries: Vec<_> =
-        javascript.iter().map(|(name, bytes)| Entry::file(name.clone(), bytes.to_vec())).collect();
+    let entries: Vec<_> = javascript
+        .iter()
+        .map(|(name, bytes)| layer::Entry::file(name.clone(), bytes.to_vec()))
+        .collect();
     write_layer(&staging.join("javascript.layer"), &entries)?;
 
     label("compiling the standard library");
     let mut entries = stdlib::entries(&read(&files.standard_library)?)
         .map_err(pyodide("unpacking the standard library"))?;
-    entries.push(Entry::file(WORKER_PYTHON_PATH, WORKER_PYTHON));
+    entries.push(layer::Entry::file(WORKER_PYTHON_PATH, WORKER_PYTHON));
     let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
-    let bytecode = boot::compile_modules(&program, &javascript, &python)?;
-    entries.extend(bytecode.into_iter().map(|(path, bytes)| Entry::file(path, bytes)));
+    let bytecode = boot::compile_modules(&program, &javascript, (python, library_path(release)))?;
+    entries.extend(bytecode.into_iter().map(|(path, bytes)| layer::Entry::file(path, bytes)));
     let python = encode(&entries).map_err(pyodide("making a file layer"))?;
     write_atomic(&staging.join("python.layer"), &python)?;
 
     label("taking the baseline snapshot");
-    let baseline = boot::baseline(id, &program, &javascript, layer(python)?)?;
+    let python = (layer(python)?, library_path(release));
+    let baseline = boot::baseline(id, &program, &javascript, python)?;
     Ok(write_atomic(&staging.join(BASELINE), &baseline)?)
 }
 
-/// A module without its data: the code is the same whether an isolate boots or is resumed.
-fn bare(
-    module: &'static str,
-    wasm: &[u8],
-    memory_pages_max: Option<u64>,
-) -> Result<Vec<u8>, Error> {
-    let keep_start = memory_pages_max.is_none();
-    let own_globals = memory_pages_max.is_some();
-    let options =
-        Options { memory_pages_max, keep_start, own_globals, ..Options::from(Variant::Resume) };
+fn link(module: &'static str, wasm: &[u8], options: Options) -> Result<Vec<u8>, Error> {
     taipan_link::link(wasm, options).map_err(|source| Error::Link { module, source })
 }
 
-fn open(id: BundleId, folder: &Path) -> Result<Bundle, Error> {
+fn open(id: BundleId, release: &Release, entry: &Entry, folder: &Path) -> Result<Bundle, Error> {
     let map = |name: &str| {
         let path = folder.join(name);
         taipan_guest::map(&path).map_err(|source| Error::Read { path, source })
     };
     let javascript = read_bytecode(&*layer(map("javascript.layer")?)?);
-    let python = layer(map("python.layer")?)?;
+    let python = (layer(map("python.layer")?)?, library_path(release));
     let baseline = snapshots::open(&folder.join(BASELINE))?;
-    Ok(Bundle { id, program: program(folder)?, javascript, python, baseline })
+    let (_held, program) = (entry.hold()?, program(folder)?);
+    Ok(Bundle { id, program, javascript, python, baseline, _held })
 }
 
 /// The program that the files of a bundle make.
@@ -257,20 +283,6 @@ fn program(folder: &Path) -> Result<Arc<Program>, Error> {
         .map_err(guest("joining the program"))
 }
 
-/// The modules that the glue carries as hexadecimal text and compiles at run time.
-fn embedded_modules(glue: &str) -> Vec<Vec<u8>> {
-    const MAGIC: &str = "0061736d01000000";
-    let mut modules = Vec::new();
-    for (start, _) in glue.match_indices(MAGIC) {
-        let digits = glue[start..].bytes().take_while(u8::is_ascii_hexdigit).collect::<Vec<_>>();
-        let bytes = digits
-            .chunks_exact(2)
-            .filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
-        modules.push(bytes.collect());
-    }
-    modules
-}
-
 fn compile(engine: &taipan_guest::Engine, wasm: &[u8], path: &Path) -> Result<(), Error> {
     let code = taipan_guest::compile(engine, wasm).map_err(guest("compiling to machine code"))?;
     Ok(write_atomic(path, &code)?)
@@ -282,10 +294,9 @@ fn compile_javascript(
     web_streams: &[u8],
 ) -> Result<Javascript, Error> {
     const DOING: &str = "compiling JavaScript";
-    let glue = patches::apply(glue).map_err(pyodide("patching the glue"))?;
     let web_streams = String::from_utf8_lossy(web_streams);
     let mut all = sources();
-    all.push((GLUE_MODULE, &glue));
+    all.push((GLUE_MODULE, glue));
     all.push((taipan_webapi::WEB_STREAMS, &web_streams));
     let host = Virtual::new(taipan_store::Digest::of(b"compiling"));
     let mut isolate = Isolate::new(program, Box::new(host)).map_err(guest(DOING))?;
@@ -327,7 +338,7 @@ fn layer(bytes: impl Into<LayerBytes>) -> Result<Arc<Layer<LayerBytes>>, Error> 
     Layer::decode(bytes.into()).map(Arc::new).map_err(pyodide("opening a file layer"))
 }
 
-fn write_layer(path: &Path, entries: &[Entry]) -> Result<(), Error> {
+fn write_layer(path: &Path, entries: &[layer::Entry]) -> Result<(), Error> {
     let bytes = encode(entries).map_err(pyodide("making a file layer"))?;
     Ok(write_atomic(path, &bytes)?)
 }

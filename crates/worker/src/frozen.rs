@@ -19,7 +19,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use crate::Error;
-use crate::boot::{Boot, Mounted, STANDARD_LIBRARY, World, boot, connect};
+use crate::boot::{Boot, Mounted, World, boot, connect};
 use crate::bundle::{Bundle, guest};
 use crate::clock::{Machine, Virtual};
 use crate::events::{Event, turn, wait_for_requests};
@@ -57,8 +57,10 @@ pub(crate) type NotResumed = (Error, Option<UnboundedReceiver<Event>>);
 
 /// All that can change what is in a worker's snapshot, beside its bundle.
 fn inputs(settings: &Settings) -> BTreeMap<&'static str, Digest> {
+    // Flags that it has not are left out: a Taipan that knows more of them makes the same snapshot.
+    let flags: Vec<_> = settings.flags.iter().filter(|(_, has)| **has).collect();
     let configuration =
-        serde_json::json!([settings.main, settings.variables, settings.warmup]).to_string();
+        serde_json::json!([settings.main, settings.variables, settings.warmup, flags]).to_string();
     BTreeMap::from([
         ("configuration", Digest::of(configuration.as_bytes())),
         ("source", settings.code.digest),
@@ -144,10 +146,7 @@ pub(crate) fn key(provenance: &Provenance) -> Digest {
 }
 
 fn layers(settings: &Settings) -> Mounted {
-    vec![
-        (settings.bundle.python.clone(), STANDARD_LIBRARY.into()),
-        (settings.code.layer.clone(), WORKER_DIRECTORY.into()),
-    ]
+    vec![settings.bundle.python.clone(), (settings.code.layer.clone(), WORKER_DIRECTORY.into())]
 }
 
 /// Boots an isolate, and runs the worker's top level and its warm-up requests. With it: whether Python has something
@@ -257,8 +256,10 @@ fn load(settings: &Settings, instance: &mut Instance) -> Result<(), Error> {
         WORKER_DIRECTORY,
     ]);
     let variables = serde_json::json!(settings.variables);
-    let (path, variables) = (path.to_string(), variables.to_string());
-    let arguments: [Argument<'_>; 3] = [(&*path).into(), module.into(), (&*variables).into()];
+    let flags = serde_json::json!(settings.flags);
+    let (path, variables, flags) = (path.to_string(), variables.to_string(), flags.to_string());
+    let arguments: [Argument<'_>; 4] =
+        [(&*path).into(), module.into(), (&*variables).into(), (&*flags).into()];
     match instance.call("load", &arguments)?.split_once('\0') {
         None => Ok(()),
         Some((message, traceback)) => {

@@ -15,7 +15,7 @@ use taipan_store::{Cache, Digest, Progress, write_private};
 use tokio::runtime;
 
 use crate::Error;
-use crate::boot::{STANDARD_LIBRARY, World};
+use crate::boot::World;
 use crate::bundle::{self, Bundle, guest};
 use crate::clock::Virtual;
 use crate::code::Code;
@@ -43,6 +43,15 @@ impl SnapshotFile {
     /// [`Error::Snapshot`] for what is no whole snapshot of this format.
     pub fn open(path: &Path) -> Result<SnapshotFile, Error> {
         Ok(SnapshotFile { path: path.into(), opened: snapshots::open(path)? })
+    }
+
+    /// The snapshot that an entry of the cache holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`SnapshotFile::open`].
+    pub fn of_entry(entry: &taipan_store::Entry) -> Result<SnapshotFile, Error> {
+        SnapshotFile::open(&entry.path().join(frozen::FILE))
     }
 
     /// The snapshot of a worker, if the cache has it.
@@ -184,7 +193,7 @@ impl Owners {
         let untouched = snapshot.memory_bytes.saturating_sub(touched);
         // It looks at no file of the worker: all is imported.
         let layers = vec![
-            (bundle.python.clone(), STANDARD_LIBRARY.into()),
+            bundle.python.clone(),
             (Code::new(&[] as &[Entry])?.layer, WORKER_DIRECTORY.into()),
         ];
         let frozen = Frozen::new(&file.path, file.opened.clone(), bundle, layers)?;

@@ -23,7 +23,7 @@ mod script;
 mod snapshots;
 mod worker;
 
-pub use bundle::{Bundle, find, prepare, release_of};
+pub use bundle::{Bundle, bundle_id, find, prepare, release_of};
 pub use code::{Code, from_directory};
 pub use error::Error;
 pub use inspection::{Created, ModuleSize, Owners, SnapshotFile, Standing, create, standing};

@@ -12,7 +12,7 @@ use taipan_webapi::limits::Allowances;
 use tokio::runtime;
 
 use crate::Error;
-use crate::boot::{Boot, STANDARD_LIBRARY, World, boot};
+use crate::boot::{Boot, World, boot};
 use crate::bundle::Bundle;
 use crate::clock::Machine;
 use crate::code::Code;
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Script {
 ///
 /// When Python does not boot, or a fault of ours ends it.
 pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error> {
-    let mut layers = vec![(script.bundle.python.clone(), STANDARD_LIBRARY.to_owned())];
+    let mut layers = vec![script.bundle.python.clone()];
     let arguments = script.arguments;
     let (function, first) = match script.program {
         Program::File { name, text } => {

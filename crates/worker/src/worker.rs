@@ -48,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who sees to that.
     pub guard: Guard,
+    /// Every compatibility flag, and whether it has it.
+    pub flags: BTreeMap<&'static str, bool>,
     /// What its handlers get as `env`.
     pub variables: BTreeMap<String, Value>,
     /// For outgoing requests.
