@@ -35,6 +35,25 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "DIR", help_heading = SHARED)]
     pub(crate) cache: Option<PathBuf>,
 
+    /// The version of Pyodide to run on, whatever the worker's configuration selects
+    #[arg(long, global = true, value_name = "VERSION", help_heading = SHARED)]
+    pub(crate) pyodide: Option<String>,
+
+    /// Allow what is not settled, as the compatibility flag `experimental` does
+    #[arg(long, global = true, help_heading = SHARED)]
+    pub(crate) experimental: bool,
+
+    /// Where what is missing is fetched from: `npm`, a directory, or the address of a mirror of Pyodide's CDN
+    ///
+    /// Several are tried in this order. Without it $TAIPAN_SOURCES (with commas between them), else npm. Whatever
+    /// comes is compared with digests.
+    #[arg(long, global = true, value_name = "PLACE", help_heading = SHARED)]
+    pub(crate) source: Vec<String>,
+
+    /// Fetch nothing: what is missing is an error
+    #[arg(long, global = true, help_heading = SHARED)]
+    pub(crate) offline: bool,
+
     /// Say nothing but warnings and errors
     #[arg(long, short, global = true, help_heading = SHARED)]
     pub(crate) quiet: bool,
@@ -94,6 +113,13 @@ pub(crate) enum Verb {
     /// Measure how fast a worker starts, and what it takes of memory
     #[command(subcommand)]
     Bench(BenchAction),
+
+    /// List the compatibility flags: what each does here, and since which date a worker has it
+    Flags {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 
     /// Print the completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -188,10 +214,16 @@ pub(crate) enum BenchAction {
 /// What to do with bundles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BundleAction {
-    /// List the releases that this version knows, and which are in the cache
-    List,
+    /// List the releases that this version knows, what selects them, and which are ready
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Fetch a release and make its bundle
     Build(BuildArguments),
+    /// Fetch the files of a release, so that its bundle can be made without a network
+    Fetch(BuildArguments),
     /// Show what a release consists of
     Inspect {
         /// The Pyodide version
@@ -200,14 +232,22 @@ pub(crate) enum BundleAction {
     },
     /// Read everything in the cache and compare it with its digests
     Verify,
+    /// Remove what this version does not use: bundles of others, and snapshots of bundles that are gone
+    ///
+    /// What a running server uses stays.
+    Gc,
 }
 
-/// What `bundle build` takes.
+/// What `bundle build` and `bundle fetch` take.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
     /// The Pyodide version
     #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
     pub(crate) release: String,
+
+    /// Every release that this version knows, instead of one
+    #[arg(long)]
+    pub(crate) all: bool,
 
     /// Take the packages from this directory (laid out as node_modules) instead of npm
     #[arg(long, value_name = "DIR")]

@@ -41,7 +41,8 @@ pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, F
     };
     let project = Project::read(directory, None, Variables::Configured)?;
     let cache = command.cache()?;
-    let bundle = workers::bundle(&cache, &taipan_bundle::Source::npm(), command.quiet)?;
+    let release = command.choice.release_for(&project.manifest)?;
+    let bundle = workers::bundle(release, &cache, &command.sources()?, command.quiet)?;
     let code = taipan_worker::from_directory(&project.directory)?;
     let guard = workers::guard()?;
     let subject = Subject { command, project, cache, bundle, code, guard };
@@ -99,6 +100,7 @@ impl Subject<'_> {
             pool,
             limits: workers::limits(&self.project.manifest.limits),
             guard: self.guard.clone(),
+            flags: workers::flags(&self.project.manifest.flags),
             variables,
             client: client(&self.command.proxies).map_err(taipan_worker::Error::Client)?,
             log,

@@ -1,53 +1,124 @@
 //! `taipan bundle`.
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 
-use taipan_bundle::{RELEASES, Release, Source, fetch, release};
-
+use serde_json::json;
+use taipan_bundle::{RELEASES, Release, Selected, Source, fetch, release};
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
-use taipan_worker::prepare;
+use taipan_store::{Cache, Step};
+use taipan_worker::{SnapshotFile, Standing, bundle_id, prepare, standing};
 
 use crate::{
     arguments::BuildArguments, command::Command, console, failure::Failure, progress::Display,
     project::read_file,
 };
 
+/// The kind of entry that is a bundle.
+const BUNDLES: &str = "bundle";
+
 /// The kinds of entry that belong to releases.
-const KINDS: [&str; 2] = ["npm", "bundle"];
+const KINDS: [&str; 2] = ["npm", BUNDLES];
 
 /// The kind of entry that belongs to workers.
 const SNAPSHOTS: &str = "snapshot";
 
-/// Prints the releases that are known, and what the cache holds.
-pub(crate) fn list(command: &Command) -> Result<ExitCode, Failure> {
+/// Prints the releases that are known, what selects them, and which bundles the cache holds.
+pub(crate) fn list(command: &Command, json: bool) -> Result<ExitCode, Failure> {
     let cache = command.cache()?;
-    let mut text = "PYODIDE   PYTHON   EMSCRIPTEN   WHEELS\n".to_owned();
-    for Release { version, python, emscripten, abi_tag, .. } in RELEASES {
-        text += &format!("{version:<9} {python:<8} {emscripten:<12} {abi_tag}\n");
+    let mut rows = Vec::new();
+    for release in RELEASES {
+        let bundle = bundle_id(release)?.to_string();
+        let is_there = cache.entry(BUNDLES, &bundle)?.open()?.is_some();
+        rows.push((release, bundle, is_there));
     }
-    text += &format!("\ncache {}\n", cache.root().display());
-    for kind in KINDS {
-        for entry in cache.entries(kind)? {
-            text += &format!("  {}\n", entry.name());
-        }
-    }
+    let text = if json { json_list(&cache, &rows) } else { text_list(&cache, &rows) };
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fetches a release and makes its bundle.
+type Row = (&'static Release, String, bool);
+
+fn text_list(cache: &Cache, rows: &[Row]) -> String {
+    let mut text = format!("{HEADINGS}\n");
+    for (release, _, is_there) in rows {
+        let Release { version, python, abi_tag, selected, experimental, .. } = release;
+        let by = |selected: &Selected| match selected.from {
+            Some(from) => format!("{} or {from}", selected.flag),
+            None => selected.flag.to_owned(),
+        };
+        let mut by: Vec<_> = selected.iter().map(by).collect();
+        by.extend(experimental.then(|| "experimental".to_owned()));
+        let state = if *is_there { "ready" } else { "-" };
+        let by = if by.is_empty() { "-".to_owned() } else { by.join(", ") };
+        text += &format!("{version:<16} {python:<9} {abi_tag:<20} {state:<6} {by}\n");
+    }
+    text + &format!("\ncache {}\n", cache.root().display())
+}
+
+const HEADINGS: &str =
+    "PYODIDE          PYTHON    WHEELS               BUNDLE SELECTED BY FLAG OR DATE";
+
+fn json_list(cache: &Cache, rows: &[Row]) -> String {
+    let release = |(release, bundle, is_there): &Row| {
+        let by = release.selected.iter();
+        json!({
+            "version": release.version,
+            "python": release.python,
+            "emscripten": release.emscripten,
+            "abi_tag": release.abi_tag,
+            "experimental": release.experimental,
+            "selected_by": by.map(|it| json!({"flag": it.flag, "from": it.from})).collect::<Vec<_>>(),
+            "bundle": bundle,
+            "ready": is_there,
+        })
+    };
+    let releases: Vec<_> = rows.iter().map(release).collect();
+    format!("{:#}\n", json!({"cache": cache.root(), "releases": releases}))
+}
+
+/// Fetches releases and makes their bundles.
 pub(crate) fn build(command: &Command, which: &BuildArguments) -> Result<ExitCode, Failure> {
-    let release = release(&which.release)?;
-    let source = which.from.clone().map_or_else(Source::npm, Source::Folder);
-    let cache = command.cache()?;
-    let display = Display::new(command.quiet);
-    let bundle = prepare(release, &source, &cache, &|step| display.show(step))?;
-    drop(display);
-    if !command.quiet {
-        console::say(format_args!("bundle {} of Pyodide {} is ready", bundle.id, release.version));
+    let (sources, cache) = (sources(command, which)?, command.cache()?);
+    for release in releases(which)? {
+        let display = Display::new(command.quiet);
+        let bundle = prepare(release, &sources, &cache, &|step| display.show(step))?;
+        drop(display);
+        if !command.quiet {
+            let version = release.version;
+            console::say(format_args!("bundle {} of Pyodide {version} is ready", bundle.id));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches the files of releases.
+pub(crate) fn get(command: &Command, which: &BuildArguments) -> Result<ExitCode, Failure> {
+    let (sources, cache) = (sources(command, which)?, command.cache()?);
+    for release in releases(which)? {
+        let display = Display::new(command.quiet);
+        fetch(release, &sources, &cache, &|step| display.show(step))?;
+        drop(display);
+        if !command.quiet {
+            let version = release.version;
+            console::say(format_args!("the files of Pyodide {version} are in the cache"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn sources(command: &Command, which: &BuildArguments) -> Result<Vec<Source>, Failure> {
+    match &which.from {
+        Some(folder) => Ok(vec![Source::Folder(folder.clone())]),
+        None => command.sources(),
+    }
+}
+
+fn releases(which: &BuildArguments) -> Result<&'static [Release], Failure> {
+    Ok(if which.all { RELEASES } else { std::slice::from_ref(release(&which.release)?) })
 }
 
 /// Prints what a release consists of, and who serves what its main module imports.
@@ -61,7 +132,7 @@ pub(crate) fn inspect(command: &Command, version: &str) -> Result<ExitCode, Fail
         }
     }
     let display = Display::new(command.quiet);
-    let files = fetch(release, &Source::npm(), &command.cache()?, &|step| display.show(step))?;
+    let files = fetch(release, &command.sources()?, &command.cache()?, &|step| display.show(step))?;
     drop(display);
     let wasm = read_file(&files.wasm, "the release's main module")?;
     let imports = imports(&wasm)
@@ -99,6 +170,43 @@ fn server_name(server: Server) -> &'static str {
         Server::Unreachable => "a stub",
         Server::Null => "a null address",
     }
+}
+
+/// Removes bundles and files of releases that this Taipan does not use, and snapshots of bundles that are gone.
+/// What a process uses stays.
+pub(crate) fn collect(command: &Command) -> Result<ExitCode, Failure> {
+    let cache = command.cache()?;
+    let display = Display::new(command.quiet);
+    let progress = |step: Step<'_>| display.show(step);
+    let mut kept: BTreeSet<String> = BTreeSet::new();
+    for release in RELEASES {
+        kept.insert(cache.entry(BUNDLES, &bundle_id(release)?.to_string())?.name().to_owned());
+        for package in [&release.pyodide, &release.web_streams] {
+            kept.insert(package.entry(&cache)?.name().to_owned());
+        }
+    }
+    let mut text = String::new();
+    for kind in KINDS {
+        for entry in cache.entries(kind)?.iter().filter(|entry| !kept.contains(entry.name())) {
+            let gone = entry.remove_unused(&progress)?;
+            text += &format!("{}  {}\n", if gone { "removed" } else { "in use " }, entry.name());
+        }
+    }
+    for entry in cache.entries(SNAPSHOTS)? {
+        // One that cannot be read is made again when it is next used.
+        let file = SnapshotFile::of_entry(&entry);
+        let standing = file.and_then(|file| standing(&file, &cache));
+        let is_used = matches!(standing, Ok(Standing::Good));
+        if !is_used && entry.remove_unused(&progress)? {
+            text += &format!("removed  {}\n", entry.name());
+        }
+    }
+    drop(display);
+    if text.is_empty() {
+        text = "nothing to remove\n".to_owned();
+    }
+    console::write(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Compares everything in the cache with its digests.

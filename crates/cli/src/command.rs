@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use taipan_bundle::{Mirror, Source};
 use taipan_manifest::Isolation;
 use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
@@ -13,7 +14,11 @@ use crate::{
     },
     environment::Environment,
     failure::Failure,
+    selection::Choice,
 };
+
+/// The place that is the npm client.
+const NPM: &str = "npm";
 
 /// A command and what all commands share.
 #[derive(Debug)]
@@ -21,6 +26,10 @@ pub(crate) struct Command {
     pub(crate) action: Action,
     /// Where the cache is; it may not exist yet.
     cache_root: PathBuf,
+    /// Places that releases are fetched from.
+    sources: Vec<String>,
+    /// What is said of the release to run on.
+    pub(crate) choice: Choice,
     /// Whether only warnings and errors are wanted.
     pub(crate) quiet: bool,
     /// How outgoing requests reach the network.
@@ -37,6 +46,7 @@ pub(crate) enum Action {
     Bench(BenchAction),
     Snapshot(SnapshotAction),
     Doctor(DoctorArguments),
+    Flags { json: bool },
     Completions(clap_complete::Shell),
 }
 
@@ -91,10 +101,39 @@ impl Command {
             Verb::Bench(action) => Action::Bench(action),
             Verb::Doctor(arguments) => Action::Doctor(arguments),
             Verb::Snapshot(action) => Action::Snapshot(action),
+            Verb::Flags { json } => Action::Flags { json },
             Verb::Completions { shell } => Action::Completions(shell),
         };
         let proxies = environment.proxies.clone();
-        Ok(Self { action, cache_root, quiet: arguments.quiet, proxies })
+        let choice = Choice { pyodide: arguments.pyodide, experimental: arguments.experimental };
+        let sources = match (arguments.offline, arguments.source, &environment.sources) {
+            (true, ..) => Vec::new(),
+            (false, given, Some(text)) if given.is_empty() => {
+                text.split(',').map(|place| place.trim().to_owned()).collect()
+            }
+            (false, given, _) if given.is_empty() => vec![NPM.to_owned()],
+            (false, given, _) => given,
+        };
+        Ok(Self { action, cache_root, sources, choice, quiet: arguments.quiet, proxies })
+    }
+
+    /// Where what the cache has not is fetched from, in order.
+    pub(crate) fn sources(&self) -> Result<Vec<Source>, Failure> {
+        let source = |place: &String| {
+            if place == NPM {
+                return Ok(Source::npm());
+            }
+            if place.starts_with("http://") || place.starts_with("https://") {
+                let client = fetch::client(&self.proxies).map_err(taipan_worker::Error::Client)?;
+                return Ok(Source::Mirror(Mirror { address: place.clone(), client }));
+            }
+            let path = PathBuf::from(place);
+            match path.is_dir() {
+                true => Ok(Source::Folder(path)),
+                false => Err(Failure::NotFound { what: "the directory to fetch from", path }),
+            }
+        };
+        self.sources.iter().map(source).collect()
     }
 
     /// The cache, made when it is not there.

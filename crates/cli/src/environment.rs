@@ -10,6 +10,8 @@ use taipan_webapi::fetch;
 pub(crate) struct Environment {
     /// What says where the cache is.
     pub(crate) surroundings: Surroundings,
+    /// Where releases are fetched from.
+    pub(crate) sources: Option<String>,
     /// How outgoing requests reach the network.
     pub(crate) proxies: fetch::Settings,
 }
@@ -29,6 +31,7 @@ impl Environment {
                 xdg_cache_home: path("XDG_CACHE_HOME"),
                 home: path("HOME"),
             },
+            sources: env::var("TAIPAN_SOURCES").ok().filter(|text| !text.is_empty()),
             proxies: fetch::Settings {
                 http_proxy: either("http_proxy", "HTTP_PROXY"),
                 https_proxy: either("https_proxy", "HTTPS_PROXY"),

@@ -55,6 +55,12 @@ pub(crate) enum Failure {
         /// Why.
         source: Box<taipan_manifest::Error>,
     },
+    /// No release of Pyodide is what the worker asks for.
+    #[error("{reason}")]
+    Selection {
+        /// What does not go together, or what is missing.
+        reason: String,
+    },
     /// The server cannot start.
     #[error("cannot start the server")]
     Server(#[from] taipan_server::Error),
@@ -186,7 +192,7 @@ impl Failure {
         match self {
             Failure::Usage { .. } => USAGE,
             Failure::NotFound { .. } | Failure::NoSnapshot { .. } => NOT_FOUND,
-            Failure::Configuration { .. } => CONFIGURATION,
+            Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
             Failure::Program { .. } | Failure::Start { .. } => WORKER,
@@ -208,6 +214,9 @@ impl Failure {
             Failure::Start { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),
             Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
+            Failure::Selection { .. } => {
+                Some("`taipan bundle list` shows the releases, `taipan flags` what selects them")
+            }
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
             Failure::Damaged { .. } => {
                 Some("remove the damaged directories; they are made again when needed")

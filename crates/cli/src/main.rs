@@ -8,9 +8,11 @@ mod console;
 mod doctor;
 mod environment;
 mod failure;
+mod flags;
 mod progress;
 mod project;
 mod scripts;
+mod selection;
 mod serving;
 mod signals;
 mod snapshots;
@@ -41,13 +43,16 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Serve(request) => serving::serve(command, request),
         Action::Dev(request) => serving::dev(command, request),
         Action::Run(script) => scripts::run(command, script),
-        Action::Bundle(BundleAction::List) => bundles::list(command),
+        Action::Bundle(BundleAction::List { json }) => bundles::list(command, *json),
         Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
+        Action::Bundle(BundleAction::Fetch(which)) => bundles::get(command, which),
         Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
+        Action::Bundle(BundleAction::Gc) => bundles::collect(command),
         Action::Bench(action) => bench::run(command, action),
         Action::Doctor(arguments) => doctor::run(command, arguments),
         Action::Snapshot(action) => snapshots::run(command, action),
+        Action::Flags { json } => flags::list(*json),
         Action::Completions(shell) => arguments::completions(*shell),
     }
 }

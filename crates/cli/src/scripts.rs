@@ -6,7 +6,6 @@ use std::{
     process::ExitCode,
 };
 
-use taipan_bundle::Source;
 use taipan_pyodide::Streams;
 use taipan_webapi::fetch::client;
 use taipan_worker::{Error, Script};
@@ -25,7 +24,8 @@ const STATUS_MASK: i32 = 0xff;
 pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode, Failure> {
     let program = read(&request.program)?;
     let mounts = request.mounts.iter().map(mount).collect::<Result<Vec<_>, _>>()?;
-    let bundle = workers::bundle(&command.cache()?, &Source::npm(), command.quiet)?;
+    let release = command.choice.release()?;
+    let bundle = workers::bundle(release, &command.cache()?, &command.sources()?, command.quiet)?;
     let script = Script {
         bundle,
         program,

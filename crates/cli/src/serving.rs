@@ -3,9 +3,8 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
-use taipan_bundle::Source;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
-use taipan_worker::{Bundle, Guard};
+use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
@@ -24,7 +23,7 @@ pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCod
     let address = address(&project, request);
     workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
-        let worker = start(command, &ground(command).await?, project).await?;
+        let worker = start(command, &workers::guard()?, project).await?;
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
         let settings =
             Settings { details: Details::Hidden, hosts: Hosts::Any, ..settings(command) };
@@ -42,12 +41,12 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
     workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
         let changes = Changes::watch(&project.directory)?;
-        let ground = ground(command).await?;
+        let guard = workers::guard()?;
         let (state, states) = watch::channel(State::Starting);
         let settings = Settings { details: Details::Shown, hosts, ..settings(command) };
         tokio::select! {
             code = answer(command, listener, Current(states), settings) => code,
-            never = keep_current(command, request, &ground, project, &state, changes) => match never {},
+            never = keep_current(command, request, &guard, project, &state, changes) => match never {},
         }
     })
 }
@@ -56,7 +55,7 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
 async fn keep_current(
     command: &Command,
     request: &ServeRequest,
-    ground: &Ground,
+    guard: &Guard,
     project: Project,
     state: &watch::Sender<State>,
     mut changes: Changes,
@@ -64,7 +63,7 @@ async fn keep_current(
     let mut project = Ok(project);
     loop {
         let worker = match project {
-            Ok(project) => start(command, ground, project).await,
+            Ok(project) => start(command, guard, project).await,
             Err(failure) => Err(failure),
         };
         state.send_replace(match worker {
@@ -140,27 +139,15 @@ fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure
     Ok(project)
 }
 
-async fn start(command: &Command, ground: &Ground, project: Project) -> Result<Worker, Failure> {
+async fn start(command: &Command, guard: &Guard, project: Project) -> Result<Worker, Failure> {
     let Project { directory, manifest, warnings: _ } = project;
-    let proxies = command.proxies.clone();
-    let (cache, quiet) = (command.cache()?, command.quiet);
-    let (bundle, guard) = (ground.bundle.clone(), ground.guard.clone());
+    let release = command.choice.release_for(&manifest)?;
+    let (cache, sources, quiet) = (command.cache()?, command.sources()?, command.quiet);
+    let made = spawn_blocking(move || workers::bundle(release, &cache, &sources, quiet));
+    let bundle = made.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
+    let (cache, guard, proxies) = (command.cache()?, guard.clone(), command.proxies.clone());
     let settings = workers::Settings { directory, manifest, bundle, proxies, cache, guard, quiet };
     Worker::start(settings).await
-}
-
-/// What all workers of this process stand on.
-struct Ground {
-    bundle: Arc<Bundle>,
-    guard: Guard,
-}
-
-/// Makes the bundle first when it is not there.
-async fn ground(command: &Command) -> Result<Ground, Failure> {
-    let (cache, quiet) = (command.cache()?, command.quiet);
-    let made = spawn_blocking(move || workers::bundle(&cache, &Source::npm(), quiet));
-    let bundle = made.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-    Ok(Ground { bundle, guard: workers::guard()? })
 }
 
 /// The command line goes first, then the configuration.

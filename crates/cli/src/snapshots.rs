@@ -4,7 +4,6 @@ mod report;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use taipan_bundle::Source;
 use taipan_snapshot::diff;
 use taipan_worker::{Bundle, Created, Error, Owners, SnapshotFile, Standing};
 
@@ -230,7 +229,8 @@ pub(crate) fn settings(
 ) -> Result<taipan_worker::Settings, Failure> {
     let Project { directory, manifest, warnings: _ } = project;
     let (cache, quiet) = (command.cache()?, command.quiet);
-    let bundle = workers::bundle(&cache, &Source::npm(), quiet)?;
+    let release = command.choice.release_for(&manifest)?;
+    let bundle = workers::bundle(release, &cache, &command.sources()?, quiet)?;
     let proxies = command.proxies.clone();
     let guard = workers::guard()?;
     workers::ready(workers::Settings { directory, manifest, bundle, proxies, cache, guard, quiet })

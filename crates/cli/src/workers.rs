@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::stream;
 use http::StatusCode;
-use taipan_bundle::{NEWEST, Source, release};
-use taipan_manifest::{self as manifest, Manifest, Variable};
+use taipan_bundle::{Release, Source};
+use taipan_manifest::{self as manifest, FLAGS, Flags, Manifest, Variable};
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
 use taipan_store::Cache;
 use taipan_webapi::{
@@ -55,10 +55,15 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
     builder.build().map_err(|source| Failure::System { what: "start the threads", source })
 }
 
-/// The newest bundle; made first when the cache does not have it.
-pub(crate) fn bundle(cache: &Cache, source: &Source, quiet: bool) -> Result<Arc<Bundle>, Failure> {
+/// The bundle of a release; made first when the cache does not have it.
+pub(crate) fn bundle(
+    release: &Release,
+    cache: &Cache,
+    sources: &[Source],
+    quiet: bool,
+) -> Result<Arc<Bundle>, Failure> {
     let display = Display::new(quiet);
-    let bundle = prepare(release(NEWEST)?, source, cache, &|step| display.show(step))?;
+    let bundle = prepare(release, sources, cache, &|step| display.show(step))?;
     Ok(Arc::new(bundle))
 }
 
@@ -104,6 +109,7 @@ pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failu
         warmup: manifest.warmup,
         code: taipan_worker::from_directory(&directory)?,
         main: manifest.main,
+        flags: flags(&manifest.flags),
         variables: variables(manifest.vars),
         client: client(&proxies).map_err(taipan_worker::Error::Client)?,
         log: terminal::log(),
@@ -179,6 +185,11 @@ fn status(kind: &str) -> StatusCode {
         "wall_ms" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// Every flag, and whether a worker has it.
+pub(crate) fn flags(has: &Flags) -> BTreeMap<&'static str, bool> {
+    FLAGS.iter().map(|flag| (flag.name, has.has(flag.name))).collect()
 }
 
 /// The variables of a configuration, as JSON.

@@ -36,7 +36,7 @@ fn phases() -> Result<Table> {
     let cache = cache()?;
     let release = taipan_bundle::release(taipan_bundle::NEWEST)?;
     // The bundle is made if it is not there, and in the system's cache from here on.
-    let open = || taipan_worker::prepare(release, &taipan_bundle::Source::npm(), &cache, &|_| ());
+    let open = || taipan_worker::prepare(release, &[taipan_bundle::Source::npm()], &cache, &|_| ());
     open()?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
@@ -84,6 +84,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
         bundle,
         cache: Cache::open(place.path())?,
         warmup: Vec::new(),
+        flags: BTreeMap::new(),
         pool: PoolSettings::default(),
         guard: Guard::start()?,
         limits: Limits {

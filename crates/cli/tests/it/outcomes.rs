@@ -116,12 +116,74 @@ fn script_is_not_there() {
 }
 
 #[test]
+fn offline() {
+    let missing = "75\nerror: cannot make the bundle
+  caused by: cannot get the files of Pyodide 314.0.7
+  caused by: pyodide@314.0.7 is not in the cache, and nothing may be fetched
+
+hint: run `taipan bundle fetch` without --offline first, or name a directory with --source
+";
+    check(&[], &["run", "--offline", "-c", "1"], missing);
+    check(&[("entry.py", "")], &["serve", "--port", "0", "--offline"], missing);
+    check(&[], &["bundle", "fetch", "--offline"], missing);
+    check(
+        &[],
+        &["run", "--source", "nowhere", "-c", "1"],
+        "66\nerror: the directory to fetch from nowhere is not there\n",
+    );
+    check(
+        &[("empty/file", "")],
+        &["run", "--source", "empty", "-c", "1"],
+        "75\ncopying pyodide 314.0.7\nerror: cannot make the bundle
+  caused by: cannot get the files of Pyodide 314.0.7
+  caused by: pyodide.asm.wasm is missing from empty
+
+hint: the files have to be those of exactly this version, unchanged
+",
+    );
+}
+
+#[test]
+fn releases_that_are_not_there() {
+    check(
+        &[],
+        &["run", "--pyodide", "315.0.0-alpha.2", "-c", "1"],
+        "78\nerror: Pyodide 315.0.0-alpha.2 is experimental: it needs the compatibility flag `experimental`, \
+         or --experimental
+
+hint: `taipan bundle list` shows the releases, `taipan flags` what selects them
+",
+    );
+    check(
+        &[("wrangler.toml", "main = \"entry.py\"\ncompatibility_flags = [\"python_worker\"]"), ("entry.py", "")],
+        &["serve"],
+        "78\nerror: cannot use the configuration in .
+  caused by: wrangler.toml:2:24: `compatibility_flags[0]` must be a compatibility flag, see `taipan flags` \
+         (perhaps \"python_workers\"), found \"python_worker\"
+",
+    );
+}
+
+#[test]
+fn collecting_garbage() {
+    let place = Place::new(&[("../cache/entries/bundle/older/main.wasm", "")]);
+    assert_eq!(place.run(&["bundle", "gc"]), "0\nremoved  bundle/older\n");
+    assert_eq!(place.run(&["bundle", "gc"]), "0\nnothing to remove\n");
+}
+
+#[test]
 fn bundles() {
     check(
         &[],
         &["bundle", "list"],
-        "0\nPYODIDE   PYTHON   EMSCRIPTEN   WHEELS
-314.0.7   3.14.2   5.0.3        pyemscripten_2026_0
+        "0
+PYODIDE          PYTHON    WHEELS               BUNDLE SELECTED BY FLAG OR DATE
+0.26.4           3.12.1    pyodide_2024_0       -      python_workers
+0.27.8           3.12.7    pyodide_2024_0       -      -
+0.28.3           3.13.2    pyodide_2025_0       -      python_workers_20250116 or 2025-09-29
+0.29.5           3.13.2    pyodide_2025_0       -      -
+314.0.7          3.14.2    pyemscripten_2026_0  -      python_workers_20260610, python_workers_314 or 2026-09-08
+315.0.0-alpha.2  3.15.0rc1 pyemscripten_2026_5  -      python_workers_development, experimental
 
 cache PLACE/cache
 ",
@@ -130,7 +192,7 @@ cache PLACE/cache
         &[],
         &["bundle", "build", "1.0"],
         "75\nerror: cannot make the bundle
-  caused by: no Pyodide release `1.0` is known; there is 314.0.7
+  caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2
 ",
     );
 }

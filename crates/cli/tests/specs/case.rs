@@ -9,6 +9,8 @@
 //! input = "text"           # standard input
 //! files = { "name" = "…" } # more files of the worker
 //!
+//! differs = { "0.26" = "…" } # releases that cannot do it, and why: not played on them
+//!
 //! [[step]]                 # each step may have any of these, done in this order
 //! save = { "entry.py" = "…" }
 //! request = "POST /path"
@@ -50,6 +52,8 @@ pub(crate) struct Case {
     pub(crate) script: Script,
     pub(crate) place: TempDir,
     pub(crate) upstream: SocketAddr,
+    /// Of Pyodide.
+    pub(crate) release: &'static str,
     isolation: Isolation,
 }
 
@@ -79,6 +83,9 @@ pub(crate) struct Script {
     isolation: Option<Isolation>,
     #[serde(default)]
     files: BTreeMap<String, String>,
+    /// Reasons by the beginnings of versions.
+    #[serde(default)]
+    differs: BTreeMap<String, String>,
     #[serde(rename = "step")]
     pub(crate) steps: Vec<Step>,
 }
@@ -147,6 +154,11 @@ impl Script {
         self.command.iter().any(|word| word == "serve" || word == "dev")
     }
 
+    /// Whether a release cannot do what the case is about.
+    pub(crate) fn differs(&self, version: &str) -> bool {
+        self.differs.keys().any(|release| version.starts_with(release.as_str()))
+    }
+
     /// How the case is played.
     pub(crate) fn isolations(&self) -> Vec<Isolation> {
         match self.isolation {
@@ -161,6 +173,7 @@ impl Script {
 pub(crate) fn prepare(
     folder: &Path,
     script: Script,
+    release: &'static str,
     isolation: Isolation,
     upstream: SocketAddr,
 ) -> Case {
@@ -170,7 +183,7 @@ pub(crate) fn prepare(
         None => folder.to_owned(),
     };
     copy(&files, &place.path().join("worker"), upstream);
-    let case = Case { script, place, upstream, isolation };
+    let case = Case { script, place, upstream, release, isolation };
     case.script.files.iter().for_each(|(name, text)| case.save(name, text));
     case
 }

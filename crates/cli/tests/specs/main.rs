@@ -7,6 +7,7 @@ mod case;
 mod http;
 mod play;
 mod process;
+mod releases;
 mod upstream;
 
 use std::{
@@ -25,34 +26,37 @@ const SPECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/specs");
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    if !arguments.list {
-        make_bundle();
-    }
     let runtime = Arc::new(Runtime::new().unwrap());
     let folders = cases(Path::new(SPECS));
     let trials = folders.iter().flat_map(|folder| trials(folder, &runtime));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// The trials of a case, one for each way in which its worker is isolated.
+/// The trials of a case, one for each release and each way in which its worker is isolated.
 fn trials(folder: &Path, runtime: &Arc<Runtime>) -> Vec<Trial> {
     let name = folder.strip_prefix(SPECS).unwrap().display().to_string();
-    let isolations = match case::script(folder) {
-        Ok(script) => script.isolations(),
+    let script = match case::script(folder) {
+        Ok(script) => script,
         Err(error) => return vec![Trial::test(name, || Err(Failed::from(error)))],
     };
-    let trial = |isolation| {
+    let trial = |release: &'static str, isolation| {
         let (folder, runtime) = (folder.to_owned(), runtime.clone());
-        Trial::test(name.clone() + suffix(isolation), move || {
+        let name = format!("{name}{}{}", suffix(isolation), releases::suffix(release));
+        Trial::test(name, move || {
+            make_bundle(release);
             let script = case::script(&folder).map_err(Failed::from)?;
             runtime.block_on(async {
                 let upstream = upstream::start().await;
-                let case = case::prepare(&folder, script, isolation, upstream);
+                let case = case::prepare(&folder, script, release, isolation, upstream);
                 play::play(&case).await.map_err(Failed::from)
             })
         })
+        .with_ignored_flag(script.differs(release))
     };
-    isolations.into_iter().map(trial).collect()
+    let releases = releases::played().into_iter();
+    let ways =
+        releases.flat_map(|release| script.isolations().into_iter().map(move |way| (release, way)));
+    ways.map(|(release, isolation)| trial(release, isolation)).collect()
 }
 
 /// What tells the trials of a case apart.
@@ -64,10 +68,11 @@ fn suffix(isolation: Isolation) -> &'static str {
     }
 }
 
-/// Sees to it that no case has to wait for the bundle.
-fn make_bundle() {
+/// Sees to it that the case does not have to wait for the bundle.
+fn make_bundle(release: &str) {
     let mut build = Command::new(env!("CARGO_BIN_EXE_taipan"));
-    let done = build.args(["bundle", "build"]).stdout(Stdio::null()).status().unwrap();
+    let build = build.args(["--experimental", "bundle", "build", release]);
+    let done = build.stdout(Stdio::null()).status().unwrap();
     assert!(done.success(), "the bundle is needed for all cases");
 }
 

@@ -8,6 +8,7 @@ use crate::{
     case::{Case, Step},
     http,
     process::{Process, difference},
+    releases,
 };
 
 /// Plays a case to its end, or to the first step that does not hold.
@@ -56,6 +57,7 @@ async fn ask(process: &Process, step: &Step) -> Result<(), String> {
     if let Some(expect) = &step.answer {
         for answer in answers {
             let answer = process.filter(&answer?);
+            let expect = &releases::level(expect, process.release);
             if answer.trim_end() != expect.trim_end() {
                 return Err(difference("answered", &answer, expect));
             }

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::case::Case;
+use crate::{case::Case, releases};
 
 /// Longer than anything here takes, so that a hanging case fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +31,8 @@ pub(crate) struct Process {
     pub(crate) errors: Printed,
     /// Where it listens, if it does.
     pub(crate) address: String,
+    /// Of Pyodide.
+    pub(crate) release: &'static str,
     /// What stands for what in expectations.
     names: Vec<(String, &'static str)>,
 }
@@ -47,7 +49,11 @@ impl Process {
     pub(crate) async fn start(case: &Case) -> Result<Process, String> {
         let script = &case.script;
         let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
-        command.args(case.words()).current_dir(case.directory()).kill_on_drop(true);
+        command
+            .args(releases::words(case.release))
+            .args(case.words())
+            .current_dir(case.directory())
+            .kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (output, errors) = (Printed::new("output"), Printed::new("errors"));
@@ -62,7 +68,8 @@ impl Process {
             (case.upstream.to_string(), "UPSTREAM_ADDRESS"),
             (case.directory().parent().unwrap().display().to_string(), "PLACE"),
         ];
-        let mut process = Process { child, output, errors, address: String::new(), names };
+        let (release, address) = (case.release, String::new());
+        let mut process = Process { child, output, errors, address, release, names };
         if script.serves() && script.listens {
             process.address = process.listening().await?;
             process.names.push((process.address.clone(), "SERVER"));
@@ -92,6 +99,7 @@ impl Process {
     /// between them is not compared.
     pub(crate) async fn compare(&self, printed: &Printed, expect: &str) -> Result<(), String> {
         let started = Instant::now();
+        let expect = &releases::level(expect, self.release);
         loop {
             let found = self.filter(&printed.text());
             if sorted(&found) == sorted(expect) {
@@ -105,13 +113,15 @@ impl Process {
         }
     }
 
-    /// Puts names in the place of what differs from run to run.
+    /// Puts names in the place of what differs from run to run, or from release to release.
     pub(crate) fn filter(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (value, name) in &self.names {
             text = text.replace(value, name);
         }
-        text.split_inclusive('\n').map(|line| without_size(&without_time(line))).collect()
+        let text: String =
+            text.split_inclusive('\n').map(|line| without_size(&without_time(line))).collect();
+        releases::level(&text, self.release)
     }
 
     /// Sends a signal.

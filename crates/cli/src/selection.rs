@@ -1,0 +1,239 @@
+//! Which release a worker runs on: its flags and date, as workerd has it, or a pin.
+
+use taipan_bundle::{NEWEST, RELEASES, Release, release};
+use taipan_manifest::Manifest;
+
+use crate::failure::Failure;
+
+/// What the command line says of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choice {
+    /// The version of Pyodide, whatever else selects.
+    pub(crate) pyodide: Option<String>,
+    /// Whether what is not settled may be used.
+    pub(crate) experimental: bool,
+}
+
+impl Choice {
+    /// The release for what has no configuration.
+    pub(crate) fn release(&self) -> Result<&'static Release, Failure> {
+        settled(release(self.pyodide.as_deref().unwrap_or(NEWEST))?, self.experimental)
+    }
+
+    /// The release for a worker: a pin wins, of which the command line's wins; then a flag that names a release; then
+    /// its compatibility date; without any of them it is the newest.
+    pub(crate) fn release_for(&self, manifest: &Manifest) -> Result<&'static Release, Failure> {
+        let experimental = self.experimental || manifest.flags.experimental();
+        let pin = self.pyodide.as_deref().or(manifest.pyodide.as_deref());
+        let chosen = match (pin, &manifest.python) {
+            (Some(version), _) => release(version)?,
+            (None, Some(python)) => with_python(python, experimental)?,
+            (None, None) => by_flags(manifest)?,
+        };
+        let chosen = settled(chosen, experimental)?;
+        if self.pyodide.is_none() {
+            agrees(chosen, manifest)?;
+        }
+        match &manifest.requires_python {
+            Some(required) if !required.allows(chosen.python) => Err(Failure::Selection {
+                reason: format!(
+                    "{} asks for Python {}, and Pyodide {} has {}",
+                    required.at, required.text, chosen.version, chosen.python
+                ),
+            }),
+            _ => Ok(chosen),
+        }
+    }
+}
+
+/// The newest release with a version of Python.
+fn with_python(python: &str, experimental: bool) -> Result<&'static Release, Failure> {
+    let fits = |release: &&Release| {
+        release.python_minor() == python && (experimental || !release.experimental)
+    };
+    RELEASES.iter().rfind(fits).ok_or_else(|| {
+        let mut known: Vec<_> = RELEASES.iter().map(Release::python_minor).collect();
+        known.dedup();
+        let reason = format!("no release has Python {python}; there are {}", known.join(", "));
+        Failure::Selection { reason }
+    })
+}
+
+/// The release that a flag names, or the one that the date implies.
+fn by_flags(manifest: &Manifest) -> Result<&'static Release, Failure> {
+    let is_asked = |flag: &str| manifest.compatibility_flags.iter().any(|asked| asked == flag);
+    let newest = |has: &dyn Fn(&str) -> bool| {
+        RELEASES.iter().rfind(|release| release.selected.iter().any(|it| has(it.flag)))
+    };
+    // All workers have the flag of the oldest.
+    let named = newest(&|flag| flag != "python_workers" && is_asked(flag));
+    let dated = manifest.compatibility_date.and_then(|_| newest(&|flag| manifest.flags.has(flag)));
+    let oldest = is_asked("python_workers").then(|| &RELEASES[0]);
+    match named.or(dated).or(oldest) {
+        Some(release) => Ok(release),
+        None => Ok(release(NEWEST)?),
+    }
+}
+
+/// Checks that a pin and the flags that name a release mean the same.
+fn agrees(chosen: &'static Release, manifest: &Manifest) -> Result<(), Failure> {
+    let conflict = |one: &str, other: String| {
+        Err(Failure::Selection { reason: format!("{one} and {other} contradict each other") })
+    };
+    if let Some(python) = manifest.python.as_ref().filter(|it| *it != chosen.python_minor()) {
+        let (version, has) = (chosen.version, chosen.python_minor());
+        return conflict(
+            &format!("the pin `python = \"{python}\"`"),
+            format!("`pyodide = \"{version}\"`, which has Python {has},"),
+        );
+    }
+    let pinned = manifest.pyodide.is_some() || manifest.python.is_some();
+    for flag in manifest.compatibility_flags.iter().filter(|_| pinned) {
+        let named = RELEASES.iter().find(|release| {
+            flag != "python_workers" && release.selected.iter().any(|it| it.flag == *flag)
+        });
+        if let Some(named) = named.filter(|named| named.version != chosen.version) {
+            let version = chosen.version;
+            return conflict(
+                &format!("the flag `{flag}`, which is Pyodide {},", named.version),
+                format!("the pin to Pyodide {version}"),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn settled(release: &'static Release, experimental: bool) -> Result<&'static Release, Failure> {
+    if release.experimental && !experimental {
+        let reason = format!(
+            "Pyodide {} is experimental: it needs the compatibility flag `experimental`, or --experimental",
+            release.version
+        );
+        return Err(Failure::Selection { reason });
+    }
+    Ok(release)
+}
+
+#[cfg(test)]
+mod tests {
+    use taipan_manifest::{FLAGS, Format, PYPROJECT_FILE, parse, parse_pyproject};
+
+    use super::*;
+
+    /// The version for a worker with these lines in wrangler.toml and in pyproject.toml.
+    fn chosen(choice: &Choice, lines: &str, pyproject: &str) -> Result<&'static str, String> {
+        let text = format!("main = \"entry.py\"\n{lines}");
+        let mut checked =
+            parse("wrangler.toml", &text, Format::Toml).map_err(|error| error.to_string())?;
+        let pyproject = parse_pyproject(PYPROJECT_FILE, pyproject).unwrap();
+        checked.complete_with(pyproject).unwrap();
+        let release = choice.release_for(&checked.manifest).map_err(|error| error.to_string())?;
+        Ok(release.version)
+    }
+
+    #[track_caller]
+    fn check(lines: &str, pyproject: &str, expect: Result<&str, &str>) {
+        let found = chosen(&Choice::default(), lines, pyproject);
+        assert_eq!(found.as_deref().map_err(String::as_str), expect);
+    }
+
+    #[test]
+    fn dates() {
+        check("", "", Ok("314.0.7"));
+        for (date, version) in [
+            ("2024-03-01", "0.26.4"),
+            ("2025-09-28", "0.26.4"),
+            ("2025-09-29", "0.28.3"),
+            ("2026-09-07", "0.28.3"),
+            ("2026-09-08", "314.0.7"),
+            ("2026-11-25", "314.0.7"),
+        ] {
+            check(&format!("compatibility_date = \"{date}\""), "", Ok(version));
+        }
+    }
+
+    #[test]
+    fn flags() {
+        check("compatibility_flags = [\"python_workers\"]", "", Ok("0.26.4"));
+        for (flag, version) in [
+            ("python_workers_20250116", "0.28.3"),
+            ("python_workers_20260610", "314.0.7"),
+            ("python_workers_314", "314.0.7"),
+        ] {
+            let flags = format!("compatibility_flags = [\"python_workers\", \"{flag}\"]\n");
+            check(&flags, "", Ok(version));
+            check(&format!("{flags}compatibility_date = \"2024-03-01\""), "", Ok(version));
+        }
+        check(
+            "compatibility_flags = [\"no_python_workers_314\"]\ncompatibility_date = \"2026-11-25\"",
+            "",
+            Ok("0.28.3"),
+        );
+        check(
+            "compatibility_flags = [\"experimental\", \"python_workers_development\"]",
+            "",
+            Ok("315.0.0-alpha.2"),
+        );
+    }
+
+    #[test]
+    fn pins() {
+        let date = "compatibility_date = \"2026-11-25\"";
+        check(date, "[tool.taipan]\npyodide = \"0.29.5\"", Ok("0.29.5"));
+        check("[taipan]\npyodide = \"0.27.8\"", "", Ok("0.27.8"));
+        check(date, "[tool.taipan]\npython = \"3.13\"", Ok("0.29.5"));
+        check(date, "[tool.taipan]\npython = \"3.12\"", Ok("0.27.8"));
+        let choice = Choice { pyodide: Some("0.28.3".into()), experimental: false };
+        let found = chosen(&choice, "compatibility_flags = [\"python_workers_314\"]", "");
+        assert_eq!(found.as_deref(), Ok("0.28.3"), "the command line wins");
+    }
+
+    #[test]
+    fn conflicts() {
+        check(
+            "compatibility_flags = [\"python_workers_314\"]",
+            "[tool.taipan]\npyodide = \"0.29.5\"",
+            Err("the flag `python_workers_314`, which is Pyodide 314.0.7, and the pin to Pyodide \
+                 0.29.5 contradict each other"),
+        );
+        check(
+            "",
+            "[tool.taipan]\npyodide = \"0.29.5\"\npython = \"3.14\"",
+            Err("the pin `python = \"3.14\"` and `pyodide = \"0.29.5\"`, which has Python 3.13, \
+                 contradict each other"),
+        );
+        check(
+            "",
+            "[tool.taipan]\npython = \"3.15\"",
+            Err("no release has Python 3.15; there are 3.12, 3.13, 3.14, 3.15"),
+        );
+        check(
+            "",
+            "[tool.taipan]\npyodide = \"315.0.0-alpha.2\"",
+            Err("Pyodide 315.0.0-alpha.2 is experimental: it needs the compatibility flag \
+                 `experimental`, or --experimental"),
+        );
+    }
+
+    #[test]
+    fn python_that_a_project_requires() {
+        check("", "[project]\nrequires-python = \">=3.12\"", Ok("314.0.7"));
+        check(
+            "compatibility_date = \"2025-10-01\"",
+            "[project]\nrequires-python = \">=3.14\"",
+            Err("pyproject.toml:2:19 asks for Python >=3.14, and Pyodide 0.28.3 has 3.13.2"),
+        );
+        let choice = Choice { pyodide: Some("315.0.0-alpha.2".into()), experimental: true };
+        let found = chosen(&choice, "", "[project]\nrequires-python = \">=3.15\"");
+        assert_eq!(found.as_deref(), Ok("315.0.0-alpha.2"));
+    }
+
+    /// The release table and the flags are in two crates, and say the same.
+    #[test]
+    fn flags_of_releases() {
+        for selected in RELEASES.iter().flat_map(|release| release.selected) {
+            let flag = FLAGS.iter().find(|flag| flag.name == selected.flag).unwrap();
+            assert_eq!(flag.implied.map(|(_, from)| from), selected.from, "{}", flag.name);
+        }
+    }
+}
