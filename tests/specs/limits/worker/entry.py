@@ -10,8 +10,8 @@ from taipan import CpuTimeLimitExceeded
 async def on_fetch(request, env, ctx):
     match request.url.rpartition("/")[2]:
         case "loop":
-            while True:
-                pass
+            # On one line: which of two is named differs between versions of Python.
+            while True: pass
         case "number":
             str(10**10**8)
         case "regex":

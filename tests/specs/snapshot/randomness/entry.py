@@ -20,6 +20,8 @@ class Own(random.Random):
 
 
 own = Own()
+# New in 3.14.
+uuid7 = getattr(uuid, "uuid7", uuid.uuid4)
 names = tempfile._get_candidate_names()
 copies = {"random": copy(random._inst), "own": copy(own), "tempfile": copy(names.rng)}
 once = {
@@ -27,7 +29,7 @@ once = {
     "secrets": secrets.token_hex(),
     "uuid4": uuid.uuid4(),
     "node": uuid.getnode(),
-    "uuid7": uuid.uuid7().int & (2**32 - 1),
+    "uuid7": uuid7().int & (2**32 - 1),
     "getRandomValues": js.crypto.randomUUID(),
 }
 
@@ -38,7 +40,7 @@ def on_fetch(request, env, ctx):
         "secrets": secrets.token_hex(),
         "uuid4": uuid.uuid4(),
         "node": uuid.getnode(),
-        "uuid7": uuid.uuid7().int & (2**32 - 1),
+        "uuid7": uuid7().int & (2**32 - 1),
         "getRandomValues": js.crypto.randomUUID(),
     }
     same = [name for name in once if once[name] == now[name]]
