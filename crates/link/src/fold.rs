@@ -8,9 +8,13 @@
 //! defines it, and must not be zeroed when an image is there already.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use wasm_encoder::{ConstExpr, Encode, GlobalType, ValType};
-use wasmparser::{BinaryReader, CodeSectionReader, GlobalSectionReader, Operator};
+use wasmparser::{
+    BinaryReader, CodeSectionReader, ElementKind, ElementSectionReader, GlobalSectionReader,
+    Operator,
+};
 
 use crate::error::Error;
 use crate::module::{FEATURES, Module, SectionId, parse, size};
@@ -50,6 +54,9 @@ pub(crate) fn fold_start(wasm: &[u8], known: &[(String, i32)]) -> Result<Vec<u8>
         contents.encode(&mut section);
     }
     let globals = constant_globals(&module, &values)?;
+    if let Some(elements) = constant_elements(&module, &known_globals(&module, known))? {
+        module.replace(SectionId::ELEMENT, elements);
+    }
     module.replace(SectionId::CODE, section);
     module.replace(SectionId::GLOBAL, globals);
     module.remove(SectionId::START);
@@ -100,6 +107,45 @@ fn evaluate(
     }
     known.retain(|index, _| !imported.contains(index));
     Ok(known)
+}
+
+/// The section of elements, with places that are known globals as constants: an engine can then lay out the table once
+/// for all instances.
+fn constant_elements(
+    module: &Module<'_>,
+    known: &HashMap<u32, i32>,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(old) = module.contents(SectionId::ELEMENT) else { return Ok(None) };
+    let elements = ElementSectionReader::new(BinaryReader::new_features(old, 0, FEATURES))?;
+    let mut section = Vec::with_capacity(old.len());
+    elements.count().encode(&mut section);
+    for element in elements {
+        let element = element?;
+        let value = match &element.kind {
+            ElementKind::Active { offset_expr, .. } => known_place(offset_expr, known)?,
+            _ => None,
+        };
+        let Some((expression, value)) = value else {
+            section.extend_from_slice(&old[element.range]);
+            continue;
+        };
+        section.extend_from_slice(&old[element.range.start..expression.start]);
+        ConstExpr::i32_const(value).encode(&mut section);
+        section.extend_from_slice(&old[expression.end..element.range.end]);
+    }
+    Ok(Some(section))
+}
+
+/// Where an expression stands that is a known global, and what it is.
+fn known_place(
+    expression: &wasmparser::ConstExpr<'_>,
+    known: &HashMap<u32, i32>,
+) -> Result<Option<(Range<usize>, i32)>, Error> {
+    let mut operators = expression.get_operators_reader();
+    let Operator::GlobalGet { global_index } = operators.read()? else { return Ok(None) };
+    let alone = matches!(operators.read()?, Operator::End);
+    let value = known.get(&global_index).filter(|_| alone);
+    Ok(value.map(|value| (expression.get_binary_reader().range(), *value)))
 }
 
 /// The section of globals, with those in `values` as constants.

@@ -43,6 +43,7 @@ impl SectionId {
     pub(crate) const GLOBAL: Self = Self(6);
     pub(crate) const EXPORT: Self = Self(7);
     pub(crate) const START: Self = Self(8);
+    pub(crate) const ELEMENT: Self = Self(9);
     pub(crate) const CODE: Self = Self(10);
     pub(crate) const DATA: Self = Self(11);
     pub(crate) const DATA_COUNT: Self = Self(12);

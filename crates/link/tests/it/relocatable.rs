@@ -1,7 +1,7 @@
 //! A main module that can be relocated: what it imports becomes its own, and its start function constants.
 
 use taipan_link::{ImportKind, Options, Variant, hidden_state, imports, link};
-use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ElementKind, Parser, Payload, Validator, WasmFeatures};
 use wasmtime::{Config, Engine, Func, Instance, Module, Store};
 
 /// As `wasm-ld` makes one: addresses are computed by the start function, and what lies in the memory may be
@@ -89,6 +89,26 @@ fn no_start_and_no_state_for_addresses() {
     assert_eq!(state.memories[0].export, "memory");
     let mut payloads = Parser::new(0).parse_all(&wasm);
     assert!(!payloads.any(|payload| matches!(payload, Ok(Payload::StartSection { .. }))));
+}
+
+#[test]
+fn places_in_the_table_are_constants() {
+    let wasm = linked(MAIN, relocated(Variant::Resume, true));
+    let payloads = Parser::new(0).parse_all(&wasm);
+    let elements = payloads.filter_map(|payload| match payload {
+        Ok(Payload::ElementSection(section)) => Some(section),
+        _ => None,
+    });
+    let places: Vec<_> = elements
+        .flatten()
+        .map(|element| match element.expect("readable").kind {
+            ElementKind::Active { offset_expr, .. } => {
+                format!("{:?}", offset_expr.get_operators_reader().read().expect("readable"))
+            }
+            _ => "elsewhere".to_owned(),
+        })
+        .collect();
+    assert_eq!(places, ["I32Const { value: 1 }"]);
 }
 
 #[test]
