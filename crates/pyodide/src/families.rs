@@ -79,7 +79,7 @@ const ALL: &[Patch] = &[SLEEP, RUN_SYNC, CALL_PROMISING];
 
 /// Of those whose main module can be relocated.
 const RELOCATABLE: &[Patch] =
-    &[MODULE, RELOCATED_BEFORE, RELOCATED_EXPORTS, RELOCATED_EXPORTS_OUT_OF_TABLE];
+    &[MODULE, RELOCATED_BEFORE, RELOCATED_EXPORTS, RELOCATED_EXPORTS_OUT_OF_TABLE, NO_GRAPHICS];
 
 /// Of those whose glue has another Emscripten's (3.1.58) form.
 const OLD: &[Patch] =
@@ -255,6 +255,15 @@ const RELOCATED_BEFORE: Patch = Patch {
              JavaScript engine allocates from the same heap",
     find: "__RELOC_FUNCS__.push(wasmExports[\"__wasm_apply_data_relocs\"]);",
     replace: "",
+    count: 1,
+};
+
+const NO_GRAPHICS: Patch = Patch {
+    name: "no OpenGL",
+    reason: "each of its 274 functions would become a WebAssembly function in the table, which costs \
+             every resume; `js/loader.js` does the same for later releases",
+    find: "for(var[symName,entry]of Object.entries(GOT)){if(entry.value==0){",
+    replace: "for(var[symName,entry]of Object.entries(GOT)){if(entry.value==0&&!symName.startsWith(\"emscripten_gl\")){",
     count: 1,
 };
 
