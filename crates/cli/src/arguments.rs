@@ -224,6 +224,22 @@ pub(crate) enum BundleAction {
     Build(BuildArguments),
     /// Fetch the files of a release, so that its bundle can be made without a network
     Fetch(BuildArguments),
+    /// Write a release and its bundle to one file, for machines without a network
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export {
+        /// The Pyodide version
+        #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
+        release: String,
+        /// The file to write
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Put what `export` wrote into the cache; only from somebody whom you trust, for it holds machine code
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Show what a release consists of
     Inspect {
         /// The Pyodide version
@@ -377,6 +393,12 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   taipan snapshot create samples/hello
   taipan snapshot create my-worker -o before.snapshot";
+
+const EXPORT_EXAMPLES: &str = "\
+Example: a machine without a network, of the same kind, with the same Taipan
+  taipan bundle export 0.29.5 -o pyodide.taipan
+  copy the file over, and there:
+  taipan bundle import pyodide.taipan";
 
 const DIFF_EXAMPLES: &str = "\
 Example: what does a change cost?

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The kind of entry that is a bundle.
-const BUNDLES: &str = "bundle";
+pub(crate) const BUNDLES: &str = "bundle";
 
 /// The kinds of entry that belong to releases.
 const KINDS: [&str; 2] = ["npm", BUNDLES];

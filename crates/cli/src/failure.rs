@@ -70,6 +70,14 @@ pub(crate) enum Failure {
     /// Something about the cache.
     #[error("cannot use the cache")]
     Store(#[from] taipan_store::Error),
+    /// An exported bundle that this Taipan would not make.
+    #[error("{} is for another Taipan: {reason}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is for, and what this one is.
+        reason: String,
+    },
     /// The worker does not start, by its own fault.
     #[error("the worker does not start: {message}")]
     Program {
@@ -194,7 +202,10 @@ impl Failure {
             Failure::NotFound { .. } | Failure::NoSnapshot { .. } => NOT_FOUND,
             Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
-            Failure::Bundle(_) | Failure::Store(_) | Failure::Damaged { .. } => CACHE,
+            Failure::Bundle(_)
+            | Failure::Store(_)
+            | Failure::Foreign { .. }
+            | Failure::Damaged { .. } => CACHE,
             Failure::Program { .. } | Failure::Start { .. } => WORKER,
             Failure::Worker(error) | Failure::Snapshot(error) => worker_code(error),
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
@@ -213,6 +224,9 @@ impl Failure {
             Failure::Worker(error) => error.hint(),
             Failure::Start { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),
+            Failure::Foreign { .. } => Some(
+                "export it with the same version of Taipan, on a machine of the same CPU family",
+            ),
             Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
             Failure::Selection { .. } => {
                 Some("`taipan bundle list` shows the releases, `taipan flags` what selects them")

@@ -7,6 +7,7 @@ mod command;
 mod console;
 mod doctor;
 mod environment;
+mod exports;
 mod failure;
 mod flags;
 mod progress;
@@ -46,6 +47,10 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bundle(BundleAction::List { json }) => bundles::list(command, *json),
         Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
         Action::Bundle(BundleAction::Fetch(which)) => bundles::get(command, which),
+        Action::Bundle(BundleAction::Export { release, output }) => {
+            exports::export(command, release, output)
+        }
+        Action::Bundle(BundleAction::Import { file }) => exports::import(command, file),
         Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
         Action::Bundle(BundleAction::Gc) => bundles::collect(command),

@@ -92,8 +92,26 @@ impl Entry {
         for (file, Content { length, .. }) in &published.0 {
             self.check_length(file, *length)?;
         }
-        let Inventory(found) = inventory::take(&self.path)?;
-        for (file, content) in &found {
+        self.compare(&published, &inventory::take(&self.path)?)?;
+        Ok(true)
+    }
+
+    /// Compares the files in `folder`, and the inventory among them, with each other.
+    pub(crate) fn check_files(&self, folder: &Path) -> Result<(), Error> {
+        let damaged = |damage| self.damaged(inventory::FILE, damage);
+        let published = inventory::read(folder)?.unwrap_or(Err(Damage::Missing));
+        let published = published.map_err(damaged)?;
+        let found = inventory::take(folder)?;
+        self.compare(&published, &found)?;
+        match published.0.keys().find(|file| !found.0.contains_key(*file)) {
+            Some(file) => Err(self.damaged(file, Damage::Missing)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether what was found was published like this.
+    fn compare(&self, published: &Inventory, found: &Inventory) -> Result<(), Error> {
+        for (file, content) in &found.0 {
             match published.0.get(file) {
                 None => return Err(self.damaged(file, Damage::Unexpected)),
                 Some(expected) if expected.digest != content.digest => {
@@ -104,7 +122,7 @@ impl Entry {
                 Some(_) => {}
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The entry's folder. If it is not there, `build` fills the empty folder

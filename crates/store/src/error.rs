@@ -123,6 +123,14 @@ pub enum Error {
         /// What came, in bytes.
         found: u64,
     },
+    /// A file that is no export of a cache.
+    #[error("{path} is no export of a bundle: {what}")]
+    NoExport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The cache has not what nothing may be fetched for.
     #[error("{package} is not in the cache, and nothing may be fetched")]
     Offline {
@@ -255,6 +263,7 @@ impl Error {
                 "try again: a download goes on where it stopped; --source names another place, and \
                  http_proxy, https_proxy and SSL_CERT_FILE are respected",
             ),
+            Error::NoExport { .. } => Some("`taipan bundle export` writes one; copy it again"),
             Error::Offline { .. } => Some(
                 "run `taipan bundle fetch` without --offline first, or name a directory with --source",
             ),

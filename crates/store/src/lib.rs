@@ -8,6 +8,7 @@
 //! <root>/entries/<kind>/<key>/            one published entry, never edited
 //! <root>/entries/<kind>/<key>/.inventory  its files, lengths and digests
 //! <root>/staging/<kind>/<key>/            the same entry while it is built
+//! <root>/staging/.import-*/               an export while it is looked at
 //! <root>/locks/<kind>/<key>               held by the process that builds it
 //! <root>/locks/<kind>/.<key>              shared by the processes that use it
 //! <root>/partial/<sha256>                 a file of which a part has been downloaded
@@ -18,6 +19,7 @@ mod cache;
 mod digest;
 mod entry;
 mod error;
+mod export;
 mod inventory;
 mod mirror;
 mod npm;
@@ -30,6 +32,7 @@ pub use cache::{Cache, Surroundings, root};
 pub use digest::Digest;
 pub use entry::{Entry, Held, OnDamage};
 pub use error::{Damage, Error};
+pub use export::{Import, export};
 pub use mirror::Mirror;
 pub use package::{Package, PackageFile, Source, fetch};
 pub use progress::{Progress, Step};

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 mod doctor;
+mod exports;
 mod fixture;
 mod limits;
 mod outcomes;

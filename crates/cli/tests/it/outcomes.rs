@@ -215,3 +215,18 @@ fn colour_when_asked() {
         "66\n\u{1b}[1m\u{1b}[31merror\u{1b}[0m: the script a.py is not there\n",
     );
 }
+
+#[test]
+fn what_is_no_export() {
+    let place = Place::new(&[("empty", ""), ("text", "no archive of anything")]);
+    assert_eq!(place.run(&["bundle", "import", "none"]), "66\nerror: the file none is not there\n");
+    let refused = |name: &str, what: &str| {
+        format!(
+            "75\nerror: cannot use the cache\n  caused by: {name} is no export of a bundle: {what}\n\n\
+             hint: `taipan bundle export` writes one; copy it again\n"
+        )
+    };
+    assert_eq!(place.run(&["bundle", "import", "empty"]), refused("empty", "it is empty"));
+    let text = place.run(&["bundle", "import", "text"]);
+    assert_eq!(text, refused("text", "failed to read entire block"));
+}

@@ -1,0 +1,92 @@
+//! `taipan bundle export` and `import`: a release and its bundle as one file.
+
+use std::{env::consts, path::Path, process::ExitCode};
+
+use serde::{Deserialize, Serialize};
+use taipan_bundle::{Release, Source, release};
+use taipan_store::{Cache, Entry, Import};
+use taipan_worker::{bundle_id, prepare};
+
+use crate::{bundles::BUNDLES, command::Command, console, failure::Failure, progress::Display};
+
+/// What an export says of itself.
+#[derive(Debug, Deserialize, Serialize)]
+struct About {
+    /// Of Pyodide.
+    version: String,
+    /// The bundle's id, which depends on all of the following and more.
+    bundle: String,
+    taipan: String,
+    arch: String,
+    system: String,
+}
+
+impl About {
+    fn new(release: &Release) -> Result<About, Failure> {
+        Ok(About {
+            version: release.version.into(),
+            bundle: bundle_id(release)?.to_string(),
+            taipan: env!("CARGO_PKG_VERSION").into(),
+            arch: consts::ARCH.into(),
+            system: consts::OS.into(),
+        })
+    }
+
+    /// For people: who makes such a bundle.
+    fn maker(&self) -> String {
+        let About { taipan, arch, system, bundle, .. } = self;
+        format!("Taipan {taipan} for {arch} {system}, bundle {}", &bundle[..bundle.len().min(16)])
+    }
+}
+
+fn bundle(release: &Release, cache: &Cache) -> Result<Entry, Failure> {
+    Ok(cache.entry(BUNDLES, &bundle_id(release)?.to_string())?)
+}
+
+/// Writes a release and its bundle, which is made first when it is not there.
+pub(crate) fn export(command: &Command, version: &str, path: &Path) -> Result<ExitCode, Failure> {
+    let (release, cache) = (release(version)?, command.cache()?);
+    let display = Display::new(command.quiet);
+    let _held = prepare(release, &command.sources()?, &cache, &|step| display.show(step))?;
+    drop(display);
+    let about = serde_json::json!(About::new(release)?).to_string();
+    let entries = [
+        release.pyodide.entry(&cache)?,
+        release.web_streams.entry(&cache)?,
+        bundle(release, &cache)?,
+    ];
+    taipan_store::export(&entries, &about, path)?;
+    if !command.quiet {
+        console::say(format_args!("Pyodide {version} and its bundle are in {}", path.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts an exported release and its bundle into the cache.
+pub(crate) fn import(command: &Command, path: &Path) -> Result<ExitCode, Failure> {
+    if !path.is_file() {
+        return Err(Failure::NotFound { what: "the file", path: path.to_owned() });
+    }
+    let cache = command.cache()?;
+    let import = Import::open(path, &cache)?;
+    let foreign = |reason| Failure::Foreign { path: path.to_owned(), reason };
+    let about: About = serde_json::from_str(import.about())
+        .map_err(|error| foreign(format!("what it says of itself is not known ({error})")))?;
+    let release = release(&about.version)?;
+    let own = About::new(release)?;
+    if about.bundle != own.bundle {
+        return Err(foreign(format!("it was made by {}, this is {}", about.maker(), own.maker())));
+    }
+    let display = Display::new(command.quiet);
+    // The release is compared with the release table, as from any other place.
+    for package in [&release.pyodide, &release.web_streams] {
+        let folder = Source::Folder(import.folder(&package.entry(&cache)?));
+        taipan_store::fetch(package, &[folder], &cache, &|step| display.show(step))?;
+    }
+    import.take(&bundle(release, &cache)?, &|step| display.show(step))?;
+    drop(display);
+    if !command.quiet {
+        console::say(format_args!("Pyodide {} and its bundle are in the cache", release.version));
+    }
+    Ok(ExitCode::SUCCESS)
+}

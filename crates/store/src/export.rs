@@ -1,0 +1,146 @@
+//! Entries of the cache as one file, for a machine without a network.
+//!
+//! A tar archive, not compressed:
+//!
+//! ```text
+//! taipan-export           "taipan export 1\n", then what the exporter says of it
+//! <kind>/<key>/<path>     each file of each entry, its inventory among them
+//! ```
+//!
+//! An import compares each file with the inventory that came along. That finds damage; it does not tell who made the
+//! file.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::path::{Component, Path};
+
+use tar::{Archive, Builder, EntryType, Header};
+
+use crate::inventory::{self, Inventory};
+use crate::{Cache, Entry, Error, OnDamage, Progress};
+
+const FIRST_MEMBER: &str = "taipan-export";
+const FIRST_LINE: &str = "taipan export 1\n";
+
+/// What the exporter says of an export, at most.
+const ABOUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// All files of an export together: ten times what a bundle and its release take.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// Writes `entries` to the file `path`, which is there whole or not at all. `about` is for whoever imports it.
+///
+/// # Errors
+///
+/// [`Error::Damaged`] for an entry that is not as it was published.
+pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> {
+    let cannot = |source| Error::Write { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
+    let mut archive = Builder::new(io::BufWriter::new(&mut file));
+    add(&mut archive, FIRST_MEMBER, format!("{FIRST_LINE}{about}").as_bytes()).map_err(cannot)?;
+    for entry in entries {
+        entry.verify()?;
+        let Some(Ok(Inventory(files))) = inventory::read(entry.path())? else { continue };
+        for name in files.keys().map(String::as_str).chain([inventory::FILE]) {
+            let bytes = fs_err::read(entry.path().join(name))?;
+            add(&mut archive, &format!("{}/{name}", entry.name()), &bytes).map_err(cannot)?;
+        }
+    }
+    archive.into_inner().and_then(|mut buffer| buffer.flush()).map_err(cannot)?;
+    file.as_file().sync_all().map_err(cannot)?;
+    file.persist(path).map_err(|error| cannot(error.error))?;
+    Ok(())
+}
+
+fn add(archive: &mut Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0o644);
+    header.set_size(bytes.len() as u64);
+    archive.append_data(&mut header, name, bytes)
+}
+
+/// An export, unpacked and not believed yet.
+#[derive(Debug)]
+pub struct Import {
+    folder: tempfile::TempDir,
+    about: String,
+}
+
+impl Import {
+    /// Unpacks the file `path` beside the cache's entries.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoExport`] for what is none, or one that nobody would write.
+    pub fn open(path: &Path, cache: &Cache) -> Result<Import, Error> {
+        let staging = cache.root().join("staging");
+        fs_err::create_dir_all(&staging)?;
+        let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(&staging)?;
+        let refused = |what: &str| Error::NoExport { path: path.to_owned(), what: what.to_owned() };
+        let unreadable = |error: io::Error| refused(&error.to_string());
+        let mut archive = Archive::new(io::BufReader::new(fs_err::File::open(path)?));
+        let mut members = archive.entries().map_err(unreadable)?;
+        let first = members.next().ok_or_else(|| refused("it is empty"))?.map_err(unreadable)?;
+        let mut about = String::new();
+        let is_first = first.path_bytes().as_ref() == FIRST_MEMBER.as_bytes();
+        first.take(ABOUT_BYTES_MAX).read_to_string(&mut about).map_err(unreadable)?;
+        let about = about.strip_prefix(FIRST_LINE).filter(|_| is_first);
+        let about = about.ok_or_else(|| refused("it does not begin as one"))?.to_owned();
+        let (mut bytes, mut seen) = (0, BTreeSet::new());
+        for member in members {
+            let mut member = member.map_err(unreadable)?;
+            let name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
+            let plain = |component| matches!(component, Component::Normal(_));
+            let inside = Path::new(&name).components().all(plain);
+            if member.header().entry_type() != EntryType::Regular || !inside {
+                return Err(refused(&format!("`{name}` is no file in it")));
+            }
+            bytes += member.size();
+            if bytes > BYTES_MAX {
+                return Err(refused(&format!("it unpacks to more than {BYTES_MAX} bytes")));
+            }
+            let target = folder.path().join(&name);
+            if !seen.insert(name.clone()) {
+                return Err(refused(&format!("`{name}` is in it twice")));
+            }
+            fs_err::create_dir_all(target.parent().unwrap_or(folder.path()))?;
+            let length = member.size();
+            let copied = io::copy(&mut member, &mut fs_err::File::create_new(target)?);
+            if copied.map_err(unreadable)? != length {
+                return Err(refused(&format!("it ends within `{name}`")));
+            }
+        }
+        Ok(Import { folder, about })
+    }
+
+    /// What the exporter said of it.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// Where the files of an entry are, which is not there if the export has none.
+    #[must_use]
+    pub fn folder(&self, entry: &Entry) -> std::path::PathBuf {
+        self.folder.path().join(entry.name())
+    }
+
+    /// Puts an entry into the cache, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when it is not as it was published.
+    pub fn take(&self, entry: &Entry, progress: Progress<'_>) -> Result<(), Error> {
+        let folder = self.folder(entry);
+        entry.check_files(&folder)?;
+        let files = |staging: &Path| {
+            fs_err::remove_dir(staging)?;
+            fs_err::rename(&folder, staging)?;
+            Ok::<_, Error>(fs_err::remove_file(staging.join(inventory::FILE))?)
+        };
+        entry.get_or_build(OnDamage::Rebuild, progress, files).map(drop)
+    }
+}
