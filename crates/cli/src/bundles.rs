@@ -168,6 +168,7 @@ fn server_name(server: Server) -> &'static str {
         Server::Loader => "Taipan's JavaScript",
         Server::Glue => "Pyodide's JavaScript",
         Server::Unreachable => "a stub",
+        Server::Linked => "the link step",
         Server::Null => "a null address",
     }
 }

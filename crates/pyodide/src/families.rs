@@ -277,7 +277,7 @@ const RELOCATED_EXPORTS: Patch = Patch {
 
 const RELOCATED_EXPORTS_OUT_OF_TABLE: Patch = Patch {
     find: "updateGOT(relocated,replace);",
-    replace: "if(replace!==Module)updateGOT(relocated,replace);",
+    replace: "if(replace!==Module){updateGOT(relocated, replace)}",
     ..EXPORTS_OUT_OF_TABLE
 };
 

@@ -14,6 +14,8 @@ pub enum Server {
     Glue,
     /// The glue has it, and nothing that runs here calls it.
     Unreachable,
+    /// The link step, which makes it the module's own.
+    Linked,
     /// It is an address in the table of functions, and null: nothing that runs here
     /// asks for it.
     Null,
@@ -32,11 +34,16 @@ struct Group {
 /// OpenGL functions, of which the main module imports the addresses of 274.
 const GRAPHICS_PREFIX: &str = "emscripten_gl";
 
-/// Who serves the import `name` of `module`, and why; `None` for an import that
-/// release 314.0.7 does not have.
+/// What the main module calls in place of a function that may throw, up to 0.27: a name for each type.
+const INVOKE_PREFIX: &str = "invoke_";
+
+/// Who serves the import `name` of `module`, and why; `None` for an import that no release has that is known.
 pub fn server(module: &str, name: &str) -> Option<(Server, &'static str)> {
     if module == "GOT.func" && name.starts_with(GRAPHICS_PREFIX) {
         return Some((Server::Null, "OpenGL: there is nothing to draw on"));
+    }
+    if module == "env" && name.starts_with(INVOKE_PREFIX) {
+        return Some((Server::Glue, "calls that JavaScript's exceptions leave, up to 0.27"));
     }
     GROUPS
         .iter()
@@ -225,6 +232,75 @@ const GROUPS: &[Group] = &[
         server: Server::Glue,
         reason: "the end of the process",
         names: "proc_exit",
+    },
+    Group {
+        module: "env",
+        server: Server::Linked,
+        reason: "what a relocatable main module imports (up to 0.29) is its own",
+        names: "memory __indirect_function_table __cpp_exception __c_longjmp __memory_base __table_base \
+                __stack_pointer",
+    },
+    Group {
+        module: "GOT.mem",
+        server: Server::Linked,
+        reason: "addresses that Emscripten's linker chose (up to 0.29)",
+        names: "__heap_base __stack_high __stack_low",
+    },
+    Group {
+        module: "GOT.func",
+        server: Server::Glue,
+        reason: "addresses of functions that end calls (up to 0.27)",
+        names: "__cxa_end_catch __cxa_rethrow abort",
+    },
+    Group {
+        module: "sentinel",
+        server: Server::Loader,
+        reason: "the value that stands for a raised JavaScript error (0.28 and 0.29)",
+        names: "create_sentinel is_sentinel",
+    },
+    Group {
+        module: "env",
+        server: Server::Rust,
+        reason: "entropy is the host's (up to 0.27)",
+        names: "getentropy",
+    },
+    Group {
+        module: "env",
+        server: Server::Rust,
+        reason: "asks functions of the table for their types (0.26)",
+        names: "_PyEM_detect_type_reflection _PyEM_CountFuncParams",
+    },
+    Group {
+        module: "env",
+        server: Server::Glue,
+        reason: "where the wasm module of the glue is that asks functions for their types (0.27 to 0.29)",
+        names: "_PyEM_GetCountArgsPtr _PyEM_InitTrampoline_js",
+    },
+    Group {
+        module: "env",
+        server: Server::Glue,
+        reason: "the exceptions of C and C++ as JavaScript's (up to 0.27)",
+        names: "_emscripten_throw_longjmp __cxa_find_matching_catch_2 __cxa_find_matching_catch_3 \
+                __resumeException __cxa_begin_catch __cxa_rethrow __cxa_end_catch __cxa_throw \
+                __cxa_uncaught_exceptions __cxa_current_primary_exception \
+                __cxa_rethrow_primary_exception",
+    },
+    Group {
+        module: "env",
+        server: Server::Glue,
+        reason: "what older releases have under another name, or in JavaScript",
+        names: "hiwire_invalid_ref JsDoubleProxy_unwrap_helper JsvNum_fromDigits \
+                emscripten_exit_with_live_runtime _PyImport_InitFunc_TrampolineCall abort strftime \
+                strftime_l _emscripten_get_now_is_monotonic emscripten_get_now_res \
+                __syscall__newselect __syscall_symlink",
+    },
+    Group {
+        module: "env",
+        server: Server::Glue,
+        reason: "system calls that 315 has come to",
+        names: "__syscall_epoll_create1 __syscall_epoll_ctl __syscall_epoll_pwait \
+                __syscall_getegid32 __syscall_geteuid32 __syscall_getgid32 __syscall_linkat \
+                __syscall_pipe2 __syscall_poll_nonblocking __syscall_shutdown",
     },
     Group {
         module: "wasi_snapshot_preview1",
