@@ -83,13 +83,21 @@ pub(crate) fn cache_entries(kind: &str) -> Vec<PathBuf> {
     entries
 }
 
-/// The newest bundle of the cache: a folder with `main.wasm` and `main.code`.
+/// The newest bundle of the cache whose main module is not relocatable: what the others import, these hosts do not
+/// serve. A folder with `main.wasm` and `main.code`.
 fn bundle() -> PathBuf {
-    let complete =
-        |path: &PathBuf| path.join("main.wasm").exists() && path.join("main.code").exists();
+    let fits = |path: &PathBuf| {
+        let wasm = taipan_guest::map(&path.join("main.wasm")).ok();
+        let imports = wasm.map(|wasm| taipan_link::imports(&wasm));
+        let relocatable = |imports: &[taipan_link::Import]| {
+            imports.iter().any(|import| import.name == "__memory_base")
+        };
+        imports.is_some_and(|imports| imports.is_ok_and(|imports| !relocatable(&imports)))
+            && path.join("main.code").exists()
+    };
     cache_entries("bundle")
         .into_iter()
-        .rfind(complete)
+        .rfind(fits)
         .expect("the cache has a bundle with main.wasm and main.code: run `taipan bundle build`")
 }
 
