@@ -12,12 +12,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::path::{Component, Path};
+use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::inventory::{self, Inventory};
-use crate::{Cache, Entry, Error, OnDamage, Progress};
+use crate::tarball::stays_inside;
+use crate::{Cache, Entry, Error, OnDamage, Progress, atomic};
 
 const FIRST_MEMBER: &str = "taipan-export";
 const FIRST_LINE: &str = "taipan export 1\n";
@@ -35,23 +36,20 @@ const BYTES_MAX: u64 = 1 << 30;
 /// [`Error::Damaged`] for an entry that is not as it was published.
 pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> {
     let cannot = |source| Error::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
-    let mut archive = Builder::new(io::BufWriter::new(&mut file));
-    add(&mut archive, FIRST_MEMBER, format!("{FIRST_LINE}{about}").as_bytes()).map_err(cannot)?;
-    for entry in entries {
-        entry.verify()?;
-        let Some(Ok(Inventory(files))) = inventory::read(entry.path())? else { continue };
-        for name in files.keys().map(String::as_str).chain([inventory::FILE]) {
-            let bytes = fs_err::read(entry.path().join(name))?;
-            add(&mut archive, &format!("{}/{name}", entry.name()), &bytes).map_err(cannot)?;
+    atomic::write_with(path, atomic::PRIVATE_FILE_MODE, |file| {
+        let mut archive = Builder::new(io::BufWriter::new(file));
+        let about = format!("{FIRST_LINE}{about}");
+        add(&mut archive, FIRST_MEMBER, about.as_bytes()).map_err(cannot)?;
+        for entry in entries {
+            entry.verify()?;
+            let Some(Ok(Inventory(files))) = inventory::read(entry.path())? else { continue };
+            for name in files.keys().map(String::as_str).chain([inventory::FILE]) {
+                let bytes = fs_err::read(entry.path().join(name))?;
+                add(&mut archive, &format!("{}/{name}", entry.name()), &bytes).map_err(cannot)?;
+            }
         }
-    }
-    archive.into_inner().and_then(|mut buffer| buffer.flush()).map_err(cannot)?;
-    file.as_file().sync_all().map_err(cannot)?;
-    file.persist(path).map_err(|error| cannot(error.error))?;
-    Ok(())
+        archive.into_inner().and_then(|mut buffer| buffer.flush()).map_err(cannot)
+    })
 }
 
 fn add(archive: &mut Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -93,9 +91,7 @@ impl Import {
         for member in members {
             let mut member = member.map_err(unreadable)?;
             let name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
-            let plain = |component| matches!(component, Component::Normal(_));
-            let inside = Path::new(&name).components().all(plain);
-            if member.header().entry_type() != EntryType::Regular || !inside {
+            if member.header().entry_type() != EntryType::Regular || !stays_inside(&name) {
                 return Err(refused(&format!("`{name}` is no file in it")));
             }
             bytes += member.size();
@@ -124,7 +120,7 @@ impl Import {
 
     /// Where the files of an entry are, which is not there if the export has none.
     #[must_use]
-    pub fn folder(&self, entry: &Entry) -> std::path::PathBuf {
+    pub fn folder(&self, entry: &Entry) -> PathBuf {
         self.folder.path().join(entry.name())
     }
 

@@ -50,8 +50,7 @@ fn inspect(path: &str, kind: EntryType) -> Result<Option<&str>, &'static str> {
     if kind.is_pax_global_extensions() {
         return Ok(None);
     }
-    let plain = |component| matches!(component, Component::Normal(_));
-    if !Path::new(path).components().all(plain) {
+    if !stays_inside(path) {
         return Err("leaves the package");
     }
     match kind {
@@ -60,6 +59,11 @@ fn inspect(path: &str, kind: EntryType) -> Result<Option<&str>, &'static str> {
         EntryType::Symlink | EntryType::Link => Err("is a link"),
         _ => Err("is neither a file nor a folder"),
     }
+}
+
+/// Whether a path in an archive leads to somewhere below where the archive is unpacked.
+pub(crate) fn stays_inside(path: &str) -> bool {
+    Path::new(path).components().all(|component| matches!(component, Component::Normal(_)))
 }
 
 /// A source that fails, rather than ends, after so many bytes.
