@@ -10,35 +10,7 @@ use std::{
 use crate::fixture::{Place, Serving};
 
 /// What stops only when it is stopped; and a neighbour that goes on for a while.
-const WORKER: &str = "\
-import asyncio
-import re
-import js
-from js import Response
-async def on_fetch(request, env, ctx):
-    match request.url.rpartition('/')[2]:
-        case 'loop':
-            while True:
-                pass
-        case 'swallowed':
-            while True:
-                try:
-                    while True:
-                        pass
-                except BaseException:
-                    pass
-        case 'number':
-            str(10**10**8)
-        case 'regex':
-            re.match(r'(a+)+$', 'a' * 64 + 'b')
-        case 'javascript':
-            js.eval('for(;;);')
-        case 'neighbour':
-            for number in range(100):
-                await asyncio.sleep(0.02)
-            return Response.new(f'counted to {number + 1}')
-    return Response.new('fine')
-";
+const WORKER: &str = include_str!("../../../../tests/specs/limits/worker/entry.py");
 
 const HOSTILE: [&str; 5] = ["/loop", "/swallowed", "/number", "/regex", "/javascript"];
 

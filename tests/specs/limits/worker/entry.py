@@ -47,6 +47,10 @@ async def on_fetch(request, env, ctx):
             return Response.new(await count(lambda: js.fetch("http://UPSTREAM_ADDRESS/")))
         case "timers":
             return Response.new(await count(lambda: js.setTimeout(create_proxy(lambda: None), 60_000)))
+        case "neighbour":
+            for number in range(100):
+                await asyncio.sleep(0.02)
+            return Response.new(f"counted to {number + 1}")
     return Response.new("fine\n")
 
 
