@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Date, Dev, Error, Flags, Format, Location, Manifest, Pyproject, Variable, Warning,
+    Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Variable, Warning,
     flags::{Known, known},
     given::Given,
     keys::{self, Effect, Keys},
@@ -85,13 +85,18 @@ impl<'a> Reader<'a> {
 
 impl Reader<'_> {
     fn top(&mut self, root: Node) -> Result<(Manifest, Given), Error> {
-        let mut main = None;
+        let (mut main, mut base_dir) = (None, None);
         let mut manifest = Manifest::bare("");
         let mut given = Given::default();
         for Entry { key, node, .. } in self.table("", keys::TOP, root)? {
             match key.as_str() {
                 "name" => manifest.name = Some(self.text(&key, node)?),
                 "main" => main = Some(self.main(&key, node)?),
+                "base_dir" => base_dir = Some((key, node)),
+                "find_additional_modules" => {
+                    manifest.modules.find_additional_modules = self.boolean(&key, &node)?;
+                }
+                "rules" => manifest.modules.rules = self.rules(&key, node)?,
                 "compatibility_date" => manifest.compatibility_date = Some(self.date(&key, &node)?),
                 "compatibility_flags" => manifest.compatibility_flags = self.flags(&key, node)?,
                 "vars" => manifest.vars = self.vars(&key, node)?,
@@ -103,19 +108,33 @@ impl Reader<'_> {
         }
         manifest.flags = Flags::new(&manifest.compatibility_flags, manifest.compatibility_date);
         manifest.main = main.ok_or_else(|| Error::MainMissing { file: self.file.to_owned() })?;
+        manifest.modules.base_dir = match base_dir {
+            Some((key, node)) => self.base_dir(&key, node, &manifest.main)?,
+            None => Modules::of(&manifest.main).base_dir,
+        };
         given.settle(&mut manifest)?;
         Ok((manifest, given))
     }
 
     fn main(&self, key: &str, node: Node) -> Result<String, Error> {
-        const EXPECTED: &str = "a Python file in this directory, such as \"src/entry.py\"";
+        const EXPECTED: &str =
+            "a Python or JavaScript file in this directory, such as \"src/entry.py\"";
         let offset = node.offset;
         let path = self.text(key, node)?;
         let relative = path.trim_start_matches("./");
         let inside = !relative.contains('\\')
             && relative.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-        if inside && relative.strip_suffix(".py").is_some_and(|stem| !stem.ends_with('/')) {
-            return Ok(relative.to_owned());
+        let (stem, ending) = relative.rsplit_once('.').unwrap_or_default();
+        if inside && !stem.is_empty() && !stem.ends_with('/') {
+            match ending {
+                "py" | "js" | "mjs" => return Ok(relative.to_owned()),
+                "ts" | "mts" | "tsx" | "jsx" => {
+                    let expected =
+                        "JavaScript or Python: compile it first, with esbuild for instance";
+                    return Err(self.refused(offset, key, expected, format!("{path:?}")));
+                }
+                _ => (),
+            }
         }
         Err(self.refused(offset, key, EXPECTED, format!("{path:?}")))
     }
@@ -233,6 +252,13 @@ impl Reader<'_> {
         match node.value {
             Value::Text(text) => Ok(text),
             other => Err(self.refused(node.offset, key, "text", other.describe())),
+        }
+    }
+
+    pub(crate) fn boolean(&self, key: &str, node: &Node) -> Result<bool, Error> {
+        match node.value {
+            Value::Boolean(value) => Ok(value),
+            _ => Err(self.refused(node.offset, key, "true or false", node.value.describe())),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{Error, Format, Warning};
 pub const CONFIGURATION_FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
 /// Files that run as they are when there is no configuration, in this order.
-pub const ENTRY_FILES: [&str; 2] = ["entry.py", "src/entry.py"];
+pub const ENTRY_FILES: [&str; 4] = ["entry.py", "src/entry.py", "index.js", "src/index.js"];
 
 /// What says how to run a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Source {
         /// How it is written.
         format: Format,
     },
-    /// A Python file, for [`crate::Manifest::bare`].
+    /// A file, for [`crate::Manifest::bare`].
     Entry {
         /// Its path below the directory.
         file: &'static str,

@@ -162,56 +162,13 @@ pub const FLAGS: &[Flag] = &[
     flag("python_workers_durable_objects", Effect::Nothing, "obsolete"),
 ];
 
-/// Flags of workerd that concern JavaScript or Cloudflare's own machines: known, so that a configuration may have them,
-/// and without effect.
-const OTHERS: &[&str] = &[
-    "allow_importable_env",
-    "assets_navigation_prefers_asset_serving",
-    "brotli_content_encoding",
-    "cache_option_enabled",
-    "disallow_importable_env",
-    "enable_abortsignal_rpc",
-    "enable_nodejs_http_modules",
-    "enable_nodejs_http_server_modules",
-    "enable_nodejs_process_v2",
-    "enable_request_signal",
-    "enable_web_file_system",
-    "enable_weak_ref",
-    "experimental_unsupported",
-    "fetch_refuses_unknown_protocols",
-    "fetch_standard_url",
-    "formdata_parser_supports_files",
-    "global_fetch_private_origin",
-    "global_fetch_strictly_public",
-    "global_navigator",
-    "html_rewriter_treats_esi_include_as_void_tag",
-    "http_headers_getsetcookie",
-    "import_env",
-    "nodejs_als",
-    "nodejs_compat",
-    "nodejs_compat_do_not_populate_process_env",
-    "nodejs_compat_populate_process_env",
-    "nodejs_compat_v2",
-    "nodejs_zlib",
-    "no_global_navigator",
-    "no_nodejs_compat",
-    "no_nodejs_compat_v2",
-    "queue_consumer_no_wait_for_wait_until",
-    "request_signal_passthrough",
-    "rpc",
-    "service_binding_extra_handlers",
-    "set_tostring_tag",
-    "streams_enable_constructors",
-    "strict_compression_checks",
-    "transformstream_enable_standard_constructor",
-    "unique_ctx_per_invocation",
-    "upper_case_all_http_methods",
-    "url_original",
-    "url_standard",
-    "urlpattern_standard",
-    "web_socket_compression",
-    "workers_api_getters_setters_on_prototype",
-];
+/// Flags of workerd that concern JavaScript or Cloudflare's own machines, a line each: known, so that a configuration
+/// may have them, and without effect.
+const OTHERS: &str = include_str!("other_flags.txt");
+
+fn others() -> impl Iterator<Item = &'static str> {
+    OTHERS.lines()
+}
 
 const fn flag(name: &'static str, effect: Effect, what: &'static str) -> Flag {
     Flag { name, implied: None, opposite: None, experimental: false, effect, what }
@@ -234,10 +191,10 @@ pub(crate) fn known(name: &str) -> Known {
     if let Some(flag) = FLAGS.iter().find(is) {
         return Known::Flag(flag);
     }
-    if OTHERS.contains(&name) {
+    if others().any(|other| other == name) {
         return Known::Other;
     }
-    let names = FLAGS.iter().map(|flag| flag.name).chain(OTHERS.iter().copied());
+    let names = FLAGS.iter().map(|flag| flag.name).chain(others());
     Known::Unknown(crate::keys::most_alike(names, name))
 }
 
@@ -345,7 +302,7 @@ mod tests {
             assert!(seen.insert(*name), "{name}");
             assert!(opposite.is_none_or(|opposite| seen.insert(opposite)), "{opposite:?}");
         }
-        for name in OTHERS {
+        for name in others() {
             assert!(seen.insert(name), "{name}");
         }
     }

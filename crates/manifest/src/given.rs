@@ -1,7 +1,7 @@
 //! What files say of how a worker runs, before it is settled: each value with its
 //! place, so that what two files say can be told apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Error, Isolates, Isolation, Limits, Location, Manifest, RequiresPython, Warning, isolates,
@@ -25,6 +25,7 @@ pub(crate) struct Given {
     pub(crate) warmup: Option<Said<Vec<String>>>,
     pub(crate) pyodide: Option<Said<String>>,
     pub(crate) python: Option<Said<String>>,
+    pub(crate) gates: Option<Said<BTreeSet<&'static str>>>,
     /// Only a `pyproject.toml` has it.
     pub(crate) requires_python: Option<RequiresPython>,
     /// By the keys of [`isolates::RULES`].
@@ -45,6 +46,7 @@ impl Given {
         complete(&mut self.warmup, weaker.warmup, &mut warnings);
         complete(&mut self.pyodide, weaker.pyodide, &mut warnings);
         complete(&mut self.python, weaker.python, &mut warnings);
+        complete(&mut self.gates, weaker.gates, &mut warnings);
         self.requires_python = weaker.requires_python;
         complete_numbers(&mut self.isolates, weaker.isolates, &mut warnings);
         complete_numbers(&mut self.limits, weaker.limits, &mut warnings);
@@ -58,6 +60,7 @@ impl Given {
         manifest.warmup = warmup.map_or(Vec::new(), |said| said.value.clone());
         manifest.pyodide = self.pyodide.as_ref().map(|said| said.value.clone());
         manifest.python = self.python.as_ref().map(|said| said.value.clone());
+        manifest.gates = self.gates.as_ref().map_or(BTreeSet::new(), |said| said.value.clone());
         manifest.requires_python.clone_from(&self.requires_python);
         manifest.isolates = Isolates::default();
         set_numbers(&mut manifest.isolates, &isolates::RULES, &self.isolates);

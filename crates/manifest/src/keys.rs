@@ -32,7 +32,7 @@ pub(crate) const TOP: Keys = &[
     ("analytics_engine_datasets", Unsupported),
     ("artifacts", CloudOnly),
     ("assets", Unsupported),
-    ("base_dir", Unsupported),
+    ("base_dir", Read),
     ("browser", CloudOnly),
     ("build", Unsupported),
     ("cache", Unsupported),
@@ -48,7 +48,7 @@ pub(crate) const TOP: Keys = &[
     ("durable_objects", Unsupported),
     ("env", Unsupported),
     ("exports", Unsupported),
-    ("find_additional_modules", Unsupported),
+    ("find_additional_modules", Read),
     ("flagship", CloudOnly),
     ("hyperdrive", Unsupported),
     ("images", CloudOnly),
@@ -76,7 +76,7 @@ pub(crate) const TOP: Keys = &[
     ("ratelimits", Unsupported),
     ("route", CloudOnly),
     ("routes", CloudOnly),
-    ("rules", Unsupported),
+    ("rules", Read),
     ("secrets", Unsupported),
     ("secrets_store_secrets", Unsupported),
     ("send_email", Unsupported),
@@ -116,8 +116,12 @@ pub(crate) const DEV: Keys = &[
 /// The keys of `limits`: wrangler's, and nothing else.
 pub(crate) const LIMITS: Keys = &[("cpu_ms", Read), ("subrequests", Read)];
 
+/// The keys of one of `rules`.
+pub(crate) const RULE: Keys = &[("fallthrough", Read), ("globs", Read), ("type", Read)];
+
 /// The keys of `taipan`, which are ours.
 pub(crate) const TAIPAN: Keys = &[
+    ("gates", Read),
     ("isolates", Read),
     ("isolation", Read),
     ("limits", Read),

@@ -1,22 +1,24 @@
 //! A worker's configuration, checked: what `parse` makes and everybody reads.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
 };
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use crate::{Date, DevVars, Flags, Isolates, Isolation, Limits, Location};
+use crate::{Date, DevVars, Flags, Isolates, Isolation, Limits, Location, Modules};
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The worker's name; none was given when absent.
     pub name: Option<String>,
-    /// The Python file that answers: a relative path with `/`, inside the
-    /// directory of the configuration.
+    /// The Python or JavaScript file that answers: a relative path with `/`,
+    /// inside the directory of the configuration.
     pub main: String,
+    /// Which files are modules.
+    pub modules: Modules,
     /// The day whose behaviour the worker was written for.
     pub compatibility_date: Option<Date>,
     /// Behaviours asked for by name, in the order given.
@@ -29,6 +31,8 @@ pub struct Manifest {
     pub python: Option<String>,
     /// The versions of Python that it runs on, if it says so.
     pub requires_python: Option<RequiresPython>,
+    /// The gates that it opens, by name. They need the flag `experimental`.
+    pub gates: BTreeSet<&'static str>,
     /// What the worker finds in `env`.
     pub vars: BTreeMap<String, Variable>,
     /// Where `taipan dev` and `taipan serve` listen.
@@ -95,12 +99,14 @@ impl Manifest {
         Self {
             name: None,
             main: main.to_owned(),
+            modules: Modules::of(main),
             compatibility_date: None,
             compatibility_flags: Vec::new(),
             flags: Flags::default(),
             pyodide: None,
             python: None,
             requires_python: None,
+            gates: BTreeSet::new(),
             vars: BTreeMap::new(),
             dev: Dev::default(),
             isolation: Isolation::default(),

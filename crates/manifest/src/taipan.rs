@@ -1,9 +1,12 @@
 //! The keys that are Taipan's own: `taipan` in a configuration, `tool.taipan` in
 //! `pyproject.toml`.
 
+use std::collections::BTreeSet;
+
 use crate::{
     Error, Format, Isolation, RequiresPython, Warning,
     check::{Reader, join, whole_number},
+    gates::gate,
     given::{Given, Numbers, Said},
     isolates, keys,
     keys::Keys,
@@ -73,6 +76,7 @@ impl Reader<'_> {
                 "warmup" => given.warmup = Some(self.warmup(path, node)?),
                 "pyodide" => given.pyodide = Some(self.said(path, node)?),
                 "python" => given.python = Some(self.python(path, node)?),
+                "gates" => given.gates = Some(self.gates(path, node)?),
                 "isolates" => {
                     let (keys, rules) = (keys::ISOLATES, &isolates::RULES);
                     self.numbers(&path, node, keys, rules, &mut given.isolates)?;
@@ -125,6 +129,19 @@ impl Reader<'_> {
                 Err(self.refused(offset, &said.key, "two numbers as text, such as \"3.13\"", found))
             }
         }
+    }
+
+    fn gates(&self, key: String, node: Node) -> Result<Said<BTreeSet<&'static str>>, Error> {
+        let at = self.at(node.offset);
+        let mut value = BTreeSet::new();
+        for (path, offset, name) in self.texts(&key, node)? {
+            let Some(gate) = gate(&name) else {
+                let expected = "a gate, see `taipan flags --experimental`";
+                return Err(self.refused(offset, &path, expected, format!("{name:?}")));
+            };
+            value.insert(gate.name);
+        }
+        Ok(Said { value, key, at })
     }
 
     /// `requires-python` of the table `project`.

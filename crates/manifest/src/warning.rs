@@ -42,6 +42,17 @@ pub enum Warning {
         /// Its key with its path.
         by_key: String,
     },
+    /// Rules that others of the same type leave without effect.
+    Rule {
+        /// Where the rule stands, or the one that leaves it without effect.
+        at: Location,
+        /// The rules.
+        what: String,
+        /// The key of the rule before them.
+        by: String,
+        /// The type.
+        name: &'static str,
+    },
     /// A line of `.dev.vars` that is not `NAME=value`, or does not end its quotes.
     Line {
         /// Where the line starts.
@@ -75,6 +86,13 @@ impl fmt::Display for Warning {
             }
             Warning::Overridden { at, key, by, by_key } => {
                 write!(f, "{at}: `{key}` has no effect, {by} says `{by_key}`")
+            }
+            Warning::Rule { at, what, by, name } => {
+                write!(
+                    f,
+                    "{at}: {what} has no effect: `{by}` is for {name} too and does not say `fallthrough` \
+                     (`true` lets others follow, `false` silences this)"
+                )
             }
             Warning::Line { at, reason } => write!(f, "{at}: {reason}"),
             Warning::Shadowed { used, ignored } => {

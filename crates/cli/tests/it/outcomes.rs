@@ -15,7 +15,7 @@ fn no_worker() {
         &[],
         &["dev"],
         "78\nerror: cannot use the configuration in .
-  caused by: no worker here: looked for wrangler.json, wrangler.jsonc, wrangler.toml, entry.py, src/entry.py
+  caused by: no worker here: looked for wrangler.json, wrangler.jsonc, wrangler.toml, entry.py, src/entry.py, index.js, src/index.js
 
 hint: write an entry.py with `async def on_fetch(request, env, ctx)`
 ",
@@ -165,6 +165,19 @@ hint: `taipan bundle list` shows the releases, `taipan flags` what selects them
 }
 
 #[test]
+fn gates_that_are_closed() {
+    let gate = ["serve", "--gate", "python_from_javascript"];
+    check(
+        &[("entry.py", "")],
+        &gate,
+        "78\nerror: --gate needs the compatibility flag `experimental`, or --experimental
+
+hint: `taipan bundle list` shows the releases, `taipan flags` what selects them
+",
+    );
+}
+
+#[test]
 fn collecting_garbage() {
     let place = Place::new(&[("../cache/entries/bundle/older/main.wasm", "")]);
     assert_eq!(place.run(&["bundle", "gc"]), "0\nremoved  bundle/older\n");
@@ -184,6 +197,7 @@ PYODIDE          PYTHON    WHEELS               BUNDLE SELECTED BY FLAG OR DATE
 0.29.5           3.13.2    pyodide_2025_0       -      -
 314.0.7          3.14.2    pyemscripten_2026_0  -      python_workers_20260610, python_workers_314 or 2026-09-08
 315.0.0-alpha.2  3.15.0rc1 pyemscripten_2026_5  -      python_workers_development, experimental
+development      -         -                    -      a directory (--source DIR), experimental
 
 cache PLACE/cache
 ",
@@ -192,7 +206,7 @@ cache PLACE/cache
         &[],
         &["bundle", "build", "1.0"],
         "75\nerror: cannot make the bundle
-  caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2
+  caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2, and development
 ",
     );
 }

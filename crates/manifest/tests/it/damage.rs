@@ -58,13 +58,22 @@ fn main_is_missing() {
 fn main_outside_the_directory() {
     let expect = |found: &str| {
         format!(
-            "wrangler.json:1:10: `main` must be a Python file in this directory, such as \
+            "wrangler.json:1:10: `main` must be a Python or JavaScript file in this directory, such as \
              \"src/entry.py\", found {found:?}"
         )
     };
-    for main in
-        ["/etc/x.py", "../x.py", "a/../b.py", "a//b.py", "", "src/", "index.js", ".py/", "a/.py"]
-    {
+    for main in [
+        "/etc/x.py",
+        "../x.py",
+        "a/../b.py",
+        "a//b.py",
+        "",
+        "src/",
+        "index.cjs",
+        ".py/",
+        "a/.py",
+        ".js",
+    ] {
         check_json(&format!("{{\"main\": {main:?}}}"), &expect(main));
     }
 }

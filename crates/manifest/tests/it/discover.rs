@@ -36,6 +36,8 @@ fn explicit_goes_before_all() {
 fn entry_without_configuration() {
     check(None, &["src/entry.py", "entry.py"], "entry.py as it is");
     check(None, &["src/entry.py"], "src/entry.py as it is");
+    check(None, &["index.js", "src/entry.py"], "src/entry.py as it is");
+    check(None, &["src/index.js"], "src/index.js as it is");
 }
 
 #[test]
@@ -43,6 +45,6 @@ fn nothing_to_run() {
     check(
         None,
         &["main.py"],
-        "no worker here: looked for wrangler.json, wrangler.jsonc, wrangler.toml, entry.py, src/entry.py",
+        "no worker here: looked for wrangler.json, wrangler.jsonc, wrangler.toml, entry.py, src/entry.py, index.js, src/index.js",
     );
 }

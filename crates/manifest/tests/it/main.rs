@@ -5,5 +5,6 @@
 mod damage;
 mod dev_vars;
 mod discover;
+mod modules;
 mod parse;
 mod taipan;

@@ -133,7 +133,8 @@ fn known_keys_without_effect() {
 fn every_key_is_read() {
     let keys = r#""name": "n", "compatibility_date": "2026-01-01", "compatibility_flags": [], "vars": {},
         "dev": {"ip": "*", "port": 0}, "limits": {"cpu_ms": 1, "subrequests": 1},
-        "taipan": {"isolation": "reuse", "warmup": [], "isolates": {"min": 0, "max": 1, "idle_seconds": 0},
+        "base_dir": ".", "find_additional_modules": true, "rules": [{"type": "Data", "globs": [], "fallthrough": true}],
+        "taipan": {"gates": [], "isolation": "reuse", "warmup": [], "isolates": {"min": 0, "max": 1, "idle_seconds": 0},
             "limits": {"memory_mb": 16, "startup_cpu_ms": 1, "wall_ms": 1, "request_body_mb": 1,
                 "response_body_mb": 1, "requests": 1, "timers": 1, "log_kb": 1, "wait_until_ms": 0}}"#;
     check_warnings(keys, &[]);

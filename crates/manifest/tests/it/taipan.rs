@@ -329,3 +329,19 @@ fn pins_and_required_python() {
         assert_eq!(read(text).unwrap_err().to_string(), error);
     }
 }
+
+#[test]
+fn gates() {
+    check(
+        r#""taipan": {"gates": ["python_from_javascript"]}"#,
+        "[tool.taipan]\ngates = []",
+        |manifest| manifest.gates = ["python_from_javascript"].into(),
+        &[
+            "pyproject.toml:2:9: `tool.taipan.gates` has no effect, wrangler.json:2:21 says `taipan.gates`",
+        ],
+    );
+    check_refused(
+        r#""taipan": {"gates": ["nothing"]}"#,
+        "wrangler.json:2:22: `taipan.gates[0]` must be a gate, see `taipan flags --experimental`, found \"nothing\"",
+    );
+}
