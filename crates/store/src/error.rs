@@ -105,6 +105,14 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
+    /// A mirror redirects to where nothing is fetched from.
+    #[error("{url} is redirected, and that is not followed: {reason}")]
+    Redirect {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// A mirror stopped sending.
     #[error("nothing came from {url} for {seconds} s")]
     Silent {
@@ -257,6 +265,7 @@ impl Error {
                 Some("try `npm pack` by hand, or name a folder that has the files")
             }
             Error::Download { .. }
+            | Error::Redirect { .. }
             | Error::Status { .. }
             | Error::Silent { .. }
             | Error::Short { .. } => Some(

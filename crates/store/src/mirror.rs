@@ -13,8 +13,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, RANGE};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, LOCATION, RANGE};
+use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::{Error, Package, PackageFile};
 
@@ -24,6 +24,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The pauses before a download is tried again.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// Redirects that are followed for one file.
+const REDIRECTS_MAX: u32 = 5;
 
 /// The package whose files have a place of their own.
 const PYODIDE: &str = "pyodide";
@@ -83,17 +86,30 @@ impl Mirror {
         if there == file.length {
             return Ok(());
         }
-        // The pins are those of the file as it is, and so is a part of it.
-        let mut request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
-        if (1..file.length).contains(&there) {
-            request = request.header(RANGE, format!("bytes={there}-"));
-        }
         let lost = |source| Error::Download { url: url.to_owned(), source };
         let silent = |_| Error::Silent { url: url.to_owned(), seconds: SILENCE_MAX.as_secs() };
-        let response = tokio::time::timeout(SILENCE_MAX, request.send())
-            .await
-            .map_err(silent)?
-            .map_err(lost)?;
+        let mut place = url.to_owned();
+        let mut redirects = 0;
+        let response = loop {
+            // The pins are those of the file as it is, and so is a part of it.
+            let mut request = self.client.get(&place).header(ACCEPT_ENCODING, "identity");
+            if (1..file.length).contains(&there) {
+                request = request.header(RANGE, format!("bytes={there}-"));
+            }
+            let response = tokio::time::timeout(SILENCE_MAX, request.send());
+            let response = response.await.map_err(silent)?.map_err(lost)?;
+            let Some(next) = redirect(&response) else { break response };
+            redirects += 1;
+            let reason = match next {
+                Ok(next) if redirects <= REDIRECTS_MAX => {
+                    place = next;
+                    continue;
+                }
+                Ok(_) => format!("more than {REDIRECTS_MAX} of them"),
+                Err(reason) => reason,
+            };
+            return Err(Error::Redirect { url: url.to_owned(), reason });
+        };
         let mut done = match response.status() {
             StatusCode::PARTIAL_CONTENT if begins_at(&response, there) => there,
             StatusCode::OK => 0,
@@ -130,6 +146,22 @@ impl Mirror {
     }
 }
 
+/// Where a response redirects to, or why that is not followed.
+fn redirect(response: &Response) -> Option<Result<String, String>> {
+    let location =
+        response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
+    Some(next(response.url(), location.to_str().unwrap_or_default()))
+}
+
+/// The address that `location` means in a response from `from`.
+fn next(from: &Url, location: &str) -> Result<String, String> {
+    match from.join(location) {
+        Ok(to) if to.scheme() == from.scheme() || to.scheme() == "https" => Ok(to.into()),
+        Ok(to) => Err(format!("{to} is not reached as {from} is")),
+        Err(_) => Err(format!("{location:?} is no address")),
+    }
+}
+
 /// Whether a part of a file begins where it was asked to.
 fn begins_at(response: &Response, place: u64) -> bool {
     let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
@@ -142,5 +174,29 @@ fn is_passing(error: &Error) -> bool {
         Error::Download { .. } | Error::Silent { .. } | Error::Short { .. } => true,
         Error::Status { status, .. } => *status >= 500 || *status == 429,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_redirects_lead() {
+        let from = Url::parse("https://a.test/x/y").unwrap();
+        let check = |location: &str, expect: Result<&str, &str>| {
+            let found = next(&from, location);
+            assert_eq!(found.as_deref().map_err(String::as_str), expect);
+        };
+        check("z?q", Ok("https://a.test/x/z?q"));
+        check("https://b.test/", Ok("https://b.test/"));
+        check("http://a.test/", Err("http://a.test/ is not reached as https://a.test/x/y is"));
+        check(
+            "file:///etc/passwd",
+            Err("file:///etc/passwd is not reached as https://a.test/x/y is"),
+        );
+        check("https://[", Err("\"https://[\" is no address"));
+        let plain = Url::parse("http://a.test/").unwrap();
+        assert_eq!(next(&plain, "https://b.test/").as_deref(), Ok("https://b.test/"));
     }
 }

@@ -82,6 +82,14 @@ fn forbidden(stream: TcpStream, _from: Option<usize>) {
     send(stream, "403 Forbidden", "", 0, "");
 }
 
+fn elsewhere(stream: TcpStream, _from: Option<usize>) {
+    send(stream, "302 Found", "location: ../elsewhere?x\r\n", 0, "");
+}
+
+fn out_of_http(stream: TcpStream, _from: Option<usize>) {
+    send(stream, "301 Moved Permanently", "location: ftp://a.test/b\r\n", 0, "");
+}
+
 fn busy(stream: TcpStream, _from: Option<usize>) {
     send(stream, "503 Service Unavailable", "", 0, "");
 }
@@ -112,7 +120,8 @@ impl Bench {
 fn mirror(address: &str) -> Source {
     // Another test of this process may have done so.
     rustls::crypto::ring::default_provider().install_default().ok();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = reqwest::Client::builder().no_proxy();
+    let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
     Source::Mirror(Mirror { address: address.to_owned(), client })
 }
 
@@ -140,6 +149,39 @@ fn goes_on_where_it_stopped() {
     check(&[half, rest], Ok(()), &[FROM_THE_START, FROM_THE_MIDDLE]);
     check(&[half, whole], Ok(()), &[FROM_THE_START, FROM_THE_MIDDLE]);
     check(&[busy, half, rest], Ok(()), &[FROM_THE_START, FROM_THE_START, FROM_THE_MIDDLE]);
+}
+
+#[test]
+fn redirects() {
+    const ELSEWHERE: &str = "/a/elsewhere?x None";
+    check(&[elsewhere, whole], Ok(()), &[FROM_THE_START, ELSEWHERE]);
+    check(
+        &[half, elsewhere, rest],
+        Ok(()),
+        &[FROM_THE_START, FROM_THE_MIDDLE, "/a/elsewhere?x Some(7)"],
+    );
+    check(
+        &[elsewhere, elsewhere, elsewhere, elsewhere, elsewhere, elsewhere],
+        Err(
+            "MIRROR/a/sample@1.0.0/first is redirected, and that is not followed: more than 5 of them",
+        ),
+        &[
+            FROM_THE_START,
+            ELSEWHERE,
+            "/elsewhere?x None",
+            "/elsewhere?x None",
+            "/elsewhere?x None",
+            "/elsewhere?x None",
+        ],
+    );
+    check(
+        &[out_of_http],
+        Err(
+            "MIRROR/a/sample@1.0.0/first is redirected, and that is not followed: ftp://a.test/b is not reached \
+             as MIRROR/a/sample@1.0.0/first is",
+        ),
+        &[FROM_THE_START],
+    );
 }
 
 #[test]
