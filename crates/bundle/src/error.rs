@@ -1,5 +1,8 @@
 //! Why there is no such release, or why it cannot be had.
 
+use std::path::PathBuf;
+
+use crate::DEVELOPMENT;
 use crate::releases::RELEASES;
 
 /// What can go wrong on the way to a release's files.
@@ -11,6 +14,14 @@ pub enum Error {
     Unknown {
         /// What was asked for.
         version: String,
+    },
+    /// A directory that holds no build of Pyodide.
+    #[error("{} is no build of Pyodide: {reason}", folder.display())]
+    Development {
+        /// The directory.
+        folder: PathBuf,
+        /// What is missing.
+        reason: String,
     },
     /// The files could not be fetched or kept.
     #[error("cannot get the files of Pyodide {version}")]
@@ -27,6 +38,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::Unknown { .. } => None,
+            Error::Development { .. } => {
+                Some("name the directory that the build leaves, `dist`, or an unpacked package")
+            }
             Error::Fetch { source, .. } => source.hint(),
         }
     }
@@ -34,5 +48,5 @@ impl Error {
 
 fn known() -> String {
     let versions: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
-    versions.join(", ")
+    format!("{}, and {DEVELOPMENT}", versions.join(", "))
 }

@@ -4,11 +4,13 @@
 //! files. Linking, compiling and booting what was fetched is the work of others,
 //! inside the cache entry that a [`BundleId`] names.
 
+mod development;
 mod error;
 mod fetch;
 mod id;
 mod releases;
 
+pub use development::{DEVELOPMENT, development};
 pub use error::Error;
 pub use fetch::{ReleaseFiles, fetch};
 pub use id::BundleId;

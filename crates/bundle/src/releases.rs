@@ -274,8 +274,8 @@ pub const NEWEST: &str = "314.0.7";
 
 /// The file names in Pyodide's package.
 pub(crate) const WASM: &str = "pyodide.asm.wasm";
-const GLUE: &str = "pyodide.asm.mjs";
-const GLUE_SCRIPT: &str = "pyodide.asm.js";
+pub(crate) const GLUE: &str = "pyodide.asm.mjs";
+pub(crate) const GLUE_SCRIPT: &str = "pyodide.asm.js";
 pub(crate) const STANDARD_LIBRARY: &str = "python_stdlib.zip";
 pub(crate) const LOCK: &str = "pyodide-lock.json";
 
@@ -283,7 +283,7 @@ pub(crate) const LOCK: &str = "pyodide-lock.json";
 pub(crate) const WEB_STREAMS: &str = "dist/ponyfill.mjs";
 
 /// No part of Pyodide: every release may use the same one.
-const WEB_STREAMS_4: Package<'static> = Package {
+pub(crate) const WEB_STREAMS_4: Package<'static> = Package {
     name: "web-streams-polyfill",
     version: "4.3.0",
     files: &[file(
@@ -366,7 +366,7 @@ mod tests {
         let error = release("0.1").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no Pyodide release `0.1` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2"
+            "no Pyodide release `0.1` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2, and development"
         );
     }
 }

@@ -5,7 +5,9 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use taipan_bundle::{Digest, NEWEST, Release, ReleaseFiles, Source, fetch, release};
+use taipan_bundle::{
+    BundleId, Digest, NEWEST, Release, ReleaseFiles, Source, development, fetch, release,
+};
 use taipan_store::{Cache, Package, PackageFile, Step};
 
 /// A release whose files hold their own names.
@@ -63,5 +65,74 @@ fn a_file_is_missing() {
         from_folder(home.path(), "python_stdlib.zip").unwrap_err(),
         "cannot get the files of Pyodide 314.0.7: \
          python_stdlib.zip is missing from [home]/source/pyodide"
+    );
+}
+
+/// The build of Pyodide that these files are, with `home` for the directory in errors.
+fn built(files: &[(&str, &str)]) -> Result<&'static Release, String> {
+    let home = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs_err::write(home.path().join(name), text).unwrap();
+    }
+    development(home.path())
+        .map_err(|error| error.to_string().replace(&home.path().display().to_string(), "[home]"))
+}
+
+const LOCK: &str =
+    r#"{"info": {"python": "3.13.2", "platform": "emscripten_4_0_9", "abi_version": "2025_0"}}"#;
+
+#[test]
+fn a_directory_is_a_release() {
+    let files = [
+        ("pyodide.asm.wasm", "wasm"),
+        ("pyodide.asm.js", "glue"),
+        ("python_stdlib.zip", "zip"),
+        ("pyodide-lock.json", LOCK),
+    ];
+    let release = built(&files).unwrap();
+    let (version, python) = (release.version, release.python);
+    assert_eq!((version, python, release.emscripten), ("0.29.5", "3.13.2", "4.0.9"));
+    assert_eq!((release.abi_tag, release.glue()), ("pyodide_2025_0", "pyodide.asm.js"));
+    assert!(release.experimental);
+
+    let package = ("package.json", r#"{"version": "0.28.9"}"#);
+    assert_eq!(built(&[&files[..], &[package]].concat()).unwrap().version, "0.28.9");
+    // One that would lead out of the cache is none.
+    let package = ("package.json", r#"{"version": "../0.28.9"}"#);
+    assert_eq!(built(&[&files[..], &[package]].concat()).unwrap().version, "0.29.5");
+
+    // Another build is another bundle.
+    let mut changed = files;
+    changed[2].1 = "zap";
+    let [one, same, other] =
+        [files, files, changed].map(|files| BundleId::new(built(&files).unwrap(), &[]));
+    assert!(one == same && one != other);
+}
+
+#[test]
+fn a_directory_is_no_release() {
+    let files = [
+        ("pyodide.asm.wasm", "wasm"),
+        ("pyodide.asm.mjs", "glue"),
+        ("python_stdlib.zip", "zip"),
+        ("pyodide-lock.json", "{}"),
+    ];
+    let check = |files: &[(&str, &str)], expect: &str| {
+        let error = built(files).unwrap_err();
+        assert!(error.contains(expect), "{error}");
+    };
+    check(
+        &files[1..],
+        "[home] is no build of Pyodide: failed to open file `[home]/pyodide.asm.wasm`",
+    );
+    check(&[files[0], files[2], files[3]], "pyodide.asm.mjs");
+    check(&files, "[home] is no build of Pyodide: pyodide-lock.json has no `info.python`");
+    let lock = |info: &str| format!(r#"{{"info": {info}}}"#);
+    let old = lock(r#"{"python": "2.7.1", "platform": "p", "abi_version": "1"}"#);
+    let mut files = files;
+    files[3].1 = &old;
+    check(
+        &files,
+        "no version in package.json or pyodide-lock.json, and no release has Python 2.7.1",
     );
 }
