@@ -24,6 +24,9 @@ use wasmparser::{
     TypeSectionReader, ValType,
 };
 
+pub(crate) use functions::trap;
+pub(crate) use inline::argument;
+
 use crate::error::Error;
 use crate::exceptions::drop_custom_of_code;
 use crate::module::{FEATURES, Module, SectionId, TYPES_MAX, item, limit, parse, size};

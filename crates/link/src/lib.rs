@@ -16,6 +16,7 @@ mod link;
 mod module;
 mod own;
 mod state;
+mod window;
 mod wrapper;
 
 pub use bulk::check_stoppable;
@@ -25,4 +26,5 @@ pub use exceptions::translate_exceptions;
 pub use imports::{Import, ImportKind, Served, ServedBy, classify, imports};
 pub use link::{Options, REVISION, Variant, link};
 pub use state::{Hidden, HiddenState, ImportName, RESERVED_PREFIX, hidden_state, import_export};
+pub use window::{WINDOW_DATA_PREFIX, WINDOW_MODULE, WINDOW_START, window};
 pub use wrapper::{Wrapper, WrapperType, wrapper_signature};

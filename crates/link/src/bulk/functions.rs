@@ -27,7 +27,7 @@ const VALUE: u32 = 1;
 const LENGTH: u32 = 2;
 
 /// An access past the end of any memory: it traps as an access that is out of bounds does.
-fn trap(sink: &mut InstructionSink<'_>) {
+pub(crate) fn trap(sink: &mut InstructionSink<'_>) {
     sink.i32_const(-1).i32_load8_u(argument(u32::MAX)).drop();
 }
 

@@ -72,7 +72,7 @@ fn store(sink: &mut InstructionSink<'_>, offset: u32, width: u32) {
 }
 
 /// An access that need not be aligned.
-pub(super) fn argument(offset: u32) -> MemArg {
+pub(crate) fn argument(offset: u32) -> MemArg {
     MemArg { offset: offset.into(), align: 0, memory_index: 0 }
 }
 

@@ -4,7 +4,8 @@
 use std::error::Error as _;
 
 use taipan_link::{
-    Options, Variant, dylink, hidden_state, imports, link, translate_exceptions, wrapper_signature,
+    Options, Variant, check_stoppable, dylink, hidden_state, imports, link, translate_exceptions,
+    window, wrapper_signature,
 };
 use wasm_encoder::{
     BlockType, CodeSection, Function, FunctionSection, Instruction, Module, TagKind, TagSection,
@@ -45,6 +46,11 @@ fn all(wasm: &[u8]) -> Result<(), taipan_link::Error> {
     {
         let mut validator = Validator::new_with_features(WasmFeatures::WASM3);
         validator.validate_all(&translated).expect("still valid");
+    }
+    if let Ok(rewritten) = window(wasm) {
+        let mut validator = Validator::new_with_features(WasmFeatures::WASM3);
+        validator.validate_all(&rewritten).expect("still valid");
+        check_stoppable(&rewritten).expect("no bulk instructions");
     }
     let linked = [Variant::Boot, Variant::Resume].map(|variant| {
         let options = Options {

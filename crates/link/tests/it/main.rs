@@ -9,3 +9,4 @@ mod globals;
 mod link;
 mod release;
 mod relocatable;
+mod window;
