@@ -25,7 +25,7 @@ use crate::state::State;
 pub(crate) const MAGIC: [u8; 8] = *b"\x7ftaipan\n";
 
 /// The format that this build reads and writes.
-pub const FORMAT: FormatVersion = FormatVersion(1);
+pub const FORMAT: FormatVersion = FormatVersion(2);
 
 /// Bytes of the header: what is there before the metadata.
 pub const HEADER_BYTES: usize = 48;

@@ -22,6 +22,6 @@ pub use format::{FORMAT, FileOffset, FormatVersion, GuestAddress, HEADER_BYTES, 
 pub use provenance::{Digest, Kind, Provenance};
 pub use sizes::{Owner, Size, sizes};
 pub use state::{
-    Engine, EntityGlobal, Function, FunctionType, Global, Import, Instance, Module, Reference,
-    ReferenceTable, Slot, State, Tag, Value,
+    Engine, EntityGlobal, EntityTable, Function, FunctionTable, FunctionType, Global, Import,
+    Instance, Module, Reference, ReferenceTable, Slot, State, Tag, Value,
 };

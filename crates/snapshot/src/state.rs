@@ -31,8 +31,8 @@ pub struct State {
     pub instances: Vec<Instance>,
     /// Globals.
     pub entity_globals: Vec<EntityGlobal>,
-    /// Tables: how many there are, all of them the main module's function table.
-    pub tables: u32,
+    /// Tables.
+    pub tables: Vec<EntityTable>,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Length of the function table.
@@ -57,13 +57,7 @@ impl State {
     /// Checks that what refers to another part of the state refers to something, and what is bounded is not too long.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.check_lengths()?;
-        let table = length(self.table_length);
-        for slot in &self.slots {
-            check_index("table element", slot.index, table)?;
-            if let Some(function) = slot.function {
-                check_index("function", function, self.functions.len())?;
-            }
-        }
+        self.check_slots(&self.slots, length(self.table_length))?;
         for (place, _) in &self.imported_globals {
             check_index("import", *place, self.imports.len())?;
         }
@@ -74,12 +68,18 @@ impl State {
         }
         self.instances.iter().try_for_each(|instance| self.check_instance(instance))?;
         self.entity_globals.iter().try_for_each(|global| self.check_global(global))?;
+        self.tables.iter().try_for_each(|table| match table {
+            EntityTable::Instance(place, _) => {
+                check_index("instance", *place, self.instances.len())
+            }
+            EntityTable::Main => Ok(()),
+        })?;
         self.functions.iter().try_for_each(|function| self.check_function(function))
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
         limit("elements of the table", u64::from(self.table_length), TABLE_ELEMENTS_MAX)?;
-        limit("tables", u64::from(self.tables), ENTITIES_MAX)?;
+        limit("tables", self.tables.len() as u64, ENTITIES_MAX)?;
         limit("modules", self.modules.len() as u64, ENTITIES_MAX)?;
         limit("instances", self.instances.len() as u64, ENTITIES_MAX)?;
         limit("globals", self.entity_globals.len() as u64, ENTITIES_MAX)?;
@@ -91,10 +91,24 @@ impl State {
         instance.imports.iter().try_for_each(|import| match *import {
             Import::Function(number) => check_index("function", number, self.functions.len()),
             Import::Global(number) => check_index("global", number, self.entity_globals.len()),
-            Import::Table(number) => check_index("table", number, length(self.tables)),
+            Import::Table(number) => check_index("table", number, self.tables.len()),
             Import::Tag(number) => check_index("tag", number, self.tags.len()),
             Import::Memory => Ok(()),
+        })?;
+        instance.function_tables.iter().try_for_each(|table| {
+            limit("elements of a table", u64::from(table.length), TABLE_ELEMENTS_MAX)?;
+            self.check_slots(&table.slots, length(table.length))
         })
+    }
+
+    fn check_slots(&self, slots: &[Slot], table: usize) -> Result<(), Error> {
+        for slot in slots {
+            check_index("table element", slot.index, table)?;
+            if let Some(function) = slot.function {
+                check_index("function", function, self.functions.len())?;
+            }
+        }
+        Ok(())
     }
 
     fn check_global(&self, global: &EntityGlobal) -> Result<(), Error> {
@@ -186,6 +200,12 @@ pub struct Instance {
     pub module: u32,
     /// Its imports.
     pub imports: Vec<Import>,
+    /// Its own mutable globals.
+    pub globals: Vec<Global>,
+    /// Its own tables of functions.
+    pub function_tables: Vec<FunctionTable>,
+    /// Its own tables of references to JavaScript values.
+    pub reference_tables: Vec<ReferenceTable>,
 }
 
 /// An import of an instance, by its number among the entities of its kind.
@@ -239,6 +259,26 @@ pub struct Slot {
     pub index: u32,
     /// The function, by its index among [`State::functions`]; none for null.
     pub function: Option<u32>,
+}
+
+/// A table of functions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionTable {
+    /// The name of its export.
+    pub export: String,
+    /// How many elements it has.
+    pub length: u32,
+    /// Its elements that instantiation alone does not put there.
+    pub slots: Vec<Slot>,
+}
+
+/// A table that JavaScript holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntityTable {
+    /// The main module's function table.
+    Main,
+    /// An export of an instance: its place, and the name.
+    Instance(u32, String),
 }
 
 /// A table of references.

@@ -113,7 +113,7 @@ fn too_long() {
 
 #[test]
 fn newer_format() {
-    check(|file| file[8] = 9, "snapshot format is 9, this build reads 1");
+    check(|file| file[8] = 9, "snapshot format is 9, this build reads 2");
     let mut file = file();
     file[8] = 9;
     assert_eq!(format_version(&file[..12]).expect("read"), FormatVersion(9));
@@ -281,13 +281,19 @@ fn state_refers_to_nothing() {
     let slots = &[2, 0xab, 2, 0, 7, 1, 3];
     check(slots, &[2, 0xac, 2, 0, 7, 1, 3], "table element", 300, 300);
     check(slots, &[2, 0xab, 2, 0, 7, 1, 4], "function", 4, 4);
-    // One instance: of module 1, with function 3, global 3, table 0, tag 2 and the memory.
-    let instance = &[1, 1, 5, 0, 3, 1, 3, 2, 0, 3, 2, 4];
-    check(instance, &[1, 4, 5, 0, 3, 1, 3, 2, 0, 3, 2, 4], "module", 4, 4);
-    check(instance, &[1, 1, 5, 0, 4, 1, 3, 2, 0, 3, 2, 4], "function", 4, 4);
-    check(instance, &[1, 1, 5, 0, 3, 1, 4, 2, 0, 3, 2, 4], "global", 4, 4);
-    check(instance, &[1, 1, 5, 0, 3, 1, 3, 2, 1, 3, 2, 4], "table", 1, 1);
-    check(instance, &[1, 1, 5, 0, 3, 1, 3, 2, 0, 3, 3, 4], "tag", 3, 3);
+    // One instance: of module 1, with function 3, global 3, table 1, tag 2 and the memory.
+    let instance = &[1, 1, 5, 0, 3, 1, 3, 2, 1, 3, 2, 4];
+    check(instance, &[1, 4, 5, 0, 3, 1, 3, 2, 1, 3, 2, 4], "module", 4, 4);
+    check(instance, &[1, 1, 5, 0, 4, 1, 3, 2, 1, 3, 2, 4], "function", 4, 4);
+    check(instance, &[1, 1, 5, 0, 3, 1, 4, 2, 1, 3, 2, 4], "global", 4, 4);
+    check(instance, &[1, 1, 5, 0, 3, 1, 3, 2, 2, 3, 2, 4], "table", 2, 2);
+    check(instance, &[1, 1, 5, 0, 3, 1, 3, 2, 1, 3, 3, 4], "tag", 3, 3);
+    // Its table `t` of three functions: element 2 is function 0.
+    let table = &[1, b't', 3, 1, 2, 1, 0];
+    check(table, &[1, b't', 3, 1, 3, 1, 0], "table element", 3, 3);
+    check(table, &[1, b't', 3, 1, 2, 1, 4], "function", 4, 4);
+    // Tables: the main module's, and `t` of instance 0.
+    check(&[2, 0, 1, 0, 1, b't'], &[2, 0, 1, 1, 1, b't'], "instance", 1, 1);
     // Globals: import 1 and the main module's `m`; `v` of instance 0.
     check(&[0, 1, 1, 1, b'm'], &[0, 2, 1, 1, b'm'], "import", 2, 2);
     check(&[3, 0, 1, b'v'], &[3, 1, 1, b'v'], "instance", 1, 1);
@@ -305,12 +311,16 @@ fn state_is_too_large() {
     let results = [&[2, 0x7e, 0x7d][..], &types(1001)].concat();
     let text = "snapshot has 1001 results of a function, at most 1000 are allowed";
     check_state(&[2, 0x7e, 0x7d, 1, 0x7c], &results, text);
-    // One table and three tags, of which the second is the main module's `t`.
+    // Two tables, and three tags, of which the second is the main module's `t`.
+    let count = [0x81, 0x80, 0x40];
+    let tables = [&count[..], &[0; 1 << 20], &[1, 0, 1, b't', 3]].concat();
     let text = "snapshot has 1048577 tables, at most 1048576 are allowed";
-    check_state(&[1, 3, 0, 1, 1, b't'], &[0x81, 0x80, 0x40, 3, 0, 1, 1, b't'], text);
-    let tags = [&[1, 0x81, 0x80, 0x40][..], &[0; (1 << 20) + 1 - 2], &[1, 1, b't']].concat();
+    check_state(&[2, 0, 1, 0, 1, b't', 3], &tables, text);
+    let tags = [&[b't'][..], &count, &[0; (1 << 20) + 1 - 2], &[1, 1, b't']].concat();
     let text = "snapshot has 1048577 tags, at most 1048576 are allowed";
-    check_state(&[1, 3, 0, 1, 1, b't'], &tags, text);
+    check_state(&[b't', 3, 0, 1, 1, b't'], &tags, text);
+    let text = "snapshot has 10000001 elements of a table, at most 10000000 are allowed";
+    check_state(&[1, b't', 3, 1, 2], &[1, b't', 0x81, 0xad, 0xe2, 4, 1, 2], text);
     // The table's length, and two slots.
     let text = "snapshot has 10000001 elements of the table, at most 10000000 are allowed";
     check_state(&[0xac, 2, 2, 0xab], &[0x81, 0xad, 0xe2, 4, 2, 0xab], text);

@@ -1,4 +1,4 @@
-//! Files of formats past and present: each stays readable, to the last field.
+//! Files of formats past and present: the present one is read to the last field, others are refused by their number.
 
 use taipan_snapshot::{FileOffset, GuestAddress, Image};
 use taipan_snapshot::{Kind, Run, decode, encode, verify};
@@ -12,8 +12,14 @@ fn stored(format: u32) -> Vec<u8> {
 }
 
 #[test]
-fn format_1_is_read() {
-    let file = stored(1);
+fn format_1_is_refused() {
+    let error = decode(&stored(1)).expect_err("another format");
+    assert_eq!(error.to_string(), "snapshot format is 1, this build reads 2");
+}
+
+#[test]
+fn format_2_is_read() {
+    let file = stored(2);
     let snapshot = decode(&file).expect("read");
     assert_eq!(snapshot.state, state());
     assert_eq!(snapshot.provenance, provenance(Kind::Baseline));
@@ -28,8 +34,8 @@ fn format_1_is_read() {
 }
 
 #[test]
-fn format_1_is_written() {
-    assert!(file() == stored(1), "the same arguments give other bytes: that is a new format");
+fn format_2_is_written() {
+    assert!(file() == stored(2), "the same arguments give other bytes: that is a new format");
     let memory = sample_memory();
     let image = Image { memory: &memory, baseline: None };
     let state = state();
@@ -37,6 +43,6 @@ fn format_1_is_written() {
     assert_eq!(encoded.file_bytes(), 12_288);
     assert_eq!(
         encoded.digest.to_string(),
-        "dda9993de4ea39f00d5d6912af14fee8ea5b857660605519966ce6b5ededd31a"
+        "bee97669ecfcc76e392db277a7b35ac75e570db7d8d25a031fbb2ef8d6c53e61"
     );
 }

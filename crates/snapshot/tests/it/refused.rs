@@ -48,6 +48,6 @@ fn state_that_refers_to_nothing() {
 fn too_much_metadata() {
     let mut state = state();
     state.sections.insert("large".to_owned(), vec![0; 4 << 20]);
-    let expected = "snapshot has 4194666 bytes of metadata, at most 4194304 are allowed";
+    let expected = "snapshot has 4194716 bytes of metadata, at most 4194304 are allowed";
     check(0, None, Kind::Baseline, &state, expected);
 }

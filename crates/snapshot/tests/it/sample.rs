@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use taipan_snapshot::{
-    Digest, Engine, EntityGlobal, Function, FunctionType, Global, Image, Import, Instance, Kind,
-    Module, PAGE_BYTES, Provenance, Reference, ReferenceTable, Slot, State, Tag, Value, encode,
+    Digest, Engine, EntityGlobal, EntityTable, Function, FunctionTable, FunctionType, Global,
+    Image, Import, Instance, Kind, Module, PAGE_BYTES, Provenance, Reference, ReferenceTable, Slot,
+    State, Tag, Value, encode,
 };
 
 /// Bytes of a page of WebAssembly memory.
@@ -45,14 +46,27 @@ pub(crate) fn state() -> State {
             Module::Wrapper(type_(&[0x7e, 0x7d], &[0x7c])),
             Module::Empty,
         ],
-        instances: vec![Instance { module: 1, imports: imports() }],
+        instances: vec![Instance {
+            module: 1,
+            imports: imports(),
+            globals: vec![global("taipan:global:3", Value::I64(7))],
+            function_tables: vec![FunctionTable {
+                export: "t".to_owned(),
+                length: 3,
+                slots: vec![Slot { index: 2, function: Some(0) }],
+            }],
+            reference_tables: vec![ReferenceTable {
+                export: "taipan:table:2".to_owned(),
+                elements: vec![Reference::Null],
+            }],
+        }],
         entity_globals: vec![
             EntityGlobal::Import(1),
             EntityGlobal::Main("m".to_owned()),
             EntityGlobal::Own { value: Value::F64(u64::MAX), mutable: true },
             EntityGlobal::Instance(0, "v".to_owned()),
         ],
-        tables: 1,
+        tables: vec![EntityTable::Main, EntityTable::Instance(0, "t".to_owned())],
         tags: vec![Tag::JavaScript, Tag::Main("t".to_owned()), Tag::Own("i32,f64".to_owned())],
         table_length: 300,
         slots: vec![Slot { index: 299, function: None }, Slot { index: 7, function: Some(3) }],
@@ -75,7 +89,7 @@ pub(crate) fn state() -> State {
 
 /// The imports of the one instance: one of each kind, the last that there is.
 fn imports() -> Vec<Import> {
-    vec![Import::Function(3), Import::Global(3), Import::Table(0), Import::Tag(2), Import::Memory]
+    vec![Import::Function(3), Import::Global(3), Import::Table(1), Import::Tag(2), Import::Memory]
 }
 
 /// The sample as a file.
