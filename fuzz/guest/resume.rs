@@ -48,7 +48,7 @@ fuzz_target!(|input: &[u8]| {
     let length = u32::try_from(*memory_bytes).expect("a memory has 32 bits");
     let run = Run { address: 0, length, file: file.clone(), offset: 0 };
     let program = fixture::program();
-    let image = Image::new(program, state, *memory_bytes, vec![run]);
+    let image = Image::new(program, &[], state, *memory_bytes, vec![run]);
     let isolate = image.and_then(|image| Isolate::resume(&image, Box::new(fixture::FakeHost::default())));
     if let Ok(mut isolate) = isolate {
         // What comes of it is the guest's: anything but a panic.

@@ -1,8 +1,8 @@
 // The WebAssembly JavaScript Interface (W3C, Working Draft 2026), over host operations.
 //
 // The names of classes and the order of their members are the standard's. What
-// is left out, because an isolate has one memory and compiles nothing: new
-// memories, streaming compilation, multi-value functions.
+// is left out, because an isolate compiles nothing: streaming compilation, multi-value functions. An isolate has one
+// memory; that of a worker's module is a window of it (`link/src/window.rs`).
 
 import host from "taipan:host";
 
@@ -59,6 +59,9 @@ const toDictionary = (value, what) => {
   return value;
 };
 
+// What a module imports from here is for its window, and not seen by anybody.
+const WINDOW = "taipan:window";
+
 class Module {
   #id;
   #imports;
@@ -67,7 +70,8 @@ class Module {
     this.#id = bytes === construct ? arguments[1] : host.wasm_compile(toBytes(bytes));
   }
   static imports(module) {
-    return (module.#imports ??= JSON.parse(host.wasm_module_imports(module.#id))).map((entry) => ({ ...entry }));
+    const imports = (module.#imports ??= JSON.parse(host.wasm_module_imports(module.#id)));
+    return imports.filter((entry) => entry.module !== WINDOW).map((entry) => ({ ...entry }));
   }
   static exports(module) {
     return (module.#exports ??= JSON.parse(host.wasm_module_exports(module.#id))).map((entry) => ({ ...entry }));
@@ -84,11 +88,24 @@ class Module {
   }
   static instantiate(module, importObject) {
     const descriptors = (module.#imports ??= JSON.parse(host.wasm_module_imports(module.#id)));
-    if (importObject === undefined ? descriptors.length : importObject === null || !/^[of]/.test(typeof importObject)) {
+    const isNeeded = ({ module }) => module !== WINDOW;
+    if (importObject === undefined ? descriptors.some(isNeeded) : importObject === null || !/^[of]/.test(typeof importObject)) {
       throw new TypeError("WebAssembly.Instance: the imports are not an object");
     }
-    const values = descriptors.map((descriptor) => readImport(descriptor, importObject));
-    return JSON.parse(host.wasm_instantiate(module.#id, ...values)).map(([name, kind, id]) => [name, kinds[kind](id)]);
+    let memory;
+    const values = descriptors.map((descriptor) => {
+      if (descriptor.module === WINDOW) return undefined;
+      const value = readImport(descriptor, importObject);
+      if (descriptor.kind !== "memory") return value;
+      memory = value;
+      return idOf.memory(value);
+    });
+    const window = windowImports(descriptors, memory);
+    descriptors.forEach(({ module, name }, index) => {
+      if (module === WINDOW) values[index] = window.imports[name.split(":")[0]];
+    });
+    const exports = JSON.parse(host.wasm_instantiate(module.#id, ...values));
+    return exports.map(([name, kind, id]) => [name, (kind === "memory" && window.memory) || kinds[kind](id)]);
   }
 }
 // Taken off the class that users see, once this file has it.
@@ -103,7 +120,7 @@ function readImport({ module, name, kind }, importObject) {
   }
   const value = namespace[name];
   if (kind === "function" ? typeof value === "function" : value instanceof entities[kind]) {
-    return kind === "function" ? value : idOf[kind](value);
+    return kind === "function" || kind === "memory" ? value : idOf[kind](value);
   }
   if (kind === "global" && (typeof value === "number" || typeof value === "bigint")) {
     return idOf.global(new Global({ value: typeof value === "bigint" ? "i64" : "i32" }, value));
@@ -132,25 +149,77 @@ const objectOf = (kind, id) => {
   return object;
 };
 
+const PAGE_BYTES = 65536;
+// The most that a memory may say it can have, and the most that it gets: the engine counts the bytes in an `int`.
+const PAGES_MAX = 65536;
+const PAGES_GIVEN_MAX = 32767;
+
 class Memory {
   #id;
   #buffer;
+  #maximum;
+  // What a module imports for the memory, if it is a window. Nothing else keeps its bytes, so whoever is instantiated
+  // with it must.
+  #window;
   constructor(descriptor) {
-    if (descriptor !== construct) {
-      toUnsigned(toDictionary(descriptor, "WebAssembly.Memory").initial ?? descriptor.minimum, "WebAssembly.Memory");
-      throw new RangeError("WebAssembly.Memory: an isolate has one memory, its own");
+    if (descriptor === construct) {
+      this.#id = arguments[1];
+      return;
     }
-    this.#id = arguments[1];
+    const what = "WebAssembly.Memory";
+    const { initial, maximum, minimum } = readLimits(toDictionary(descriptor, what));
+    const pages = toUnsigned(initial ?? minimum, what);
+    this.#maximum = maximum === undefined ? undefined : toUnsigned(maximum, what);
+    if (descriptor.shared) throw new TypeError(`${what}: an isolate has no threads to share a memory with`);
+    if (pages > Math.min(PAGES_MAX, this.#maximum ?? PAGES_MAX) || this.#maximum > PAGES_MAX) {
+      throw new RangeError(`${what}: ${pages} pages, at most ${this.#maximum ?? PAGES_MAX}`);
+    }
+    if (pages > PAGES_GIVEN_MAX) throw new RangeError(`${what}: ${pages} pages are more than an isolate has`);
+    this.#buffer = host.wasm_window(undefined, pages * PAGE_BYTES);
+    this.#window = {
+      base: host.wasm_global_new("i32", true, host.wasm_address(this.#buffer)),
+      length: host.wasm_global_new("i64", true, BigInt(pages * PAGE_BYTES)),
+      grow: (delta) => this.#tryToGrow(delta >>> 0),
+    };
   }
   grow(delta) {
-    return host.wasm_memory_grow(this.#id, toUnsigned(delta, "WebAssembly.Memory.grow()"));
+    const pages = toUnsigned(delta, "WebAssembly.Memory.grow()");
+    if (this.#window === undefined) return host.wasm_memory_grow(this.#id, pages);
+    const before = this.#tryToGrow(pages);
+    if (before < 0) throw new RangeError(`WebAssembly.Memory.grow(): ${pages} pages more are too many`);
+    return before;
   }
-  // The buffer is resizable, as after `toResizableBuffer()`: it and its views follow the memory's length.
+  // The pages before, or -1.
+  #tryToGrow(delta) {
+    const before = this.#buffer.byteLength / PAGE_BYTES;
+    const pages = before + delta;
+    if (pages > Math.min(PAGES_GIVEN_MAX, this.#maximum ?? PAGES_MAX)) return -1;
+    try {
+      this.#buffer = host.wasm_window(this.#buffer, pages * PAGE_BYTES);
+    } catch {
+      return -1;
+    }
+    host.wasm_global_set(this.#window.base, host.wasm_address(this.#buffer));
+    host.wasm_global_set(this.#window.length, BigInt(pages * PAGE_BYTES));
+    return before;
+  }
+  // What a module with these limits imports for the memory.
+  static window(memory, minimum, maximum) {
+    const what = "WebAssembly.Instance: the memory";
+    if (memory.#window === undefined) throw new LinkError(`${what} is the isolate's own`);
+    const pages = memory.#buffer.byteLength / PAGE_BYTES;
+    if (pages < minimum) throw new LinkError(`${what} has ${pages} pages, the module needs ${minimum}`);
+    if (maximum !== undefined && !(memory.#maximum <= maximum)) {
+      throw new LinkError(`${what} may grow beyond the ${maximum} pages that the module takes`);
+    }
+    return memory.#window;
+  }
+  // That of the isolate's memory is resizable, as after `toResizableBuffer()`: it and its views follow the memory's length.
   get buffer() {
     return (this.#buffer ??= host.wasm_memory_buffer(this.#id));
   }
   static id(memory) {
-    return memory.#id;
+    return memory.#id ?? 0;
   }
 }
 
@@ -162,7 +231,8 @@ class Table {
       return;
     }
     const what = "WebAssembly.Table";
-    const { element, initial, maximum, minimum } = readLimits(toDictionary(descriptor, what));
+    const { element } = toDictionary(descriptor, what);
+    const { initial, maximum, minimum } = readLimits(descriptor);
     const length = toUnsigned(initial ?? minimum, what);
     this.#id = host.wasm_table_new(String(element), length, maximum === undefined ? -1 : toUnsigned(maximum, what), ...value);
     known.table.set(this.#id, this);
@@ -187,8 +257,9 @@ class Table {
 
 // Members are read in the order of their names (Web IDL, 3.2.17); `minimum` is the newer name of `initial`.
 const readLimits = (descriptor) => {
-  const { element, initial, maximum } = descriptor;
-  return { element, initial, maximum, minimum: initial === undefined ? descriptor.minimum : undefined };
+  const { initial, maximum } = descriptor;
+  const minimum = initial === undefined ? descriptor.minimum : undefined;
+  return { initial, maximum, minimum };
 };
 
 class Global {
@@ -254,6 +325,37 @@ const Tag_id = Tag.id;
 const idOf = { memory: Memory.id, table: Table.id, global: Global.id, tag: Tag.id };
 const entities = { memory: Memory, table: Table, global: Global, tag: Tag };
 for (const entity of Object.values(entities)) delete entity.id;
+const windowOf = Memory.window;
+delete Memory.window;
+
+// The memories of instances, which live as long as the isolate.
+const inUse = [];
+// Where modules may write what nobody reads.
+let guard;
+
+// What a module imports for its window, and its memory: the one that it was given, or one of its own.
+function windowImports(descriptors, given) {
+  const find = (part) => descriptors.find(({ module, name }) => module === WINDOW && name.startsWith(part));
+  if (find("guard") === undefined) {
+    if (given !== undefined && given !== objectOf("memory", 0)) {
+      throw new LinkError("WebAssembly.Instance: the module needs the isolate's own memory");
+    }
+    return { imports: {} };
+  }
+  if (guard === undefined) {
+    const word = new ArrayBuffer(4);
+    inUse[inUse.length] = word;
+    guard = host.wasm_global_new("i32", false, host.wasm_address(word));
+  }
+  const imports = { memory: 0, guard };
+  const base = find("base:");
+  if (base === undefined) return { imports };
+  const [minimum, maximum] = base.name.split(":").slice(1).map((limit) => (limit === "" ? undefined : Number(limit)));
+  const memory = given ?? new Memory({ initial: minimum, maximum });
+  Object.assign(imports, windowOf(memory, minimum, maximum));
+  inUse[inUse.length] = memory;
+  return { imports, memory };
+}
 const kinds = {
   function: (id) => host.wasm_function(id),
   memory: (id) => objectOf("memory", id),
@@ -301,6 +403,9 @@ Object.defineProperty(Table.prototype, "length", { enumerable: true });
 Object.defineProperty(WebAssembly, Symbol.toStringTag, { value: "WebAssembly", configurable: true });
 Object.defineProperty(WebAssembly, "JSTag", { value: objectOf("tag", host.wasm_javascript_tag()), configurable: true });
 Object.defineProperty(globalThis, "WebAssembly", { value: WebAssembly, writable: true, configurable: true });
+
+// The module of a worker that it imports by a name; for the module registry.
+export const compiledModule = (name) => new Module(construct, host.wasm_module_named(name));
 
 // The main module, which is there before any JavaScript; for the loader.
 export const mainModule = new Module(construct, 0);

@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 
+use taipan_link::Hidden;
 use taipan_snapshot as snapshot;
 use wasmparser::{DataKind, Parser, Payload};
-use wasmtime::{AnyRef, AsContextMut, FuncType, Mutability, Ref, Val, ValType};
+use wasmtime::{AnyRef, AsContextMut, FuncType, Instance, Mutability, Ref, Table, Val, ValType};
 
 use crate::function::Origin;
 use crate::handle::Handle;
 use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
-use crate::webassembly::global;
-use crate::webassembly::{GlobalOrigin, Ingredient, ModuleEntity, Recipe, TagOrigin};
+use crate::webassembly::{
+    Element, GlobalOrigin, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin, TagOrigin,
+    global, window,
+};
 use crate::{Error, program};
 
 impl Scope<'_> {
@@ -72,15 +75,7 @@ impl Scope<'_> {
     fn capture_globals(&mut self) -> Result<Vec<snapshot::Global>, Error> {
         let main = self.linked()?.main;
         let program = self.state().program.clone();
-        let capture = |hidden: &taipan_link::Hidden| {
-            let global = main
-                .get_global(&mut self.store, &hidden.export)
-                .ok_or_else(|| cannot(&hidden.export))?;
-            let value =
-                value(&global.get(&mut self.store)).ok_or_else(|| cannot(&hidden.export))?;
-            Ok(snapshot::Global { export: hidden.export.clone(), value })
-        };
-        program.hidden.globals.iter().map(capture).collect()
+        self.capture_own_globals(main, &program.hidden.globals)
     }
 
     fn capture_imported_globals(&mut self) -> Result<Vec<(u32, snapshot::Value)>, Error> {
@@ -101,7 +96,7 @@ impl Scope<'_> {
         Ok(values)
     }
 
-    fn capture_instances(&self) -> Result<Vec<snapshot::Instance>, Error> {
+    fn capture_instances(&mut self) -> Result<Vec<snapshot::Instance>, Error> {
         let import = |ingredient: &Ingredient| match *ingredient {
             Ingredient::Function(number) => snapshot::Import::Function(number),
             Ingredient::Global(number) => snapshot::Import::Global(number),
@@ -110,16 +105,92 @@ impl Scope<'_> {
             Ingredient::Memory => snapshot::Import::Memory,
         };
         let entities = &self.state().entities;
-        let instance = |recipe: &Recipe| {
-            if let Some(ModuleEntity::Compiled(module)) =
-                entities.modules.get(recipe.module as usize)
-            {
-                check_instance_of(&module.bytes)?;
+        let made: Vec<_> =
+            entities.recipes.iter().cloned().zip(entities.instances.iter().copied()).collect();
+        let mut captured = Vec::new();
+        for (recipe, instance) in made {
+            let module = self.state().entities.modules.get(recipe.module as usize).cloned();
+            let Some(ModuleEntity::Compiled(module)) = module else {
+                return Err(cannot("an instance of no module"));
+            };
+            if writes_when_made(&module.bytes) {
+                return Err(cannot("an instance that writes into the memory when it is made"));
             }
-            let imports = recipe.imports.iter().map(import).collect();
-            Ok(snapshot::Instance { module: recipe.module, imports })
+            let hidden = taipan_link::hidden_state(&module.bytes).map_err(Error::Dylink)?;
+            let tables = self.capture_own_tables(instance, &recipe)?;
+            captured.push(snapshot::Instance {
+                module: recipe.module,
+                imports: recipe.imports.iter().map(import).collect(),
+                globals: self.capture_own_globals(instance, &hidden.globals)?,
+                function_tables: tables.0,
+                reference_tables: tables.1,
+            });
+        }
+        Ok(captured)
+    }
+
+    /// The tables of an instance: of functions, and of references.
+    fn capture_own_tables(
+        &mut self,
+        instance: Instance,
+        recipe: &Recipe,
+    ) -> Result<(Vec<snapshot::FunctionTable>, Vec<snapshot::ReferenceTable>), Error> {
+        let (mut functions, mut references) = (Vec::new(), Vec::new());
+        for (export, before) in &recipe.elements {
+            let export = export.clone();
+            let table =
+                instance.get_table(&mut self.store, &export).ok_or_else(|| cannot(&export))?;
+            if !table.ty(&self.store).element().heap_type().is_func() {
+                let elements = self.capture_references(table)?;
+                references.push(snapshot::ReferenceTable { export, elements });
+                continue;
+            }
+            let length = u32::try_from(table.size(&self.store)).unwrap_or(u32::MAX);
+            let slots = self.capture_slots(table, length, before)?;
+            functions.push(snapshot::FunctionTable { export, length, slots });
+        }
+        Ok((functions, references))
+    }
+
+    /// What a table of functions has that it had not `before`.
+    fn capture_slots(
+        &mut self,
+        table: Table,
+        length: u32,
+        before: &[Element],
+    ) -> Result<Vec<snapshot::Slot>, Error> {
+        let mut slots = Vec::new();
+        for index in 0..length {
+            let reference = table.get(&mut self.store, index.into());
+            let found = window::element(self, reference.as_ref());
+            if found == before.get(index as usize).copied().unwrap_or_default() {
+                continue;
+            }
+            let function = (found != 0).then(|| self.state().functions.known_at(found));
+            let function = function
+                .map(|function| {
+                    function.ok_or_else(|| cannot("a table that WebAssembly itself has changed"))
+                })
+                .transpose()?;
+            slots.push(snapshot::Slot { index, function });
+        }
+        Ok(slots)
+    }
+
+    fn capture_own_globals(
+        &mut self,
+        instance: Instance,
+        hidden: &[Hidden],
+    ) -> Result<Vec<snapshot::Global>, Error> {
+        let capture = |hidden: &Hidden| {
+            let global = instance
+                .get_global(&mut self.store, &hidden.export)
+                .ok_or_else(|| cannot(&hidden.export))?;
+            let value = value(&global.get(&mut self.store))
+                .ok_or_else(|| cannot("a mutable global of an instance that holds a reference"))?;
+            Ok(snapshot::Global { export: hidden.export.clone(), value })
         };
-        entities.recipes.iter().map(instance).collect()
+        hidden.iter().map(capture).collect()
     }
 
     fn capture_entity_globals(&mut self) -> Result<Vec<snapshot::EntityGlobal>, Error> {
@@ -147,12 +218,15 @@ impl Scope<'_> {
         Ok(captured)
     }
 
-    fn capture_tables(&self) -> Result<u32, Error> {
-        let tables = &self.state().entities.tables;
-        if tables.iter().any(|table| !table.is_main) {
-            return Err(cannot("a WebAssembly.Table that JavaScript made"));
-        }
-        Ok(u32::try_from(tables.len()).unwrap_or(u32::MAX))
+    fn capture_tables(&self) -> Result<Vec<snapshot::EntityTable>, Error> {
+        let table = |entity: &TableEntity| match &entity.origin {
+            TableOrigin::Main => Ok(snapshot::EntityTable::Main),
+            TableOrigin::Instance(place, name) => {
+                Ok(snapshot::EntityTable::Instance(*place, name.clone()))
+            }
+            TableOrigin::Own => Err(cannot("a WebAssembly.Table that JavaScript made")),
+        };
+        self.state().entities.tables.iter().map(table).collect()
     }
 
     fn capture_tags(&self) -> Result<Vec<snapshot::Tag>, Error> {
@@ -174,14 +248,19 @@ impl Scope<'_> {
             let table = main
                 .get_table(&mut self.store, &hidden.export)
                 .ok_or_else(|| cannot(&hidden.export))?;
-            let mut elements = Vec::new();
-            for index in 0..table.size(&self.store) {
-                let reference = table.get(&mut self.store, index);
-                elements.push(self.capture_reference(reference.as_ref())?);
-            }
+            let elements = self.capture_references(table)?;
             captured.push(snapshot::ReferenceTable { export: hidden.export.clone(), elements });
         }
         Ok(captured)
+    }
+
+    fn capture_references(&mut self, table: Table) -> Result<Vec<snapshot::Reference>, Error> {
+        let mut elements = Vec::new();
+        for index in 0..table.size(&self.store) {
+            let reference = table.get(&mut self.store, index);
+            elements.push(self.capture_reference(reference.as_ref())?);
+        }
+        Ok(elements)
     }
 
     fn capture_reference(&mut self, reference: Option<&Ref>) -> Result<snapshot::Reference, Error> {
@@ -219,18 +298,6 @@ impl Scope<'_> {
             table_base: javascript.table_base,
         })
     }
-}
-
-/// Checks that an instance of the module is the same when it is made again, over a memory that is used already.
-fn check_instance_of(module: &[u8]) -> Result<(), Error> {
-    let hidden = taipan_link::hidden_state(module).map_err(Error::Dylink)?;
-    if !hidden.globals.is_empty() || !hidden.tables.is_empty() || !hidden.memories.is_empty() {
-        return Err(cannot("an instance with tables or mutable globals of its own"));
-    }
-    if writes_when_made(module) {
-        return Err(cannot("an instance that writes into the memory when it is made"));
-    }
-    Ok(())
 }
 
 /// Whether the module has a start function or active data. One that cannot be read may have.

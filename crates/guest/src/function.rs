@@ -116,6 +116,12 @@ impl Functions {
         self.known.iter().chain(&self.added)
     }
 
+    /// The index of the function with an address, if it can be kept.
+    pub(crate) fn known_at(&self, address: usize) -> Option<u32> {
+        let index = *self.indices.get(&address)?;
+        (!matches!(self.origin(index)?, Origin::Unknown)).then_some(index)
+    }
+
     fn origin(&self, index: u32) -> Option<&Origin> {
         let index = index as usize;
         self.known.get(index).or_else(|| self.added.get(index.checked_sub(self.known.len())?))

@@ -1,15 +1,14 @@
 //! One isolate: a store in which Python and JavaScript share one memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use wasmtime::{AsContextMut, Instance, RootScope, Store};
 
 use crate::control::{self, Attached, Control};
 use crate::exception::{Exceptions, JavaScriptTag};
 use crate::handle::Handle;
 use crate::host::Host;
+use crate::modules::Modules;
 use crate::program::Program;
 use crate::scope::Scope;
 use crate::state::{Linked, State};
@@ -263,8 +262,8 @@ impl Scope<'_> {
         std::mem::take(&mut self.state_mut().limits.memory_refused)
     }
 
-    /// Says what JavaScript may import: bytecode by name.
-    pub fn set_modules(&mut self, modules: Arc<BTreeMap<String, Bytes>>) {
+    /// Says what JavaScript may import.
+    pub fn set_modules(&mut self, modules: Arc<dyn Modules>) {
         self.state_mut().modules = modules;
     }
 

@@ -100,6 +100,7 @@ exports! {
     bytes: (u32, u32, u32), i32;
     new_bytes: (u32, u32, u32), i32;
     memory_buffer: (u32, u32), i32;
+    window: (u32, u32, u32), i32;
     memory_grown: u32, ();
     wasm_function: (i32, i32, u32), i32;
     wasm_function_index: u32, i32;

@@ -20,6 +20,7 @@ mod javascript;
 mod limits;
 mod mapping;
 mod memory;
+mod modules;
 mod natives;
 mod operation;
 mod origin;
@@ -43,6 +44,7 @@ pub use handle::Handle;
 pub use host::{Extensions, Host};
 pub use isolate::{Isolate, SourceType};
 pub use mapping::Run;
+pub use modules::{ModuleRecord, Modules, join};
 pub use operation::{Call, Operation, Output, Throw};
 pub use origin::{Locate, Origin, Place, Taken};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
@@ -51,6 +53,7 @@ pub use resume::{Image, ResumeTimes};
 pub use scope::{Argument, Scope};
 pub use state::State;
 pub use watchdog::Watchdog;
+pub use webassembly::SOURCE as JAVASCRIPT;
 
 pub use wasmtime::Engine;
 

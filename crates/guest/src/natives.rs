@@ -2,6 +2,7 @@
 
 use wasmtime::{AsContextMut, Caller, Func, Store};
 
+use crate::modules;
 use crate::operation::Call;
 use crate::scope::Scope;
 use crate::state::State;
@@ -35,10 +36,20 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
                 rejection(&mut Scope::of(&mut caller), promise, reason, handled != 0)
             },
         ),
+        "resolve" => Func::wrap(
+            store,
+            |mut caller: Caller<'_, State>,
+             referrer: u32,
+             length: u32,
+             specifier: u32,
+             size: u32| {
+                modules::resolve(&mut Scope::of(&mut caller), (referrer, length), (specifier, size))
+            },
+        ),
         "module" => Func::wrap(
             store,
-            |mut caller: Caller<'_, State>, name: u32, name_length: u32, length: u32| {
-                module(&mut Scope::of(&mut caller), name, name_length, length)
+            |mut caller: Caller<'_, State>, name: u32, name_length: u32, code: u32, length: u32| {
+                modules::load(&mut Scope::of(&mut caller), (name, name_length), code, length)
             },
         ),
         "release" => Func::wrap(store, |mut caller: Caller<'_, State>, _kind: i32, index: u32| {
@@ -72,20 +83,6 @@ fn operation(
             Ok(-1)
         }
     }
-}
-
-/// The address of a module's bytecode, whose length is written; 0 when there is no such module.
-fn module(
-    scope: &mut Scope<'_>,
-    name: u32,
-    name_length: u32,
-    length: u32,
-) -> wasmtime::Result<u32> {
-    let modules = scope.state().modules.clone();
-    let name = str::from_utf8(scope.bytes(name, name_length)?).unwrap_or_default();
-    let Some(bytecode) = modules.get(name) else { return Ok(0) };
-    scope.write(length, &u32::try_from(bytecode.len())?.to_le_bytes())?;
-    Ok(scope.allocate(bytecode)?)
 }
 
 /// Tells the hook of a rejected promise, or of one whose rejection found a handler after all.

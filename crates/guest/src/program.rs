@@ -72,6 +72,12 @@ pub(crate) struct MainImport {
 }
 
 impl Program {
+    /// What compiled its code, and runs it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Joins the parts. `define` defines the main module's imports that are
     /// served in Rust; JavaScript serves the others.
     ///

@@ -19,12 +19,12 @@ use crate::isolate::{self, Isolate};
 use crate::javascript::{self, Place};
 use crate::mapping::{self, Run};
 use crate::memory::Spares;
-use crate::program::Program;
+use crate::program::{self, CompiledModule, Digest, Program};
 use crate::scope::Scope;
 use crate::state::{FUNCTION_TABLE, Linked, State};
 use crate::webassembly::{
-    Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TagEntity,
-    TagOrigin, global, tag,
+    Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin,
+    TagEntity, TagOrigin, global, tag, window,
 };
 use crate::{Error, Handle};
 
@@ -54,7 +54,8 @@ impl std::fmt::Debug for Image {
 }
 
 impl Image {
-    /// Joins a snapshot with the program that it was taken from.
+    /// Joins a snapshot with the program that it was taken from, and with the modules that the isolate had of its own
+    /// (see [`Modules::compiled`](crate::Modules::compiled)).
     ///
     /// # Errors
     ///
@@ -62,6 +63,7 @@ impl Image {
     /// the memory, [`Error::Map`] when its file cannot be asked for its size.
     pub fn new(
         program: &Arc<Program>,
+        own: &[CompiledModule],
         state: snapshot::State,
         memory_bytes: usize,
         runs: Vec<Run>,
@@ -80,8 +82,9 @@ impl Image {
             .collect::<Result<_, _>>()?;
         let replaced = replaced(&state);
         let globals = state.entity_globals.iter().map(global_origin).collect();
-        let modules =
-            state.modules.iter().map(|known| module(program, known)).collect::<Result<_, _>>()?;
+        let own = own.iter().map(|module| (program::digest(&module.bytes), module)).collect();
+        let modules = state.modules.iter().map(|known| module(program, &own, known));
+        let modules = modules.collect::<Result<_, _>>()?;
         let Some(ExternType::Memory(memory_type)) = program.main.module.get_export("memory") else {
             return Err(unfit("the memory"));
         };
@@ -254,20 +257,21 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
     }
     let table =
         main.get_table(&mut scope.store, FUNCTION_TABLE).ok_or_else(|| unfit(FUNCTION_TABLE))?;
-    for _ in 0..image.state.tables {
-        scope.state_mut().entities.tables.push(TableEntity { table, is_main: true });
-    }
     for known in &image.state.tags {
         let entity = restore_tag(scope, known)?;
         scope.state_mut().entities.tags.push(entity);
     }
     for instance in &image.state.instances {
-        restore_instance(scope, instance)?;
+        restore_instance(scope, image, instance)?;
     }
+    restore_tables(scope, image)?;
     restore_slots(scope, image, table)?;
     let mut handles = HashMap::new();
     for known in &image.state.reference_tables {
-        restore_references(scope, known, &mut handles)?;
+        restore_references(scope, main, known, &mut handles)?;
+    }
+    for (place, known) in image.state.instances.iter().enumerate() {
+        restore_own_state(scope, place, known, &mut handles)?;
     }
     let hook =
         |name: &str| image.state.handles.get(name).map(|index| scope.state().released.own(*index));
@@ -277,18 +281,26 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
     Ok(())
 }
 
-fn restore_slots(scope: &mut Scope<'_>, image: &Image, table: Table) -> Result<(), Error> {
-    let what = "a function of the table";
-    for number in &image.replaced {
-        function::at(scope, *number).ok_or_else(|| unfit(what))?;
-    }
-    for snapshot::Slot { index, function } in &image.state.slots {
+const FUNCTION_OF_TABLE: &str = "a function of the table";
+
+fn set_slots(scope: &mut Scope<'_>, table: Table, slots: &[snapshot::Slot]) -> Result<(), Error> {
+    for snapshot::Slot { index, function } in slots {
         let element = match function {
             None => None,
-            Some(number) => Some(function::at(scope, *number).ok_or_else(|| unfit(what))?.0),
+            Some(number) => {
+                Some(function::at(scope, *number).ok_or_else(|| unfit(FUNCTION_OF_TABLE))?.0)
+            }
         };
         table.set(&mut scope.store, (*index).into(), Ref::Func(element))?;
     }
+    Ok(())
+}
+
+fn restore_slots(scope: &mut Scope<'_>, image: &Image, table: Table) -> Result<(), Error> {
+    for number in &image.replaced {
+        function::at(scope, *number).ok_or_else(|| unfit(FUNCTION_OF_TABLE))?;
+    }
+    set_slots(scope, table, &image.state.slots)?;
     let slots = image.state.slots.iter().map(|slot| (slot.index, slot.function));
     scope.state_mut().entities.elements = slots.collect();
     Ok(())
@@ -313,7 +325,11 @@ fn restore_tag(scope: &mut Scope<'_>, known: &snapshot::Tag) -> Result<TagEntity
     Ok(TagEntity { tag, origin })
 }
 
-fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result<(), Error> {
+fn restore_instance(
+    scope: &mut Scope<'_>,
+    image: &Image,
+    known: &snapshot::Instance,
+) -> Result<(), Error> {
     let what = "an instance";
     let Some(ModuleEntity::Compiled(compiled)) =
         scope.state().entities.modules.get(known.module as usize).cloned()
@@ -323,7 +339,6 @@ fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result
     let mut imports: Vec<Extern> = Vec::new();
     let mut ingredients = Vec::new();
     for import in &known.imports {
-        let entities = &scope.state().entities;
         let (ingredient, import) = match *import {
             snapshot::Import::Function(number) => (
                 Ingredient::Function(number),
@@ -333,11 +348,11 @@ fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result
                 (Ingredient::Global(number), global::at(scope, number).map(Extern::from))
             }
             snapshot::Import::Table(number) => {
-                let table = entities.tables.get(number as usize);
+                let table = table_at(scope, image, number);
                 (Ingredient::Table(number), table.map(|entity| entity.table.into()))
             }
             snapshot::Import::Tag(number) => {
-                let tag = entities.tags.get(number as usize);
+                let tag = scope.state().entities.tags.get(number as usize);
                 (Ingredient::Tag(number), tag.map(|entity| entity.tag.into()))
             }
             snapshot::Import::Memory => (Ingredient::Memory, Some(scope.linked()?.memory.into())),
@@ -346,21 +361,73 @@ fn restore_instance(scope: &mut Scope<'_>, known: &snapshot::Instance) -> Result
         ingredients.push(ingredient);
     }
     let instance = Instance::new(&mut scope.store, &compiled.module, &imports)?;
+    let functions = known.function_tables.iter().map(|table| &*table.export);
+    let references = known.reference_tables.iter().map(|table| &*table.export);
+    let elements = window::elements(scope, instance, functions.chain(references));
     let entities = &mut scope.state_mut().entities;
     entities.instances.push(instance);
-    entities.recipes.push(Recipe { module: known.module, imports: ingredients });
+    entities.recipes.push(Recipe { module: known.module, imports: ingredients, elements });
+    Ok(())
+}
+
+/// The table that JavaScript knows by a number, once the instance is there that it belongs to.
+fn table_at(scope: &mut Scope<'_>, image: &Image, number: u32) -> Option<TableEntity> {
+    let (table, origin) = match image.state.tables.get(number as usize)? {
+        snapshot::EntityTable::Main => {
+            let main = scope.linked().ok()?.main;
+            (main.get_table(&mut scope.store, FUNCTION_TABLE)?, TableOrigin::Main)
+        }
+        snapshot::EntityTable::Instance(place, name) => {
+            let instance = *scope.state().entities.instances.get(*place as usize)?;
+            let table = instance.get_table(&mut scope.store, name)?;
+            (table, TableOrigin::Instance(*place, name.clone()))
+        }
+    };
+    Some(TableEntity { table, origin })
+}
+
+fn restore_tables(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
+    for number in (0..).take(image.state.tables.len()) {
+        let entity = table_at(scope, image, number).ok_or_else(|| unfit("a table"))?;
+        scope.state_mut().entities.tables.push(entity);
+    }
+    Ok(())
+}
+
+/// Sets what an instance has of its own.
+fn restore_own_state(
+    scope: &mut Scope<'_>,
+    place: usize,
+    known: &snapshot::Instance,
+    handles: &mut HashMap<i32, Handle>,
+) -> Result<(), Error> {
+    let instance = scope.state().entities.instances.get(place).copied();
+    let instance = instance.ok_or_else(|| unfit("an instance"))?;
+    for snapshot::Global { export, value } in &known.globals {
+        let global = instance.get_global(&mut scope.store, export).ok_or_else(|| unfit(export))?;
+        global.set(&mut scope.store, val(*value))?;
+    }
+    for snapshot::FunctionTable { export, length, slots } in &known.function_tables {
+        let table = instance.get_table(&mut scope.store, export).ok_or_else(|| unfit(export))?;
+        let missing = u64::from(*length).saturating_sub(table.size(&scope.store));
+        table.grow(&mut scope.store, missing, Ref::Func(None))?;
+        set_slots(scope, table, slots)?;
+    }
+    for references in &known.reference_tables {
+        restore_references(scope, instance, references, handles)?;
+    }
     Ok(())
 }
 
 /// Fills a table of references. Two references with one handle share it, as before: whoever is dropped last frees it.
 fn restore_references(
     scope: &mut Scope<'_>,
+    instance: Instance,
     known: &snapshot::ReferenceTable,
     handles: &mut HashMap<i32, Handle>,
 ) -> Result<(), Error> {
-    let main = scope.linked()?.main;
     let table =
-        main.get_table(&mut scope.store, &known.export).ok_or_else(|| unfit(&known.export))?;
+        instance.get_table(&mut scope.store, &known.export).ok_or_else(|| unfit(&known.export))?;
     let length = known.elements.len() as u64;
     let missing = length.saturating_sub(table.size(&scope.store));
     table.grow(&mut scope.store, missing, Ref::Extern(None))?;
@@ -426,16 +493,19 @@ fn global_origin(known: &snapshot::EntityGlobal) -> GlobalOrigin {
     }
 }
 
-fn module(program: &Program, known: &snapshot::Module) -> Result<ModuleEntity, Error> {
+fn module(
+    program: &Program,
+    own: &HashMap<Digest, &CompiledModule>,
+    known: &snapshot::Module,
+) -> Result<ModuleEntity, Error> {
     Ok(match known {
         snapshot::Module::Main => ModuleEntity::Main,
         snapshot::Module::Empty => ModuleEntity::Empty,
         snapshot::Module::Wrapper(type_) => ModuleEntity::Wrapper(function_type(program, type_)?),
         snapshot::Module::Compiled(digest) => {
-            let compiled = program.modules.get(digest).cloned();
-            ModuleEntity::Compiled(
-                compiled.ok_or_else(|| unfit("a module that was compiled at set-up"))?,
-            )
+            let compiled = program.modules.get(digest).or_else(|| own.get(digest).copied());
+            let what = "a module that was compiled at set-up";
+            ModuleEntity::Compiled(compiled.cloned().ok_or_else(|| unfit(what))?)
         }
     })
 }

@@ -14,6 +14,7 @@ use crate::handle::{Handle, Released};
 use crate::host::{Extensions, Host};
 use crate::javascript::Javascript;
 use crate::limits::Limits;
+use crate::modules::Modules;
 use crate::origin::Recorder;
 use crate::program::Program;
 use crate::resume::ResumeTimes;
@@ -32,8 +33,8 @@ pub struct State {
     pub(crate) references_made: u32,
     /// The main module's imports: the handle of the JavaScript function that serves each, negative while there is none.
     pub(crate) imports: Vec<i32>,
-    /// Bytecode of the modules that JavaScript may import, by name.
-    pub(crate) modules: Arc<BTreeMap<String, Bytes>>,
+    /// What JavaScript may import.
+    pub(crate) modules: Arc<dyn Modules>,
     pub(crate) functions: Functions,
     pub(crate) entities: Entities,
     pub(crate) linked: Option<Linked>,
@@ -77,7 +78,7 @@ impl State {
             released: Released::default(),
             references_made: 0,
             imports: Vec::new(),
-            modules: Arc::default(),
+            modules: Arc::new(BTreeMap::<String, Bytes>::new()),
             functions: Functions::default(),
             entities: Entities::new(),
             linked: None,

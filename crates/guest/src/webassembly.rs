@@ -10,6 +10,7 @@ mod memory;
 mod module;
 mod table;
 pub(crate) mod tag;
+pub(crate) mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,11 +22,12 @@ use crate::operation::{Call, Operation, Throw};
 pub(crate) use module::ModuleEntity;
 
 /// `js/webassembly.js`.
-pub(crate) const SOURCE: &str = include_str!("../js/webassembly.js");
+pub const SOURCE: &str = include_str!("../js/webassembly.js");
 
 /// The operations of the interface.
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "wasm_compile", call: module::compile },
+    Operation { name: "wasm_module_named", call: module::named },
     Operation { name: "wasm_validate", call: module::validate },
     Operation { name: "wasm_module_imports", call: module::imports },
     Operation { name: "wasm_module_exports", call: module::exports },
@@ -34,6 +36,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "wasm_function", call: instance::function },
     Operation { name: "wasm_memory_buffer", call: memory::buffer },
     Operation { name: "wasm_memory_grow", call: memory::grow },
+    Operation { name: "wasm_window", call: window::buffer },
+    Operation { name: "wasm_address", call: window::address },
     Operation { name: "wasm_table_new", call: table::new },
     Operation { name: "wasm_table_length", call: table::length },
     Operation { name: "wasm_table_get", call: table::get },
@@ -59,6 +63,8 @@ pub(crate) struct Entities {
     pub(crate) instances: Vec<Instance>,
     /// What each of the instances was made from.
     pub(crate) recipes: Vec<Recipe>,
+    /// Bytes that the instances take of the host, about.
+    pub(crate) instance_bytes: usize,
     pub(crate) tables: Vec<TableEntity>,
     pub(crate) globals: Globals,
     pub(crate) tags: Vec<TagEntity>,
@@ -67,11 +73,28 @@ pub(crate) struct Entities {
 }
 
 /// A table that JavaScript holds.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct TableEntity {
     pub(crate) table: Table,
+    pub(crate) origin: TableOrigin,
+}
+
+impl TableEntity {
     /// Whether it is the main module's function table.
-    pub(crate) is_main: bool,
+    pub(crate) fn is_main(&self) -> bool {
+        matches!(self.origin, TableOrigin::Main)
+    }
+}
+
+/// Where a table comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum TableOrigin {
+    /// It is the main module's function table.
+    Main,
+    /// An export of another instance, by its place and the name.
+    Instance(u32, String),
+    /// JavaScript made it.
+    Own,
 }
 
 /// The globals that JavaScript holds, by their numbers. Those that a snapshot knows are looked up when they are first
@@ -122,7 +145,12 @@ pub(crate) enum TagOrigin {
 pub(crate) struct Recipe {
     pub(crate) module: u32,
     pub(crate) imports: Vec<Ingredient>,
+    /// What instantiation put into each of its own tables, by the name of the export.
+    pub(crate) elements: Vec<(String, Vec<Element>)>,
 }
+
+/// What is in an element of a table of functions: the function's address as wasmtime has it, for comparison, or 0.
+pub(crate) type Element = usize;
 
 /// An import of an instance, by its number.
 #[derive(Clone, Copy, Debug)]

@@ -56,8 +56,12 @@ HOST(call) int host_call(int function, int argc, JSValue *argv, JSValue *result)
 HOST(operation) int host_operation(int operation, int argc, JSValue *argv, JSValue *result);
 HOST(rejection) void host_rejection(JSValue *promise, JSValue *reason, int is_handled);
 HOST(release) void host_release(int kind, int index);
-// Bytecode of a module by name, from the main module's `malloc`; NULL when there is none.
-HOST(module) uint8_t *host_module(const char *name, uint32_t name_length, uint32_t *length);
+// The name of the module that a specifier means in another module, with a zero byte behind it; from the main module's
+// `malloc`. NULL: an exception is pending.
+HOST(resolve) char *host_resolve(const char *referrer, uint32_t referrer_length, const char *specifier,
+                                 uint32_t specifier_length);
+// What a module is (`MODULE_…`), and its code with a zero byte behind it, from the main module's `malloc`.
+HOST(module) int host_module(const char *name, uint32_t name_length, uint8_t **code, uint32_t *length);
 
 enum { RELEASE_EXCEPTION = 0, RELEASE_OBJECT = 1 };
 
@@ -112,12 +116,6 @@ static void rejection_tracker(JSContext *ctx, JSValueConst promise, JSValueConst
     host_rejection(&values[0], &values[1], is_handled);
 }
 
-static char *normalize_module(JSContext *ctx, const char *base, const char *name, void *opaque)
-{
-    (void)opaque;
-    return js_default_module_normalize_name(ctx, base, name);
-}
-
 static int start_placeholder(JSContext *ctx, JSModuleDef *module)
 {
     (void)module;
@@ -128,24 +126,88 @@ static int start_placeholder(JSContext *ctx, JSModuleDef *module)
 // quickjs.c resolves imports even of what it only compiles: then what is not there yet is stood in for.
 static bool compiling_alone;
 
+static char *normalize_module(JSContext *ctx, const char *base, const char *name, void *opaque)
+{
+    (void)opaque;
+    if (compiling_alone)
+        return js_default_module_normalize_name(ctx, base, name);
+    char *resolved = host_resolve(base, (uint32_t)strlen(base), name, (uint32_t)strlen(name));
+    if (!resolved)
+        return NULL;
+    char *normalized = js_strdup(ctx, resolved);
+    free(resolved);
+    return normalized;
+}
+
+// Functions that JavaScript gives: what makes errors from the name of a class and a message, and what gives a synthetic
+// module its value, by the module's name.
+enum { ERROR_FACTORY, SYNTHETIC_FACTORY, FACTORIES };
+static JSValue factories[FACTORIES] = {JS_UNDEFINED, JS_UNDEFINED};
+
+static JSValue set_factory(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv, int factory)
+{
+    (void)this_value;
+    (void)argc;
+    JS_FreeValue(ctx, factories[factory]);
+    factories[factory] = JS_DupValue(ctx, argv[0]);
+    return JS_UNDEFINED;
+}
+
+static int start_synthetic(JSContext *ctx, JSModuleDef *module)
+{
+    JSValue name = JS_AtomToString(ctx, module->module_name);
+    JSValue value = JS_Call(ctx, factories[SYNTHETIC_FACTORY], JS_UNDEFINED, 1, &name);
+    JS_FreeValue(ctx, name);
+    return JS_IsException(value) ? -1 : JS_SetModuleExport(ctx, module, "default", value);
+}
+
+// HostGetImportMetaProperties (ECMA-262, 13.3.12.1): where the module lies.
+static int set_import_meta(JSContext *ctx, JSModuleDef *module)
+{
+    JSValue meta = JS_GetImportMeta(ctx, module);
+    if (JS_IsException(meta))
+        return -1;
+    JSValue url = JS_ConcatString3(ctx, "file://", JS_AtomToString(ctx, module->module_name), "");
+    int status = JS_IsException(url) ? -1 : JS_DefinePropertyValueStr(ctx, meta, "url", url, JS_PROP_C_W_E);
+    JS_FreeValue(ctx, meta);
+    return status < 0 ? -1 : 0;
+}
+
+// What `host_module` says of a name.
+enum { MODULE_ABSENT = 0, MODULE_BYTECODE = 1, MODULE_SOURCE = 2, MODULE_SYNTHETIC = 3 };
+
 static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque)
 {
     (void)opaque;
     if (compiling_alone)
         return JS_NewCModule(ctx, name, start_placeholder);
-    uint32_t length;
-    uint8_t *bytecode = host_module(name, (uint32_t)strlen(name), &length);
-    if (!bytecode) {
+    uint32_t length = 0;
+    uint8_t *code = NULL;
+    JSValue module;
+    int kind = host_module(name, (uint32_t)strlen(name), &code, &length);
+    switch (kind) {
+    case MODULE_BYTECODE:
+        module = JS_ReadObject(ctx, code, length, JS_READ_OBJ_BYTECODE);
+        break;
+    case MODULE_SOURCE:
+        module = JS_Eval(ctx, (char *)code, length, name, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
+        break;
+    case MODULE_SYNTHETIC: {
+        JSModuleDef *synthetic = JS_NewCModule(ctx, name, start_synthetic);
+        return synthetic && JS_AddModuleExport(ctx, synthetic, "default") == 0 ? synthetic : NULL;
+    }
+    default:
         JS_ThrowReferenceError(ctx, "no module named '%s'", name);
         return NULL;
     }
-    JSValue module = JS_ReadObject(ctx, bytecode, length, JS_READ_OBJ_BYTECODE);
-    free(bytecode);
+    free(code);
     if (JS_VALUE_GET_TAG(module) != JS_TAG_MODULE)
         return NULL;
     // The list of loaded modules holds it.
     JSModuleDef *definition = JS_VALUE_GET_PTR(module);
     JS_FreeValue(ctx, module);
+    if (kind == MODULE_SOURCE && set_import_meta(ctx, definition) < 0)
+        return NULL;
     return definition;
 }
 
@@ -371,29 +433,17 @@ void EXPORT(engine_take_exception)(JSValue *result)
     *result = JS_GetException(context);
 }
 
-// Makes errors from the name of a class and a message; set by `host.set_error_factory`.
-static JSValue error_factory = JS_UNDEFINED;
-
-static JSValue set_error_factory(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
-{
-    (void)this_value;
-    (void)argc;
-    JS_FreeValue(ctx, error_factory);
-    error_factory = JS_DupValue(ctx, argv[0]);
-    return JS_UNDEFINED;
-}
-
 // Throws an error of a class (`TypeError`, `RangeError`, `WebAssembly.LinkError`).
 void EXPORT(engine_throw_error)(const char *class_name, uint32_t class_length, const char *message,
                                 uint32_t message_length)
 {
-    if (!JS_IsFunction(context, error_factory)) {
+    if (!JS_IsFunction(context, factories[ERROR_FACTORY])) {
         JS_ThrowInternalError(context, "%.*s: %.*s", (int)class_length, class_name, (int)message_length, message);
         return;
     }
     JSValue arguments[2] = {JS_NewStringLen(context, class_name, class_length),
                             JS_NewStringLen(context, message, message_length)};
-    JSValue error = JS_Call(context, error_factory, JS_UNDEFINED, 2, arguments);
+    JSValue error = JS_Call(context, factories[ERROR_FACTORY], JS_UNDEFINED, 2, arguments);
     JS_FreeValue(context, arguments[0]);
     JS_FreeValue(context, arguments[1]);
     if (!JS_IsException(error))
@@ -531,11 +581,15 @@ static void *refuse_resize(JSRuntime *rt, void *opaque, void *bytes, size_t size
 static JSValue memory_buffer = JS_UNDEFINED;
 static JSArrayBuffer *memory;
 
-// The memory's buffer cannot be detached, as the standard has it (its [[ArrayBufferDetachKey]]): views of the whole
-// program stand on it.
+// What marks the buffer of a WebAssembly.Memory that is a window (link/src/window.rs).
+static char window;
+
+// The buffer of a memory cannot be detached but by the memory, as the standard has it (its [[ArrayBufferDetachKey]]):
+// WebAssembly knows its address.
 static JSValue guarded_transfer(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv, int magic)
 {
-    if (memory && JS_GetOpaque(this_value, JS_CLASS_ARRAY_BUFFER) == memory)
+    JSArrayBuffer *buffer = JS_GetOpaque(this_value, JS_CLASS_ARRAY_BUFFER);
+    if (buffer && (buffer == memory || buffer->opaque == &window))
         return JS_ThrowTypeError(ctx, "the buffer of a WebAssembly.Memory cannot be detached");
     return js_array_buffer_transfer(ctx, this_value, argc, argv, magic);
 }
@@ -547,12 +601,38 @@ static int guard_transfer(const char *name, int magic)
                                      JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
 }
 
+static int guard_transfers(void)
+{
+    static bool guarded;
+    if (guarded)
+        return 0;
+    guarded = true;
+    return guard_transfer("transfer", JS_ARRAY_BUFFER_TRANSFER) < 0 ||
+                   guard_transfer("transferToImmutable", JS_ARRAY_BUFFER_TRANSFER_TO_IMMUTABLE) < 0 ||
+                   guard_transfer("transferToFixedLength", JS_ARRAY_BUFFER_TRANSFER_TO_FIXED_LENGTH) < 0
+               ? -1
+               : 0;
+}
+
+// A buffer of zeros for a window; or, in the place of `*buffer`, which is detached, a longer one that begins as it did.
+int EXPORT(engine_window)(JSValue *buffer, uint32_t length, JSValue *result)
+{
+    if (guard_transfers() < 0)
+        return -1;
+    if (JS_IsUndefined(*buffer)) {
+        *result = js_array_buffer_constructor3(context, JS_UNDEFINED, length, NULL, JS_CLASS_ARRAY_BUFFER, NULL,
+                                               js_array_buffer_realloc, &window, true);
+    } else {
+        JSValue size = JS_NewInt64(context, length);
+        *result = js_array_buffer_transfer(context, *buffer, 1, &size, JS_ARRAY_BUFFER_TRANSFER_TO_FIXED_LENGTH);
+    }
+    return JS_IsException(*result) ? -1 : 0;
+}
+
 int EXPORT(engine_memory_buffer)(uint32_t length, JSValue *result)
 {
     if (!memory) {
-        if (guard_transfer("transfer", JS_ARRAY_BUFFER_TRANSFER) < 0 ||
-            guard_transfer("transferToImmutable", JS_ARRAY_BUFFER_TRANSFER_TO_IMMUTABLE) < 0 ||
-            guard_transfer("transferToFixedLength", JS_ARRAY_BUFFER_TRANSFER_TO_FIXED_LENGTH) < 0)
+        if (guard_transfers() < 0)
             return -1;
         JSValue buffer = JS_NewArrayBuffer(context, (uint8_t *)16, length, INT32_MAX, refuse_resize, NULL, false);
         if (JS_IsException(buffer))
@@ -865,6 +945,51 @@ static JSValue host_string_copy(JSContext *ctx, JSValueConst this_value, int arg
     return JS_UNDEFINED;
 }
 
+// evaluate(text, name): the value of a classic script.
+static JSValue host_evaluate(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    size_t length;
+    (void)this_value;
+    (void)argc;
+    const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
+    const char *name = JS_ToCString(ctx, argv[1]);
+    JSValue value = JS_EXCEPTION;
+    if (text && name)
+        value = JS_Eval(ctx, text, length, name, JS_EVAL_TYPE_GLOBAL);
+    JS_FreeCString(ctx, text);
+    JS_FreeCString(ctx, name);
+    return value;
+}
+
+// import_now(name): the namespace of a module that waits for nothing.
+static JSValue host_import_now(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    JSValue module, promise;
+    (void)this_value;
+    (void)argc;
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (!name)
+        return JS_EXCEPTION;
+    int status = engine_load(name, &module);
+    JS_FreeCString(ctx, name);
+    if (status < 0)
+        return JS_EXCEPTION;
+    JSModuleDef *definition = JS_VALUE_GET_PTR(module);
+    if (engine_run(&module, &promise) < 0)
+        return JS_EXCEPTION;
+    JSValue outcome = JS_PromiseResult(ctx, promise);
+    int state = JS_PromiseState(ctx, promise);
+    if (state == JS_PROMISE_REJECTED)
+        rejection_tracker(ctx, promise, outcome, true, NULL);
+    JS_FreeValue(ctx, promise);
+    if (state == JS_PROMISE_REJECTED)
+        return JS_Throw(ctx, outcome);
+    JS_FreeValue(ctx, outcome);
+    if (state == JS_PROMISE_PENDING)
+        return JS_ThrowTypeError(ctx, "the module awaits at its top level: use import()");
+    return JS_GetModuleNamespace(ctx, definition);
+}
+
 // Makes "taipan:host" with the functions that need no host.
 int EXPORT(engine_start_host_module)(void)
 {
@@ -874,7 +999,10 @@ int EXPORT(engine_start_host_module)(void)
         JS_CFUNC_DEF("utf8_encode_into", 2, host_utf8_encode_into),
         JS_CFUNC_DEF("string_measure", 1, host_string_measure),
         JS_CFUNC_DEF("string_copy", 4, host_string_copy),
-        JS_CFUNC_DEF("set_error_factory", 1, set_error_factory),
+        JS_CFUNC_DEF("evaluate", 2, host_evaluate),
+        JS_CFUNC_DEF("import_now", 1, host_import_now),
+        JS_CFUNC_MAGIC_DEF("set_error_factory", 1, set_factory, ERROR_FACTORY),
+        JS_CFUNC_MAGIC_DEF("set_synthetic_factory", 1, set_factory, SYNTHETIC_FACTORY),
     };
     host_object = JS_NewObject(context);
     if (JS_IsException(host_object))

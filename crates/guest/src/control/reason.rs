@@ -27,6 +27,8 @@ pub enum Reason {
         /// How many bytes it may have.
         limit: usize,
     },
+    /// It made more instances of WebAssembly than it has room for. They live as long as it does, so nothing less helps.
+    Instances,
     /// Whoever it belongs to ends.
     Shutdown,
 }
@@ -47,6 +49,9 @@ impl fmt::Display for Reason {
             Reason::Memory { limit } => {
                 write!(formatter, "it needs more than {} MiB of memory", limit / MEBIBYTE)
             }
+            Reason::Instances => formatter.write_str(
+                "it has no room for more WebAssembly instances, which live as long as it does: keep one, and use it again",
+            ),
             Reason::Shutdown => formatter.write_str("it was asked to end"),
         }
     }

@@ -6,6 +6,7 @@ use taipan_link::RESERVED_PREFIX;
 use wasmparser::{BinaryReaderError, Export, Parser, Payload};
 use wasmtime::{Extern, ExternType, Func, FuncType, Instance, Mutability};
 
+use crate::control::Reason;
 use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::program::CompiledModule;
@@ -14,7 +15,8 @@ use crate::state::FUNCTION_TABLE;
 use crate::trampoline;
 use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
 use crate::webassembly::{
-    GlobalOrigin, Ingredient, Recipe, TableEntity, TagEntity, TagOrigin, add, entity, global,
+    GlobalOrigin, Ingredient, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin, add, entity,
+    global, window,
 };
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
@@ -109,6 +111,7 @@ fn new_instance(
             "an isolate has one memory, a module cannot bring its own",
         ));
     }
+    account(call, compiled)?;
     let mut imports = Vec::new();
     let mut ingredients = Vec::new();
     for (place, import) in compiled.module.imports().enumerate() {
@@ -148,11 +151,37 @@ fn new_instance(
             }
             link_error(&error)
         })?;
+    let hidden = taipan_link::hidden_state(&compiled.bytes).map_err(crate::Error::Dylink)?;
+    let tables = hidden.tables.iter().map(|hidden| &*hidden.export);
+    let elements = window::elements(&mut call.scope, instance, tables);
     let module = call.unsigned(0)?;
     let entities = &mut call.scope.state_mut().entities;
     let place = add(&mut entities.instances, instance)?;
-    entities.recipes.push(Recipe { module, imports: ingredients });
+    entities.recipes.push(Recipe { module, imports: ingredients, elements });
+    window::initialise(&mut call.scope, compiled, instance, &imports)?;
     Ok((instance, Some(place)))
+}
+
+/// Bytes of the host that instances of an isolate may take together, about. They live as long as the isolate.
+const INSTANCE_BYTES_MAX: usize = 64 << 20;
+
+/// What one takes, and each of its functions (wasmtime 48.0.8, `VMFuncRef` and an import).
+const INSTANCE_BYTES: usize = 8192;
+const FUNCTION_BYTES: usize = 64;
+
+fn account(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<(), Throw> {
+    let section = Parser::new(0).parse_all(&compiled.bytes).find_map(|payload| match payload {
+        Ok(Payload::FunctionSection(section)) => Some(section.count() as usize),
+        _ => None,
+    });
+    let bytes = INSTANCE_BYTES + FUNCTION_BYTES * section.unwrap_or_default();
+    let entities = &mut call.scope.state_mut().entities;
+    entities.instance_bytes = entities.instance_bytes.saturating_add(bytes);
+    if entities.instance_bytes > INSTANCE_BYTES_MAX {
+        call.scope.state().control.stop(Reason::Instances);
+        return Err(Throw::range_error("WebAssembly.Instance: an isolate has no room for more"));
+    }
+    Ok(())
 }
 
 /// A function of WebAssembly as it is, or any other as a host function of the type; with its index.
@@ -234,8 +263,12 @@ fn number_of(
             global::add(scope, global, origin)
         }
         Extern::Table(table) => {
-            let is_main = place.is_none() && name == FUNCTION_TABLE;
-            add(&mut scope.state_mut().entities.tables, TableEntity { table, is_main })
+            let origin = match place {
+                None if name == FUNCTION_TABLE => TableOrigin::Main,
+                None => TableOrigin::Own,
+                Some(place) => TableOrigin::Instance(place, name.into()),
+            };
+            add(&mut scope.state_mut().entities.tables, TableEntity { table, origin })
         }
         Extern::Tag(tag) => {
             let origin =

@@ -40,6 +40,18 @@ pub(super) fn compile(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(place.into())
 }
 
+/// A module of the worker's, by the name under which it is imported.
+pub(super) fn named(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let name = call.text(0)?;
+    let modules = call.scope.state().modules.clone();
+    let compiled = modules
+        .compiled(&name)
+        .ok_or_else(|| Throw::type_error(format!("no WebAssembly module is named {name}")))?;
+    let compiled = compiled.map_err(|why| Throw::error("WebAssembly.CompileError", why))?;
+    let modules = &mut call.scope.state_mut().entities.modules;
+    add(modules, ModuleEntity::Compiled(compiled)).map(Output::from)
+}
+
 /// Whether [`compile`] would succeed.
 pub(super) fn validate(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (address, length) = call.byte_range(0)?;

@@ -5,7 +5,7 @@ use wasmtime::{Ref, RefType, Table, TableType, ValType};
 use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::value::{Kind, RawValue};
-use crate::webassembly::{TableEntity, add, entity, value_type};
+use crate::webassembly::{TableEntity, TableOrigin, add, entity, value_type};
 
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
@@ -24,17 +24,19 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (value, _) = self::element(call, &element, 3)?;
     let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), value)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;
-    let entity = TableEntity { table, is_main: false };
+    let entity = TableEntity { table, origin: TableOrigin::Own };
     add(&mut call.scope.state_mut().entities.tables, entity).map(Output::from)
 }
 
-fn table(call: &mut Call<'_>) -> Result<TableEntity, Throw> {
-    entity(call, 0, |entities| &entities.tables, "table")
+/// The table that the first argument names, and whether it is the main module's function table.
+fn table(call: &mut Call<'_>) -> Result<(Table, bool), Throw> {
+    let entity = entity(call, 0, |entities| &entities.tables, "table")?;
+    Ok((entity.table, entity.is_main()))
 }
 
 /// `length`.
 pub(super) fn length(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let TableEntity { table, .. } = table(call)?;
+    let (table, _) = table(call)?;
     #[expect(clippy::cast_precision_loss, reason = "a length is far below 2^53")]
     let length = table.size(&call.scope.store) as f64;
     Ok(Output::Number(length))
@@ -42,7 +44,7 @@ pub(super) fn length(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `get(index)`.
 pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let TableEntity { table, is_main } = table(call)?;
+    let (table, is_main) = table(call)?;
     let index = call.unsigned(1)?;
     let value = match table.get(&mut call.scope.store, index.into()) {
         Some(Ref::Func(Some(function))) => {
@@ -61,7 +63,7 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `set(index, value)`.
 pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let TableEntity { table, is_main } = table(call)?;
+    let (table, is_main) = table(call)?;
     let index = call.unsigned(1)?;
     let type_ = table.ty(&call.scope.store).element().clone();
     let (element, function) = element(call, &type_, 2)?;
@@ -79,7 +81,7 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// `grow(delta, value)`; the length before.
 pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let TableEntity { table, is_main } = table(call)?;
+    let (table, is_main) = table(call)?;
     let delta = call.unsigned(1)?;
     let length = table.size(&call.scope.store);
     if length.saturating_add(delta.into()) > LENGTH_MAX.into() {

@@ -1,5 +1,6 @@
 //! The JavaScript engine in its place: clock, jobs, rejections, collection, modules, bytecode, text.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use taipan_guest::{Error, SourceType};
@@ -218,7 +219,7 @@ fn damaged_bytecode() {
     let outcomes = (0..good.len()).step_by(7).map(|place| {
         let mut bad = good.to_vec();
         bad[place] ^= 0x41;
-        let modules = Arc::new([("main.js".to_owned(), bad.into())].into());
+        let modules = Arc::new(BTreeMap::from([("main.js".to_owned(), bad.into())]));
         with_isolate(program(), |isolate| {
             isolate.scope().set_modules(modules);
             isolate.with_roots(|scope| scope.load("main.js")).is_ok()

@@ -102,7 +102,7 @@ fn bundle() -> PathBuf {
 }
 
 /// The code of a module: compiled once, then read from the target folder.
-fn compiled(wasm: &[u8]) -> CompiledModule {
+pub(crate) fn compiled(wasm: &[u8]) -> CompiledModule {
     let bytes = Bytes::copy_from_slice(wasm);
     let name: String = digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     let path = Path::new(CODE).join(format!("{name}.code"));
@@ -254,25 +254,28 @@ pub(crate) fn check(source: &str, expected: &str) {
 /// The same, in an isolate of another program.
 #[track_caller]
 pub(crate) fn check_in(program: &Arc<Program>, source: &str, expected: &str) {
+    with_isolate(program, |isolate| check_isolate(isolate, source, expected));
+}
+
+/// The same, in an isolate that is there.
+#[track_caller]
+pub(crate) fn check_isolate(isolate: &mut Isolate, source: &str, expected: &str) {
     let source = format!(
         "import host from 'taipan:host';\
          const report = (value) => host.test_report(typeof value === 'string' ? value : String(value));\
          const wasm = (name, imports) => \
              new WebAssembly.Instance(new WebAssembly.Module(host.test_module(name)), imports).exports;\n{source}"
     );
-    let found = with_isolate(program, |isolate| {
-        let outcome = run(isolate, &source);
-        let mut lines = reports(isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
-        match outcome {
-            Ok(()) => {}
-            Err(Error::Exception(error)) => {
-                lines.push(format!("throws {}: {}", error.name, error.message))
-            }
-            Err(error) => lines.push(format!("ends: {error}")),
+    let outcome = run(isolate, &source);
+    let mut lines = reports(isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+    match outcome {
+        Ok(()) => {}
+        Err(Error::Exception(error)) => {
+            lines.push(format!("throws {}: {}", error.name, error.message))
         }
-        lines.join("\n")
-    });
-    assert_eq!(found, expected);
+        Err(error) => lines.push(format!("ends: {error}")),
+    }
+    assert_eq!(lines.join("\n"), expected);
 }
 
 /// What was reported until now.

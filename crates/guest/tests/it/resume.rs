@@ -7,6 +7,7 @@ use taipan_guest::{Error, Image, Isolate, Reason, Run, THREAD_STACK_BYTES};
 
 use crate::fixture::{FakeHost, program, reports, run};
 use crate::forging::forge;
+use crate::windows::Windows;
 
 /// What each test begins with.
 const HEAD: &str = "import host from 'taipan:host';
@@ -20,7 +21,13 @@ const STATES: usize = 300;
 
 /// Runs `before` in an isolate, captures it, and makes an image of it.
 fn image(name: &str, before: &str) -> Result<Arc<Image>, Error> {
+    image_with(name, &Windows::default(), before)
+}
+
+/// The same, of an isolate that has modules of its own.
+fn image_with(name: &str, own: &Windows, before: &str) -> Result<Arc<Image>, Error> {
     let mut isolate = Isolate::new(program(), Box::new(FakeHost::default()))?;
+    isolate.scope().set_modules(Arc::new(own.clone()));
     run(&mut isolate, &format!("{HEAD}{before}"))?;
     let (state, memory) =
         isolate.with_roots(|scope| Ok((scope.capture()?, scope.memory()?.to_vec())))?;
@@ -30,7 +37,8 @@ fn image(name: &str, before: &str) -> Result<Arc<Image>, Error> {
     let file = Arc::new(fs_err::File::open(&path).unwrap().into_parts().0);
     fs_err::remove_file(&path).unwrap();
     let length = u32::try_from(memory.len()).unwrap();
-    Image::new(program(), state, memory.len(), vec![Run { address: 0, length, file, offset: 0 }])
+    let runs = vec![Run { address: 0, length, file, offset: 0 }];
+    Image::new(program(), &own.compiled(), state, memory.len(), runs)
 }
 
 /// What an isolate that is resumed from `image` reports when it runs `after`.
@@ -137,7 +145,7 @@ fn what_cannot_be_kept_is_named() {
                 "new WebAssembly.Table({ element: 'anyfunc', initial: 1 });",
                 "a WebAssembly.Table that JavaScript made",
             ),
-            ("wasm('references')", "an instance with tables or mutable globals of its own"),
+            ("wasm('references')", "a mutable global of an instance that holds a reference"),
             (
                 &format!("{MAIN}wasm('data', {{ m: {{ memory: main.memory }} }});"),
                 "an instance that writes into the memory when it is made",
@@ -200,7 +208,7 @@ fn hostile_states() {
             };
             accepted += 1;
             let run_of = Run { address: 0, length, file: file.clone(), offset: 0 };
-            let image = Image::new(program(), state, memory.len(), vec![run_of]);
+            let image = Image::new(program(), &[], state, memory.len(), vec![run_of]);
             let isolate =
                 image.and_then(|image| Isolate::resume(&image, Box::new(FakeHost::default())));
             if let Ok(mut isolate) = isolate {
@@ -287,5 +295,63 @@ fn a_memory_that_was_stopped_is_not_used_again() {
         isolate.control().stop(Reason::Shutdown);
         drop(isolate);
         assert_eq!(resumed_memory(&image).1, 0);
+    });
+}
+
+/// A module with all the state that an instance can have.
+const STATEFUL: &str = r#"(module
+    (type $f (func (result i32)))
+    (memory (export "memory") 1 4)
+    (data (i32.const 8) "data")
+    (global $count (mut i32) (i32.const 5))
+    (global (export "exact") (mut i64) (i64.const 7))
+    (table $functions (export "table") 3 8 funcref)
+    (elem (i32.const 0) $count $twice)
+    (table $values 2 externref)
+    (func $count (export "count") (result i32)
+      (global.set $count (i32.add (global.get $count) (i32.const 1)))
+      (global.get $count))
+    (func $twice (result i32) (i32.mul (global.get $count) (i32.const 2)))
+    (func (export "call") (param i32) (result i32) (call_indirect $functions (type $f) (local.get 0)))
+    (func (export "byte") (param i32) (result i32) (i32.load8_u (local.get 0)))
+    (func (export "put") (param i32 i32) (i32.store8 (local.get 0) (local.get 1)))
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+    (func (export "keep") (param i32 externref) (table.set $values (local.get 0) (local.get 1)))
+    (func (export "kept") (param i32) (result externref) (table.get $values (local.get 0)))
+    (func (export "reset") (table.set $functions (i32.const 0) (ref.func $twice)))
+    (elem declare func $twice))"#;
+
+#[test]
+fn an_instance_of_a_window_goes_on() {
+    on_large_stack(|| {
+        let own = Windows::new(&[("state", STATEFUL)]);
+        let before = "const { compiledModule } = await import('taipan:webassembly');
+            globalThis.own = new WebAssembly.Instance(compiledModule('state')).exports;
+            own.count(); own.put(100, 200); own.grow(1); own.put(65536 + 9, 33);
+            own.exact.value = 1n << 40n;
+            own.table.set(2, own.count); own.table.set(1, null); own.table.grow(1);
+            own.keep(0, globalThis); own.keep(1, 12);
+            globalThis.buffer = own.memory.buffer;";
+        let image = image_with("window", &own, before).unwrap();
+        let after = "report(own.count()); report(own.byte(8)); report(own.byte(100)); report(own.byte(65536 + 9));
+            report(own.exact.value); report(own.call(0)); report(own.call(2)); report(own.table.length);
+            try { own.call(1); } catch (error) { report(error.message); }
+            report(own.kept(0) === globalThis); report(own.kept(1));
+            report(buffer === own.memory.buffer); report(new Uint8Array(buffer)[100]);
+            report(own.grow(1)); report(buffer.byteLength); report(own.byte(65536 + 9)); report(own.grow(2));
+            report(own.memory.buffer.byteLength);";
+        let expected = "7 100 200 33 1099511627776 8 9 4 wasm trap: uninitialized element true 12 true 200 2 0 33 -1 196608";
+        for _ in 0..2 {
+            assert_eq!(resumed(&image, after), expected);
+        }
+        // What an isolate was resumed with, it can be captured with.
+        let mut isolate = Isolate::resume(&image, Box::new(FakeHost::default())).unwrap();
+        let again = isolate.with_roots(|scope| scope.capture()).unwrap();
+        assert_eq!(again, isolate.with_roots(|scope| scope.capture()).unwrap());
+
+        let changed = format!("{before} own.reset();");
+        let refused = image_with("window-changed", &own, &changed).map(|_| ()).unwrap_err();
+        let expected = "a snapshot cannot hold a table that WebAssembly itself has changed";
+        assert_eq!(refused.to_string(), expected);
     });
 }

@@ -1,0 +1,141 @@
+//! What JavaScript imports: who says what a specifier means, and what a module is.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::operation::Throw;
+use crate::program::CompiledModule;
+use crate::scope::Scope;
+
+/// What a module is.
+#[derive(Clone, Debug)]
+pub enum ModuleRecord {
+    /// Bytecode of this engine.
+    Bytecode(Bytes),
+    /// The text of an ES module, in UTF-8.
+    Source(Bytes),
+    /// A module whose only export, `default`, is what JavaScript's `host.set_synthetic_factory` gives for its name
+    /// (ECMA-262, 16.2.1.8).
+    Synthetic,
+}
+
+impl ModuleRecord {
+    /// As `c/engine.c` has it (`MODULE_…`), and its code.
+    fn parts(&self) -> (i32, &[u8]) {
+        match self {
+            ModuleRecord::Bytecode(bytes) => (1, bytes),
+            ModuleRecord::Source(text) => (2, text),
+            ModuleRecord::Synthetic => (3, &[]),
+        }
+    }
+}
+
+/// Who knows the modules of an isolate (ECMA-262, 16.2.1.10, HostLoadImportedModule).
+pub trait Modules: Send + Sync {
+    /// The name of the module that `specifier` means in the module named `referrer`.
+    ///
+    /// # Errors
+    ///
+    /// Why it means none, for people.
+    fn resolve(&self, referrer: &str, specifier: &str) -> Result<String, String>;
+
+    /// The module of a name that [`Modules::resolve`] gave.
+    fn load(&self, name: &str) -> Option<ModuleRecord>;
+
+    /// The WebAssembly module of a name, which [`taipan_link::window`] made to fit; or why it could not.
+    fn compiled(&self, _name: &str) -> Option<Result<CompiledModule, String>> {
+        None
+    }
+}
+
+/// Bytecode by name, for modules that trust each other.
+impl Modules for BTreeMap<String, Bytes> {
+    fn resolve(&self, referrer: &str, specifier: &str) -> Result<String, String> {
+        join(referrer, specifier).ok_or_else(|| {
+            format!("\"{specifier}\" leads out of all that \"{referrer}\" can import")
+        })
+    }
+
+    fn load(&self, name: &str) -> Option<ModuleRecord> {
+        self.get(name).cloned().map(ModuleRecord::Bytecode)
+    }
+}
+
+/// The path that `specifier` means beside `referrer`: only one that begins with a dot is relative. `None` when it
+/// leads out of the root.
+#[must_use]
+pub fn join(referrer: &str, specifier: &str) -> Option<String> {
+    if !specifier.starts_with("./") && !specifier.starts_with("../") {
+        return Some(specifier.to_owned());
+    }
+    let mut segments: Vec<&str> = referrer.split('/').collect();
+    segments.pop();
+    for segment in specifier.split('/') {
+        match segment {
+            "." => {}
+            ".." => drop(segments.pop()?),
+            segment => segments.push(segment),
+        }
+    }
+    Some(segments.join("/"))
+}
+
+/// The address of the name that a specifier means, with a zero byte behind it; 0 when an exception is pending.
+pub(crate) fn resolve(
+    scope: &mut Scope<'_>,
+    referrer: (u32, u32),
+    specifier: (u32, u32),
+) -> wasmtime::Result<u32> {
+    let modules = scope.state().modules.clone();
+    let text = |(address, length)| {
+        Ok::<_, wasmtime::Error>(str::from_utf8(scope.bytes(address, length)?).unwrap_or_default())
+    };
+    match modules.resolve(text(referrer)?, text(specifier)?) {
+        Ok(name) => Ok(scope.allocate(&[name.as_bytes(), &[0]].concat())?),
+        Err(reason) => {
+            scope.raise(Throw::error("Error", reason))?;
+            Ok(0)
+        }
+    }
+}
+
+/// What the module of a name is, whose code and its length are written; 0 when there is no such module.
+pub(crate) fn load(
+    scope: &mut Scope<'_>,
+    (name, name_length): (u32, u32),
+    code: u32,
+    length: u32,
+) -> wasmtime::Result<i32> {
+    let modules = scope.state().modules.clone();
+    let name = str::from_utf8(scope.bytes(name, name_length)?).unwrap_or_default();
+    let Some(record) = modules.load(name) else { return Ok(0) };
+    let (kind, bytes) = record.parts();
+    // The engine's parser reads on until it finds a zero byte.
+    let address = scope.allocate(&[bytes, &[0]].concat())?;
+    scope.write(code, &address.to_le_bytes())?;
+    scope.write(length, &u32::try_from(bytes.len())?.to_le_bytes())?;
+    Ok(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn relative_specifiers_are_joined() {
+        for (referrer, specifier, joined) in [
+            ("a/b.js", "./c.js", Some("a/c.js")),
+            ("a/b.js", "../c.js", Some("c.js")),
+            ("/a/b/c.js", "../../d/./e.js", Some("/d/e.js")),
+            ("/a/b/c.js", "./../x/../y.js", Some("/a/y.js")),
+            ("a.js", "../c.js", None),
+            ("a.js", "c.js", Some("c.js")),
+            ("a/b.js", ".hidden.js", Some(".hidden.js")),
+            ("taipan:webapi/a.js", "./b.js", Some("taipan:webapi/b.js")),
+            ("", "./b.js", Some("b.js")),
+        ] {
+            assert_eq!(join(referrer, specifier).as_deref(), joined, "{specifier} in {referrer}");
+        }
+    }
+}
