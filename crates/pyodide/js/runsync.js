@@ -30,8 +30,9 @@ export function serveRunSync(module, imports, beforeBlocking) {
   let tasks, main;
 
   imports.can_run_sync_js = () => Number(waits < WAITS_NESTED_MAXIMUM);
-  // `Module.error` is how these functions say that a Python error is set.
-  imports.saveState = () => enterThreadState(main, tasks) ?? module.error;
+  // How these functions say that a Python error is set: `Module.error`, up to 0.27 null, which is nobody's value then.
+  const failed = () => module.error ?? null;
+  imports.saveState = () => enterThreadState(main, tasks) ?? failed();
   imports.restoreState = (state) => leaveThreadState(main, state);
 
   // The promise is the first argument in one form of stack switching, the second
@@ -42,13 +43,14 @@ export function serveRunSync(module, imports, beforeBlocking) {
       if (waits > WAITS_NESTED_MAXIMUM) {
         throw new Error(`run_sync: more than ${WAITS_NESTED_MAXIMUM} waits are under way, one inside the other`);
       }
-      return waitFor(first ?? second, beforeBlocking);
+      const value = waitFor(first ?? second, beforeBlocking);
+      return value === failed() ? undefined : value;
     } catch (error) {
       if (error?.pyodide_fatal_error) {
         throw error;
       }
       module.syncify_error = error;
-      return module.error;
+      return failed();
     } finally {
       waits -= 1;
     }

@@ -130,6 +130,26 @@ impl<B: AsRef<[u8]>> Layer<B> {
         Some(names.join("/"))
     }
 
+    /// All files, by their paths.
+    pub fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
+        let mut directories = vec![(String::new(), ROOT)];
+        std::iter::from_fn(move || {
+            let (prefix, directory) = directories.pop()?;
+            let Some(Node::Directory(children)) = self.node(directory) else { return Some(vec![]) };
+            let mut files = Vec::new();
+            for child in children.map(NodeIndex) {
+                let path = format!("{prefix}{}", self.name(child).unwrap_or_default());
+                match self.node(child) {
+                    Some(Node::File(contents)) => files.push((path, contents)),
+                    Some(Node::Directory(_)) => directories.push((format!("{path}/"), child)),
+                    None => {}
+                }
+            }
+            Some(files)
+        })
+        .flatten()
+    }
+
     /// The node at `path`: names separated by slashes, from the root of the layer;
     /// the empty path is the root. `.` and `..` are names that no node has.
     pub fn lookup(&self, path: &str) -> Option<NodeIndex> {
