@@ -43,6 +43,10 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, help_heading = SHARED)]
     pub(crate) experimental: bool,
 
+    /// Open a gate: a feature that is not ready, which needs `experimental`; `flags --experimental` lists them
+    #[arg(long, global = true, value_name = "NAME", help_heading = SHARED)]
+    pub(crate) gate: Vec<String>,
+
     /// Where what is missing is fetched from: `npm`, a directory, or the address of a mirror of Pyodide's CDN
     ///
     /// Several are tried in this order. Without it $TAIPAN_SOURCES (with commas between them), else npm. Whatever

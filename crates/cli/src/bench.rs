@@ -39,7 +39,8 @@ pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, F
         BenchAction::Cold { directory, json, .. }
         | BenchAction::Density { directory, json, .. } => (directory, *json),
     };
-    let project = Project::read(directory, None, Variables::Configured)?;
+    let mut project = Project::read(directory, None, Variables::Configured)?;
+    command.choice.open_gates(&mut project.manifest)?;
     let cache = command.cache()?;
     let release = command.choice.release_for(&project.manifest)?;
     let bundle = workers::bundle(release, &cache, &command.sources()?, command.quiet)?;
@@ -92,6 +93,7 @@ impl Subject<'_> {
             variables.insert("TAIPAN_BENCH_WORKER".to_owned(), number.into());
         }
         let settings = Settings {
+            modules: workers::modules(&self.project.manifest, &self.code).into(),
             bundle: self.bundle.clone(),
             code: self.code.clone(),
             main: self.project.manifest.main.clone(),

@@ -6,15 +6,17 @@ use std::{
 };
 
 use serde_json::json;
-use taipan_bundle::{RELEASES, Release, Selected, Source, fetch, release};
+use taipan_bundle::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
 use taipan_store::{Cache, Step};
-use taipan_worker::{SnapshotFile, Standing, bundle_id, prepare, standing};
+use taipan_worker::{
+    SnapshotFile, Standing, WEBASSEMBLY_ENTRIES, bundle_id, prepare, standing, webassembly_prefix,
+};
 
 use crate::{
     arguments::BuildArguments, command::Command, console, failure::Failure, progress::Display,
-    project::read_file,
+    project::read_file, selection::Choice,
 };
 
 /// The kind of entry that is a bundle.
@@ -56,6 +58,10 @@ fn text_list(cache: &Cache, rows: &[Row]) -> String {
         let by = if by.is_empty() { "-".to_owned() } else { by.join(", ") };
         text += &format!("{version:<16} {python:<9} {abi_tag:<20} {state:<6} {by}\n");
     }
+    text += &format!(
+        "{DEVELOPMENT:<16} {:<9} {:<20} {:<6} a directory (--source DIR), experimental\n",
+        "-", "-", "-"
+    );
     text + &format!("\ncache {}\n", cache.root().display())
 }
 
@@ -83,7 +89,7 @@ fn json_list(cache: &Cache, rows: &[Row]) -> String {
 /// Fetches releases and makes their bundles.
 pub(crate) fn build(command: &Command, which: &BuildArguments) -> Result<ExitCode, Failure> {
     let (sources, cache) = (sources(command, which)?, command.cache()?);
-    for release in releases(which)? {
+    for release in releases(command, which)? {
         let display = Display::new(command.quiet);
         let bundle = prepare(release, &sources, &cache, &|step| display.show(step))?;
         drop(display);
@@ -98,7 +104,7 @@ pub(crate) fn build(command: &Command, which: &BuildArguments) -> Result<ExitCod
 /// Fetches the files of releases.
 pub(crate) fn get(command: &Command, which: &BuildArguments) -> Result<ExitCode, Failure> {
     let (sources, cache) = (sources(command, which)?, command.cache()?);
-    for release in releases(which)? {
+    for release in releases(command, which)? {
         let display = Display::new(command.quiet);
         fetch(release, &sources, &cache, &|step| display.show(step))?;
         drop(display);
@@ -117,13 +123,18 @@ fn sources(command: &Command, which: &BuildArguments) -> Result<Vec<Source>, Fai
     }
 }
 
-fn releases(which: &BuildArguments) -> Result<&'static [Release], Failure> {
-    Ok(if which.all { RELEASES } else { std::slice::from_ref(release(&which.release)?) })
+fn releases(command: &Command, which: &BuildArguments) -> Result<&'static [Release], Failure> {
+    if which.all {
+        return Ok(RELEASES);
+    }
+    let development = which.from.clone().or_else(|| command.choice.development.clone());
+    let choice = Choice { development, ..command.choice.clone() };
+    Ok(std::slice::from_ref(choice.named(&which.release)?))
 }
 
 /// Prints what a release consists of, and who serves what its main module imports.
 pub(crate) fn inspect(command: &Command, version: &str) -> Result<ExitCode, Failure> {
-    let release = release(version)?;
+    let release = command.choice.named(version)?;
     let mut text = String::new();
     for package in [&release.pyodide, &release.web_streams] {
         text += &format!("{} {}\n", package.name, package.version);
@@ -193,6 +204,12 @@ pub(crate) fn collect(command: &Command) -> Result<ExitCode, Failure> {
             text += &format!("{}  {}\n", if gone { "removed" } else { "in use " }, entry.name());
         }
     }
+    let prefix = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
+    for entry in cache.entries(WEBASSEMBLY_ENTRIES)? {
+        if !entry.name().starts_with(&prefix) && entry.remove_unused(&progress)? {
+            text += &format!("removed  {}\n", entry.name());
+        }
+    }
     for entry in cache.entries(SNAPSHOTS)? {
         // One that cannot be read is made again when it is next used.
         let file = SnapshotFile::of_entry(&entry);
@@ -215,7 +232,7 @@ pub(crate) fn verify(command: &Command) -> Result<ExitCode, Failure> {
     let cache = command.cache()?;
     let mut text = String::new();
     let mut count = 0;
-    for kind in KINDS.into_iter().chain([SNAPSHOTS]) {
+    for kind in KINDS.into_iter().chain([SNAPSHOTS, WEBASSEMBLY_ENTRIES]) {
         for entry in cache.entries(kind)? {
             match entry.verify() {
                 Ok(_there) => text += &format!("good     {}\n", entry.name()),

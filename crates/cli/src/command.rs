@@ -105,7 +105,6 @@ impl Command {
             Verb::Completions { shell } => Action::Completions(shell),
         };
         let proxies = environment.proxies.clone();
-        let choice = Choice { pyodide: arguments.pyodide, experimental: arguments.experimental };
         let sources = match (arguments.offline, arguments.source, &environment.sources) {
             (true, ..) => Vec::new(),
             (false, given, Some(text)) if given.is_empty() => {
@@ -114,7 +113,10 @@ impl Command {
             (false, given, _) if given.is_empty() => vec![NPM.to_owned()],
             (false, given, _) => given,
         };
-        Ok(Self { action, cache_root, sources, choice, quiet: arguments.quiet, proxies })
+        let Arguments { pyodide, experimental, gate: gates, quiet, .. } = arguments;
+        let development = sources.iter().map(PathBuf::from).find(|path| path.is_dir());
+        let choice = Choice { pyodide, experimental, gates, development };
+        Ok(Self { action, cache_root, sources, choice, quiet, proxies })
     }
 
     /// Where what the cache has not is fetched from, in order.

@@ -1,29 +1,38 @@
-//! `taipan flags`.
+//! `taipan flags`: compatibility flags, and gates for who may see them.
 
 use std::process::ExitCode;
 
 use serde_json::json;
-use taipan_manifest::{Effect, FLAGS, Flag};
+use taipan_manifest::{Effect, FLAGS, Flag, GATES, Gate};
 
 use crate::{console, failure::Failure};
 
 const HEADINGS: &str =
     "FLAG                                         SINCE       HERE     WHAT IT IS FOR";
 
-/// Prints all compatibility flags.
-pub(crate) fn list(json: bool) -> Result<ExitCode, Failure> {
-    let text = if json { json_list() } else { text_list() };
+const GATES_HEADINGS: &str = "GATE                                         WHAT IS BEHIND IT";
+
+/// Prints all compatibility flags; with `experimental`, all gates as well.
+pub(crate) fn list(json: bool, experimental: bool) -> Result<ExitCode, Failure> {
+    let gates = if experimental { GATES } else { &[] };
+    let text = if json { json_list(gates) } else { text_list(gates) };
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text_list() -> String {
+fn text_list(gates: &[Gate]) -> String {
     let mut text = format!("{HEADINGS}\n");
     for Flag { name, implied, experimental, effect, what, .. } in FLAGS {
         let since = implied.map_or("-", |(_, since)| since);
         let effect = effect_name(*effect);
         let needs = if *experimental { " (needs `experimental`)" } else { "" };
         text += &format!("{name:<44} {since:<11} {effect:<8} {what}{needs}\n");
+    }
+    if !gates.is_empty() {
+        text += &format!("\n{GATES_HEADINGS}\n");
+    }
+    for Gate { name, what } in gates {
+        text += &format!("{name:<44} {what}\n");
     }
     text
 }
@@ -36,7 +45,7 @@ fn effect_name(effect: Effect) -> &'static str {
     }
 }
 
-fn json_list() -> String {
+fn json_list(gates: &[Gate]) -> String {
     let flag = |flag: &Flag| {
         json!({
             "name": flag.name,
@@ -48,5 +57,23 @@ fn json_list() -> String {
             "what": flag.what,
         })
     };
-    format!("{:#}\n", json!(FLAGS.iter().map(flag).collect::<Vec<_>>()))
+    let gate = |gate: &Gate| json!({ "name": gate.name, "gate": true, "what": gate.what });
+    let all = FLAGS.iter().map(flag).chain(gates.iter().map(gate));
+    format!("{:#}\n", json!(all.collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gates_are_for_those_who_may_see_them() {
+        for Gate { name, .. } in GATES {
+            for (list, hidden) in
+                [(text_list(GATES), text_list(&[])), (json_list(GATES), json_list(&[]))]
+            {
+                assert!(list.contains(name) && !hidden.contains(name), "{name}");
+            }
+        }
+    }
 }

@@ -57,7 +57,7 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bench(action) => bench::run(command, action),
         Action::Doctor(arguments) => doctor::run(command, arguments),
         Action::Snapshot(action) => snapshots::run(command, action),
-        Action::Flags { json } => flags::list(*json),
+        Action::Flags { json } => flags::list(*json, command.choice.experimental),
         Action::Completions(shell) => arguments::completions(*shell),
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
         arguments: request.arguments.clone(),
         mounts,
         streams: Box::new(Terminal),
+        gates: command.choice.gates()?,
         client: client(&command.proxies).map_err(Error::Client)?,
         log: terminal::log(),
     };

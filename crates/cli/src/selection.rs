@@ -1,7 +1,9 @@
-//! Which release a worker runs on: its flags and date, as workerd has it, or a pin.
+//! Which release a worker runs on: its flags and date, as workerd has it, or a pin. Which gates are open.
 
-use taipan_bundle::{NEWEST, RELEASES, Release, release};
-use taipan_manifest::Manifest;
+use std::{collections::BTreeSet, path::PathBuf};
+
+use taipan_bundle::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};
+use taipan_manifest::{GATES, Manifest, gate};
 
 use crate::failure::Failure;
 
@@ -12,12 +14,55 @@ pub(crate) struct Choice {
     pub(crate) pyodide: Option<String>,
     /// Whether what is not settled may be used.
     pub(crate) experimental: bool,
+    /// Gates to open, by name.
+    pub(crate) gates: Vec<String>,
+    /// The directory that is the release `development`.
+    pub(crate) development: Option<PathBuf>,
 }
 
 impl Choice {
     /// The release for what has no configuration.
     pub(crate) fn release(&self) -> Result<&'static Release, Failure> {
-        settled(release(self.pyodide.as_deref().unwrap_or(NEWEST))?, self.experimental)
+        settled(self.named(self.pyodide.as_deref().unwrap_or(NEWEST))?, self.experimental)
+    }
+
+    /// The release with a version, or the directory.
+    pub(crate) fn named(&self, version: &str) -> Result<&'static Release, Failure> {
+        if version != DEVELOPMENT {
+            return Ok(release(version)?);
+        }
+        let folder = self.development.as_ref().ok_or_else(|| Failure::Selection {
+            reason: format!(
+                "the release `{DEVELOPMENT}` is a directory: name it with --source DIR"
+            ),
+        })?;
+        Ok(development(folder)?)
+    }
+
+    /// The gates that are open for a script.
+    pub(crate) fn gates(&self) -> Result<BTreeSet<&'static str>, Failure> {
+        if !self.gates.is_empty() && !self.experimental {
+            return Err(gates_need_experimental("--gate"));
+        }
+        let named = self.gates.iter().map(|name| {
+            gate(name).map(|gate| gate.name).ok_or_else(|| {
+                let known: Vec<_> = GATES.iter().map(|gate| gate.name).collect();
+                let reason = format!("there is no gate {name:?}; there are {}", known.join(", "));
+                Failure::Selection { reason }
+            })
+        });
+        named.collect()
+    }
+
+    /// Opens the gates of the command line for a worker as well.
+    pub(crate) fn open_gates(&self, manifest: &mut Manifest) -> Result<(), Failure> {
+        let experimental = self.experimental || manifest.flags.experimental();
+        if !manifest.gates.is_empty() && !experimental {
+            return Err(gates_need_experimental("`gates`"));
+        }
+        let own = Choice { experimental, ..self.clone() }.gates()?;
+        manifest.gates.extend(own);
+        Ok(())
     }
 
     /// The release for a worker: a pin wins, of which the command line's wins; then a flag that names a release; then
@@ -26,7 +71,7 @@ impl Choice {
         let experimental = self.experimental || manifest.flags.experimental();
         let pin = self.pyodide.as_deref().or(manifest.pyodide.as_deref());
         let chosen = match (pin, &manifest.python) {
-            (Some(version), _) => release(version)?,
+            (Some(version), _) => self.named(version)?,
             (None, Some(python)) => with_python(python, experimental)?,
             (None, None) => by_flags(manifest)?,
         };
@@ -44,6 +89,11 @@ impl Choice {
             _ => Ok(chosen),
         }
     }
+}
+
+fn gates_need_experimental(what: &str) -> Failure {
+    let reason = format!("{what} needs the compatibility flag `experimental`, or --experimental");
+    Failure::Selection { reason }
 }
 
 /// The newest release with a version of Python.
@@ -183,7 +233,8 @@ mod tests {
         check("[taipan]\npyodide = \"0.27.8\"", "", Ok("0.27.8"));
         check(date, "[tool.taipan]\npython = \"3.13\"", Ok("0.29.5"));
         check(date, "[tool.taipan]\npython = \"3.12\"", Ok("0.27.8"));
-        let choice = Choice { pyodide: Some("0.28.3".into()), experimental: false };
+        let choice =
+            Choice { pyodide: Some("0.28.3".into()), experimental: false, ..Choice::default() };
         let found = chosen(&choice, "compatibility_flags = [\"python_workers_314\"]", "");
         assert_eq!(found.as_deref(), Ok("0.28.3"), "the command line wins");
     }
@@ -223,9 +274,83 @@ mod tests {
             "[project]\nrequires-python = \">=3.14\"",
             Err("pyproject.toml:2:19 asks for Python >=3.14, and Pyodide 0.28.3 has 3.13.2"),
         );
-        let choice = Choice { pyodide: Some("315.0.0-alpha.2".into()), experimental: true };
+        let choice = Choice {
+            pyodide: Some("315.0.0-alpha.2".into()),
+            experimental: true,
+            ..Choice::default()
+        };
         let found = chosen(&choice, "", "[project]\nrequires-python = \">=3.15\"");
         assert_eq!(found.as_deref(), Ok("315.0.0-alpha.2"));
+    }
+
+    #[track_caller]
+    fn check_gates(
+        command_line: &[&str],
+        experimental: bool,
+        lines: &str,
+        expect: Result<usize, &str>,
+    ) {
+        let gates = command_line.iter().map(|name| (*name).to_owned()).collect();
+        let choice = Choice { experimental, gates, ..Choice::default() };
+        let text = format!("main = \"entry.py\"\n{lines}");
+        let mut manifest = parse("wrangler.toml", &text, Format::Toml).unwrap().manifest;
+        let found = choice.open_gates(&mut manifest).map_err(|error| error.to_string());
+        let found = found.map(|()| manifest.gates.len());
+        assert_eq!(found.as_ref().map_err(String::as_str), expect.as_ref().map_err(|it| *it));
+    }
+
+    #[test]
+    fn gates() {
+        const FLAG: &str = "compatibility_flags = [\"experimental\"]\n";
+        const OPEN: &str = "[taipan]\ngates = [\"python_from_javascript\"]";
+        check_gates(&[], true, "", Ok(0));
+        check_gates(&["python_from_javascript"], true, "", Ok(1));
+        check_gates(&["python_from_javascript"], false, FLAG, Ok(1));
+        check_gates(&[], true, OPEN, Ok(1));
+        check_gates(&["python_from_javascript"], false, &format!("{FLAG}{OPEN}"), Ok(1));
+        let needs = "needs the compatibility flag `experimental`, or --experimental";
+        check_gates(&["x"], false, "", Err(&format!("--gate {needs}")));
+        check_gates(&[], false, OPEN, Err(&format!("`gates` {needs}")));
+        check_gates(
+            &["x"],
+            true,
+            "",
+            Err("there is no gate \"x\"; there are python_from_javascript"),
+        );
+    }
+
+    #[test]
+    fn development_is_a_directory() {
+        let choice = |experimental, development: Option<&str>| Choice {
+            pyodide: Some("development".into()),
+            experimental,
+            development: development.map(PathBuf::from),
+            ..Choice::default()
+        };
+        let found = |choice: Choice| choice.release().map(|release| release.version);
+        let check = |choice, expect: &str| {
+            assert_eq!(found(choice).unwrap_err().to_string(), expect);
+        };
+        check(
+            choice(true, None),
+            "the release `development` is a directory: name it with --source DIR",
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for name in ["pyodide.asm.wasm", "pyodide.asm.mjs", "python_stdlib.zip"] {
+            fs_err::write(path.join(name), name).unwrap();
+        }
+        let info = r#"{"info": {"python": "3.14.2", "platform": "emscripten_5_0_3", "abi_version": "2026_0"}}"#;
+        fs_err::write(path.join("pyodide-lock.json"), info).unwrap();
+        let development = path.to_str();
+        check(
+            choice(false, development),
+            "Pyodide 314.0.7 is experimental: it needs the compatibility flag `experimental`, or --experimental",
+        );
+        assert_eq!(found(choice(true, development)).unwrap(), "314.0.7");
+        let pinned = Choice { pyodide: None, ..choice(true, development) };
+        let version = chosen(&pinned, "[taipan]\npyodide = \"development\"", "");
+        assert_eq!(version.as_deref(), Ok("314.0.7"));
     }
 
     /// The release table and the flags are in two crates, and say the same.

@@ -140,7 +140,8 @@ fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure
 }
 
 async fn start(command: &Command, guard: &Guard, project: Project) -> Result<Worker, Failure> {
-    let Project { directory, manifest, warnings: _ } = project;
+    let Project { directory, mut manifest, warnings: _ } = project;
+    command.choice.open_gates(&mut manifest)?;
     let release = command.choice.release_for(&manifest)?;
     let (cache, sources, quiet) = (command.cache()?, command.sources()?, command.quiet);
     let made = spawn_blocking(move || workers::bundle(release, &cache, &sources, quiet));

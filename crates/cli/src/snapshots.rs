@@ -103,8 +103,9 @@ fn compare(
 /// Whose the memory of a snapshot is, and that of its bundle's baseline.
 fn owners(command: &Command, file: &SnapshotFile) -> Result<(Owners, Owners), Failure> {
     let bundle = Arc::new(bundle_of(command, file).map_err(Failure::Snapshot)?);
-    let baseline = Owners::of_baseline(&bundle).map_err(Failure::Snapshot)?;
-    Ok((Owners::of(file, &bundle).map_err(Failure::Snapshot)?, baseline))
+    let cache = command.cache()?;
+    let baseline = Owners::of_baseline(&bundle, &cache).map_err(Failure::Snapshot)?;
+    Ok((Owners::of(file, &bundle, &cache).map_err(Failure::Snapshot)?, baseline))
 }
 
 /// The bundle that a snapshot was taken from, if the cache has it.
@@ -227,7 +228,8 @@ pub(crate) fn settings(
     command: &Command,
     project: Project,
 ) -> Result<taipan_worker::Settings, Failure> {
-    let Project { directory, manifest, warnings: _ } = project;
+    let Project { directory, mut manifest, warnings: _ } = project;
+    command.choice.open_gates(&mut manifest)?;
     let (cache, quiet) = (command.cache()?, command.quiet);
     let release = command.choice.release_for(&manifest)?;
     let bundle = workers::bundle(release, &cache, &command.sources()?, quiet)?;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use futures_util::stream;
 use http::StatusCode;
 use taipan_bundle::{Release, Source};
-use taipan_manifest::{self as manifest, FLAGS, Flags, Manifest, Variable};
+use taipan_manifest::{self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, Variable};
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
 use taipan_store::Cache;
 use taipan_webapi::{
@@ -15,7 +15,9 @@ use taipan_webapi::{
     headers,
     requests::{Answer, AnswerBody},
 };
-use taipan_worker::{Bundle, Guard, Incoming, Isolation, Limits, PoolSettings, prepare};
+use taipan_worker::{
+    Bundle, Code, Guard, Incoming, Isolation, Limits, ModuleKind, OwnModules, PoolSettings, prepare,
+};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
@@ -43,6 +45,9 @@ pub(crate) struct Worker {
     worker: taipan_worker::Worker,
     clients: taipan_server::Limits,
 }
+
+/// Where `pywrangler` puts a worker's packages. Some, as the SDK, bring JavaScript.
+const PACKAGES: &str = "python_modules/";
 
 /// Bytes of a MiB.
 const MB: usize = 1 << 20;
@@ -100,6 +105,8 @@ impl Worker {
 /// What a worker is made from: reads its files.
 pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failure> {
     let Settings { directory, manifest, bundle, proxies, cache, guard, quiet: _ } = settings;
+    let code = taipan_worker::from_directory(&directory)?;
+    let modules = modules(&manifest, &code).into();
     Ok(taipan_worker::Settings {
         bundle,
         cache,
@@ -107,13 +114,45 @@ pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failu
         limits: limits(&manifest.limits),
         guard,
         warmup: manifest.warmup,
-        code: taipan_worker::from_directory(&directory)?,
+        modules,
+        code,
         main: manifest.main,
         flags: flags(&manifest.flags),
         variables: variables(manifest.vars),
         client: client(&proxies).map_err(taipan_worker::Error::Client)?,
         log: terminal::log(),
     })
+}
+
+/// What JavaScript may import of a worker's files.
+pub(crate) fn modules(manifest: &Manifest, code: &Code) -> OwnModules {
+    let Modules { base_dir, find_additional_modules, rules } = &manifest.modules;
+    let python = manifest.main.ends_with(".py");
+    let kind = |path: &str| match path {
+        _ if path == manifest.main && !python => Some(ModuleType::EsModule),
+        _ if path.starts_with(PACKAGES) => {
+            Some(ModuleType::EsModule).filter(|_| path.ends_with(".js") || path.ends_with(".mjs"))
+        }
+        _ => rules.module_type(path.strip_prefix(base_dir).unwrap_or(path)),
+    };
+    let kinds = code.paths().filter_map(|path| {
+        let kind = match kind(&path)? {
+            ModuleType::EsModule => ModuleKind::EsModule,
+            ModuleType::CommonJs => ModuleKind::CommonJs,
+            ModuleType::Json => ModuleKind::Json,
+            ModuleType::Text => ModuleKind::Text,
+            ModuleType::Data => ModuleKind::Data,
+            ModuleType::CompiledWasm => ModuleKind::CompiledWasm,
+            ModuleType::PythonModule => return None,
+        };
+        Some((path, kind))
+    });
+    OwnModules {
+        root: base_dir.clone(),
+        by_name: *find_additional_modules || python,
+        kinds: kinds.collect(),
+        gates: manifest.gates.clone(),
+    }
 }
 
 /// How the isolates of a worker come and go.

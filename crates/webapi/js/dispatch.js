@@ -3,7 +3,7 @@
 
 import { handOver, isUnusable } from "./body.js";
 import { logError } from "./console.js";
-import { createContext } from "./execution_context.js";
+import { createContext, promiseOf } from "./execution_context.js";
 import { fire } from "./event_target.js";
 import { globalTarget } from "./global_target.js";
 import { inspect } from "./inspect.js";
@@ -24,7 +24,8 @@ export class HandlerFault {
 
 const handlers = new Map();
 
-let environment = Object.freeze({});
+/** The second argument of every handler. */
+export let environment = Object.freeze({});
 
 /** request id → { request, waiting: how much must still settle, canceled: why, stop: ends the response's stream } */
 const active = new Map();
@@ -35,7 +36,7 @@ export function setHandler(kind, handler) {
   handlers.set(kind, handler);
 }
 
-/** The second argument of every handler. */
+/** Sets what is the second argument of every handler from now on. */
 export function setEnvironment(value) {
   environment = value;
 }
@@ -80,6 +81,13 @@ export function unhandledRejection(promise, reason) {
 /** A promise that was reported got a handler after all. */
 export function rejectionHandled(promise, reason) {
   fire(globalTarget, new PromiseRejectionEvent("rejectionhandled", { promise, reason }));
+}
+
+/** Keeps a request open until `promise` settles: the one that came last, since nobody knows whose the call is. */
+export function waitUntil(promise) {
+  const [request] = [...active].slice(-1);
+  if (request === undefined) throw new Error("waitUntil() was called while no request was being answered");
+  extend(...request, promiseOf(promise));
 }
 
 /** Counts `promise` among what the request waits for. */
@@ -137,8 +145,12 @@ function whyNotSent(response) {
 }
 
 function fault(requestId, kind, error) {
+  host.response_fault(requestId, kind, faultMessage(error), inspect(error));
+}
+
+/** What went wrong, in one line. */
+export function faultMessage(error) {
   const text = isError(error) ? `${error.name}: ${error.message}` : inspect(error);
   // An error of Python has its traceback for a message, which ends with what went wrong.
-  const message = text.trimEnd().split("\n").at(-1);
-  host.response_fault(requestId, kind, message, inspect(error));
+  return text.trimEnd().split("\n").at(-1);
 }

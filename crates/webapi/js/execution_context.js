@@ -22,7 +22,7 @@ export class ExecutionContext {
 }
 
 /** As `Promise.resolve`, but a thenable's `then` is called at once: what Python passes may not live longer. */
-function promiseOf(value) {
+export function promiseOf(value) {
   if (value instanceof Promise) return value;
   return new Promise((resolve, reject) => {
     if (typeof value?.then === "function") value.then(resolve, reject);

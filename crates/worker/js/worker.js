@@ -5,11 +5,13 @@ import { boot } from "taipan:pyodide/loader";
 import * as snapshots from "taipan:pyodide/snapshots";
 import { mainModule } from "taipan:webassembly";
 import * as dispatch from "taipan:webapi/dispatch.js";
+import { inspect } from "taipan:webapi/inspect.js";
 import host from "taipan:host";
+import * as entrypointHelper from "pyodide:python-entrypoint-helper";
 
 export { dispatch };
 
-let pyodide;
+export let pyodide;
 
 /// Boots Python. `layers` is JSON: [{layer, path}]; `environment` is JSON: {NAME: value}.
 export async function start(layers, environment, fileBytesMaximum) {
@@ -29,17 +31,47 @@ export async function start(layers, environment, fileBytesMaximum) {
   });
 }
 
-/// Imports the module `name` of a worker, found in the directories of `path` (JSON), and serves its handler. `flags` is
-/// JSON: {NAME: boolean}, the compatibility flags, which Python finds as workerd has them.
-/// Answers "" or why it cannot be served: the error's last line, a zero character, the traceback.
-export async function load(path, name, variables, flags) {
+/// What a worker finds beside its own modules. `path` is JSON: directories in which Python looks first. `variables` is
+/// JSON: {NAME: value}, its `env`. `flags` is JSON: {NAME: boolean}, the compatibility flags, which Python finds as
+/// workerd has them.
+export function furnish(path, variables, flags) {
+  pyodide.pyimport("sys").path.unshift(...JSON.parse(path));
+  dispatch.setEnvironment(Object.freeze(JSON.parse(variables)));
   pyodide.registerJsModule("_cloudflare_compat_flags", JSON.parse(flags));
+  // A copy: Pyodide 0.26 writes into what it is given.
+  pyodide.registerJsModule("_pyodide_entrypoint_helper", { ...entrypointHelper });
+  return "";
+}
+
+/// Imports the Python module `name`, and serves its handler.
+/// Answers "" or why it cannot be served: the error's last line, a zero character, the traceback if there is one.
+export async function loadPython(name) {
   const worker = pyodide.pyimport("_taipan.worker");
-  const environment = Object.freeze(JSON.parse(variables));
-  const outcome = await worker.load(pyodide.toPy(JSON.parse(path)), name, environment, dispatch.HandlerFault);
+  const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault);
   if (typeof outcome === "string") return outcome;
   // Python keeps the environment, so that it need not be made a Python object each time.
   dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context));
+  return "";
+}
+
+/// Imports the JavaScript module `name`, and serves its handler. Answers as `loadPython`.
+export async function loadJavascript(name) {
+  let main;
+  try {
+    main = await import(name);
+  } catch (error) {
+    const [message, traceback] = [dispatch.faultMessage(error), inspect(error)];
+    return `${message}\0${traceback.trimEnd() === message ? "" : traceback}`;
+  }
+  const entrypoint = main.default;
+  if (typeof entrypoint?.prototype?.fetch === "function") {
+    const Entrypoint = entrypoint;
+    dispatch.setHandler("fetch", (request, environment, context) => new Entrypoint(context, environment).fetch(request));
+  } else if (typeof entrypoint?.fetch === "function") {
+    dispatch.setHandler("fetch", (request, environment, context) => entrypoint.fetch(request, environment, context));
+  } else {
+    return "its main module has no default export with a function `fetch`\0";
+  }
   return "";
 }
 

@@ -8,7 +8,6 @@ import asyncio
 import importlib
 import inspect
 import os
-import sys
 import traceback
 
 from . import tasks, tracebacks
@@ -22,20 +21,19 @@ def describe(exception):
     return message, "".join(traceback.format_exception(exception)).rstrip()
 
 
-async def load(path, name, environment, fault):
-    """Import the module ``name``, found in ``path`` before all else.
+async def load(name, environment, fault):
+    """Import the module ``name``.
 
     Returns the function that answers requests, or a string: why there is none
     (one line, a zero character, the traceback or nothing).
     """
-    sys.path[:0] = path
     try:
         module = importlib.import_module(name)
     except BaseException as exception:
         return "\0".join(describe(exception))
     handler = getattr(module, "on_fetch", None)
     if handler is None:
-        return f"{name}.py defines no handler for requests\0"
+        return f"{name.replace('.', '/')}.py defines no handler for requests\0"
     tasks.remember_context()
     loop = asyncio.get_running_loop()
 

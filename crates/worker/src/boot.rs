@@ -1,6 +1,6 @@
 //! Boots Python in an isolate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reqwest::Client;
@@ -25,6 +25,7 @@ use crate::clock::Virtual;
 use crate::events::{Event, Loop, PythonBytecode, wait_for};
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
+use crate::registry::Registry;
 use crate::snapshots::{self, Rest};
 
 /// Bytes of all files in `/tmp` and `/session` together.
@@ -89,7 +90,7 @@ pub(crate) type Mounted = Vec<Mount>;
 /// What an instance is booted from.
 pub(crate) struct Boot<'a> {
     pub(crate) program: &'a Arc<Program>,
-    pub(crate) javascript: &'a Javascript,
+    pub(crate) registry: Registry,
     pub(crate) layers: Mounted,
     /// The environment of the program.
     pub(crate) environment: BTreeMap<String, String>,
@@ -99,7 +100,7 @@ pub(crate) struct Boot<'a> {
 
 /// Boots Python. Blocks for as long as that takes.
 pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let Boot { program, javascript, layers, environment, host, world } = parts;
+    let Boot { program, registry, layers, environment, host, world } = parts;
     let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
     let mounts: Vec<_> = layers
         .iter()
@@ -110,8 +111,8 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     let log = world.log.clone();
     log.write(Record::Reached(Milestone::Isolate));
     let worker = isolate.with_roots(|scope| {
-        let connected = connect(scope, &layers, world);
-        let worker = load_javascript(scope, javascript)?;
+        let connected = connect(scope, registry, &layers, world);
+        let worker = load_javascript(scope)?;
         log.write(Record::Reached(Milestone::Platform));
         let dispatch = scope.property(&worker, "dispatch")?;
         let (fetch, cancel) =
@@ -156,7 +157,13 @@ impl Connected {
 }
 
 /// Gives the isolate what serves its operations.
-pub(crate) fn connect(scope: &mut Scope<'_>, layers: &Mounted, mut world: World) -> Connected {
+pub(crate) fn connect(
+    scope: &mut Scope<'_>,
+    registry: Registry,
+    layers: &Mounted,
+    mut world: World,
+) -> Connected {
+    scope.set_modules(Arc::new(registry.clone()));
     let (sender, instance) = (world.sender.clone(), world.number);
     let tell = move |completion| {
         if let Some(sender) = sender.upgrade() {
@@ -169,6 +176,7 @@ pub(crate) fn connect(scope: &mut Scope<'_>, layers: &Mounted, mut world: World)
         log.write(Record::Console { level: level.into(), text: text.into() });
     };
     let extensions = scope.extensions_mut();
+    extensions.insert(registry);
     extensions.insert(Pending::new(world.runtime.clone(), Arc::new(tell)));
     extensions.insert(Console(Arc::new(console)));
     extensions.insert(Bodies::default());
@@ -183,11 +191,7 @@ pub(crate) fn connect(scope: &mut Scope<'_>, layers: &Mounted, mut world: World)
 }
 
 /// Runs the platform and the worker's own module; gives the namespace of the latter.
-fn load_javascript(
-    scope: &mut Scope<'_>,
-    javascript: &Javascript,
-) -> Result<Handle, taipan_guest::Error> {
-    scope.set_modules(javascript.clone());
+fn load_javascript(scope: &mut Scope<'_>) -> Result<Handle, taipan_guest::Error> {
     for name in [INSTALL, WORKER_MODULE] {
         let module = scope.load(name)?;
         let evaluation = scope.run(&module)?;
@@ -246,7 +250,7 @@ fn alone<T: Send>(
     let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
     let parts = Boot {
         program,
-        javascript,
+        registry: Registry::builtin(javascript.clone(), BTreeSet::new()),
         layers: vec![python],
         environment: BTreeMap::new(),
         host: Box::new(host),

@@ -20,30 +20,40 @@ use std::sync::Arc;
 use taipan_bundle::{BundleId, Digest, Release, ReleaseFiles, Source};
 use taipan_guest::{CompiledModule, Isolate, Operation, Parts, Program, SourceType};
 use taipan_link::{Options, Variant};
-use taipan_pyodide::layer::{self, Layer, Node, NodeIndex, ROOT, encode};
+use taipan_pyodide::layer::{self, Layer, encode};
 use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
 use taipan_store::{Cache, Entry, Held, OnDamage, Progress, Step, write_atomic};
 
 use crate::boot::Mount;
 use crate::clock::Virtual;
 use crate::snapshots::{self, Opened};
-use crate::{Error, boot, events};
+use crate::{Error, boot, events, registry};
 
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
 const FORMAT: &str = "4";
 
-/// The worker's own JavaScript.
+/// The module that starts a worker.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
-const WORKER_SOURCE: &str = include_str!("../js/worker.js");
+/// This crate's own JavaScript, by name.
+const SOURCES: &[(&str, &str)] = &[
+    (WORKER_MODULE, include_str!("../js/worker.js")),
+    ("taipan:worker/modules.js", include_str!("../js/modules.js")),
+    ("cloudflare:workers", include_str!("../js/cloudflare_workers.js")),
+    ("pyodide:python", include_str!("../js/pyodide_python.js")),
+    ("pyodide:python-entrypoint-helper", include_str!("../js/entrypoint_helper.js")),
+];
 /// The kind of entry of the cache.
 pub(crate) const ENTRIES: &str = "bundle";
 /// The bundle's own snapshot.
 pub(crate) const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
-const WORKER_PYTHON_PATH: &str = "_taipan/worker.py";
-const WORKER_PYTHON: &str = include_str!("../python/worker.py");
+/// This crate's own Python, by its path in the standard library.
+const PYTHON: &[(&str, &str)] = &[
+    ("_taipan/worker.py", include_str!("../python/worker.py")),
+    ("workers.py", include_str!("../python/workers.py")),
+];
 
 /// The engine's bytecode of each JavaScript module, by its name.
 pub(crate) type Javascript = Arc<BTreeMap<String, LayerBytes>>;
@@ -152,6 +162,7 @@ fn identify(release: &Release, engine: &taipan_guest::Engine) -> Result<BundleId
         &[
             ("engine", Digest::of(taipan_quickjs::ENGINE)),
             ("javascript", Digest::of(javascript.as_bytes())),
+            ("webassembly", Digest::of(taipan_guest::JAVASCRIPT.as_bytes())),
             ("python", Digest::of(python.as_bytes())),
             ("patches", Digest::of(format!("{patches:?}").as_bytes())),
             ("host", Digest::of(host.as_bytes())),
@@ -171,13 +182,13 @@ fn library_path(release: &Release) -> String {
 fn sources() -> Vec<(&'static str, &'static str)> {
     let pyodide = taipan_pyodide::JAVASCRIPT.iter().map(|source| (source.name, source.text));
     let webapi = taipan_webapi::JAVASCRIPT.iter().map(|source| (source.name, source.text));
-    pyodide.chain(webapi).chain([(WORKER_MODULE, WORKER_SOURCE)]).collect()
+    pyodide.chain(webapi).chain(SOURCES.iter().copied()).collect()
 }
 
-/// Our Python, by path; `stdlib` adds all but the worker's to the standard library.
+/// Our Python, by path; `stdlib` adds all but this crate's to the standard library.
 fn python_sources() -> Vec<(&'static str, &'static str)> {
     let pyodide = taipan_pyodide::PYTHON.iter().map(|source| (source.name, source.text));
-    pyodide.chain([(WORKER_PYTHON_PATH, WORKER_PYTHON)]).collect()
+    pyodide.chain(PYTHON.iter().copied()).collect()
 }
 
 fn build(
@@ -230,7 +241,7 @@ fn build(
     label("compiling the standard library");
     let mut entries = stdlib::entries(&read(&files.standard_library)?)
         .map_err(pyodide("unpacking the standard library"))?;
-    entries.push(layer::Entry::file(WORKER_PYTHON_PATH, WORKER_PYTHON));
+    entries.extend(PYTHON.iter().map(|(path, text)| layer::Entry::file(*path, *text)));
     let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
     let bytecode = boot::compile_modules(&program, &javascript, (python, library_path(release)))?;
     entries.extend(bytecode.into_iter().map(|(path, bytes)| layer::Entry::file(path, bytes)));
@@ -276,14 +287,23 @@ fn program(folder: &Path) -> Result<Arc<Program>, Error> {
         .take_while(|name| folder.join(format!("{name}.wasm")).exists())
         .map(|name| module(&name))
         .collect::<Result<_, _>>()?;
-    let operations: Vec<Operation> =
-        [taipan_pyodide::OPERATIONS, taipan_webapi::OPERATIONS, events::OPERATIONS].concat();
+    let operations: Vec<Operation> = [
+        taipan_pyodide::OPERATIONS,
+        taipan_webapi::OPERATIONS,
+        events::OPERATIONS,
+        registry::OPERATIONS,
+    ]
+    .concat();
     let parts = Parts { main: module("main")?, javascript: load("engine")?, modules, operations };
     Program::new(engine.clone(), parts, taipan_pyodide::define)
         .map_err(guest("joining the program"))
 }
 
-fn compile(engine: &taipan_guest::Engine, wasm: &[u8], path: &Path) -> Result<(), Error> {
+pub(crate) fn compile(
+    engine: &taipan_guest::Engine,
+    wasm: &[u8],
+    path: &Path,
+) -> Result<(), Error> {
     let code = taipan_guest::compile(engine, wasm).map_err(guest("compiling to machine code"))?;
     Ok(write_atomic(path, &code)?)
 }
@@ -308,30 +328,8 @@ fn compile_javascript(
 }
 
 fn read_bytecode(layer: &Layer<LayerBytes>) -> Javascript {
-    fn walk(
-        layer: &Layer<LayerBytes>,
-        index: NodeIndex,
-        path: &str,
-        found: &mut BTreeMap<String, LayerBytes>,
-    ) {
-        match layer.node(index) {
-            Some(Node::Directory(children)) => {
-                for child in children.map(NodeIndex) {
-                    let name = layer.name(child).unwrap_or_default();
-                    let path =
-                        if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-                    walk(layer, child, &path, found);
-                }
-            }
-            Some(Node::File(bytes)) => {
-                found.insert(path.to_owned(), LayerBytes::copy_from_slice(bytes));
-            }
-            None => {}
-        }
-    }
-    let mut found = BTreeMap::new();
-    walk(layer, ROOT, "", &mut found);
-    Arc::new(found)
+    let files = layer.files().map(|(path, bytes)| (path, LayerBytes::copy_from_slice(bytes)));
+    Arc::new(files.collect())
 }
 
 fn layer(bytes: impl Into<LayerBytes>) -> Result<Arc<Layer<LayerBytes>>, Error> {

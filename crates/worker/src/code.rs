@@ -25,6 +25,11 @@ pub struct Code {
 }
 
 impl Code {
+    /// The paths of all files.
+    pub fn paths(&self) -> impl Iterator<Item = String> {
+        self.layer.files().map(|(path, _)| path)
+    }
+
     /// The files of `entries`.
     ///
     /// # Errors

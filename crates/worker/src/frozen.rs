@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use serde_json::json;
 use taipan_bundle::Digest;
-use taipan_guest::{Argument, Host, Image, Isolate};
+use taipan_guest::{CompiledModule, Host, Image, Isolate};
 use taipan_pyodide::{Ended, LOCATE, Layers, Prepared};
 use taipan_snapshot::Provenance;
 use taipan_store::{OnDamage, Progress, write_private};
@@ -26,7 +27,9 @@ use crate::events::{Event, turn, wait_for_requests};
 use crate::instance::Instance;
 use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Milestone, Record, ResumeTimes};
+use crate::registry::Registry;
 use crate::snapshots::{self, Opened, Rest, Saved};
+use crate::webassembly;
 use crate::worker::{Incoming, Settings, ToLog};
 
 /// Where the files of a worker are, as in workerd.
@@ -46,8 +49,10 @@ const POPULATED_PAGES_MAX: usize = 1024;
 pub(crate) struct Frozen {
     image: Arc<Image>,
     saved: Saved,
-    bundle: Arc<Bundle>,
     layers: Mounted,
+    registry: Registry,
+    /// So that nobody removes it.
+    _bundle: Arc<Bundle>,
     /// The pages that the first request wrote.
     written: OnceLock<Vec<Range<u32>>>,
 }
@@ -60,9 +65,11 @@ fn inputs(settings: &Settings) -> BTreeMap<&'static str, Digest> {
     // Flags that it has not are left out: a Taipan that knows more of them makes the same snapshot.
     let flags: Vec<_> = settings.flags.iter().filter(|(_, has)| **has).collect();
     let configuration =
-        serde_json::json!([settings.main, settings.variables, settings.warmup, flags]).to_string();
+        json!([settings.main, settings.variables, settings.warmup, flags]).to_string();
+    let modules = format!("{:?}", settings.modules);
     BTreeMap::from([
         ("configuration", Digest::of(configuration.as_bytes())),
+        ("modules", Digest::of(modules.as_bytes())),
         ("source", settings.code.digest),
     ])
 }
@@ -105,11 +112,14 @@ pub(crate) fn find(
     let provenance = provenance(settings);
     let key = key(&provenance);
     let entry = settings.cache.entry(ENTRIES, &key.to_string())?;
+    let registry = registry(settings, progress)?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
         made.set(true);
         let (log, recorded) = settings.log.recorded();
-        let (mut instance, resumes) = start(settings, key, log, runtime).map_err(ended)?;
+        let registry = registry.clone();
+        let started = start(settings, registry, key, log, runtime);
+        let (mut instance, resumes) = started.map_err(ended)?;
         let rest = Rest { resumes, log: recorded.take() };
         let file = snapshots::take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
         Ok::<_, Error>(write_private(&staging.join(FILE), &file)?)
@@ -119,7 +129,8 @@ pub(crate) fn find(
         let opened = snapshots::open(&path)?;
         let checked = opened.snapshot.provenance.check(&provenance);
         checked.map_err(snapshots::unusable(&path))?;
-        Frozen::new(&path, opened, bundle, layers(settings))
+        let own = registry.ready();
+        Frozen::new(&path, opened, bundle, layers(settings), registry.clone(), &own)
     };
     let frozen = match open() {
         // Its length is right and its contents are not: it is made again.
@@ -149,10 +160,18 @@ fn layers(settings: &Settings) -> Mounted {
     vec![settings.bundle.python.clone(), (settings.code.layer.clone(), WORKER_DIRECTORY.into())]
 }
 
+fn registry(settings: &Settings, progress: Progress<'_>) -> Result<Registry, Error> {
+    let Settings { bundle, modules, code, .. } = settings;
+    let (builtin, files) = (bundle.javascript.clone(), code.layer.clone());
+    let compiled = webassembly::compile(settings, progress)?;
+    Ok(Registry::of_worker(builtin, modules.clone(), files, compiled))
+}
+
 /// Boots an isolate, and runs the worker's top level and its warm-up requests. With it: whether Python has something
 /// to do in each isolate that is resumed.
 fn start(
     settings: &Settings,
+    registry: Registry,
     seed: Digest,
     log: Log,
     runtime: &runtime::Handle,
@@ -165,7 +184,7 @@ fn start(
     let world = World { client: Some(client.clone()), streams, allowances, ..world };
     let mut instance = boot(Boot {
         program: &bundle.program,
-        javascript: &bundle.javascript,
+        registry,
         layers: layers(settings),
         environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
         host: Box::new(host),
@@ -237,7 +256,7 @@ fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
         place.map_or((String::new(), 0), |place| (place.file.clone(), place.line))
     };
     let places: Vec<_> = unsaved.iter().map(place).collect();
-    let names = instance.call("variables", &[(&*serde_json::json!(places).to_string()).into()])?;
+    let names = instance.call("variables", &[(&*json!(places).to_string()).into()])?;
     // A program can put anything in the place of our Python; then there are no names.
     let names: Vec<Option<String>> = serde_json::from_str(&names).unwrap_or_default();
     let names = names.iter().map(Option::as_deref).chain(std::iter::repeat(None));
@@ -247,20 +266,24 @@ fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
 
 /// Imports the worker's main module.
 fn load(settings: &Settings, instance: &mut Instance) -> Result<(), Error> {
-    let (directory, file) = settings.main.rsplit_once('/').unwrap_or(("", &settings.main));
-    let module = file.strip_suffix(".py").unwrap_or(file);
-    let source = format!("{WORKER_DIRECTORY}/{directory}");
-    let path = serde_json::json!([
-        source.trim_end_matches('/'),
-        format!("{WORKER_DIRECTORY}/python_modules"),
-        WORKER_DIRECTORY,
-    ]);
-    let variables = serde_json::json!(settings.variables);
-    let flags = serde_json::json!(settings.flags);
-    let (path, variables, flags) = (path.to_string(), variables.to_string(), flags.to_string());
-    let arguments: [Argument<'_>; 4] =
-        [(&*path).into(), module.into(), (&*variables).into(), (&*flags).into()];
-    match instance.call("load", &arguments)?.split_once('\0') {
+    let root = &settings.modules.root;
+    let source = format!("{WORKER_DIRECTORY}/{root}");
+    let packages = format!("{WORKER_DIRECTORY}/python_modules");
+    let path = json!([source.trim_end_matches('/'), packages, WORKER_DIRECTORY]).to_string();
+    let variables = json!(settings.variables).to_string();
+    let flags = json!(settings.flags).to_string();
+    instance.call("furnish", &[(&*path).into(), (&*variables).into(), (&*flags).into()])?;
+    let outcome = match settings.main.strip_suffix(".py") {
+        Some(module) => {
+            let module = module.strip_prefix(root.as_str()).unwrap_or(module).replace('/', ".");
+            instance.call("loadPython", &[(&*module).into()])
+        }
+        None => {
+            let name = format!("{WORKER_DIRECTORY}/{}", settings.main);
+            instance.call("loadJavascript", &[(&*name).into()])
+        }
+    };
+    match outcome?.split_once('\0') {
         None => Ok(()),
         Some((message, traceback)) => {
             Err(Error::Program { message: message.into(), traceback: traceback.into() })
@@ -325,15 +348,17 @@ impl Frozen {
         opened: Opened,
         bundle: &Arc<Bundle>,
         layers: Mounted,
+        registry: Registry,
+        own: &[CompiledModule],
     ) -> Result<Frozen, Error> {
         let runs = snapshots::all_runs(path, &bundle.baseline, &opened)?;
         let mounted = Layers(layers.iter().map(|(layer, _)| layer.clone()).collect());
         let saved = snapshots::saved(path, &opened.snapshot, &mounted)?;
         let memory_bytes = usize::try_from(opened.snapshot.memory_bytes).unwrap_or(usize::MAX);
-        let image = Image::new(&bundle.program, opened.snapshot.state, memory_bytes, runs)
+        let image = Image::new(&bundle.program, own, opened.snapshot.state, memory_bytes, runs)
             .map_err(guest("joining the snapshot and its bundle"))?;
         let written = OnceLock::new();
-        Ok(Frozen { image, saved, bundle: bundle.clone(), layers, written })
+        Ok(Frozen { image, saved, layers, registry, _bundle: bundle.clone(), written })
     }
 
     /// What the monotonic clock showed, in milliseconds.
@@ -403,8 +428,7 @@ impl Frozen {
             // What is not populated is brought in when it is written.
             let _ = scope.populate(written);
         }
-        scope.set_modules(self.bundle.javascript.clone());
-        let connected = connect(&mut scope, &self.layers, world);
+        let connected = connect(&mut scope, self.registry.clone(), &self.layers, world);
         let (fetch, cancel) = (scope.held(self.saved.fetch), scope.held(self.saved.cancel));
         scope.extensions_mut().insert(connected.with(fetch, cancel));
         let paths = self.layers.iter().map(|(_, path)| path.clone());

@@ -3,6 +3,7 @@
 //! A snapshot file knows pages only. Whose they are, an isolate that is resumed from it tells: it serves nobody, has
 //! no network, and ends when it has answered or its time is up.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -21,7 +22,9 @@ use crate::clock::Virtual;
 use crate::code::Code;
 use crate::frozen::{self, Frozen, WORKER_DIRECTORY};
 use crate::log::{Log, Record};
+use crate::registry::Registry;
 use crate::snapshots::{self, Opened};
+use crate::webassembly;
 use crate::worker::Settings;
 
 /// How long an isolate may look at itself. A million objects take a second.
@@ -182,7 +185,7 @@ impl Owners {
     /// # Errors
     ///
     /// [`Error::OtherBundle`] when the snapshot is not of `bundle`; what keeps the isolate from answering.
-    pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>) -> Result<Owners, Error> {
+    pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
         let snapshot = file.snapshot();
         if snapshot.provenance.bundle.0 != *bundle.id.as_bytes() {
             let bundle = snapshot.provenance.bundle.to_string();
@@ -196,7 +199,10 @@ impl Owners {
             bundle.python.clone(),
             (Code::new(&[] as &[Entry])?.layer, WORKER_DIRECTORY.into()),
         ];
-        let frozen = Frozen::new(&file.path, file.opened.clone(), bundle, layers)?;
+        let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
+        let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
+        let opened = file.opened.clone();
+        let frozen = Frozen::new(&file.path, opened, bundle, layers, registry, &own)?;
         let owners = Owners { memory: snapshot.memory_bytes, untouched, ..measure(frozen)? };
         Ok(owners)
     }
@@ -206,9 +212,9 @@ impl Owners {
     /// # Errors
     ///
     /// As [`Owners::of`].
-    pub fn of_baseline(bundle: &Arc<Bundle>) -> Result<Owners, Error> {
+    pub fn of_baseline(bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
         let opened = bundle.baseline.clone();
-        Owners::of(&SnapshotFile { path: PathBuf::from(bundle::BASELINE), opened }, bundle)
+        Owners::of(&SnapshotFile { path: PathBuf::from(bundle::BASELINE), opened }, bundle, cache)
     }
 
     /// Bytes of all objects of modules.

@@ -19,8 +19,10 @@ mod instance;
 mod limits;
 mod log;
 mod pool;
+mod registry;
 mod script;
 mod snapshots;
+mod webassembly;
 mod worker;
 
 pub use bundle::{Bundle, bundle_id, find, prepare, release_of};
@@ -30,7 +32,9 @@ pub use inspection::{Created, ModuleSize, Owners, SnapshotFile, Standing, create
 pub use limits::{Guard, Limits};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
+pub use registry::{ModuleKind, OwnModules};
 pub use script::{Mount, Program, Script, run_script};
+pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Incoming, Settings, Shown, Worker};
 
 pub use taipan_guest::THREAD_STACK_BYTES;

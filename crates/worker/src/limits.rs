@@ -62,7 +62,8 @@ pub(crate) fn fault(reason: Reason) -> Fault {
         Reason::Memory { .. } => "memory_mb",
         _ => "ended",
     };
-    let message = format!("the isolate was stopped: {reason} (`limits.{kind}`)");
+    let limit = if kind == "ended" { String::new() } else { format!(" (`limits.{kind}`)") };
+    let message = format!("the isolate was stopped: {reason}{limit}");
     Fault { kind: kind.into(), detail: message.clone(), message }
 }
 

@@ -1,6 +1,6 @@
 //! Scripts: a program that runs to its end in the sandbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reqwest::Client;
@@ -17,6 +17,7 @@ use crate::bundle::Bundle;
 use crate::clock::Machine;
 use crate::code::Code;
 use crate::log::Log;
+use crate::registry::Registry;
 
 /// Where the script's file is, and nothing else.
 const SCRIPT_DIRECTORY: &str = "/session/script";
@@ -56,6 +57,8 @@ pub struct Script {
     pub mounts: Vec<Mount>,
     /// Its standard streams.
     pub streams: Box<dyn Streams>,
+    /// The gates that are open.
+    pub gates: BTreeSet<&'static str>,
     /// For outgoing requests.
     pub client: Client,
     /// Who hears what `console` says.
@@ -103,7 +106,7 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
     };
     let parts = Boot {
         program: &script.bundle.program,
-        javascript: &script.bundle.javascript,
+        registry: Registry::builtin(script.bundle.javascript.clone(), script.gates),
         layers,
         environment: BTreeMap::new(),
         host: Box::new(Machine::new(0.0)),

@@ -24,6 +24,7 @@ use crate::events::Event;
 use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Record};
 use crate::pool::{Pool, Seat, Template};
+use crate::registry::OwnModules;
 use crate::{Error, frozen, pool};
 
 /// Hears what is going on while a worker is set up.
@@ -36,8 +37,10 @@ pub struct Settings {
     pub bundle: Arc<Bundle>,
     /// Its files.
     pub code: Code,
-    /// Its main module, relative to its files: `src/entry.py`.
+    /// Its main module, relative to its files: `src/entry.py`, or one that is among `modules`.
     pub main: String,
+    /// Those of its files that JavaScript may import.
+    pub modules: Arc<OwnModules>,
     /// Where its snapshot is kept.
     pub cache: Cache,
     /// Paths that it is asked for before its snapshot is taken.

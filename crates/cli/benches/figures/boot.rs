@@ -81,6 +81,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
     let place = tempfile::tempdir()?;
     let minute = Duration::from_secs(60);
     let settings = Settings {
+        modules: Arc::default(),
         bundle,
         cache: Cache::open(place.path())?,
         warmup: Vec::new(),

@@ -4,6 +4,7 @@
 
 mod doctor;
 mod exports;
+mod fetching;
 mod fixture;
 mod limits;
 mod outcomes;

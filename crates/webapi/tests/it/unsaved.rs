@@ -1,7 +1,5 @@
 //! What a snapshot cannot keep, and what it keeps of this crate's numbers.
 
-use std::sync::Arc;
-
 use taipan_guest::{Argument, Isolate, Origin, Place, Scope};
 use taipan_webapi::pending::Pending;
 use taipan_webapi::{Error, deliver, restore, save, unsaved};
@@ -29,7 +27,7 @@ fn with_platform<T: Send>(
     let source =
         format!("import host from 'taipan:host'; import 'taipan:webapi/install.js';\n{source}\n;");
     with_isolate(program(), |isolate| {
-        isolate.scope().set_modules(Arc::clone(platform()));
+        isolate.scope().set_modules(platform().clone());
         let _receiver = prepare(&mut isolate.scope(), &runtime);
         if let Some(locate) = locate {
             isolate.scope().start_recording(locate);

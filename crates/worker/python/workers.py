@@ -1,0 +1,40 @@
+"""What of Cloudflare's SDK for Python Workers is built in.
+
+A worker that brings the SDK itself (``workers-runtime-sdk``, as ``pywrangler sync`` does)
+has that in the place of this: its packages come first.
+"""
+
+import _pyodide_entrypoint_helper
+from pyodide.ffi import JsException, run_sync
+
+__all__ = ["env", "import_from_javascript", "waitUntil", "wait_until"]
+
+
+def import_from_javascript(module_name):
+    """Import a JavaScript module: one of the worker's own, or one that is built in.
+
+    ``module_name`` is as in JavaScript's ``import()`` beside the worker's main module. Returns
+    the module's namespace; raises :exc:`ImportError` when there is no such module, or it fails.
+    """
+    try:
+        return run_sync(_pyodide_entrypoint_helper.doAnImport(module_name))
+    except JsException as error:
+        message = f"cannot import {module_name!r} from JavaScript: {error}{_place(error)}"
+        raise ImportError(message, name=module_name) from None
+
+
+def _place(error):
+    """Where in the worker's own files it was thrown, in parentheses; else nothing."""
+    first = (getattr(error, "stack", None) or "").strip().partition("\n")[0]
+    return f" ({first})" if "/session/metadata/" in first else ""
+
+
+def __getattr__(name):
+    if name == "env":
+        return _pyodide_entrypoint_helper.cloudflareWorkersModule.env
+    if name in ("wait_until", "waitUntil"):
+        return _pyodide_entrypoint_helper.cloudflareWorkersModule.waitUntil
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}: Cloudflare's SDK has more, "
+        "`pywrangler sync` puts it into python_modules"
+    )

@@ -1,0 +1,136 @@
+//! The WebAssembly modules of a worker: compiled when it is set up, kept in the cache.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::path::Path;
+
+use taipan_guest::{CompiledModule, Digest, Engine};
+use taipan_store::{Cache, Held, OnDamage, Progress, Step, write_atomic};
+
+use crate::registry::ModuleKind;
+use crate::worker::Settings;
+use crate::{Error, bundle};
+
+/// The kind of entry of the cache.
+pub const WEBASSEMBLY_ENTRIES: &str = "webassembly";
+
+/// The longest module, in bytes: three times the longest that Cloudflare takes.
+const BYTES_MAX: usize = 32 << 20;
+
+/// A module that is ready, or why it is not.
+pub(crate) type Outcome = Result<Compiled, String>;
+
+/// A module that is ready.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) module: CompiledModule,
+    /// So that nobody removes it.
+    _held: Held,
+}
+
+/// Compiles the modules of a worker, by their paths. One that cannot be used is an error for whoever imports it.
+pub(crate) fn compile(
+    settings: &Settings,
+    progress: Progress<'_>,
+) -> Result<BTreeMap<String, Outcome>, Error> {
+    let mut compiled = BTreeMap::new();
+    for (path, bytes) in settings.code.layer.files() {
+        if settings.modules.kinds.get(&path) != Some(&ModuleKind::CompiledWasm) {
+            continue;
+        }
+        let engine = settings.bundle.program.engine();
+        let outcome = match prepare(&settings.cache, engine, &path, bytes, progress) {
+            Ok(module) => Ok(module),
+            Err(error @ (Error::Link { .. } | Error::Guest { .. })) => Err(why(&path, &error)),
+            Err(error) => return Err(error),
+        };
+        compiled.insert(path, outcome);
+    }
+    Ok(compiled)
+}
+
+/// What is wrong with a module, for people.
+fn why(path: &str, error: &Error) -> String {
+    let mut text = format!("{path} cannot be used");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    let hint = match error {
+        Error::Link { source, .. } => source.hint(),
+        _ => None,
+    };
+    hint.map_or(text.clone(), |hint| format!("{text}; {hint}"))
+}
+
+fn prepare(
+    cache: &Cache,
+    engine: &Engine,
+    path: &str,
+    bytes: &[u8],
+    progress: Progress<'_>,
+) -> Result<Compiled, Error> {
+    let link = |source| Error::Link { module: "a WebAssembly module", source };
+    if bytes.len() > BYTES_MAX {
+        let (found, max) = (bytes.len() as u64, BYTES_MAX as u64);
+        return Err(link(taipan_link::Error::Limit { what: "bytes of the module", found, max }));
+    }
+    let wasm = taipan_link::window(bytes).map_err(link)?;
+    let entry = cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, &taipan_guest::digest(&wasm)))?;
+    let build = |staging: &Path| {
+        progress(Step::Begin { label: &format!("compiling {path}"), bytes_total: None });
+        write_atomic(&staging.join(WASM), &wasm)?;
+        bundle::compile(engine, &wasm, &staging.join(CODE))
+    };
+    let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
+    Ok(Compiled { module: load(engine, &folder)?, _held: entry.hold()? })
+}
+
+/// The files of an entry: the module as it was rewritten, and its machine code.
+const WASM: &str = "module.wasm";
+const CODE: &str = "module.code";
+
+/// What the key of an entry begins with, if this Taipan makes it.
+///
+/// # Errors
+///
+/// When the WebAssembly engine does not start.
+pub fn webassembly_prefix() -> Result<String, Error> {
+    let engine =
+        taipan_guest::engine().map_err(bundle::guest("starting the WebAssembly engine"))?;
+    Ok(prefix(&engine))
+}
+
+fn prefix(engine: &Engine) -> String {
+    format!("{:016x}-", taipan_guest::fingerprint(engine))
+}
+
+fn key(engine: &Engine, digest: &Digest) -> String {
+    digest.iter().fold(prefix(engine), |key, byte| key + &format!("{byte:02x}"))
+}
+
+fn load(engine: &Engine, folder: &Path) -> Result<CompiledModule, Error> {
+    let path = folder.join(WASM);
+    let bytes = taipan_guest::map(&path).map_err(|source| Error::Read { path, source })?;
+    let module = taipan_guest::load(engine, &folder.join(CODE))
+        .map_err(bundle::guest("loading machine code"))?;
+    Ok(CompiledModule { bytes, module })
+}
+
+/// The modules that an isolate of a snapshot has, of those in the cache.
+pub(crate) fn of_snapshot(
+    cache: &Cache,
+    engine: &Engine,
+    state: &taipan_snapshot::State,
+) -> Result<Vec<CompiledModule>, Error> {
+    let mut found = Vec::new();
+    for module in &state.modules {
+        let taipan_snapshot::Module::Compiled(digest) = module else { continue };
+        let entry = cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, digest))?;
+        if let Some(folder) = entry.open()? {
+            found.push(load(engine, &folder)?);
+        }
+    }
+    Ok(found)
+}

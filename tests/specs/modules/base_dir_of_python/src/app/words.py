@@ -1,0 +1,1 @@
+WORDS = "from the package"

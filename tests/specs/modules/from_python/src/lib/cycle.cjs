@@ -1,0 +1,1 @@
+exports.names = Object.keys(require("./tool.cjs")).join();

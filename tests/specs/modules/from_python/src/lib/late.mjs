@@ -1,0 +1,1 @@
+export { default as tool } from "./tool.cjs";

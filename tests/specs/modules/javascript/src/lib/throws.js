@@ -1,0 +1,7 @@
+function inner() {
+  throw new RangeError("out of range");
+}
+
+export default function outer() {
+  inner();
+}

@@ -1,0 +1,7 @@
+const settings = {};
+
+function read() {
+  return settings.server.port;
+}
+
+export const port = read();
