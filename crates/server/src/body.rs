@@ -194,6 +194,8 @@ pub enum Body {
 pub struct BodyStream {
     chunks: mpsc::Receiver<Message>,
     ended: bool,
+    /// Why it breaks off, while what came before is on its way.
+    broken: Option<String>,
 }
 
 #[derive(Debug)]
@@ -221,7 +223,10 @@ impl Body {
     /// A body that is sent while it is made.
     pub fn stream() -> (BodySender, Body) {
         let (sender, receiver) = mpsc::channel(CHUNKS_PENDING_MAX);
-        (BodySender { chunks: sender }, Body::Stream(BodyStream { chunks: receiver, ended: false }))
+        (
+            BodySender { chunks: sender },
+            Body::Stream(BodyStream { chunks: receiver, ended: false, broken: None }),
+        )
     }
 }
 
@@ -293,16 +298,22 @@ impl BodyStream {
         if self.ended {
             return Poll::Ready(None);
         }
-        let message = ready!(self.chunks.poll_recv(context));
-        self.ended = !matches!(message, Some(Message::Chunk(_)));
-        Poll::Ready(match message {
-            Some(Message::Chunk(chunk)) => Some(Ok(Frame::data(chunk))),
-            Some(Message::End) => None,
-            Some(Message::Abandon(reason)) => Some(Err(Broken::Abandoned { reason })),
-            None => {
-                let reason = "its sender was dropped".to_owned();
-                Some(Err(Broken::Abandoned { reason }))
+        if let Some(reason) = self.broken.take() {
+            self.ended = true;
+            return Poll::Ready(Some(Err(Broken::Abandoned { reason })));
+        }
+        let reason = match ready!(self.chunks.poll_recv(context)) {
+            Some(Message::Chunk(chunk)) => return Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            Some(Message::End) => {
+                self.ended = true;
+                return Poll::Ready(None);
             }
-        })
+            Some(Message::Abandon(reason)) => reason,
+            None => "its sender was dropped".to_owned(),
+        };
+        // With an error, hyper drops what it has not written yet; it writes when there is nothing more at the moment.
+        self.broken = Some(reason);
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
