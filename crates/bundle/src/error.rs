@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::DEVELOPMENT;
 use crate::releases::RELEASES;
 
 /// What can go wrong on the way to a release's files.
@@ -37,7 +36,9 @@ impl Error {
     /// What the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::Unknown { .. } => None,
+            Error::Unknown { .. } => Some(
+                "a build of your own is `--pyodide development --source DIR`; it cannot be exported",
+            ),
             Error::Development { .. } => {
                 Some("name the directory that the build leaves, `dist`, or an unpacked package")
             }
@@ -48,5 +49,5 @@ impl Error {
 
 fn known() -> String {
     let versions: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
-    format!("{}, and {DEVELOPMENT}", versions.join(", "))
+    versions.join(", ")
 }

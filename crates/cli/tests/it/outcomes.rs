@@ -206,7 +206,9 @@ cache PLACE/cache
         &[],
         &["bundle", "build", "1.0"],
         "75\nerror: cannot make the bundle
-  caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2, and development
+  caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2
+
+hint: a build of your own is `--pyodide development --source DIR`; it cannot be exported
 ",
     );
 }
