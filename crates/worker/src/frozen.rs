@@ -66,10 +66,9 @@ fn inputs(settings: &Settings) -> BTreeMap<&'static str, Digest> {
     let flags: Vec<_> = settings.flags.iter().filter(|(_, has)| **has).collect();
     let configuration =
         json!([settings.main, settings.variables, settings.warmup, flags]).to_string();
-    let modules = format!("{:?}", settings.modules);
     BTreeMap::from([
         ("configuration", Digest::of(configuration.as_bytes())),
-        ("modules", Digest::of(modules.as_bytes())),
+        ("modules", Digest::of(settings.modules.to_string().as_bytes())),
         ("source", settings.code.digest),
     ])
 }

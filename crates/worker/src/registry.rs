@@ -84,6 +84,15 @@ pub struct OwnModules {
     pub gates: BTreeSet<&'static str>,
 }
 
+/// All that it says, in JSON.
+impl fmt::Display for OwnModules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OwnModules { root, by_name, kinds, gates } = self;
+        let kinds: BTreeMap<_, _> = kinds.iter().map(|(path, kind)| (path, kind.name())).collect();
+        write!(formatter, "{}", serde_json::json!([root, by_name, kinds, gates]))
+    }
+}
+
 /// Who knows the modules of an isolate.
 #[derive(Clone)]
 pub(crate) struct Registry {
