@@ -5,7 +5,7 @@ use std::{env::consts, path::Path, process::ExitCode};
 use serde::{Deserialize, Serialize};
 use taipan_bundle::{Release, Source, release};
 use taipan_store::{Cache, Entry, Import};
-use taipan_worker::{bundle_id, prepare};
+use taipan_worker::{bundle_id, prepare, processor};
 
 use crate::{bundles::BUNDLES, command::Command, console, failure::Failure, progress::Display};
 
@@ -17,7 +17,8 @@ struct About {
     /// The bundle's id, which depends on all of the following and more.
     bundle: String,
     taipan: String,
-    arch: String,
+    /// On which its code runs.
+    processor: String,
     system: String,
 }
 
@@ -27,15 +28,18 @@ impl About {
             version: release.version.into(),
             bundle: bundle_id(release)?.to_string(),
             taipan: env!("CARGO_PKG_VERSION").into(),
-            arch: consts::ARCH.into(),
+            processor: processor().into(),
             system: consts::OS.into(),
         })
     }
 
     /// For people: who makes such a bundle.
     fn maker(&self) -> String {
-        let About { taipan, arch, system, bundle, .. } = self;
-        format!("Taipan {taipan} for {arch} {system}, bundle {}", &bundle[..bundle.len().min(16)])
+        let About { taipan, processor, system, bundle, .. } = self;
+        format!(
+            "Taipan {taipan} for {processor} {system}, bundle {}",
+            &bundle[..bundle.len().min(16)]
+        )
     }
 }
 

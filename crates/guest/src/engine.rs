@@ -7,6 +7,7 @@ use wasmtime::{Config, Engine};
 
 use crate::Error;
 use crate::memory::Memories;
+use crate::processor::Processor;
 
 /// Bytes of native stack for WebAssembly: deep recursion of Python in C (a
 /// thousand nested `repr`) and of JavaScript up to the engine's own limit
@@ -37,11 +38,19 @@ pub fn engine() -> Result<Engine, Error> {
         .max_wasm_stack(STACK_BYTES_MAX)
         // Not used, but it must not be smaller than the above.
         .async_stack_size(STACK_BYTES_MAX);
+    Processor::host().configure(&mut config).map_err(Error::Wasm)?;
     Engine::new(&config).map_err(Error::Wasm)
 }
 
-/// Tells machine code apart that another wasmtime, another configuration or another processor would make, or that
-/// was linked in another way.
+/// The processors on which code runs that an [`engine`] of this machine makes: a level of the x86-64 psABI
+/// (section 3.1.1), or an architecture.
+#[must_use]
+pub fn processor() -> &'static str {
+    Processor::host().name
+}
+
+/// Tells machine code apart that another wasmtime, another configuration or another [`processor`] would make, or
+/// that was linked in another way.
 #[must_use]
 pub fn fingerprint(engine: &Engine) -> u64 {
     let mut hasher = DefaultHasher::new();

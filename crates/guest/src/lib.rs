@@ -24,6 +24,7 @@ mod modules;
 mod natives;
 mod operation;
 mod origin;
+mod processor;
 mod program;
 mod reference;
 mod resume;
@@ -37,7 +38,7 @@ mod webassembly;
 
 pub use code::{compile, load, map};
 pub use control::{Control, CpuLimit, GRACE, Reason, SoftStop, Turn};
-pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine, fingerprint};
+pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine, fingerprint, processor};
 pub use error::Error;
 pub use exception::JsError;
 pub use handle::Handle;

@@ -37,4 +37,4 @@ pub use script::{Mount, Program, Script, run_script};
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Incoming, Settings, Shown, Worker};
 
-pub use taipan_guest::THREAD_STACK_BYTES;
+pub use taipan_guest::{THREAD_STACK_BYTES, processor};

@@ -23,6 +23,7 @@ const UNSAFE_MODULES: &[&str] = &[
     "crates/guest/src/control/memory.rs",
     "crates/guest/src/mapping.rs",
     "crates/guest/src/memory.rs",
+    "crates/guest/src/processor.rs",
     "crates/guest/src/thread_clock.rs",
     "crates/guest/src/trampoline.rs",
 ];
