@@ -231,9 +231,9 @@ pub(crate) enum BundleAction {
     /// Write a release and its bundle to one file, for machines without a network
     #[command(after_help = EXPORT_EXAMPLES)]
     Export {
-        /// The Pyodide version
-        #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
-        release: String,
+        /// The Pyodide version; without it that of --pyodide, else the newest
+        #[arg(value_name = "VERSION")]
+        release: Option<String>,
         /// The file to write
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,
@@ -246,9 +246,9 @@ pub(crate) enum BundleAction {
     },
     /// Show what a release consists of
     Inspect {
-        /// The Pyodide version
-        #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
-        release: String,
+        /// The Pyodide version; without it that of --pyodide, else the newest
+        #[arg(value_name = "VERSION")]
+        release: Option<String>,
     },
     /// Read everything in the cache and compare it with its digests
     Verify,
@@ -261,9 +261,9 @@ pub(crate) enum BundleAction {
 /// What `bundle build` and `bundle fetch` take.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
-    /// The Pyodide version
-    #[arg(value_name = "VERSION", default_value = taipan_bundle::NEWEST)]
-    pub(crate) release: String,
+    /// The Pyodide version; without it that of --pyodide, else the newest
+    #[arg(value_name = "VERSION")]
+    pub(crate) release: Option<String>,
 
     /// Every release that this version knows, instead of one
     #[arg(long)]

@@ -129,7 +129,7 @@ fn releases(command: &Command, which: &BuildArguments) -> Result<&'static [Relea
     }
     let development = which.from.clone().or_else(|| command.choice.development.clone());
     let choice = Choice { development, ..command.choice.clone() };
-    Ok(std::slice::from_ref(choice.named(&which.release)?))
+    Ok(std::slice::from_ref(choice.named(choice.version(which.release.as_deref()))?))
 }
 
 /// Prints what a release consists of, and who serves what its main module imports.

@@ -48,10 +48,12 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
         Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
         Action::Bundle(BundleAction::Fetch(which)) => bundles::get(command, which),
         Action::Bundle(BundleAction::Export { release, output }) => {
-            exports::export(command, release, output)
+            exports::export(command, command.choice.version(release.as_deref()), output)
         }
         Action::Bundle(BundleAction::Import { file }) => exports::import(command, file),
-        Action::Bundle(BundleAction::Inspect { release }) => bundles::inspect(command, release),
+        Action::Bundle(BundleAction::Inspect { release }) => {
+            bundles::inspect(command, command.choice.version(release.as_deref()))
+        }
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
         Action::Bundle(BundleAction::Gc) => bundles::collect(command),
         Action::Bench(action) => bench::run(command, action),

@@ -23,7 +23,12 @@ pub(crate) struct Choice {
 impl Choice {
     /// The release for what has no configuration.
     pub(crate) fn release(&self) -> Result<&'static Release, Failure> {
-        settled(self.named(self.pyodide.as_deref().unwrap_or(NEWEST))?, self.experimental)
+        settled(self.named(self.version(None))?, self.experimental)
+    }
+
+    /// The version that a command names; without one that of `--pyodide`, else the newest.
+    pub(crate) fn version<'a>(&'a self, named: Option<&'a str>) -> &'a str {
+        named.or(self.pyodide.as_deref()).unwrap_or(NEWEST)
     }
 
     /// The release with a version, or the directory.

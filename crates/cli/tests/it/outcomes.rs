@@ -202,15 +202,16 @@ development      -         -                    -      a directory (--source DIR
 cache PLACE/cache
 ",
     );
-    check(
-        &[],
-        &["bundle", "build", "1.0"],
-        "75\nerror: cannot make the bundle
+    let unknown = "75\nerror: cannot make the bundle
   caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2
 
 hint: a build of your own is `--pyodide development --source DIR`; it cannot be exported
-",
-    );
+";
+    check(&[], &["bundle", "build", "1.0"], unknown);
+    for action in [&["build"][..], &["fetch"], &["inspect"], &["export", "-o", "a.taipan"]] {
+        let arguments = [&["--pyodide", "1.0", "bundle"], action].concat();
+        assert_eq!(Place::new(&[]).run(&arguments), unknown, "{arguments:?}");
+    }
 }
 
 #[test]
