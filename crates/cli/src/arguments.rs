@@ -47,14 +47,15 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "NAME", help_heading = SHARED)]
     pub(crate) gate: Vec<String>,
 
-    /// Where what is missing is fetched from: `npm`, a directory, or the address of a mirror of Pyodide's CDN
+    /// Where what is missing is fetched from: `npm`, a directory, an exported bundle, or the address of a mirror of
+    /// Pyodide's CDN
     ///
     /// Several are tried in this order. Without it $TAIPAN_SOURCES (with commas between them), else npm. Whatever
     /// comes is compared with digests.
     #[arg(long, global = true, value_name = "PLACE", help_heading = SHARED)]
     pub(crate) source: Vec<String>,
 
-    /// Fetch nothing: what is missing is an error
+    /// Use no network: what is neither in the cache nor in a directory or file of --source is an error
     #[arg(long, global = true, help_heading = SHARED)]
     pub(crate) offline: bool,
 

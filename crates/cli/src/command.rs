@@ -105,14 +105,16 @@ impl Command {
             Verb::Completions { shell } => Action::Completions(shell),
         };
         let proxies = environment.proxies.clone();
-        let sources = match (arguments.offline, arguments.source, &environment.sources) {
-            (true, ..) => Vec::new(),
-            (false, given, Some(text)) if given.is_empty() => {
+        let mut sources = match (arguments.source, &environment.sources) {
+            (given, Some(text)) if given.is_empty() => {
                 text.split(',').map(|place| place.trim().to_owned()).collect()
             }
-            (false, given, _) if given.is_empty() => vec![NPM.to_owned()],
-            (false, given, _) => given,
+            (given, _) if given.is_empty() => vec![NPM.to_owned()],
+            (given, _) => given,
         };
+        if arguments.offline {
+            sources.retain(|place| place != NPM && !is_mirror(place));
+        }
         let Arguments { pyodide, experimental, gate: gates, quiet, .. } = arguments;
         let development = sources.iter().map(PathBuf::from).find(|path| path.is_dir());
         let choice = Choice { pyodide, experimental, gates, development };
@@ -125,14 +127,17 @@ impl Command {
             if place == NPM {
                 return Ok(Source::npm());
             }
-            if place.starts_with("http://") || place.starts_with("https://") {
+            if is_mirror(place) {
                 let client = fetch::client(&self.proxies).map_err(taipan_worker::Error::Client)?;
                 return Ok(Source::Mirror(Mirror { address: place.clone(), client }));
             }
             let path = PathBuf::from(place);
-            match path.is_dir() {
-                true => Ok(Source::Folder(path)),
-                false => Err(Failure::NotFound { what: "the directory to fetch from", path }),
+            if path.is_dir() {
+                Ok(Source::Folder(path))
+            } else if path.is_file() {
+                Ok(Source::Export(path))
+            } else {
+                Err(Failure::NotFound { what: "the place to fetch from", path })
             }
         };
         self.sources.iter().map(source).collect()
@@ -142,6 +147,10 @@ impl Command {
     pub(crate) fn cache(&self) -> Result<Cache, Failure> {
         Ok(Cache::open(&self.cache_root)?)
     }
+}
+
+fn is_mirror(place: &str) -> bool {
+    place.starts_with("http://") || place.starts_with("https://")
 }
 
 fn serve_request(arguments: ServeArguments) -> Result<ServeRequest, Failure> {

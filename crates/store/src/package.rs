@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::stream;
-use crate::{Cache, Digest, Entry, Error, Mirror, OnDamage, Progress, Step, npm, tarball};
+use crate::{Cache, Digest, Entry, Error, Import, Mirror, OnDamage, Progress, Step, npm, tarball};
 
 /// The cache's entries that hold files of npm packages.
 const KIND: &str = "npm";
@@ -45,6 +45,8 @@ pub enum Source {
     /// A folder that holds each package in a folder of the package's name (as
     /// `node_modules` does), or the files of the package itself.
     Folder(PathBuf),
+    /// A file that [`crate::export`] wrote.
+    Export(PathBuf),
     /// A mirror, over HTTP.
     Mirror(Mirror),
 }
@@ -92,7 +94,12 @@ pub fn fetch(
         for source in sources {
             let outcome = match source {
                 Source::Npm { command } => from_npm(package, command, staging, progress),
-                Source::Folder(folder) => from_folder(package, folder, staging, progress),
+                Source::Folder(folder) => {
+                    let own = folder.join(package.name);
+                    let folder = if own.is_dir() { &own } else { folder };
+                    from_folder(package, folder, folder, staging, progress)
+                }
+                Source::Export(file) => from_export(package, file, cache, staging, progress),
                 Source::Mirror(mirror) => from_mirror(package, mirror, cache, staging, progress),
             };
             match outcome {
@@ -172,15 +179,26 @@ fn from_npm(
     Ok(fs_err::remove_dir_all(&download)?)
 }
 
-fn from_folder(
+fn from_export(
     package: &Package<'_>,
-    folder: &Path,
+    file: &Path,
+    cache: &Cache,
     staging: &Path,
     progress: Progress<'_>,
 ) -> Result<(), Error> {
-    let own = folder.join(package.name);
-    let folder = if own.is_dir() { &own } else { folder };
-    let place = folder.display().to_string();
+    let import = Import::open(file, cache)?;
+    from_folder(package, &import.folder(&package.entry(cache)?), file, staging, progress)
+}
+
+/// Copies from a folder that messages call `place`.
+fn from_folder(
+    package: &Package<'_>,
+    folder: &Path,
+    place: &Path,
+    staging: &Path,
+    progress: Progress<'_>,
+) -> Result<(), Error> {
+    let place = place.display().to_string();
     begin(package, "copying", progress);
     let mut arrival = Arrival { place, staging, bytes_done: 0, progress };
     for file in package.files {

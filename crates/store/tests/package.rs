@@ -8,7 +8,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use taipan_store::{Cache, Digest, Package, PackageFile, Source, Step, fetch};
+use taipan_store::{Cache, Digest, Package, PackageFile, Source, Step, export, fetch};
 use tar::{Builder, EntryType, Header};
 
 const FIRST: &str = "the first file\n";
@@ -329,6 +329,33 @@ fn folder_with_another_file() {
         &[("first", "the first"), ("inner/second", SECOND)],
         "first from [home]/source is 9 bytes long, 15 expected",
     );
+}
+
+#[test]
+fn an_export_is_a_source() {
+    let bench = Bench::new();
+    bench.put("npm.sample-1.0.0.tgz", tarball(good));
+    let first = bench.fetch(&bench.npm());
+    let [sound, empty] = ["sound", "empty"].map(|name| bench.home.path().join(name));
+    let folder = bench.home.path().join("cache");
+    let entries = Cache::open(&folder).unwrap().entries("npm").unwrap();
+    export(&entries, "of a test", &sound).unwrap();
+    export(&[], "of a test", &empty).unwrap();
+    fs_err::remove_dir_all(folder).unwrap();
+
+    let bytes = fs_err::read(&sound).unwrap();
+    bench.put("half", &bytes[..bytes.len() / 2]);
+    let at = bytes.windows(FIRST.len()).position(|it| it == FIRST.as_bytes()).unwrap();
+    bench.put("changed", [&bytes[..at], b"THE", &bytes[at + 3..]].concat());
+    for (name, said) in [
+        ("empty", "first is missing from [home]/empty"),
+        ("half", "[home]/half is no export of a bundle"),
+        ("changed", "first from [home]/changed has sha256"),
+    ] {
+        let refused = bench.fetch(&Source::Export(bench.home.path().join(name)));
+        assert!(refused.starts_with(said), "{name}: {refused}");
+    }
+    assert_eq!(bench.fetch(&Source::Export(sound)), first);
 }
 
 #[test]

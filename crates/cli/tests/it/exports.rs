@@ -51,4 +51,9 @@ fn there_and_damaged() {
     assert!(done, "{text}");
     let words = ["run", "--offline", "-c", "print('from far')"];
     assert_eq!(run(Some(&cache), &words), (true, "from far\n".to_owned()));
+
+    let another = place.path().join("another");
+    let words = ["bundle", "fetch", "--offline", "--source", name];
+    let (done, text) = run(Some(&another), &words);
+    assert!(done && text.ends_with("are in the cache\n"), "{text}");
 }

@@ -126,10 +126,12 @@ hint: run `taipan bundle fetch` without --offline first, or name a directory wit
     check(&[], &["run", "--offline", "-c", "1"], missing);
     check(&[("entry.py", "")], &["serve", "--port", "0", "--offline"], missing);
     check(&[], &["bundle", "fetch", "--offline"], missing);
+    let mirror = ["bundle", "fetch", "--offline", "--source", "https://mirror.test/pyodide"];
+    check(&[], &mirror, missing);
     check(
         &[],
         &["run", "--source", "nowhere", "-c", "1"],
-        "66\nerror: the directory to fetch from nowhere is not there\n",
+        "66\nerror: the place to fetch from nowhere is not there\n",
     );
     check(
         &[("empty/file", "")],
