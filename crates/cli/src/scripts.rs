@@ -50,6 +50,13 @@ fn read(program: &Program) -> Result<taipan_worker::Program, Failure> {
     Ok(match program {
         Program::Code(code) => taipan_worker::Program::Code(code.clone()),
         Program::File(path) => {
+            if path.is_dir() {
+                let path = path.display();
+                let reason = format!(
+                    "{path} is a directory, not a script; `taipan dev {path}` serves a worker"
+                );
+                return Err(Failure::Usage { reason });
+            }
             let text = read_file(path, "the script")?;
             taipan_worker::Program::File { name: name(path)?, text }
         }

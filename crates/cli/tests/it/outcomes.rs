@@ -109,6 +109,15 @@ For more information, try '--help'.
 fn script_is_not_there() {
     check(&[], &["run", "a.py"], "66\nerror: the script a.py is not there\n");
     check(
+        &[("folder/entry.py", "")],
+        &["run", "folder"],
+        "2
+error: folder is a directory, not a script; `taipan dev folder` serves a worker
+
+hint: `taipan --help` and `taipan COMMAND --help` explain
+",
+    );
+    check(
         &[("a.py", "")],
         &["run", "--mount", "data:/data", "a.py"],
         "66\nerror: the directory to mount data is not there\n",
