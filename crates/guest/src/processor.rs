@@ -7,69 +7,60 @@ use std::env::consts::ARCH;
 
 use wasmtime::Config;
 
+/// Something that not all processors have: its name in Cranelift, and whether this machine has it.
+type Feature = (&'static str, fn() -> bool);
+
 /// A level of processors.
 #[derive(Debug)]
 pub(crate) struct Processor {
     /// As the x86-64 psABI (section 3.1.1) names it; that of the architecture elsewhere.
     pub(crate) name: &'static str,
-    /// What Cranelift may use, by its own names.
-    flags: &'static [&'static str],
+    /// What Cranelift may use: of the level below, and of this one.
+    features: [&'static [Feature]; 2],
 }
 
 #[cfg(target_arch = "x86_64")]
-const V3: Processor = Processor {
-    name: "x86-64-v3",
-    flags: &[
-        "has_avx",
-        "has_avx2",
-        "has_bmi1",
-        "has_bmi2",
-        "has_cmpxchg16b",
-        "has_fma",
-        "has_lzcnt",
-        "has_popcnt",
-        "has_sse3",
-        "has_sse41",
-        "has_sse42",
-        "has_ssse3",
-    ],
-};
+const V2: &[Feature] = &[
+    ("has_cmpxchg16b", || is_x86_feature_detected!("cmpxchg16b")),
+    ("has_popcnt", || is_x86_feature_detected!("popcnt")),
+    ("has_sse3", || is_x86_feature_detected!("sse3")),
+    ("has_sse41", || is_x86_feature_detected!("sse4.1")),
+    ("has_sse42", || is_x86_feature_detected!("sse4.2")),
+    ("has_ssse3", || is_x86_feature_detected!("ssse3")),
+];
 
 #[cfg(target_arch = "x86_64")]
-const V2: Processor = Processor {
-    name: "x86-64-v2",
-    flags: &["has_cmpxchg16b", "has_popcnt", "has_sse3", "has_sse41", "has_sse42", "has_ssse3"],
-};
+const V3: &[Feature] = &[
+    ("has_avx", || is_x86_feature_detected!("avx")),
+    ("has_avx2", || is_x86_feature_detected!("avx2")),
+    ("has_bmi1", || is_x86_feature_detected!("bmi1")),
+    ("has_bmi2", || is_x86_feature_detected!("bmi2")),
+    ("has_fma", || is_x86_feature_detected!("fma")),
+    ("has_lzcnt", || is_x86_feature_detected!("lzcnt")),
+];
 
-const BASELINE: Processor = Processor { name: ARCH, flags: &[] };
+/// What every processor of the architecture is.
+const BASELINE: Processor = Processor { name: ARCH, features: [&[], &[]] };
+
+/// The others, the highest first.
+#[cfg(target_arch = "x86_64")]
+const LEVELS: &[Processor] = &[
+    Processor { name: "x86-64-v3", features: [V2, V3] },
+    Processor { name: "x86-64-v2", features: [&[], V2] },
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const LEVELS: &[Processor] = &[];
 
 impl Processor {
     /// The highest level of this machine.
-    pub(crate) fn host() -> Processor {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::is_x86_feature_detected as has;
+    pub(crate) fn host() -> &'static Processor {
+        let is_met = |level: &&Processor| level.features().all(|(_, is_there)| is_there());
+        LEVELS.iter().find(is_met).unwrap_or(&BASELINE)
+    }
 
-            let v2 = has!("cmpxchg16b")
-                && has!("popcnt")
-                && has!("sse3")
-                && has!("sse4.1")
-                && has!("sse4.2")
-                && has!("ssse3");
-            let v3 = v2
-                && has!("avx")
-                && has!("avx2")
-                && has!("bmi1")
-                && has!("bmi2")
-                && has!("fma")
-                && has!("lzcnt");
-            if v3 {
-                return V3;
-            } else if v2 {
-                return V2;
-            }
-        }
-        BASELINE
+    fn features(&self) -> impl Iterator<Item = &'static Feature> {
+        self.features.into_iter().flatten()
     }
 
     /// Has code made for this level, whatever else this machine can do.
@@ -79,7 +70,7 @@ impl Processor {
     /// When Cranelift does not know the architecture.
     pub(crate) fn configure(&self, config: &mut Config) -> wasmtime::Result<()> {
         config.target(&format!("{ARCH}-unknown-linux-gnu"))?;
-        for flag in self.flags {
+        for (flag, _) in self.features() {
             // SAFETY: each is a feature of processors of this level, and before wasmtime runs code it compares the
             // features that the code was made with against those of the machine.
             unsafe { config.cranelift_flag_enable(flag) };
@@ -115,10 +106,10 @@ mod tests {
 
     #[test]
     fn code_uses_what_its_level_has_and_nothing_else() -> wasmtime::Result<()> {
-        for level in [BASELINE, V2, V3] {
+        for level in LEVELS.iter().chain([&BASELINE]) {
             let expected: BTreeSet<String> =
-                level.flags.iter().map(|it| (*it).to_owned()).collect();
-            assert_eq!(used(&level)?, expected, "{}", level.name);
+                level.features().map(|(flag, _)| (*flag).to_owned()).collect();
+            assert_eq!(used(level)?, expected, "{}", level.name);
         }
         Ok(())
     }
