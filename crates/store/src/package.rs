@@ -99,7 +99,9 @@ pub fn fetch(
                     let folder = if own.is_dir() { &own } else { folder };
                     from_folder(package, folder, folder, staging, progress)
                 }
-                Source::Export(file) => from_export(package, file, cache, staging, progress),
+                Source::Export(file) => Import::open(file, cache).and_then(|import| {
+                    from_folder(package, &import.folder(&entry), file, staging, progress)
+                }),
                 Source::Mirror(mirror) => from_mirror(package, mirror, cache, staging, progress),
             };
             match outcome {
@@ -177,17 +179,6 @@ fn from_npm(
     begin(package, "unpacking", progress);
     tarball::unpack(package, &tarball, &mut Arrival { place, staging, bytes_done: 0, progress })?;
     Ok(fs_err::remove_dir_all(&download)?)
-}
-
-fn from_export(
-    package: &Package<'_>,
-    file: &Path,
-    cache: &Cache,
-    staging: &Path,
-    progress: Progress<'_>,
-) -> Result<(), Error> {
-    let import = Import::open(file, cache)?;
-    from_folder(package, &import.folder(&package.entry(cache)?), file, staging, progress)
 }
 
 /// Copies from a folder that messages call `place`.
