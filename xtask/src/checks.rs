@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::program::{become_program, run, say};
-use crate::setup;
+use crate::{setup, soak};
 
 /// Serves the worker in a folder with a `taipan` built from this tree.
 pub(crate) fn dev(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
@@ -28,6 +28,13 @@ pub(crate) fn ci(root: &Path) -> anyhow::Result<()> {
     documentation.env("RUSTDOCFLAGS", "--deny warnings");
     run("building the documentation", &mut documentation)?;
     tests(root)
+}
+
+/// Servers under load, for minutes. Not part of `ci`: it takes as long as it is told to.
+pub(crate) fn soak(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+    setup::build()?;
+    run("building taipan", &mut cargo(root, &["build", "--package", "taipan"]))?;
+    soak::soak(root, &taipan()?, arguments)
 }
 
 /// What we depend on, by `deny.toml`. Not part of `ci`: it reads a list of

@@ -9,6 +9,7 @@ mod checks;
 mod program;
 mod requirements;
 mod setup;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ usage: cargo xtask COMMAND
   dev DIR [ARGS]    setup, build, and `taipan dev DIR ARGS`
   test              setup, format, lints, build, every test
   ci                test, and the documentation builds without a warning
+  soak [--minutes N]
+                    servers under hostile traffic, with what they hold watched
   deny              licences, advisories and duplicates of what we depend on";
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         ["dev", arguments @ ..] if !arguments.is_empty() => checks::dev(root, arguments),
         ["test"] => checks::test(root),
         ["ci"] => checks::ci(root),
+        ["soak", arguments @ ..] => checks::soak(root, arguments),
         ["deny"] => checks::deny(root),
         [] | ["help" | "--help" | "-h"] => {
             eprintln!("{USAGE}");
