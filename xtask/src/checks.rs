@@ -76,7 +76,9 @@ fn last(what: &str, command: &mut Command) -> anyhow::Result<()> {
 
 fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
-    command.current_dir(root).args(arguments);
+    // Cargo sets it for this program. A build script that looks at it would run again, and what depends on it be
+    // compiled again, each time that somebody calls Cargo without us.
+    command.current_dir(root).args(arguments).env_remove("CARGO_MANIFEST_DIR");
     command
 }
 
