@@ -19,6 +19,7 @@ pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/quota", text: include_str!("../js/quota.js") },
     Source { name: "taipan:pyodide/runsync", text: include_str!("../js/runsync.js") },
     Source { name: "taipan:pyodide/snapshots", text: include_str!("../js/snapshots.js") },
+    Source { name: "taipan:pyodide/values", text: include_str!("../js/values.js") },
 ];
 
 /// The Python modules, by their path in the standard library, to which they are
@@ -40,5 +41,6 @@ pub const PYTHON: &[Source] = &[
     },
     Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
     Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
+    Source { name: "_taipan/values.py", text: include_str!("../python/_taipan/values.py") },
     Source { name: "taipan/__init__.py", text: include_str!("../python/taipan/__init__.py") },
 ];

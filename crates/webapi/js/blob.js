@@ -4,7 +4,7 @@ import { host } from "./operations.js";
 import { streamOfBytes } from "./streams.js";
 import { decodeUtf8 } from "./text_decoder.js";
 import {
-  bytesOf, defineInterface, isBufferSource, requireArguments, toClampedInteger, toDictionary, toEnumeration,
+  defineInterface, toBytes, toClampedInteger, toDictionary, toEnumeration, toSequence, toText,
 } from "./webidl.js";
 
 /** The bytes of a blob, not copied; TypeError for anything else. */
@@ -70,15 +70,13 @@ function nativeEndings(text) {
 }
 
 function partBytes(parts, ending) {
-  if (typeof parts !== "object" && typeof parts !== "function" || parts?.[Symbol.iterator] === undefined) {
-    throw new TypeError("the parts of a Blob are a sequence");
-  }
-  return Array.from(parts, (part) => {
+  return toSequence(parts, (part) => {
     if (isBlob(part)) return blobBytes(part);
-    if (isBufferSource(part)) return bytesOf(part).slice();
-    const text = `${part}`;
+    const bytes = toBytes(part);
+    if (bytes !== null) return bytes.slice();
+    const text = toText(part);
     return host.utf8_encode(ending === "native" ? nativeEndings(text) : text);
-  });
+  }, "the parts of a Blob");
 }
 
 /** One array of all the chunks; a single chunk is taken as it is. */
@@ -95,7 +93,7 @@ export function concatenate(chunks) {
 
 /** The type in lower case, or none when a character of it is not printable ASCII. */
 function mimeType(type) {
-  const text = `${type}`;
+  const text = toText(type);
   return /[^\x20-\x7e]/.test(text) ? "" : text.toLowerCase();
 }
 

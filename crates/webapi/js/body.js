@@ -8,6 +8,7 @@
 //   used     whether it was consumed without a stream
 
 import { blobBytes, blobOfBytes, concatenate, isBlob } from "./blob.js";
+import { languageOf } from "./foreign.js";
 import { FormData } from "./form_data.js";
 import { HostBody } from "./host_body.js";
 import { parseFormData, serializeMultipart } from "./form_data_body.js";
@@ -43,7 +44,10 @@ export function extractBody(init) {
     const { bytes, type } = serializeMultipart(init);
     return [bodyRecord(bytes, null, null), type];
   }
-  return [bodyRecord(`${init}`, null, null), TEXT_TYPE];
+  const foreign = languageOf(init)?.body(init);
+  // The bytes are a copy already.
+  if (foreign instanceof Uint8Array) return [bodyRecord(foreign, null, null), null];
+  return [bodyRecord(`${foreign ?? init}`, null, null), TEXT_TYPE];
 }
 
 export function isUsed(body) {

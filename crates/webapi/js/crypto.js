@@ -1,5 +1,6 @@
 // https://w3c.github.io/webcrypto/#crypto-interface, the parts that need no keys.
 
+import { languageOf } from "./foreign.js";
 import { host } from "./operations.js";
 import { INTERNAL, bytesOf, defineInterface, refuseConstruction, requireArguments } from "./webidl.js";
 
@@ -21,6 +22,11 @@ export class Crypto {
   getRandomValues(array) {
     requireArguments(arguments.length, 1, "getRandomValues");
     this.#brand;
+    const language = languageOf(array);
+    if (language !== null) {
+      language.borrow(array, (bytes) => this.getRandomValues(bytes));
+      return array;
+    }
     if (!ArrayBuffer.isView(array)) throw new TypeError("getRandomValues takes a typed array");
     if (!INTEGER_ARRAYS.includes(arrayName.call(array))) {
       throw new DOMException("getRandomValues takes an array of integers", "TypeMismatchError");

@@ -11,7 +11,7 @@ import { host } from "./operations.js";
 import { PromiseRejectionEvent } from "./promise_rejection_event.js";
 import { abortRequest, requestFromHost } from "./request.js";
 import { isResponse, responseHeaders, responseParts } from "./response.js";
-import { isError } from "./webidl.js";
+import { isBufferSource, isError } from "./webidl.js";
 
 /** What a handler answers instead of throwing, when it has put its error into words itself. */
 export class HandlerFault {
@@ -138,10 +138,17 @@ function answer(requestId, entry, response) {
 function whyNotSent(response) {
   const wrong = (message) => new HandlerFault(`TypeError: ${message}`, "", "not_a_response");
   if (response instanceof HandlerFault) return response;
-  if (!isResponse(response)) return wrong(`the handler returned ${inspect(response)}, not a Response`);
+  if (!isResponse(response)) return wrong(`the handler returned ${inspect(response)}, not a Response${remedy(response)}`);
   const { body, type } = responseParts(response);
   if (isUnusable(body)) return wrong("the body of the Response has been used or is locked");
   return type === "error" ? wrong("the handler returned Response.error()") : null;
+}
+
+/** What to return instead. */
+function remedy(value) {
+  if (typeof value === "string" || isBufferSource(value)) return ": return new Response(…)";
+  if (Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype) return ": return Response.json(…)";
+  return value === undefined ? ": does each way through it end with `return`?" : "";
 }
 
 function fault(requestId, kind, error) {

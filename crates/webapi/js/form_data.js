@@ -1,7 +1,8 @@
 // https://xhr.spec.whatwg.org/#interface-formdata
 
-import { isBlob } from "./blob.js";
+import { blobOfBytes, isBlob } from "./blob.js";
 import { fileOfBlob, isFile } from "./file.js";
+import { languageOf } from "./foreign.js";
 import { defineInterface, makeIteratorPrototype, requireArguments, toUSVString } from "./webidl.js";
 
 const makeIterator = makeIteratorPrototype("FormData");
@@ -16,7 +17,7 @@ export class FormData {
 
   append(name, value, filename = undefined) {
     requireArguments(arguments.length, 2, "append");
-    this.#entries.push(makeEntry(name, value, filename, arguments.length > 2));
+    this.#entries.push(makeEntry(name, value, filename));
   }
   delete(name) {
     requireArguments(arguments.length, 1, "delete");
@@ -40,7 +41,7 @@ export class FormData {
   }
   set(name, value, filename = undefined) {
     requireArguments(arguments.length, 2, "set");
-    const entry = makeEntry(name, value, filename, arguments.length > 2);
+    const entry = makeEntry(name, value, filename);
     const first = this.#entries.findIndex(([other]) => other === entry[0]);
     if (first < 0) {
       this.#entries.push(entry);
@@ -73,7 +74,10 @@ Object.defineProperty(FormData.prototype, Symbol.iterator, {
 });
 
 /** https://xhr.spec.whatwg.org/#create-an-entry */
-function makeEntry(name, value, filename, named) {
+function makeEntry(name, given, filename) {
+  const named = filename !== undefined;
+  const bytes = languageOf(given)?.bytes(given) ?? null;
+  const value = bytes === null ? given : blobOfBytes(bytes, "");
   if (!isBlob(value)) {
     if (named) throw new TypeError("only a Blob has a file name");
     return [toUSVString(name), toUSVString(value)];

@@ -3,7 +3,7 @@
 // A worker is a server: no header name is forbidden to it, only the guard
 // "immutable" is kept. What the host sends is parsed when it is first looked at.
 
-import { defineInterface, makeIteratorPrototype, requireArguments, toByteString } from "./webidl.js";
+import { defineInterface, makeIteratorPrototype, requireArguments, toByteString, toPairs } from "./webidl.js";
 
 const makeIterator = makeIteratorPrototype("Headers");
 
@@ -125,7 +125,7 @@ export class Headers {
       this.#list = init.#parsed().map(([name, value]) => [name, value]);
       return;
     }
-    for (const [name, value] of pairsOf(init)) this.#list.push([headerName(name), headerValue(value)]);
+    for (const [name, value] of toPairs(init, toByteString, "latin-1")) this.#list.push([headerName(name), headerValue(value)]);
   }
 
   /** https://fetch.spec.whatwg.org/#concept-header-list-sort-and-combine */
@@ -168,7 +168,7 @@ Object.defineProperty(Headers.prototype, Symbol.iterator, {
 
 /** A header name in lower case. */
 function headerName(name) {
-  const text = typeof name === "string" ? name : `${name}`;
+  const text = typeof name === "string" ? name : toByteString(name);
   const known = knownNames.get(text);
   if (known !== undefined) return known;
   if (!TOKEN.test(toByteString(text))) throw new TypeError(`${JSON.stringify(text)} is not a header name`);
@@ -179,28 +179,9 @@ function headerName(name) {
 
 /** https://fetch.spec.whatwg.org/#concept-header-value */
 function headerValue(value) {
-  const given = typeof value === "string" ? value : `${value}`;
+  const given = typeof value === "string" ? value : toByteString(value);
   if (PLAIN_VALUE.test(given)) return given;
   const text = toByteString(given).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
   if (/[\0\r\n]/.test(text)) throw new TypeError("a header value has a line break or a null character");
   return text;
-}
-
-function pairsOf(init) {
-  const iterate = init[Symbol.iterator];
-  if (iterate === undefined || iterate === null) {
-    // A record: the keys are converted, and the values read, in their order.
-    const pairs = [];
-    for (const key of Reflect.ownKeys(init)) {
-      if (!Object.prototype.propertyIsEnumerable.call(init, key)) continue;
-      pairs.push([toByteString(key), init[key]]);
-    }
-    return pairs;
-  }
-  return Array.from(init, (pair) => {
-    if (typeof pair !== "object" && typeof pair !== "function") throw new TypeError("a header is not a pair");
-    const items = [...pair];
-    if (items.length !== 2) throw new TypeError(`a header has ${items.length} parts`);
-    return items;
-  });
 }

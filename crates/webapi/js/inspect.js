@@ -1,6 +1,7 @@
 // How console shows a value: one line where it fits, in the manner of Node's
 // util.inspect, which is what people know. Not complete: no proxies, no getters.
 
+import { languageOf } from "./foreign.js";
 import { hasBrand, isError } from "./webidl.js";
 
 /** Nested deeper than this, an object is shown by its class alone. */
@@ -48,6 +49,8 @@ function showGuarded(value, context) {
 }
 
 function showObject(value, context) {
+  const foreign = languageOf(value)?.show(value);
+  if (foreign !== undefined) return foreign;
   const name = className(value);
   if (isError(value)) return showError(value, context);
   if (context.depth > DEPTH_MAX) return Array.isArray(value) ? "[Array]" : `[${name || "Object: null prototype"}]`;

@@ -4,6 +4,7 @@
 // neither a stream nor, when no headers are given, a Headers object.
 
 import { cloneBody, bodyFromHost, defineBody, extractBody, isUnusable } from "./body.js";
+import { languageOf } from "./foreign.js";
 import { Headers, headersFromHost, headersToHost, makeImmutable } from "./headers.js";
 import { parseHref } from "./url.js";
 import { INTERNAL, defineInterface, requireArguments, toByteString, toDictionary, toUnsignedShort, toUSVString } from "./webidl.js";
@@ -44,7 +45,7 @@ export class Response {
   }
   static json(data, init = undefined) {
     requireArguments(arguments.length, 1, "Response.json");
-    const text = JSON.stringify(data);
+    const text = languageOf(data)?.json(data) ?? JSON.stringify(data);
     if (text === undefined) throw new TypeError("the value has no JSON");
     return new Response(INTERNAL, makeState(text, toDictionary(init, "init"), "application/json"));
   }

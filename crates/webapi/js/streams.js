@@ -10,6 +10,8 @@ import {
   WritableStreamDefaultController, WritableStreamDefaultWriter,
 } from "taipan:web-streams";
 
+import { languageOf } from "./foreign.js";
+
 export { ReadableStream, TransformStream, WritableStream };
 
 /** Every interface of the standard, by name. */
@@ -19,6 +21,21 @@ export const STREAM_INTERFACES = {
   ReadableStreamDefaultReader, TransformStream, TransformStreamDefaultController, WritableStream,
   WritableStreamDefaultController, WritableStreamDefaultWriter,
 };
+
+// Bytes of another language are copied when they are given: who gave them may free them afterwards.
+const CHUNK_TAKERS = [
+  [ReadableStreamDefaultController, "enqueue"], [ReadableByteStreamController, "enqueue"],
+  [TransformStreamDefaultController, "enqueue"], [WritableStreamDefaultWriter, "write"],
+];
+
+for (const [{ prototype }, name] of CHUNK_TAKERS) {
+  const take = prototype[name];
+  const method = {
+    [name](chunk = undefined) { return take.call(this, languageOf(chunk)?.bytes(chunk) ?? chunk); },
+  }[name];
+  Object.defineProperty(method, "length", { value: take.length, configurable: true });
+  Object.defineProperty(prototype, name, { value: method });
+}
 
 /** One piece of a long source that is handed to a reader. */
 const CHUNK_BYTES_MAX = 64 * 1024;

@@ -5,6 +5,7 @@
 // so a proxy is cloned where the standard refuses; streams are not transferred.
 
 import { cloneOfBlob } from "./file.js";
+import { languageOf } from "./foreign.js";
 import { hasBrand, isArrayBuffer, isError, requireArguments, toDictionary } from "./webidl.js";
 
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
@@ -51,6 +52,16 @@ function brandName(value) {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
+/** What a value of another language is in JavaScript. */
+function plainCopy(value) {
+  try {
+    return languageOf(value).plain(value);
+  } catch (error) {
+    if (error instanceof TypeError) throw new DOMException(error.message, "DataCloneError");
+    throw error;
+  }
+}
+
 /** The copy that a record stands for, made once. */
 function copyOf(recorded) {
   if (!recorded.made) {
@@ -62,7 +73,8 @@ function copyOf(recorded) {
 }
 
 /** https://html.spec.whatwg.org/#structuredserializeinternal */
-function record(value, context) {
+function record(given, context) {
+  const value = languageOf(given) === null ? given : plainCopy(given);
   if (typeof value === "symbol" || typeof value === "function") throw refusal(value);
   if (typeof value !== "object" || value === null) return { made: true, copy: value };
   const known = context.memory.get(value);

@@ -5,7 +5,7 @@
 // two pieces of a stream of such an encoding holds a decoder of the host.
 
 import { host } from "./operations.js";
-import { bytesOf, defineInterface, isBufferSource, toDictionary } from "./webidl.js";
+import { defineInterface, toBytes, toDictionary, toText } from "./webidl.js";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -25,7 +25,7 @@ export class TextDecoder {
 
   constructor(label = "utf-8", options = undefined) {
     const { fatal, ignoreBOM } = toDictionary(options, "options");
-    const encoding = label === "utf-8" ? label : host.encoding_for_label(`${label}`);
+    const encoding = label === "utf-8" ? label : host.encoding_for_label(toText(label));
     if (encoding === null || encoding === "replacement") throw new RangeError(`unknown encoding ${label}`);
     this.#encoding = encoding;
     this.#fatal = Boolean(fatal);
@@ -38,8 +38,8 @@ export class TextDecoder {
 
   decode(input = undefined, options = undefined) {
     const stream = Boolean(toDictionary(options, "options").stream);
-    if (input !== undefined && !isBufferSource(input)) throw new TypeError("decode takes bytes");
-    const bytes = input === undefined ? NO_BYTES : bytesOf(input);
+    const bytes = input === undefined ? NO_BYTES : toBytes(input);
+    if (bytes === null) throw new TypeError("decode takes bytes");
     const continues = this.#streaming;
     this.#streaming = stream;
     if (this.#encoding !== "utf-8") return this.#decodeByHost(bytes, stream);

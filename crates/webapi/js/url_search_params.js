@@ -1,7 +1,7 @@
 // https://url.spec.whatwg.org/#interface-urlsearchparams
 
 import { parseUrlencoded, serializeUrlencoded } from "./urlencoded.js";
-import { defineInterface, makeIteratorPrototype, requireArguments, toUSVString } from "./webidl.js";
+import { defineInterface, makeIteratorPrototype, requireArguments, toPairs, toUSVString } from "./webidl.js";
 
 const makeIterator = makeIteratorPrototype("URLSearchParams");
 
@@ -16,7 +16,7 @@ export class URLSearchParams {
   #onChange = null;
 
   constructor(init = "") {
-    if (typeof init === "object" && init !== null || typeof init === "function") this.#pairs = pairsOf(init);
+    if (typeof init === "object" && init !== null || typeof init === "function") this.#pairs = toPairs(init, toUSVString, "utf-8");
     else this.#pairs = parseUrlencoded(toUSVString(init).replace(/^\?/, ""));
   }
 
@@ -103,22 +103,4 @@ function matcher(name, value = undefined) {
   if (value === undefined) return ([other]) => other === key;
   const text = toUSVString(value);
   return ([other, found]) => other === key && found === text;
-}
-
-/** https://url.spec.whatwg.org/#urlsearchparams-initialize, a sequence or a record. */
-function pairsOf(init) {
-  if (init[Symbol.iterator] === undefined || init[Symbol.iterator] === null) {
-    const record = new Map();
-    for (const key of Reflect.ownKeys(init)) {
-      if (!Object.prototype.propertyIsEnumerable.call(init, key)) continue;
-      record.set(toUSVString(key), toUSVString(init[key]));
-    }
-    return [...record];
-  }
-  return [...init].map((pair) => {
-    if (typeof pair !== "object" && typeof pair !== "function") throw new TypeError("a pair is not a sequence");
-    const items = [...pair].map(toUSVString);
-    if (items.length !== 2) throw new TypeError(`a pair has ${items.length} items`);
-    return items;
-  });
 }

@@ -1,6 +1,8 @@
 // Web IDL: the conversions and the shape that all interfaces share. Not a
 // generator: each interface is written out, and finished by `defineInterface`.
 
+import { languageOf } from "./foreign.js";
+
 /** Passed by our own code to constructors that users may not call, or not so. */
 export const INTERNAL = Symbol("internal");
 
@@ -34,14 +36,20 @@ export function refuseConstruction(token) {
   if (token !== INTERNAL) throw new TypeError("Illegal constructor");
 }
 
+/** https://webidl.spec.whatwg.org/#es-DOMString */
+export function toText(value, encoding = "utf-8") {
+  if (typeof value === "string") return value;
+  return `${languageOf(value)?.text(value, encoding) ?? value}`;
+}
+
 /** https://webidl.spec.whatwg.org/#es-USVString */
 export function toUSVString(value) {
-  return `${value}`.toWellFormed();
+  return toText(value).toWellFormed();
 }
 
 /** https://webidl.spec.whatwg.org/#es-ByteString */
 export function toByteString(value) {
-  const text = `${value}`;
+  const text = toText(value, "latin-1");
   if (/[^\0-\xff]/.test(text)) throw new TypeError("the string has a character above U+00FF");
   return text;
 }
@@ -50,12 +58,45 @@ export function toByteString(value) {
 export function toDictionary(value, what) {
   if (value === undefined || value === null) return {};
   if (typeof value !== "object" && typeof value !== "function") throw new TypeError(`${what} is not an object`);
-  return value;
+  return languageOf(value)?.members(value) ?? value;
+}
+
+/** https://webidl.spec.whatwg.org/#es-sequence: an array of the items, each given to `convert` when it comes. */
+export function toSequence(value, convert, what) {
+  const foreign = languageOf(value)?.items(value);
+  if (foreign !== undefined) return foreign.map((item) => convert(item));
+  if (typeof value !== "object" && typeof value !== "function" || !value?.[Symbol.iterator]) {
+    throw new TypeError(`${what} are not a sequence`);
+  }
+  return Array.from(value, (item) => convert(item));
+}
+
+/**
+ * https://webidl.spec.whatwg.org/#es-record, or a sequence of pairs: [[key, value]] of an object, all of them given to
+ * `convert`. Bytes of another language are text in `encoding`.
+ */
+export function toPairs(init, convert, encoding) {
+  const foreign = languageOf(init)?.pairs(init, encoding);
+  if (foreign !== undefined) return foreign.map((pair) => pair.map((item) => convert(item)));
+  if (init[Symbol.iterator] === undefined || init[Symbol.iterator] === null) {
+    const record = new Map();
+    for (const key of Reflect.ownKeys(init)) {
+      if (!Object.prototype.propertyIsEnumerable.call(init, key)) continue;
+      record.set(convert(key), convert(init[key]));
+    }
+    return [...record];
+  }
+  return Array.from(init, (pair) => {
+    if (typeof pair !== "object" && typeof pair !== "function") throw new TypeError("an item of the list is not a pair");
+    const items = Array.from(pair, (item) => convert(item));
+    if (items.length !== 2) throw new TypeError(`a pair has ${items.length} items`);
+    return items;
+  });
 }
 
 /** https://webidl.spec.whatwg.org/#es-enumeration */
 export function toEnumeration(value, values, what) {
-  const text = `${value}`;
+  const text = toText(value);
   if (!values.includes(text)) throw new TypeError(`${what} cannot be ${JSON.stringify(text)}`);
   return text;
 }
@@ -81,6 +122,12 @@ export function toClampedInteger(value) {
   const floor = Math.floor(clamped);
   if (clamped - floor !== 0.5) return Math.round(clamped);
   return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** The bytes of a buffer source, not copied where they are JavaScript's; null for anything else. */
+export function toBytes(value) {
+  if (isBufferSource(value)) return bytesOf(value);
+  return languageOf(value)?.bytes(value) ?? null;
 }
 
 export function isBufferSource(value) {

@@ -45,6 +45,7 @@ pub const JAVASCRIPT: &[Source] = &[
     source!("execution_context.js"),
     source!("fetch.js"),
     source!("file.js"),
+    source!("foreign.js"),
     source!("form_data.js"),
     source!("form_data_body.js"),
     source!("global_target.js"),

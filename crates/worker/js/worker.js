@@ -3,8 +3,10 @@
 import createModule from "taipan:pyodide/glue";
 import { boot } from "taipan:pyodide/loader";
 import * as snapshots from "taipan:pyodide/snapshots";
+import { pythonValues } from "taipan:pyodide/values";
 import { mainModule } from "taipan:webassembly";
 import * as dispatch from "taipan:webapi/dispatch.js";
+import { setForeignValues } from "taipan:webapi/foreign.js";
 import { inspect } from "taipan:webapi/inspect.js";
 import host from "taipan:host";
 import * as entrypointHelper from "pyodide:python-entrypoint-helper";
@@ -29,6 +31,7 @@ export async function start(layers, environment, fileBytesMaximum) {
     layers: JSON.parse(layers),
     fileBytesMaximum,
   });
+  setForeignValues(pythonValues(pyodide));
 }
 
 /// What a worker finds beside its own modules. `path` is JSON: directories in which Python looks first. `variables` is

@@ -10,8 +10,22 @@ import inspect
 import os
 import traceback
 
+from pyodide.ffi import JsProxy
+
 from . import tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
+
+# What to return instead of a value that is no Response, by its type.
+REMEDIES = {
+    type(None): "does each way through it end with `return`?",
+    str: "return Response.new(…)",
+    bytes: "return Response.new(…)",
+    bytearray: "return Response.new(…)",
+    memoryview: "return Response.new(…)",
+    tuple: "return Response.new(body, status=…, headers={…})",
+    dict: "return Response.json(…)",
+    list: "return Response.json(…)",
+}
 
 
 def describe(exception):
@@ -19,6 +33,16 @@ def describe(exception):
     tracebacks.cut(exception)
     message = "".join(traceback.format_exception_only(exception)).strip().splitlines()[-1]
     return message, "".join(traceback.format_exception(exception)).rstrip()
+
+
+def no_response(value):
+    """Why ``value`` is no answer, and what to return instead."""
+    kind = next((kind for kind in REMEDIES if isinstance(value, kind)), None)
+    remedy = f": {REMEDIES[kind]}" if kind else ""
+    name = "None" if value is None else type(value).__name__
+    if name not in ("None", "bytes"):
+        name = f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"TypeError: the handler returned {name}, not a Response{remedy}"
 
 
 async def load(name, environment, fault):
@@ -36,12 +60,18 @@ async def load(name, environment, fault):
         return f"{name.replace('.', '/')}.py defines no handler for requests\0"
     tasks.remember_context()
     loop = asyncio.get_running_loop()
+    # Types that are known to be of JavaScript's objects: `isinstance` asks Python code, which takes 2 µs.
+    proxies = set()
 
     async def answer(request, context):
         try:
             response = handler(request, environment, context)
             if inspect.isawaitable(response):
                 response = await response
+            if type(response) not in proxies:
+                if not isinstance(response, JsProxy):
+                    return fault.new(no_response(response), "", "not_a_response")
+                proxies.add(type(response))
             return response
         except SystemExit as request:
             # The end of the program, not of the request alone.

@@ -1,0 +1,31 @@
+// Values of another language that runs beside JavaScript, where an interface of the platform converts what it is given.
+//
+// Nothing is known of the language here: who brings it says what its values mean. Until then there are none.
+
+/**
+ * owns(value)            whether an object or a function stands for a value of the language
+ * text(value, encoding)  its text; bytes are text in `encoding`
+ * bytes(value)           a copy of its bytes, or null when it is no buffer
+ * borrow(value, use)     use(typed array), over the value's own bytes, which are to be written
+ * body(value)            what a body takes of it: a copy of its bytes, or text
+ * pairs(value, encoding) [[key, value]] of a mapping or of a sequence of pairs: strings, or what JavaScript has itself
+ * items(value)           the items of a sequence, as an array: buffers as bytes
+ * members(value)         an object with the members of a mapping; `value` itself when it has attributes
+ * plain(value)           a copy of it in JavaScript's own objects
+ * json(value)            its JSON
+ * show(value)            how a log shows it
+ *
+ * Each throws a TypeError for a value that has no such meaning, which says what to give instead.
+ */
+let language = null;
+
+/** Says what the values of the language mean. */
+export function setForeignValues(hook) {
+  language = hook;
+}
+
+/** The language that `value` is of, or null for JavaScript's own. */
+export function languageOf(value) {
+  if (language === null || value === null || (typeof value !== "object" && typeof value !== "function")) return null;
+  return language.owns(value) ? language : null;
+}

@@ -1,0 +1,56 @@
+import array
+import datetime
+from types import SimpleNamespace
+
+from js import Blob, FormData, Headers, Request, Response, URLSearchParams, crypto, structuredClone
+from pyodide.ffi import JsException, to_js
+
+TRIES = {
+    "a dict as body": lambda: Response.new({"a": 1}),
+    "a list as body": lambda: Response.new(["a"]),
+    "an object as body": lambda: Response.new(SimpleNamespace(a=1)),
+    "a function as body": lambda: Response.new(print),
+    "a generator as body": lambda: Response.new(part for part in "ab"),
+    "a dict as a request's body": lambda: Request.new("http://a.test/", method="POST", body={"a": 1}),
+    "None as a header": lambda: Headers.new({"x-a": None}),
+    "a list as a header": lambda: Response.new("", headers={"set-cookie": ["a=1", "b=2"]}),
+    "a str as headers": lambda: Headers.new("a: b"),
+    "bytes as headers": lambda: Headers.new(b"a: b"),
+    "no pairs as headers": lambda: Headers.new(["ab", "cd"]),
+    "three parts of a header": lambda: Headers.new([("a", "b", "c")]),
+    "text beyond Latin-1": lambda: Headers.new({"x-a": "€"}),
+    "a tuple as options": lambda: Response.new("", (201, {})),
+    "bytes as the parts of a Blob": lambda: Blob.new(b"abc"),
+    "a dict as a part": lambda: Blob.new([{"a": 1}]),
+    "a list as a parameter": lambda: URLSearchParams.new({"a": [1, 2]}),
+    "a set in a form": lambda: FormData.new().append("a", {1}),
+    "a dict as URL": lambda: Request.new({"url": 1}),
+    "a date as JSON": lambda: Response.json({"at": datetime.date(2026, 1, 1)}),
+    "not a number as JSON": lambda: Response.json([float("nan")]),
+    "a list in itself as JSON": lambda: Response.json(itself()),
+    "a module cloned": lambda: structuredClone([array]),
+    "bytes to write to": lambda: crypto.getRandomValues(bytes(4)),
+    "a str to write to": lambda: crypto.getRandomValues([1]),
+    "floats to write to": lambda: crypto.getRandomValues(array.array("d", [0])),
+    "bytes that are no text": lambda: URLSearchParams.new({"a": b"\xff"}),
+}
+
+
+def itself():
+    made = []
+    made.append(made)
+    return made
+
+
+def refusal(attempt):
+    try:
+        return f"nothing: {attempt()}"
+    except JsException as error:
+        return f"{error.name}: {error.message}"
+    except Exception as error:
+        return f"Python's {type(error).__name__}: {error}"
+
+
+async def on_fetch(request, env, ctx):
+    lines = [f"{name}\n  {refusal(attempt)}" for name, attempt in TRIES.items()]
+    return Response.new("\n".join(lines) + "\n")
