@@ -203,7 +203,21 @@ impl Control {
         Error::Stopped { reason: self.stopped().unwrap_or(Reason::Shutdown) }
     }
 
-    /// Lets the isolate use so much CPU time from now on.
+    /// Why the guest was told that it should end, if it has heard of it and [`Control::settle`] was not called since.
+    /// It may have lost what it was told: an exception of Python can be swallowed by whatever it is raised in.
+    #[must_use]
+    pub fn told(&self) -> Option<Reason> {
+        let inner = self.inner();
+        let (_, reason) = inner.account.deadline().filter(|_| inner.account.told)?;
+        Some(reason)
+    }
+
+    /// Says that what the guest was told has had its effect: what goes on may use so much CPU time from now on.
+    pub fn settle(&self, limit: CpuLimit) {
+        self.inner().account.settle(limit);
+    }
+
+    /// Lets the isolate use so much CPU time from now on, unless it has used up what it had and was told so.
     pub fn extend(&self, limit: CpuLimit) {
         self.inner().account.extend(limit);
     }
@@ -291,7 +305,11 @@ impl Control {
     }
 
     pub(crate) fn take_signal(&self) -> bool {
-        self.signal.swap(false, Ordering::Relaxed)
+        let told = self.signal.swap(false, Ordering::Relaxed);
+        if told {
+            self.inner().account.told = true;
+        }
+        told
     }
 
     /// What is to be written once the guest was told.

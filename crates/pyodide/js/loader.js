@@ -59,6 +59,7 @@ export async function boot(settings) {
   };
   // A program that exits comes here too: with its status.
   API.on_fatal = (error) => (Number.isInteger(error.status) ? host.process_exit(error.status) : host.fatal(String(error)));
+  API.fatal_error = failing(API.fatal_error);
   const pyodide = API.finalizeBootstrap();
   withoutPackageManager(pyodide);
   API._pyodide.set_excepthook();
@@ -66,6 +67,21 @@ export async function boot(settings) {
   pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings));
   runSync.connect(pyodide.pyimport("_taipan.tasks"), runSync.main);
   return pyodide;
+}
+
+/// `fatal_error` of Pyodide, which does not reach `on_fatal` when memory runs out in itself: then it leaves an
+/// interpreter behind whose every call gives undefined. What is no fatal error it throws as it is, without a mark.
+function failing(fatalError) {
+  return (error) => {
+    try {
+      return fatalError(error);
+    } catch (thrown) {
+      if (thrown !== error || thrown?.pyodide_fatal_error) {
+        host.interpreter_failed();
+      }
+      throw thrown;
+    }
+  };
 }
 
 const standardLibrary = (settings) => settings.layers[0].path;

@@ -30,6 +30,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "stdio_is_terminal", call: stdio_is_terminal },
     Operation { name: "process_exit", call: process_exit },
     Operation { name: "fatal", call: fatal },
+    Operation { name: "interpreter_failed", call: interpreter_failed },
 ];
 
 /// The bytes of a layer: a mapping, or a vector.
@@ -157,6 +158,11 @@ fn stdio_is_terminal(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn process_exit(call: &mut Call<'_>) -> Result<Output, Throw> {
     let status = call.integer(0)?;
     Err(Throw::fatal(Ended::Exit(status)))
+}
+
+/// `host.interpreter_failed()`: as `fatal`, where there may be no memory left to say why.
+fn interpreter_failed(_call: &mut Call<'_>) -> Result<Output, Throw> {
+    Err(Throw::fatal(Ended::Fatal("it could not say why".into())))
 }
 
 fn fatal(call: &mut Call<'_>) -> Result<Output, Throw> {

@@ -371,7 +371,15 @@ pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taip
                 bodies.end_read(body, reader);
             }
             match chunk {
-                Ok(Some(chunk)) => scope.complete(id, None, Argument::Bytes(&chunk)),
+                Ok(Some(chunk)) => match scope.complete(id, None, Argument::Bytes(&chunk)) {
+                    // Nothing was delivered yet, so whoever reads can be told.
+                    Err(error @ taipan_guest::Error::OutOfMemory { .. }) => scope.complete(
+                        id,
+                        Some(&format!("RangeError: {error}")),
+                        Argument::Undefined,
+                    ),
+                    delivered => delivered,
+                },
                 Ok(None) => scope.complete(id, None, Argument::Null),
                 Err(error) => scope.complete(id, Some(&error.completion()), Argument::Undefined),
             }

@@ -112,12 +112,6 @@ impl Requests {
         self.faults.push((fault, reply));
     }
 
-    /// Says why a request was never begun.
-    pub fn fail(&mut self, id: u32, fault: Fault) {
-        self.fault(id, fault);
-        self.done(id);
-    }
-
     /// Forgets a request, and what it waits for with `waitUntil`.
     pub fn done(&mut self, id: u32) {
         if self.open.remove(&id).is_some() {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use taipan_guest::Reason;
 use taipan_pyodide::Ended;
 use taipan_webapi::requests::Fault;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
@@ -151,9 +152,11 @@ impl Slot {
             };
             let limit = self.idle_limit(&mut instance, &mut idle_since);
             let over = answered.first(&instance.answered(), self.template.limits.wait_until);
+            let overdue = instance.overdue();
             let Some(mut receiver) = instance.take_receiver() else { return Empty::Ever };
             let timer = instance.next_timer().map(|timer| Instant::now() + timer);
-            let deadline = timer.into_iter().chain(limit).chain(over.map(|over| over.1)).min();
+            let deadline = timer.into_iter().chain(limit).chain(over.map(|over| over.1));
+            let deadline = deadline.chain(overdue).min();
             let event = match deadline {
                 None => Ok(receiver.recv().await),
                 Some(deadline) => tokio::time::timeout_at(deadline, receiver.recv()).await,
@@ -261,6 +264,9 @@ fn turns(
                 template.frozen.learn(&mut instance);
             }
             if instance.is_done() {
+                if let Some(reason @ Reason::Memory { .. }) = instance.retired() {
+                    template.log.write(Record::Ended { reason: limits::fault(reason).message });
+                }
                 return Ok(true);
             }
             next = instance.linger(LINGER).map(Some);
@@ -272,17 +278,30 @@ fn turns(
         Ok(Ok(true)) => {
             return instance.take_receiver().map_or(After::Broken(None), After::Done);
         }
-        Ok(Err(error)) => match (instance.isolate.control().stopped(), error.ended_by::<Ended>()) {
-            (Some(reason), _) => limits::fault(reason),
-            (None, Some(ended)) => ended_fault(ended.to_string()),
-            (None, None) => ended_fault(describe(&error)),
-        },
+        Ok(Err(error)) => why_ended(&mut instance, &error),
         Err(panic) => ended_fault(format!("a fault of Taipan's own: {}", panic_text(&*panic))),
     };
     // Said before those who wait for its answers hear that there are none.
     template.log.write(Record::Ended { reason: fault.message.clone() });
     instance.end(&fault);
     After::Broken(instance.take_receiver())
+}
+
+/// Why an isolate has ended, for those who wait for it.
+fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
+    let control = instance.isolate.control();
+    let ended = error.ended_by::<Ended>();
+    if let Some(reason) = control.stopped() {
+        return limits::fault(reason);
+    }
+    if let Some(exit @ Ended::Exit(_)) = ended {
+        return ended_fault(exit.to_string());
+    }
+    // What breaks because of a limit is of that limit.
+    if let Some(reason) = control.told().or_else(|| instance.retired()) {
+        return limits::fault(reason);
+    }
+    ended_fault(ended.map_or_else(|| describe(error), Ended::to_string))
 }
 
 /// What those hear who wait for an isolate that has ended by itself.

@@ -23,6 +23,7 @@ use crate::Error;
 use crate::bundle::{Javascript, WORKER_MODULE, guest};
 use crate::clock::Virtual;
 use crate::events::{Event, Loop, PythonBytecode, wait_for};
+use crate::health::Health;
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
 use crate::registry::Registry;
@@ -149,6 +150,7 @@ impl Connected {
             places,
             held: None,
             cpu,
+            health: Health::default(),
             clock,
             fetch,
             cancel,

@@ -11,12 +11,13 @@ use taipan_guest::{Argument, Call, CpuLimit, Handle, Operation, Output, Scope, T
 use taipan_webapi::body::{Bodies, BodyReader};
 use taipan_webapi::deliver;
 use taipan_webapi::pending::{Completion, Pending};
-use taipan_webapi::requests::{Fault, Reply, Requests};
+use taipan_webapi::requests::{Reply, Requests};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
 use tokio::sync::oneshot;
 
 use crate::clock::Virtual;
+use crate::health::{self, Health};
 use crate::log::{Log, Milestone, Record};
 use crate::pool::Place;
 use crate::worker::Incoming;
@@ -65,6 +66,8 @@ pub(crate) struct Loop {
     pub(crate) held: Option<Vec<Event>>,
     /// CPU time that each request adds.
     pub(crate) cpu: CpuLimit,
+    /// Whether it can serve.
+    pub(crate) health: Health,
     /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
     pub(crate) clock: Option<Virtual>,
     pub(crate) fetch: Handle,
@@ -81,19 +84,19 @@ pub(crate) fn turn(scope: &mut Scope<'_>, event: Option<Event>) -> Result<(), ta
         dispatch(scope, event)?;
     }
     while step(scope)? {}
-    Ok(())
+    health::rest(scope).map(drop)
 }
 
 /// Handles what is ready, one thing of each kind; false when there was nothing.
 fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     scope.run_jobs()?;
-    log_faults(scope);
+    health::report_faults(scope);
     let now = scope.host().monotonic_clock();
     let ready =
         scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
     let found = ready.is_some();
     if let Some(completion) = ready {
-        contain(scope, |scope| deliver(scope, completion))?;
+        health::contain(scope, |scope| deliver(scope, completion))?;
         scope.run_jobs()?;
     }
     let receiver =
@@ -141,7 +144,7 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
                 .extensions_mut()
                 .of_mut::<Pending>()
                 .is_some_and(|pending| ours && pending.end(completion.id));
-            if wanted { contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
+            if wanted { health::contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
         }
         Event::Warm { done } => {
             // Whoever asked may have gone.
@@ -170,37 +173,22 @@ fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error>
     let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
     requests.open(id, reply);
     let Incoming { method, url, headers } = request;
-    let outcome = call_loop(
-        scope,
-        |state| &state.fetch,
-        |scope, fetch| {
-            let arguments = [
-                Argument::Number(id.into()),
-                (&*method).into(),
-                (&*url).into(),
-                (&*headers).into(),
-                body.into(),
-            ];
-            scope.invoke(fetch, &arguments)
-        },
-    );
-    if let Err(taipan_guest::Error::Exception(error)) = &outcome {
-        let fault = Fault {
-            kind: "dispatch".into(),
-            message: error.to_string(),
-            detail: error.to_string(),
-        };
-        if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-            requests.fail(id, fault);
-        }
-        return Ok(());
-    }
-    outcome
+    let begin = |scope: &mut Scope<'_>, fetch: &Handle| {
+        let arguments = [
+            Argument::Number(id.into()),
+            (&*method).into(),
+            (&*url).into(),
+            (&*headers).into(),
+            body.into(),
+        ];
+        scope.invoke(fetch, &arguments)
+    };
+    health::contain(scope, |scope| call_loop(scope, |state| &state.fetch, begin))
 }
 
 /// Tells the worker that nobody waits for the answer to a request any more.
 fn cancel(scope: &mut Scope<'_>, id: u32) -> Result<(), taipan_guest::Error> {
-    contain(scope, |scope| {
+    health::contain(scope, |scope| {
         call_loop(
             scope,
             |state| &state.cancel,
@@ -221,36 +209,6 @@ fn call_loop<T>(
     };
     let function = function(scope.extensions().of::<Loop>().ok_or_else(missing)?).clone();
     call(scope, &function)
-}
-
-/// An exception of our own JavaScript is logged; the isolate goes on.
-fn contain(
-    scope: &mut Scope<'_>,
-    work: impl FnOnce(&mut Scope<'_>) -> Result<(), taipan_guest::Error>,
-) -> Result<(), taipan_guest::Error> {
-    match work(scope) {
-        Err(taipan_guest::Error::Exception(error)) => {
-            if let Some(state) = scope.extensions().of::<Loop>() {
-                let text = format!("uncaught in an event: {error}");
-                state.log.write(Record::Console { level: "error".into(), text });
-            }
-            Ok(())
-        }
-        other => other,
-    }
-}
-
-fn log_faults(scope: &mut Scope<'_>) {
-    let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
-    let refused = scope.memory_refused();
-    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
-    requests.report_faults(|fault| {
-        if refused && fault.kind == "exception" {
-            fault.kind = "memory_mb".into();
-        }
-        let Fault { message, detail, .. } = fault;
-        log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
-    });
 }
 
 /// Handles events until the promise is settled; its value.
@@ -294,6 +252,7 @@ fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 /// Blocks until there is something to handle; false when nothing can come.
 fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
+    let patience = health::rest(scope)?;
     let now = scope.host().monotonic_clock();
     let extensions = scope.extensions_mut();
     let Some(pending) = extensions.of::<Pending>() else { return Ok(false) };
@@ -309,13 +268,12 @@ fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
         return Ok(true);
     }
     let Some(mut receiver) = state.receiver.take() else { return Ok(false) };
+    let next = timer.map(|milliseconds| Duration::from_secs_f64(milliseconds / 1000.0));
+    let limit = next.into_iter().chain(patience).min();
     let event = state.runtime.clone().block_on(async {
-        match timer {
+        match limit {
             None => receiver.recv().await,
-            Some(milliseconds) => {
-                let limit = Duration::from_secs_f64(milliseconds / 1000.0);
-                tokio::time::timeout(limit, receiver.recv()).await.ok().flatten()
-            }
+            Some(limit) => tokio::time::timeout(limit, receiver.recv()).await.ok().flatten(),
         }
     });
     if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
@@ -323,6 +281,7 @@ fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     }
     match (event, timer) {
         (Some(event), _) => dispatch(scope, event).map(|()| true),
+        (None, _) if patience.is_some() => Ok(true),
         (None, None) => Ok(false),
         (None, Some(milliseconds)) => {
             if let Some(clock) = clock {

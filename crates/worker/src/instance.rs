@@ -6,14 +6,16 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use taipan_guest::{Argument, Handle, Isolate};
+use taipan_guest::{Argument, Handle, Isolate, Reason};
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::{Fault, Requests};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use crate::Error;
 use crate::bundle::guest;
 use crate::events::{Event, Loop, turn, wait_for};
+use crate::health;
 
 /// A booted isolate.
 pub(crate) struct Instance {
@@ -97,12 +99,24 @@ impl Instance {
         self.isolate.scope().extensions().of::<Requests>().is_none_or(Requests::is_idle)
     }
 
-    /// Whether it was made for one request, and has answered it.
+    /// Whether nothing more is to come: it was made for one request, or is out of service, and has answered.
     pub(crate) fn is_done(&mut self) -> bool {
         let scope = self.isolate.scope();
-        let extensions = scope.extensions();
-        let places = extensions.of::<Loop>().and_then(|state| state.places.as_ref());
-        places.is_some_and(|places| !places.is_empty()) && self.is_idle()
+        let Some(state) = scope.extensions().of::<Loop>() else { return false };
+        let served = state.places.as_ref().is_some_and(|places| !places.is_empty());
+        (served || state.health.retired().is_some()) && self.is_idle()
+    }
+
+    /// Why it is out of service.
+    pub(crate) fn retired(&mut self) -> Option<Reason> {
+        let mut scope = self.isolate.scope();
+        health::refused(&mut scope);
+        scope.extensions().of::<Loop>()?.health.retired()
+    }
+
+    /// When it is to have a turn, whatever comes.
+    pub(crate) fn overdue(&mut self) -> Option<Instant> {
+        self.isolate.scope().extensions().of::<Loop>()?.health.overdue()
     }
 
     /// When the next timer fires.

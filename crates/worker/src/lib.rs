@@ -14,6 +14,7 @@ mod code;
 mod error;
 mod events;
 mod frozen;
+mod health;
 mod inspection;
 mod instance;
 mod limits;

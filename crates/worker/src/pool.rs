@@ -193,7 +193,7 @@ impl Pool {
             let plan = actor::Plan {
                 idle: settings.idle,
                 kept: index < settings.isolates_min,
-                reserved: index < settings.reserve,
+                reserved: settings.isolation == Isolation::Fresh && index < settings.reserve,
             };
             let slot = actor::Slot::new(template.clone(), plan, sender.downgrade(), state.clone());
             tokio::spawn(slot.run(receiver));

@@ -48,6 +48,8 @@ pub(super) struct Account {
     deadline: Option<(Duration, Reason)>,
     /// Whether this turn was told of a soft stop.
     pub(super) signalled: bool,
+    /// Whether the guest has heard of it, and nobody has said what came of that.
+    pub(super) told: bool,
 }
 
 /// A turn that has not ended.
@@ -66,7 +68,8 @@ impl Account {
     pub(super) fn end(&mut self) {
         self.used = self.used();
         self.running = None;
-        self.signalled = false;
+        // Who has not heard of it is told again; who has, is not.
+        self.signalled = self.told;
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -88,7 +91,17 @@ impl Account {
         self.deadline
     }
 
+    /// What the guest was told has had its effect.
+    pub(super) fn settle(&mut self, limit: CpuLimit) {
+        (self.told, self.signalled) = (false, false);
+        self.extend(limit);
+    }
+
     pub(super) fn extend(&mut self, limit: CpuLimit) {
+        // What has used up its time and goes on gets no more of it because somebody else comes.
+        if self.told {
+            return;
+        }
         let used = self.used();
         self.deadline = match limit {
             CpuLimit::Startup(limit) => Some((limit, Reason::StartupCpuTime { limit })),

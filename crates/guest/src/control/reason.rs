@@ -29,6 +29,8 @@ pub enum Reason {
     },
     /// It made more instances of WebAssembly than it has room for. They live as long as it does, so nothing less helps.
     Instances,
+    /// What the host has put into it, and nothing of the guest's own, failed: it may be in any state.
+    Broken,
     /// Whoever it belongs to ends.
     Shutdown,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Reason {
             Reason::Instances => formatter.write_str(
                 "it has no room for more WebAssembly instances, which live as long as it does: keep one, and use it again",
             ),
+            Reason::Broken => formatter.write_str("the platform's own code failed in it"),
             Reason::Shutdown => formatter.write_str("it was asked to end"),
         }
     }

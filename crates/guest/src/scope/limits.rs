@@ -38,6 +38,32 @@ impl Scope<'_> {
         self.state().limits.memory_bytes_max
     }
 
+    /// Whether the guest can have so many bytes more: it is tried, after a collection if it must be, and given back.
+    ///
+    /// # Errors
+    ///
+    /// A trap.
+    pub fn has_room(&mut self, bytes: u32) -> Result<bool, Error> {
+        let refused = self.state().limits.memory_refused;
+        let room = self.try_room(bytes)? || {
+            self.collect()?;
+            self.try_room(bytes)?
+        };
+        // To ask is no fault of the guest's.
+        self.state_mut().limits.memory_refused = refused;
+        Ok(room)
+    }
+
+    fn try_room(&mut self, bytes: u32) -> Result<bool, Error> {
+        let javascript = self.javascript()?;
+        let address = javascript.malloc.call(&mut self.store, bytes)?;
+        if address == 0 {
+            return Ok(false);
+        }
+        self.deallocate(address)?;
+        Ok(true)
+    }
+
     /// The address that the main module exports under a name.
     ///
     /// # Errors

@@ -1,0 +1,172 @@
+//! Whether an isolate can serve: what takes it out of service.
+//!
+//! Three things do. Memory that the host refused: what answers requests there may be short of it from now on. CPU time
+//! that was used up: the exception that says so is raised wherever Python is, in its event loop's own code if it must
+//! be, and may leave anything half done. A failure of the platform's own JavaScript, which has no state that it can
+//! fail in. An isolate that is out of service ends when its requests have ended; at once, where they cannot.
+
+use std::time::Duration;
+
+use taipan_guest::{Error, GRACE, Reason, Scope};
+use taipan_webapi::requests::{Fault, Requests};
+use tokio::time::Instant;
+
+use crate::events::Loop;
+use crate::limits;
+use crate::log::Record;
+
+/// Bytes in one piece with which an isolate can begin to answer a request.
+const ROOM_BYTES: u32 = 1 << 20;
+
+/// How an isolate is doing.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    /// Why it is out of service.
+    retired: Option<Reason>,
+    /// Whether memory was refused in this turn.
+    refused: bool,
+    /// When an isolate is stopped that came to rest although its CPU time is used up.
+    overdue: Option<Instant>,
+}
+
+impl Health {
+    /// Why it is to take no more requests.
+    pub(crate) fn retired(&self) -> Option<Reason> {
+        self.retired
+    }
+
+    /// When it is to be looked at again, whatever comes.
+    pub(crate) fn overdue(&self) -> Option<Instant> {
+        self.overdue
+    }
+}
+
+fn health<'a>(scope: &'a mut Scope<'_>) -> Option<&'a mut Health> {
+    scope.extensions_mut().of_mut::<Loop>().map(|state| &mut state.health)
+}
+
+/// Hears from the guest's limits that memory was refused, and remembers it; whether it was in this turn.
+pub(crate) fn refused(scope: &mut Scope<'_>) -> bool {
+    let (now, limit) = (scope.memory_refused(), scope.memory_limit());
+    let Some(health) = health(scope) else { return now };
+    if now {
+        health.refused = true;
+        health.retired.get_or_insert(Reason::Memory { limit });
+    }
+    health.refused
+}
+
+/// Does what runs the platform's own JavaScript. What that throws, or has no memory for, is the isolate's end: nobody
+/// can say what was left undone.
+pub(crate) fn contain(
+    scope: &mut Scope<'_>,
+    work: impl FnOnce(&mut Scope<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let error = match work(scope) {
+        Err(error @ (Error::Exception(_) | Error::OutOfMemory { .. })) => error,
+        other => return other,
+    };
+    let told = scope.control().told();
+    let full = matches!(error, Error::OutOfMemory { .. }) || refused(scope);
+    let reason = match told {
+        Some(reason) => reason,
+        None if full => Reason::Memory { limit: scope.memory_limit() },
+        None => Reason::Broken,
+    };
+    if reason == Reason::Broken
+        && let Some(state) = scope.extensions().of::<Loop>()
+    {
+        let text = format!("uncaught in an event: {error}");
+        state.log.write(Record::Console { level: "error".into(), text });
+    }
+    Err(stop(scope, reason))
+}
+
+fn stop(scope: &mut Scope<'_>, reason: Reason) -> Error {
+    scope.control().stop(reason);
+    Error::Stopped { reason }
+}
+
+/// Logs the faults of requests, and tells those who wait for their answers.
+pub(crate) fn report_faults(scope: &mut Scope<'_>) {
+    let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
+    let refused = refused(scope);
+    let limit = scope.memory_limit();
+    let told = scope.control().told();
+    let mut heeded = false;
+    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
+    requests.report_faults(|fault| {
+        if told.is_some() {
+            // Whatever became of the exception that said so.
+            fault.kind = "cpu_ms".into();
+            heeded = true;
+        } else if refused || is_of_memory(&fault.message) {
+            of_memory(fault, limit);
+        }
+        let Fault { message, detail, .. } = fault;
+        log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
+    });
+    if heeded {
+        settle(scope);
+    }
+}
+
+/// A request has ended because the CPU time is used up; what else is under way may use as much.
+fn settle(scope: &mut Scope<'_>) {
+    let told = scope.control().told();
+    let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
+    state.health.overdue = None;
+    state.health.retired = state.health.retired.or(told);
+    let cpu = state.cpu;
+    scope.control().settle(cpu);
+}
+
+/// What Python and JavaScript say when there is no memory.
+fn is_of_memory(message: &str) -> bool {
+    message.starts_with("MemoryError")
+        || message.contains("InternalError: out of memory")
+        || message.contains("the isolate is out of memory")
+}
+
+/// Makes a fault one of the limit of memory, with words where there was no memory to find any.
+fn of_memory(fault: &mut Fault, limit: usize) {
+    let said = is_of_memory(&fault.message) || !fault.detail.is_empty();
+    fault.kind = "memory_mb".into();
+    if !said || fault.message.len() < 5 || fault.message.starts_with(':') {
+        fault.message = limits::fault(Reason::Memory { limit }).message;
+        fault.detail.clear();
+    }
+}
+
+/// Looks whether an isolate that has nothing to do but to wait may wait, and for how long at most.
+///
+/// # Errors
+///
+/// It is stopped, because it has no memory left or its CPU time is used up and nothing came of that.
+pub(crate) fn rest(scope: &mut Scope<'_>) -> Result<Option<Duration>, Error> {
+    if refused(scope) {
+        if let Some(health) = health(scope) {
+            health.refused = false;
+        }
+        if !scope.has_room(ROOM_BYTES)? {
+            let limit = scope.memory_limit();
+            return Err(stop(scope, Reason::Memory { limit }));
+        }
+    }
+    let Some(reason) = scope.control().told() else { return Ok(None) };
+    let idle = scope.extensions().of::<Requests>().is_none_or(Requests::is_idle);
+    let Some(health) = health(scope) else { return Ok(None) };
+    health.retired.get_or_insert(reason);
+    if idle {
+        health.overdue = None;
+        return Ok(None);
+    }
+    // A program that heeds the exception may have to wait for something before it can answer; one that lost it waits
+    // for what never comes.
+    let now = Instant::now();
+    let overdue = *health.overdue.get_or_insert(now + GRACE);
+    if now < overdue {
+        return Ok(Some(overdue - now));
+    }
+    Err(stop(scope, reason))
+}
