@@ -14,7 +14,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{Fault, limits::Size};
+use crate::{
+    Fault,
+    limits::Size,
+    link::{For, Turn},
+};
 
 /// Chunks of a response that wait for the client before `send` does: enough to
 /// keep the socket busy while the handler makes the next one.
@@ -88,6 +92,28 @@ pub struct RequestBody {
     bytes_left: u64,
     limits: BodyLimits,
     blame: Blame,
+    /// Of the request, where it has a client.
+    turn: Option<Arc<Turn>>,
+}
+
+/// While this lives, the request waits for more of its body.
+struct Waiting<'a> {
+    turn: Option<&'a Turn>,
+    /// That have come.
+    bytes: u64,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(turn: Option<&'a Turn>) -> Self {
+        turn.inspect(|turn| turn.wait(For::Body));
+        Self { turn, bytes: 0 }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.turn.inspect(|turn| turn.work(For::Body, self.bytes));
+    }
 }
 
 #[derive(Debug)]
@@ -98,8 +124,14 @@ enum Source {
 }
 
 impl RequestBody {
-    pub(crate) fn new(incoming: Incoming, limits: BodyLimits, blame: Blame) -> Self {
-        Self { source: Source::Client(incoming), bytes_left: limits.bytes_max, limits, blame }
+    pub(crate) fn new(
+        incoming: Incoming,
+        limits: BodyLimits,
+        blame: Blame,
+        turn: Arc<Turn>,
+    ) -> Self {
+        let (source, bytes_left) = (Source::Client(incoming), limits.bytes_max);
+        Self { source, bytes_left, limits, blame, turn: Some(turn) }
     }
 
     /// The most that is taken.
@@ -130,9 +162,13 @@ impl RequestBody {
     async fn read(&mut self) -> Result<Option<Bytes>, BodyError> {
         let BodyLimits { bytes_max, time_max } = self.limits;
         let chunk = match &mut self.source {
-            Source::Client(incoming) => timeout(time_max, next_data(incoming))
-                .await
-                .map_err(|_| BodyError::Stalled { time_max })??,
+            Source::Client(incoming) => {
+                let mut waiting = Waiting::begin(self.turn.as_deref());
+                let chunk = timeout(time_max, next_data(incoming)).await;
+                let chunk = chunk.map_err(|_| BodyError::Stalled { time_max })??;
+                waiting.bytes = chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+                chunk
+            }
             Source::Memory(bytes) if !bytes.is_empty() => Some(std::mem::take(bytes)),
             Source::Memory(_) | Source::Ended => None,
         };
@@ -164,6 +200,7 @@ impl From<Bytes> for RequestBody {
             bytes_left: limits.bytes_max,
             limits,
             blame: Blame::default(),
+            turn: None,
         }
     }
 }

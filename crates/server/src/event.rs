@@ -78,7 +78,10 @@ impl fmt::Display for Summary {
         let Self { method, path, status, duration, .. } = self;
         write!(f, "{method} {path} ")?;
         match status {
-            Some(status) => write!(f, "{status}")?,
+            Some(status) => {
+                f.write_str(status.as_str())?;
+                status.canonical_reason().map_or(Ok(()), |reason| write!(f, " {reason}"))?;
+            }
             None => f.write_str("-")?,
         }
         write!(f, " ({}ms)", duration.as_millis())?;

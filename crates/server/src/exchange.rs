@@ -12,9 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, ext::ReasonPhrase};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -23,6 +23,7 @@ use crate::{
     Response, Settings, Summary,
     body::{Blame, BodyLimits},
     limits::{Limits, Places},
+    link::{For, Link, Turn},
     target::{Target, target},
 };
 
@@ -37,6 +38,9 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     HeaderName::from_static("keep-alive"),
 ];
 
+/// Why a request ends with a connection that the server closes.
+const MADE_ROOM: &str = "the client was too slow, its connection was closed";
+
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
@@ -49,16 +53,18 @@ pub(crate) async fn exchange<H: Handler>(
     handler: H,
     settings: Arc<Settings>,
     requests: Arc<Places>,
+    link: Arc<Link>,
     ends: Ends,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Outgoing>, Infallible> {
     let (head, incoming) = request.into_parts();
-    let mut watch = Watch::new(&head, settings.observer.clone());
+    let turn = Turn::begin(link);
+    let mut watch = Watch::new(&head, turn.clone(), settings.observer.clone());
     let blame = Blame::default();
     let limits = handler.limits();
     let body_limits =
         BodyLimits { bytes_max: limits.body_bytes_max, time_max: settings.body_read_timeout };
-    let body = RequestBody::new(incoming, body_limits, blame.clone());
+    let body = RequestBody::new(incoming, body_limits, blame.clone(), turn);
     let method = head.method.clone();
     let accept = head.headers.get(header::ACCEPT).cloned();
     let admitted = admit(head, body, &settings, ends, &watch)
@@ -84,16 +90,48 @@ fn admit(
     watch: &Watch,
 ) -> Result<Request, Fault> {
     let Target { url, authority } = target(&head, ends.local, settings.hosts)?;
+    check_codings(&head.headers)?;
     let bytes_max = body.bytes_max();
     if body.length().is_some_and(|length| length > bytes_max) {
         return Err(BodyError::TooLarge { bytes_max }.fault());
     }
     let gone = watch.gone.clone();
-    let http::request::Parts { method, mut headers, .. } = head;
+    let http::request::Parts { method, version, mut headers, .. } = head;
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
         headers.entry(header::HOST).or_insert(host);
     }
+    if version == Version::HTTP_2 {
+        join_cookies(&mut headers);
+    }
     Ok(Request { method, url, headers, body, peer: ends.peer, gone })
+}
+
+/// Whether the body is coded in chunks only, which hyper undoes (RFC 9112, 6.1).
+fn check_codings(headers: &HeaderMap) -> Result<(), Fault> {
+    let lines = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let text = lines.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",");
+    let codings: Vec<_> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let unknown = codings.iter().find(|coding| !coding.eq_ignore_ascii_case("chunked"));
+    match unknown {
+        Some(coding) => {
+            let message = format!("the transfer coding {coding} is not known");
+            Err(Fault::new(StatusCode::NOT_IMPLEMENTED, message))
+        }
+        None if codings.len() > 1 => {
+            Err(Fault::new(StatusCode::BAD_REQUEST, "a body is coded in chunks only once"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// One `cookie` header of those into which HTTP/2 may split it (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (lines.next(), lines.next()) else { return };
+    let all = [first, second].into_iter().chain(lines).map(HeaderValue::as_bytes);
+    if let Ok(joined) = HeaderValue::from_bytes(&all.collect::<Vec<_>>().join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 /// The handler's answer, checked; a panic is a fault.
@@ -124,7 +162,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 /// The response as hyper sends it.
 fn outgoing(method: &Method, response: Response, mut watch: Watch) -> hyper::Response<Outgoing> {
-    let Response { status, mut headers, body } = response;
+    let Response { status, reason, mut headers, body } = response;
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
@@ -132,9 +170,10 @@ fn outgoing(method: &Method, response: Response, mut watch: Watch) -> hyper::Res
     let without_body = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let (body, length) = match body {
         _ if without_body => (Body::Empty, None),
-        // A HEAD request gets the headers that GET would have got.
+        // A HEAD request gets the headers that GET would have got; a handler that makes no body for it says its length.
         Body::Bytes(bytes) if *method == Method::HEAD => {
-            (Body::Empty, declared.or(Some(bytes.len() as u64)))
+            let length = bytes.len() as u64;
+            (Body::Empty, declared.filter(|_| length == 0).or(Some(length)))
         }
         _ if *method == Method::HEAD => (Body::Empty, declared),
         Body::Empty => (Body::Empty, Some(0)),
@@ -149,10 +188,24 @@ fn outgoing(method: &Method, response: Response, mut watch: Watch) -> hyper::Res
     }
     watch.summary.status = Some(status);
     let expected = if *method == Method::HEAD { None } else { length };
-    let mut response = hyper::Response::new(Outgoing { body, expected, watch });
+    let mut response = hyper::Response::new(Outgoing { body, expected, on_its_way: 0, watch });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    if let Some(reason) = phrase(status, reason.as_deref().unwrap_or_default()) {
+        response.extensions_mut().insert(reason);
+    }
     response
+}
+
+/// What stands after the status, unless hyper knows it.
+fn phrase(status: StatusCode, reason: &str) -> Option<ReasonPhrase> {
+    if reason.is_empty() {
+        // hyper would write `<none>`.
+        return status.canonical_reason().is_none().then(|| ReasonPhrase::from_static(b""));
+    }
+    // Each character is a byte, as in other headers.
+    let bytes: Result<Vec<u8>, _> = reason.chars().map(u8::try_from).collect();
+    ReasonPhrase::try_from(bytes.ok()?).ok()
 }
 
 /// Takes the handler's `content-length` out, if it is one number.
@@ -168,6 +221,8 @@ fn take_length(headers: &mut HeaderMap) -> Option<u64> {
 /// Follows a request to its end, and tells the observer when it is dropped.
 struct Watch {
     summary: Summary,
+    version: Version,
+    turn: Arc<Turn>,
     started: Instant,
     observer: Observer,
     gone: CancellationToken,
@@ -178,7 +233,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(head: &http::request::Parts, observer: Observer) -> Self {
+    fn new(head: &http::request::Parts, turn: Arc<Turn>, observer: Observer) -> Self {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let summary = Summary {
             method: head.method.clone(),
@@ -190,7 +245,8 @@ impl Watch {
         };
         let gone = CancellationToken::new();
         let guard = Some(gone.clone().drop_guard());
-        Self { summary, started: Instant::now(), observer, gone, guard, place: None }
+        let (version, started) = (head.version, Instant::now());
+        Self { summary, version, turn, started, observer, gone, guard, place: None }
     }
 
     /// Keeps a place until the request is over.
@@ -218,6 +274,14 @@ impl Drop for Watch {
         if let Some(places) = &self.place {
             places.give_back();
         }
+        self.turn.wait(For::Nothing);
+        if self.summary.outcome == Outcome::Gone {
+            if self.turn.link.closed.is_cancelled() {
+                self.summary.outcome = Outcome::Broken(MADE_ROOM.to_owned());
+            } else if self.version == Version::HTTP_2 {
+                self.turn.link.reset();
+            }
+        }
         self.summary.duration = self.started.elapsed();
         (self.observer)(&Event::Done(&self.summary));
     }
@@ -228,6 +292,8 @@ pub(crate) struct Outgoing {
     body: Body,
     /// Bytes that must still come, where the length was announced.
     expected: Option<u64>,
+    /// Bytes that came last, for which there may be no room yet.
+    on_its_way: u64,
     watch: Watch,
 }
 
@@ -249,6 +315,7 @@ impl Outgoing {
             self.expected = Some(left);
         }
         self.watch.summary.body_bytes += length;
+        self.on_its_way = length;
         Ok(())
     }
 }
@@ -261,7 +328,11 @@ impl http_body::Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // That the next frame is asked for says that there is room for it.
+        let taken = std::mem::take(&mut self.on_its_way);
+        self.watch.turn.work(For::Room, taken);
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context)).transpose();
+        self.watch.turn.wait(For::Room);
         let counted = frame.and_then(|frame| self.count(frame.as_ref()).map(|()| frame));
         if let Err(error) = &counted {
             self.watch.summary.outcome = Outcome::Broken(error.to_string());

@@ -26,8 +26,8 @@ pub trait Handler: Clone + Send + Sync + 'static {
 pub struct Request {
     /// The method; never CONNECT or TRACE.
     pub method: Method,
-    /// The absolute URL, for example `http://127.0.0.1:8787/path?query`. Its
-    /// path and query are as the client wrote them.
+    /// The absolute URL, for example `http://127.0.0.1:8787/path?query`,
+    /// serialised as the URL standard has it.
     pub url: String,
     /// Headers in the order in which their names first came; the lines of one
     /// name in their order. There is always a `host`, also of a client that says
@@ -48,6 +48,8 @@ pub struct Request {
 pub struct Response {
     /// The status, from 200 to 999.
     pub status: StatusCode,
+    /// What stands after the status in HTTP/1; the usual words without it.
+    pub reason: Option<String>,
     /// Headers; a name may stand there several times, as `set-cookie` does.
     pub headers: HeaderMap,
     /// The body.
@@ -57,6 +59,6 @@ pub struct Response {
 impl Response {
     /// A response without headers of its own.
     pub fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, headers: HeaderMap::new(), body }
+        Self { status, reason: None, headers: HeaderMap::new(), body }
     }
 }

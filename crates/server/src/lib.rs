@@ -16,9 +16,12 @@ mod exchange;
 mod fault;
 mod handler;
 mod limits;
+mod link;
 mod listen;
 mod opening;
+mod room;
 mod serve;
+mod socket;
 mod target;
 
 pub use body::{Body, BodyError, BodySender, Broken, Gone, RequestBody};

@@ -3,11 +3,12 @@
 //! hyper-util tells HTTP/1 from HTTP/2 by the first bytes, and waits for them
 //! without end: its own time limit for headers starts later (hyper-util 0.1.21,
 //! `server/conn/auto`, `ReadVersion`). So a connection that says nothing, or
-//! stops inside the HTTP/2 preface, ends here.
+//! stops inside the HTTP/2 preface, ends here. Which of the two it speaks is noted in its [`Link`].
 
 use std::{
     io,
     pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,6 +17,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
+
+use crate::link::Link;
 
 /// What an HTTP/2 client sends first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -28,11 +31,12 @@ pub(crate) struct Opening<S> {
     limit: Option<Pin<Box<Sleep>>>,
     /// Bytes of the preface that have come, and nothing but them.
     preface_bytes: usize,
+    link: Arc<Link>,
 }
 
 impl<S> Opening<S> {
-    pub(crate) fn new(stream: S, time_max: Duration) -> Self {
-        Self { stream, limit: Some(Box::pin(sleep(time_max))), preface_bytes: 0 }
+    pub(crate) fn new(stream: S, link: Arc<Link>, time_max: Duration) -> Self {
+        Self { stream, limit: Some(Box::pin(sleep(time_max))), preface_bytes: 0, link }
     }
 
     /// Notes what came; lifts the limit when that settles the protocol.
@@ -40,6 +44,7 @@ impl<S> Opening<S> {
         let expected = &PREFACE[self.preface_bytes..];
         let alike = came.iter().zip(expected).take_while(|(one, other)| one == other).count();
         self.preface_bytes += alike;
+        self.link.sent.http2.store(self.preface_bytes == PREFACE.len(), Relaxed);
         if alike < came.len() || self.preface_bytes == PREFACE.len() {
             self.limit = None;
         }

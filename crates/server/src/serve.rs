@@ -8,19 +8,21 @@ use hyper_util::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 
 use crate::{
     Details, Event, Handler, Hosts, Listener, Observer,
     exchange::{Ends, exchange},
     limits::Places,
+    link::Link,
     opening::Opening,
+    room::{Arrival, Room},
+    socket::{Socket, left},
 };
 
-/// Connections served at a time; others wait in the operating system. Far below
+/// Connections served at a time; others wait, and what is slow makes room for them (`room.rs`). Far below
 /// the 1024 file descriptors that many systems give a process, so that workers
 /// have theirs.
 const CONNECTIONS_MAX: usize = 512;
@@ -45,6 +47,16 @@ const BODY_READ_TIMEOUT: Duration = Duration::from_secs(300);
 /// Requests at a time in one HTTP/2 connection: the 100 that RFC 9113 (6.5.2)
 /// asks for at least, rounded up.
 const STREAMS_MAX: u32 = 128;
+
+/// Bytes of a response that wait in one stream of an HTTP/2 connection for a client that does not read: hyper's own
+/// value would be 50 MiB for all streams of a connection.
+const SEND_BYTES_MAX: usize = 64 << 10;
+
+/// How often it is looked whether there is a place for who waits, while somebody does.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// How often slow clients are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often an HTTP/2 connection without traffic is asked whether it lives.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -127,39 +139,46 @@ pub async fn serve<H: Handler>(
     stop: impl Future<Output = ()>,
 ) -> Drained {
     let settings = Arc::new(settings);
-    let places = Arc::new(Semaphore::new(settings.connections_max));
+    let mut room = Room::new(settings.connections_max);
     let requests = Arc::new(Places::default());
     let graceful = GracefulShutdown::new();
     let protocol = Arc::new(protocol(&settings));
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
+    let mut sweep = interval(SWEEP_INTERVAL.min(settings.head_read_timeout));
     loop {
-        let (stream, ends, place) = tokio::select! {
+        tokio::select! {
             () = &mut stop => break,
-            Some(_ended) = connections.join_next() => continue,
-            accepted = accept(&listener, &places, &settings.observer) => accepted,
-        };
-        let connection = Connection {
-            handler: handler.clone(),
-            settings: settings.clone(),
-            requests: requests.clone(),
-            protocol: protocol.clone(),
-            ends,
-        };
-        connections.spawn(connection.run(stream, graceful.watcher(), place));
+            Some(ended) = connections.join_next_with_id() => {
+                room.left(ended.map_or_else(|error| error.id(), |(id, ())| id));
+            }
+            arrival = accept(&listener, &settings.observer) => room.came(arrival),
+            () = sleep(GLANCE), if room.is_crowded() => (),
+            _ = sweep.tick(), if !room.is_empty() => {
+                room.sweep(settings.head_read_timeout + settings.body_read_timeout);
+            }
+        }
+        while let Some((stream, ends)) = room.next() {
+            let link = Arc::new(Link::new(ends.peer.ip()));
+            let connection = Connection {
+                handler: handler.clone(),
+                settings: settings.clone(),
+                requests: requests.clone(),
+                protocol: protocol.clone(),
+                link: link.clone(),
+                ends,
+            };
+            let task = connections.spawn(connection.run(stream, graceful.watcher()));
+            room.took(task.id(), link);
+        }
     }
     drop(listener);
+    drop(room);
     drain(connections, graceful, &settings).await
 }
 
-/// The next connection, once there is a place for it.
-async fn accept(
-    listener: &Listener,
-    places: &Arc<Semaphore>,
-    observer: &Observer,
-) -> (TcpStream, Ends, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed; were it, connections would go uncounted.
-    let place = places.clone().acquire_owned().await.ok();
+/// The next connection.
+async fn accept(listener: &Listener, observer: &Observer) -> Arrival {
     loop {
         let accepted = listener.socket.accept().await.and_then(|(stream, peer)| {
             stream.set_nodelay(true)?;
@@ -167,7 +186,7 @@ async fn accept(
             Ok((stream, Ends { local, peer }))
         });
         match accepted {
-            Ok((stream, ends)) => return (stream, ends, place),
+            Ok(arrival) => return arrival,
             Err(error) => {
                 observer(&Event::NotAccepted { error: &error });
                 if !is_the_clients(&error) {
@@ -205,6 +224,8 @@ fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
     let mut protocol = auto::Builder::new(TokioExecutor::new());
     protocol
         .http1()
+        // Whether a client is gone that sends nothing more is for `socket.rs` to find out.
+        .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_read_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
@@ -214,6 +235,7 @@ fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .max_send_buf_size(SEND_BYTES_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
     protocol
@@ -225,25 +247,31 @@ struct Connection<H> {
     settings: Arc<Settings>,
     requests: Arc<Places>,
     protocol: Arc<auto::Builder<TokioExecutor>>,
+    link: Arc<Link>,
     ends: Ends,
 }
 
 impl<H: Handler> Connection<H> {
-    async fn run(
-        self,
-        stream: TcpStream,
-        watcher: hyper_util::server::graceful::Watcher,
-        _place: Option<OwnedSemaphorePermit>,
-    ) {
-        let Self { handler, settings, requests, protocol, ends } = self;
+    async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
+        let Self { handler, settings, requests, protocol, link, ends } = self;
         let observer = settings.observer.clone();
-        let stream = Opening::new(stream, settings.head_read_timeout);
+        let stream = Arc::new(stream);
+        let socket = Socket::new(stream.clone(), link.clone());
+        let socket = Opening::new(socket, link.clone(), settings.head_read_timeout);
+        let of_service = link.clone();
         let service = hyper::service::service_fn(move |request| {
-            exchange(handler.clone(), settings.clone(), requests.clone(), ends, request)
+            let (handler, link) = (handler.clone(), of_service.clone());
+            exchange(handler, settings.clone(), requests.clone(), link, ends, request)
         });
-        let connection = protocol.serve_connection(TokioIo::new(stream), service).into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            observer(&Event::Disconnected { peer: ends.peer, error: &*error });
+        let connection = protocol.serve_connection(TokioIo::new(socket), service).into_owned();
+        tokio::select! {
+            // First, so that what it begins is known to the others.
+            biased;
+            outcome = watcher.watch(connection) => if let Err(error) = outcome {
+                observer(&Event::Disconnected { peer: ends.peer, error: &*error });
+            },
+            () = link.closed.cancelled() => (),
+            () = left(&stream, &link) => (),
         }
     }
 }

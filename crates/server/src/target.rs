@@ -1,12 +1,14 @@
 //! Whom a request is for: its absolute URL, and whether we answer for that host.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::{
     HeaderMap, Method, StatusCode, Uri, Version,
     header::HOST,
     uri::{Authority, PathAndQuery},
 };
+
+use url::{Host, ParseError, Url};
 
 use crate::Fault;
 
@@ -24,7 +26,7 @@ pub enum Hosts {
 /// Whom a request is for.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The absolute URL.
+    /// The absolute URL, serialised as the URL standard has it.
     pub(crate) url: String,
     /// Its host and port.
     pub(crate) authority: Authority,
@@ -41,17 +43,26 @@ pub(crate) fn target(
         return Err(Fault::new(StatusCode::NOT_IMPLEMENTED, message));
     }
     let authority = authority(&request.uri, &request.headers, request.version, local)?;
-    if hosts == Hosts::Local && !is_local(authority.host()) {
-        let message = format!("{} is not a name of this development server", authority.host());
-        return Err(Fault::new(StatusCode::MISDIRECTED_REQUEST, message));
-    }
     let path = match request.uri.path_and_query().map_or("/", PathAndQuery::as_str) {
         // `OPTIONS *` asks about the server as a whole: its root is nearest.
         "*" => "/",
         path => path,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
-    Ok(Target { url: format!("http://{authority}{slash}{path}"), authority })
+    let url = Url::parse(&format!("http://{authority}{slash}{path}"));
+    let url = url.map_err(|error| match error {
+        ParseError::InvalidPort => refused("the port of the host is not a number up to 65535"),
+        _ => refused("the host is not a name"),
+    })?;
+    if hosts == Hosts::Local && !url.host().is_some_and(|host| is_local(&host)) {
+        let message = format!("{} is not a name of this development server", authority.host());
+        return Err(Fault::new(StatusCode::MISDIRECTED_REQUEST, message));
+    }
+    Ok(Target { url: url.into(), authority })
+}
+
+fn refused(message: &str) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, message)
 }
 
 /// The host and port that the client means: of the request line or `:authority`
@@ -62,7 +73,6 @@ fn authority(
     version: Version,
     local: SocketAddr,
 ) -> Result<Authority, Fault> {
-    let refused = |message: &str| Fault::new(StatusCode::BAD_REQUEST, message);
     let mut lines = headers.get_all(HOST).iter();
     let host = lines.next();
     if lines.next().is_some() {
@@ -83,10 +93,14 @@ fn authority(
     Ok(authority)
 }
 
-fn is_local(host: &str) -> bool {
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.ends_with(".localhost") || address.parse::<IpAddr>().is_ok()
+fn is_local(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
+    }
 }
 
 #[cfg(test)]
@@ -109,16 +123,25 @@ mod tests {
     #[test]
     fn forms_of_target() {
         check("GET", "/a?b=c", Some("localhost:1"), "http://localhost:1/a?b=c");
-        check("GET", "/a/../%2e", Some("localhost"), "http://localhost/a/../%2e");
+        check("GET", "/a/../%2e", Some("localhost"), "http://localhost/");
         check("GET", "http://127.0.0.1/x", Some("ignored.test"), "http://127.0.0.1/x");
         check("GET", "http://localhost?q", None, "http://localhost/?q");
         check("OPTIONS", "*", Some("localhost"), "http://localhost/");
-        check("GET", "//double", Some("[::1]:80"), "http://[::1]:80//double");
+        check("GET", "//double", Some("[::1]:80"), "http://[::1]//double");
+        check(
+            "GET",
+            "/a b".replace(' ', "%20").as_str(),
+            Some("LocalHost:8787"),
+            "http://localhost:8787/a%20b",
+        );
+        let written = "http://127.0.0.1/caf%C3%A9%22%7B%7D|?%27%e9";
+        check("GET", "/caf\u{e9}\"{}|?'%e9", Some("127.1:80"), written);
+        check("GET", "/%e9/./c/..", Some("localhost:"), "http://localhost/%e9/");
     }
 
     #[test]
     fn hosts_of_a_development_server() {
-        check("GET", "/", Some("LOCALHOST."), "http://LOCALHOST./");
+        check("GET", "/", Some("LOCALHOST."), "http://localhost./");
         check("GET", "/", Some("app.localhost:8787"), "http://app.localhost:8787/");
         check("GET", "/", Some("192.168.0.7"), "http://192.168.0.7/");
         let rebound = "421 Misdirected Request: evil.test is not a name of this development server";
@@ -131,6 +154,10 @@ mod tests {
         check("GET", "/", Some(""), "400 Bad Request: the host is not a name");
         check("GET", "/", Some("a b"), "400 Bad Request: the host is not a name");
         check("GET", "/", Some("user@localhost"), "400 Bad Request: the host is not a name");
+        let port = "400 Bad Request: the port of the host is not a number up to 65535";
+        check("GET", "/", Some("localhost:65536"), port);
+        check("GET", "/", Some("localhost:99999999999999999999"), port);
+        check("GET", "/", Some("localhost:65535"), "http://localhost:65535/");
         check("GET", "/", Some("localhost/x"), "400 Bad Request: the host is not a name");
         check("CONNECT", "a:1", None, "501 Not Implemented: the method CONNECT is not served");
         check("TRACE", "/", None, "501 Not Implemented: the method TRACE is not served");

@@ -97,6 +97,16 @@ impl Handler for Tester {
                 Err(Fault::new(StatusCode::BAD_GATEWAY, "public").with_detail("secret <1>"))
             }
             "/continue" => Ok(Response::new(StatusCode::CONTINUE, Body::Empty)),
+            "/reason" => {
+                let reason = Some("Fine, caf\u{e9}".to_owned());
+                Ok(Response { reason, ..text_response(String::new()) })
+            }
+            "/299" => Ok(Response::new(StatusCode::from_u16(299).unwrap(), Body::Empty)),
+            "/wrong-length" => {
+                let mut response = text_response("hello".to_owned());
+                response.headers.insert("content-length", HeaderValue::from_static("99"));
+                Ok(response)
+            }
             "/204" => Ok(Response::new(StatusCode::NO_CONTENT, Body::Bytes("no".into()))),
             "/304" => Ok(Response::new(StatusCode::NOT_MODIFIED, Body::Bytes("no".into()))),
             "/stream" => Ok(streamed(None, true)),
@@ -246,6 +256,15 @@ impl Server {
     pub(crate) async fn stopped(self) -> Drained {
         self.stop.cancel();
         timeout(PATIENCE, self.running).await.unwrap().unwrap()
+    }
+
+    /// Everything that the server sends for `bytes` until it closes, as it is.
+    pub(crate) async fn raw_bytes(&self, bytes: &str) -> Vec<u8> {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+        answer
     }
 
     /// Everything that the server sends for `bytes` until it closes.

@@ -74,6 +74,11 @@ async fn smuggling() {
     check(format!("{post}content-length: 99999999999999999999999\r\n\r\na"), bad).await;
     check(format!("{post}transfer-encoding: gzip\r\n\r\na"), bad).await;
     check(format!("{post}transfer-encoding: chunked, gzip\r\n\r\na"), bad).await;
+    let unknown = "HTTP/1.1 501 Not Implemented";
+    check(format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), unknown).await;
+    let two_lines = "transfer-encoding: gzip\r\ntransfer-encoding: chunked";
+    check(format!("{post}{two_lines}\r\n\r\n0\r\n\r\n"), unknown).await;
+    check(format!("{post}transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"), bad).await;
 }
 
 #[tokio::test]

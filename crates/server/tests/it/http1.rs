@@ -1,6 +1,8 @@
 //! HTTP/1.1 and 1.0, byte for byte.
 
-use crate::fixture::{Server, settings};
+use tokio::io::AsyncWriteExt;
+
+use crate::fixture::{Note, Server, read_to_end, settings};
 
 /// Compares all that comes back for a request, up to the end of the connection.
 async fn check(request: &str, expect: &str) {
@@ -68,9 +70,48 @@ async fn without_a_body() {
     let head = "HTTP/1.1 200 OK\ncontent-length: 5\nconnection: close\n\n";
     check(&ask("HEAD", "/"), head).await;
     check(&ask("HEAD", "/stream-5"), head).await;
+    check(&ask("GET", "/wrong-length"), &format!("{head}hello\n")).await;
+    check(&ask("HEAD", "/wrong-length"), head).await;
     check(&ask("HEAD", "/stream"), "HTTP/1.1 200 OK\nconnection: close\n\n").await;
     check(&ask("GET", "/204"), "HTTP/1.1 204 No Content\nconnection: close\n\n").await;
     check(&ask("GET", "/304"), "HTTP/1.1 304 Not Modified\nconnection: close\n\n").await;
+}
+
+#[tokio::test]
+async fn what_stands_after_the_status() {
+    let mut server = Server::start(&settings());
+    let head = server.raw_bytes("GET /reason HTTP/1.0\r\n\r\n").await;
+    assert!(head.starts_with(b"HTTP/1.0 200 Fine, caf\xe9\r\n"), "{}", head.escape_ascii());
+    let head = server.raw_bytes("GET /299 HTTP/1.0\r\n\r\n").await;
+    assert!(head.starts_with(b"HTTP/1.0 299 \r\n"), "{}", head.escape_ascii());
+    assert_eq!(server.log(2).await, ["GET /reason 200 OK (0ms)", "GET /299 299 (0ms)"]);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_more_gets_its_answer() {
+    let mut server = Server::start(&settings());
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut stream = server.connect().await;
+    stream.write_all(ask("/").repeat(2).as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let hello = "HTTP/1.1 200 OK\ncontent-length: 5\n\nhello";
+    assert_eq!(read_to_end(&mut stream).await, format!("{hello}{hello}\n"));
+    for expect in [
+        "HTTP/1.1 200 OK\ncontent-length: 4\n\nslow\n",
+        "HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n2\nhe\n3\nllo\n0\n\n",
+    ] {
+        let path = if expect.contains("slow") { "/slow" } else { "/stream" };
+        let mut stream = server.connect().await;
+        stream.write_all(ask(path).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        if path == "/slow" {
+            assert_eq!(server.note().await, Note::Asked);
+            // By now the server has seen that nothing more comes.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            server.release.cancel();
+        }
+        assert_eq!(read_to_end(&mut stream).await, expect);
+    }
 }
 
 #[tokio::test]

@@ -59,6 +59,20 @@ async fn url_and_bodyless() {
 }
 
 #[tokio::test]
+async fn cookies_that_were_split() {
+    let server = Server::start(&settings());
+    let mut sender = connect(&server).await;
+    let mut request = request("GET", "/describe", Empty::<Bytes>::new());
+    for cookie in ["a=1", "b=2; c=3", "d=4"] {
+        request.headers_mut().append("cookie", http::HeaderValue::from_static(cookie));
+    }
+    let described = sender.send_request(request).await;
+    let text = described.unwrap().into_body().collect().await.unwrap().to_bytes();
+    let expect = "GET http://localhost/describe\ncookie: a=1; b=2; c=3; d=4\nhost: localhost\n";
+    assert_eq!(text, expect);
+}
+
+#[tokio::test]
 async fn wrong_lengths_break_the_stream_only() {
     let mut server = Server::start(&settings());
     let mut sender = connect(&server).await;

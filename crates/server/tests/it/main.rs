@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 mod fixture;
+mod greedy;
 mod hostile;
 mod http1;
 mod http2;

@@ -1,0 +1,151 @@
+//! The socket of a connection, and whether its client is still there.
+//!
+//! A client may say that it sends nothing more and wait for the answer (a half-close), or may be gone: both look the
+//! same, since TCP says of either that the other end sends nothing more. They differ when something is sent: the system
+//! of a client that is gone refuses it. What an answer of HTTP/1 begins with is known before the handler has it, so its
+//! first byte is sent ahead.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::Shutdown,
+    pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll, ready},
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::link::{Link, Sent};
+
+/// What `HTTP/1.1 200 OK` and all other answers of HTTP/1 begin with.
+const FIRST_BYTE: u8 = b'H';
+
+/// A socket that is shared with who watches it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: Arc<TcpStream>,
+    link: Arc<Link>,
+}
+
+impl Socket {
+    pub(crate) fn new(stream: Arc<TcpStream>, link: Arc<Link>) -> Self {
+        Self { stream, link }
+    }
+}
+
+/// Waits until the client is gone while its request is being answered. That it sends nothing more between requests, or
+/// within one, is noticed where it is read.
+pub(crate) async fn left(stream: &TcpStream, link: &Link) {
+    // Ready when the other end sends nothing more; other than `READABLE` not when there is something to be read.
+    if stream.ready(Interest::PRIORITY).await.is_err() {
+        return;
+    }
+    let mut refused = pin!(stream.ready(Interest::ERROR));
+    poll_fn(|context| {
+        if link.sent.may_send_ahead() {
+            match stream.try_write(&[FIRST_BYTE]) {
+                Ok(sent) => link.sent.first_byte.store(sent > 0, Relaxed),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+        refused.as_mut().poll(context).map(drop)
+    })
+    .await;
+}
+
+impl Sent {
+    /// Whether the next byte that the client gets is the first of an answer.
+    fn may_send_ahead(&self) -> bool {
+        self.nothing.load(Relaxed)
+            && !self.http2.load(Relaxed)
+            && !self.blocked.load(Relaxed)
+            && !self.first_byte.load(Relaxed)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl Socket {
+    fn poll_send(
+        &self,
+        context: &mut Context<'_>,
+        send: impl Fn() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let sent = &self.link.sent;
+        sent.nothing.store(false, Relaxed);
+        sent.blocked.store(true, Relaxed);
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            match send() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if !bytes.is_empty() && self.link.sent.first_byte.swap(false, Relaxed) {
+            // It is there already; the rest comes with the next call.
+            self.link.sent.nothing.store(false, Relaxed);
+            return Poll::Ready(Ok(1));
+        }
+        self.poll_send(context, || self.stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.link.sent.first_byte.load(Relaxed) {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_write(context, first.map_or(&[], |slice| slice));
+        }
+        self.poll_send(context, || self.stream.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Asked for when all was sent.
+        self.link.sent.blocked.store(false, Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // tokio's own needs the stream for itself.
+        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+    }
+}
