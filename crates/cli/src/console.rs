@@ -2,13 +2,109 @@
 //! and for what the user's program writes; all that Taipan says by itself goes
 //! to standard error.
 
-use std::{fmt::Display, io::Write};
+//!
+//! A server prints in the background ([`start_log`]): whoever reads may be slow, or stop.
 
+mod escape;
+mod printer;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    fmt::{Display, Write as _},
+    io::{IsTerminal, Write},
+    sync::OnceLock,
+    thread,
+    time::Duration,
+};
+
+use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use http::StatusCode;
 use taipan_server::{Event, Fault, Outcome, Summary};
 
 use crate::failure::Failure;
+use escape::{Colors, from_line, within_line, worker_lines};
+use printer::Printer;
+pub(crate) use printer::Stream;
+
+/// How long the end of the program waits for readers of what was not written yet.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The log of a server. It is the process's, as the standard streams are.
+static LOG: OnceLock<Log> = OnceLock::new();
+
+#[derive(Debug)]
+struct Log {
+    printer: Printer,
+    /// What becomes of a worker's colours, by stream.
+    colors: [Colors; 2],
+    /// Whether Taipan's own lines have colours, by stream.
+    colored: [bool; 2],
+}
+
+/// From here on all is printed in the background. In `development` a worker's colours are shown at a terminal.
+pub(crate) fn start_log(development: bool) -> Result<(), Failure> {
+    let start = |source| Failure::System { what: "start a thread", source };
+    let printer = Printer::start().map_err(start)?;
+    let colored = [Stream::Output, Stream::Errors].map(is_colored);
+    let terminal = [std::io::stdout().is_terminal(), std::io::stderr().is_terminal()];
+    let colors = [0, 1].map(|stream| match development && terminal[stream] && colored[stream] {
+        true => Colors::Kept,
+        false => Colors::Escaped,
+    });
+    // A second log would be the same.
+    LOG.set(Log { printer, colors, colored }).ok();
+    std::panic::set_hook(Box::new(|panic| {
+        let name = thread::current().name().unwrap_or("unnamed").to_owned();
+        let mut text = format!("thread '{name}' {panic}");
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            // Writing to a string does not fail.
+            write!(text, "\n{backtrace}").ok();
+        }
+        say(from_line(&text));
+    }));
+    Ok(())
+}
+
+/// Waits a while for what is not written yet.
+pub(crate) fn finish() {
+    if let Some(log) = LOG.get() {
+        log.printer.flush(FLUSH_TIME_MAX);
+    }
+}
+
+/// Prints what a worker wrote: whole lines, without control characters, none of which reads like one of Taipan's.
+pub(crate) fn worker(stream: Stream, text: &[u8]) {
+    let colors = LOG.get().map_or(Colors::Escaped, |log| log.colors[stream as usize]);
+    print(stream, worker_lines(text, colors).into_bytes());
+}
+
+/// Prints bytes as they are.
+pub(crate) fn print(stream: Stream, bytes: Vec<u8>) {
+    if let Some(log) = LOG.get() {
+        return log.printer.print(stream, bytes);
+    }
+    // What cannot be printed cannot be told either.
+    match stream {
+        Stream::Output => {
+            let mut output = std::io::stdout().lock();
+            output.write_all(&bytes).and_then(|()| output.flush()).ok();
+        }
+        Stream::Errors => {
+            std::io::stderr().lock().write_all(&bytes).ok();
+        }
+    }
+}
+
+fn is_colored(stream: Stream) -> bool {
+    let choice = match (LOG.get(), stream) {
+        (Some(log), _) => return log.colored[stream as usize],
+        (None, Stream::Output) => anstream::AutoStream::choice(&std::io::stdout()),
+        (None, Stream::Errors) => anstream::AutoStream::choice(&std::io::stderr()),
+    };
+    choice != ColorChoice::Never
+}
 
 /// Writes what was asked for.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
@@ -24,13 +120,35 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Says something in passing.
 pub(crate) fn say(text: impl Display) {
-    anstream::eprintln!("{text}");
+    let line = format!("{text}\n");
+    let line = match is_colored(Stream::Errors) {
+        true => line,
+        false => anstream::adapter::strip_str(&line).to_string(),
+    };
+    print(Stream::Errors, line.into_bytes());
 }
 
 /// Says what the user may want to mend.
 pub(crate) fn warn(text: impl Display) {
     let style = color(AnsiColor::Yellow).bold();
-    anstream::eprintln!("{style}warning{style:#}: {text}");
+    say(format_args!("{style}warning{style:#}: {}", from_line(&text.to_string())));
+}
+
+/// Says what went wrong, in the first line of a report.
+pub(crate) fn error(text: impl Display) {
+    let style = color(AnsiColor::Red).bold();
+    say(format_args!("{style}error{style:#}: {}", from_line(&text.to_string())));
+}
+
+/// Says why, below an error.
+pub(crate) fn cause(text: impl Display) {
+    say(format_args!("  caused by: {}", from_line(&text.to_string())));
+}
+
+/// Says what to do, at the end of a report.
+pub(crate) fn hint(text: impl Display) {
+    let style = color(AnsiColor::Cyan).bold();
+    say(format_args!("\n{style}hint{style:#}: {text}"));
 }
 
 /// Tells what happened in the server; with `quiet` only what is wrong.
@@ -59,10 +177,9 @@ fn fault_lines(fault: &Fault) {
 
 /// Tells what went wrong in a request: the traceback, whose last line is the message.
 pub(crate) fn fault(message: &str, traceback: &str) {
-    let style = color(AnsiColor::Red).bold();
-    anstream::eprintln!("{style}error{style:#}: {message}");
+    error(message);
     if !traceback.is_empty() && traceback != message {
-        anstream::eprintln!("{}", traceback.trim_end());
+        worker(Stream::Errors, traceback.trim_end().as_bytes());
     }
 }
 
@@ -73,7 +190,7 @@ fn request_line(summary: &Summary) -> String {
         (Outcome::Gone, _) | (_, None) => color(AnsiColor::Yellow),
         (Outcome::Complete, Some(status)) => status_style(status),
     };
-    format!("{style}{summary}{style:#}")
+    format!("{style}{}{style:#}", within_line(&summary.to_string()))
 }
 
 fn status_style(status: StatusCode) -> Style {

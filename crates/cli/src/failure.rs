@@ -4,7 +4,7 @@
 
 use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
-use anstyle::{AnsiColor, Style};
+use crate::console::{self, Stream};
 
 /// `taipan doctor` has found something to mend.
 pub(crate) const FINDINGS: u8 = 1;
@@ -166,19 +166,17 @@ impl From<taipan_worker::Error> for Failure {
 impl Failure {
     /// Prints what went wrong, why, and what to do; gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-        let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        anstream::eprintln!("{error}error{error:#}: {self}");
+        console::error(self);
         let mut cause = self.source();
         while let Some(error) = cause {
-            anstream::eprintln!("  caused by: {error}");
+            console::cause(error);
             cause = error.source();
         }
         if !self.traceback().is_empty() {
-            anstream::eprintln!("{}", self.traceback());
+            console::worker(Stream::Errors, self.traceback().as_bytes());
         }
         if let Some(remedy) = self.hint() {
-            anstream::eprintln!("\n{hint}hint{hint:#}: {remedy}");
+            console::hint(remedy);
         }
         ExitCode::from(self.code())
     }

@@ -36,7 +36,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.color.apply();
     let outcome = Command::new(arguments, &Environment::read()).and_then(|command| run(&command));
-    outcome.unwrap_or_else(|failure| failure.report())
+    let code = outcome.unwrap_or_else(|failure| failure.report());
+    console::finish();
+    code
 }
 
 fn run(command: &Command) -> Result<ExitCode, Failure> {

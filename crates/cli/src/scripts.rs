@@ -34,7 +34,7 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
         streams: Box::new(Terminal),
         gates: command.choice.gates()?,
         client: client(&command.proxies).map_err(Error::Client)?,
-        log: terminal::log(),
+        log: terminal::script_log(),
     };
     let runtime = workers::runtime()?;
     let handle = runtime.handle().clone();

@@ -19,6 +19,7 @@ use crate::{
 
 /// Serves a worker until it is told to stop.
 pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
+    console::start_log(false)?;
     let project = read(request, Variables::Configured)?;
     let address = address(&project, request);
     workers::runtime()?.block_on(async {
@@ -33,6 +34,7 @@ pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCod
 
 /// Serves a worker, and a new one whenever its files change.
 pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
+    console::start_log(true)?;
     let project = read(request, Variables::Development)?;
     let address = address(&project, request);
     // A server of the loopback interface alone is guarded against other sites'
@@ -115,9 +117,9 @@ async fn answer(
         stopping.wait_for(|stop| *stop).await.ok();
     });
     let interrupted = async {
-        signals.next().await;
+        signals.stop().await;
         stop.send_replace(true);
-        signals.next().await;
+        signals.stop_at_once().await;
     };
     tokio::select! {
         drained = serving => {

@@ -1,14 +1,21 @@
 //! Being asked to stop.
+//!
+//! Ctrl+C and SIGTERM stop a server, and so does SIGHUP, which comes when its terminal is closed, unless who started
+//! it has it ignored, as `nohup` does. SIGUSR1 and SIGUSR2 mean nothing here: without a handler they would end the
+//! process and all that is in flight.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Ctrl+C and SIGTERM, as often as they come.
+/// Signals, as often as they come.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
+    /// Held, so that they are taken from the system.
+    _of_no_meaning: [Signal; 2],
 }
 
 impl Signals {
@@ -17,17 +24,48 @@ impl Signals {
         let take = |kind| {
             signal(kind).map_err(|source| Failure::System { what: "wait for signals", source })
         };
+        let hangup =
+            if is_ignored(SignalKind::hangup()) { None } else { Some(take(SignalKind::hangup())?) };
         Ok(Self {
             interrupt: take(SignalKind::interrupt())?,
             terminate: take(SignalKind::terminate())?,
+            hangup,
+            _of_no_meaning: [
+                take(SignalKind::user_defined1())?,
+                take(SignalKind::user_defined2())?,
+            ],
         })
     }
 
-    /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
+    /// Waits for the next one that asks to stop.
+    pub(crate) async fn stop(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+            _ = hangup => (),
+        }
+    }
+
+    /// Waits for the next one that asks to stop at once. A terminal that is closed says so twice, by itself and by the
+    /// shell, and means it once.
+    pub(crate) async fn stop_at_once(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => (),
             _ = self.terminate.recv() => (),
         }
     }
+}
+
+/// Whether who started this process has the signal ignored, as Linux tells it (proc_pid_status(5), `SigIgn`).
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
 }

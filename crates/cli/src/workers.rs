@@ -261,7 +261,7 @@ fn incoming(body: RequestBody) -> BodyReader {
 
 /// The answer of a worker, as the server sends it.
 fn outgoing(answer: Answer) -> Response {
-    let Answer { status, status_text: _, headers, body } = answer;
+    let Answer { status, status_text, headers, body } = answer;
     let body = match body {
         AnswerBody::Empty => Body::Empty,
         AnswerBody::Bytes(bytes) => Body::Bytes(bytes),
@@ -271,7 +271,7 @@ fn outgoing(answer: Answer) -> Response {
             body
         }
     };
-    Response { status, headers, body }
+    Response { status, reason: Some(status_text), headers, body }
 }
 
 /// What went wrong, of a text that may be a traceback.

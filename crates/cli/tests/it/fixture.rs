@@ -4,10 +4,10 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -71,17 +71,55 @@ impl Place {
                 sender.send(line.unwrap()).unwrap();
             }
         });
-        let mut serving = Serving { child, lines, address: String::new() };
-        let line = serving.line_with("listening on ");
-        let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap();
-        serving.address = address.to_owned();
+        let mut serving = Serving { child, lines, unread: None, address: String::new() };
+        serving.address = address(&serving.line_with("listening on "));
         serving
     }
+
+    /// The same, of which nothing is read after that.
+    pub(crate) fn serve_unread(&self, words: &[&str]) -> Serving {
+        let mut child = self.command(words).spawn().unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let address = address(&until_listening(&mut errors));
+        let (_, lines) = mpsc::channel();
+        Serving { child, lines, unread: Some(errors), address }
+    }
+}
+
+/// The answer of the server at `address` to a GET request, without its head's date.
+pub(crate) fn get(address: &str, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n{headers}\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let lines = answer.lines().filter(|line| !line.starts_with("date: "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// What is printed up to the line that says where a server listens.
+fn until_listening(mut errors: impl Read) -> String {
+    let mut text = Vec::new();
+    loop {
+        let mut byte = [0];
+        errors.read_exact(&mut byte).unwrap();
+        text.push(byte[0]);
+        if byte == *b"\n" && text.windows(13).any(|part| part == b"listening on ") {
+            return String::from_utf8(text).unwrap();
+        }
+    }
+}
+
+fn address(printed: &str) -> String {
+    let rest = printed.split("listening on http://").nth(1).unwrap();
+    rest.split(',').next().unwrap().to_owned()
 }
 
 /// A server that runs; killed when dropped.
 pub(crate) struct Serving {
     child: Child,
+    /// Standard error, when nobody reads it.
+    unread: Option<ChildStderr>,
     lines: mpsc::Receiver<String>,
     pub(crate) address: String,
 }
@@ -100,13 +138,7 @@ impl Serving {
 
     /// The answer to a GET request, without its head's date.
     pub(crate) fn get(&self, path: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n{headers}\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let lines = answer.lines().filter(|line| !line.starts_with("date: "));
-        lines.map(|line| format!("{line}\n")).collect()
+        get(&self.address, path, headers)
     }
 
     /// The number of its process.
@@ -116,13 +148,32 @@ impl Serving {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let done = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let done = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(done.success());
+    }
+
+    /// Closes the pipes that it prints to.
+    pub(crate) fn close(&mut self) {
+        self.unread = None;
+        self.child.stdout = None;
     }
 
     /// Waits for the end: the exit code.
     pub(crate) fn code(mut self) -> i32 {
-        self.child.wait().unwrap().code().unwrap()
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap();
+            }
+            assert!(since.elapsed() < PATIENCE, "the server does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

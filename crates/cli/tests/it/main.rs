@@ -7,6 +7,7 @@ mod exports;
 mod fetching;
 mod fixture;
 mod limits;
+mod logs;
 mod outcomes;
 mod resumes;
 mod serving;

@@ -1,0 +1,314 @@
+//! What a server prints waits here until it is written.
+//!
+//! Who reads a log may be slow, or stop: a full pipe blocks whoever writes to it, for good. So requests only put
+//! their lines into a queue with a bound, and two threads write, one for each stream. Lines that find no room are
+//! counted, and told of when there is room again.
+//!
+//! Lines come out in the order in which they were put in, also between the two streams, unless one of them is stuck.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Bytes that wait for one stream, some 80,000 lines of an access log.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes that are written at a time, if lines are not longer: a pipe takes so much whole or not at all (`PIPE_BUF`),
+/// so that lines of processes that share one do not mix.
+const BATCH_BYTES_MAX: usize = 4096;
+
+/// How long a stream waits for lines of the other that were there first.
+const TURN_TIME_MAX: Duration = Duration::from_millis(50);
+
+/// How long a writer lets lines gather after it wrote some: under load it is woken a thousand times a second, not
+/// for each line.
+const GATHER_TIME: Duration = Duration::from_millis(1);
+
+/// How long a stream is left alone that takes nothing at the moment: a full disk, or a pipe that somebody made
+/// `O_NONBLOCK`. What is not written yet stays, so that no line is cut.
+const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// What lines take in the queue beside their bytes, about.
+const ENTRY_BYTES: usize = 48;
+
+/// One of the two streams that are printed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Errors,
+}
+
+/// Nobody reads a stream any more.
+struct Closed;
+
+/// Takes lines, and has them written.
+#[derive(Clone, Debug)]
+pub(crate) struct Printer(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something came, or a writer is done with something.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queues: [Queue; 2],
+    /// The number of the next lines.
+    next: u64,
+    /// Nobody may gather lines any more: the program ends.
+    ending: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: VecDeque<(u64, Vec<u8>)>,
+    bytes: usize,
+    /// The number of what is being written.
+    writing: Option<u64>,
+    /// What is being written takes so long that the other stream does not wait for it.
+    stuck: bool,
+    /// Lines that found no room, and were not told of yet.
+    dropped: u64,
+    /// Nobody reads any more.
+    closed: bool,
+    /// The writer waits to be told that something came.
+    idle: bool,
+}
+
+impl Printer {
+    /// Starts the writers.
+    pub(crate) fn start() -> io::Result<Printer> {
+        let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let errors = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        Self::over(output, errors)
+    }
+
+    fn over(
+        output: impl Write + Send + 'static,
+        errors: impl Write + Send + 'static,
+    ) -> io::Result<Printer> {
+        let printer = Printer(Arc::default());
+        let (first, second) = (printer.0.clone(), printer.0.clone());
+        let name = |name: &str| thread::Builder::new().name(name.to_owned());
+        name("print-output").spawn(move || first.write(Stream::Output, output))?;
+        name("print-errors").spawn(move || second.write(Stream::Errors, errors))?;
+        Ok(printer)
+    }
+
+    /// Puts whole lines at the end of what waits; never blocks.
+    pub(crate) fn print(&self, stream: Stream, lines: Vec<u8>) {
+        let mut state = self.0.lock();
+        let queue = &mut state.queues[stream as usize];
+        if queue.closed {
+            return;
+        }
+        // After a gap lines are taken again only when the gap was told of.
+        if queue.dropped > 0 || queue.bytes + lines.len() + ENTRY_BYTES > QUEUE_BYTES_MAX {
+            queue.dropped += count(&lines);
+            return;
+        }
+        state.push(stream, lines);
+        self.0.wake(&state);
+    }
+
+    /// Waits until all is written, or the time is over.
+    pub(crate) fn flush(&self, time_max: Duration) {
+        let until = Instant::now() + time_max;
+        let mut state = self.0.lock();
+        state.ending = true;
+        self.0.changed.notify_all();
+        while !state.is_written() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.0.wait(state, left);
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, stream: Stream, lines: Vec<u8>) {
+        let number = self.next;
+        self.next += 1;
+        let queue = &mut self.queues[stream as usize];
+        queue.bytes += lines.len() + ENTRY_BYTES;
+        queue.lines.push_back((number, lines));
+    }
+
+    fn is_written(&self) -> bool {
+        let written = |queue: &Queue| queue.lines.is_empty() && queue.writing.is_none();
+        self.queues.iter().all(|queue| queue.closed || written(queue))
+    }
+
+    /// Whether the first lines of `stream` may be written, and up to which number.
+    fn turn(&self, stream: Stream) -> Option<u64> {
+        let other = &self.queues[stream.other() as usize];
+        let (first, _) = self.queues[stream as usize].lines.front()?;
+        let bound = match other.writing.or(other.lines.front().map(|(number, _)| *number)) {
+            Some(number) if !other.stuck && !other.closed => number,
+            _ => u64::MAX,
+        };
+        (*first < bound).then_some(bound)
+    }
+
+    /// Takes lines with numbers below `bound`, as many as are written at a time.
+    fn take(&mut self, stream: Stream, bound: u64) -> Vec<u8> {
+        let queue = &mut self.queues[stream as usize];
+        let mut batch = Vec::new();
+        while let Some((number, lines)) = queue.lines.front()
+            && *number < bound
+            && (batch.is_empty() || batch.len() + lines.len() <= BATCH_BYTES_MAX)
+        {
+            queue.writing.get_or_insert(*number);
+            if let Some((_, lines)) = queue.lines.pop_front() {
+                queue.bytes -= lines.len() + ENTRY_BYTES;
+                batch.extend_from_slice(&lines);
+            }
+        }
+        self.tell_dropped();
+        batch
+    }
+
+    /// Tells of dropped lines once half of the room is free, so that it is not told over and over.
+    fn tell_dropped(&mut self) {
+        for stream in [Stream::Output, Stream::Errors] {
+            let room = |queue: &Queue| queue.bytes <= QUEUE_BYTES_MAX / 2;
+            let queue = &self.queues[stream as usize];
+            let errors = &self.queues[Stream::Errors as usize];
+            let told =
+                errors.closed || room(errors) && (stream == Stream::Errors || errors.dropped == 0);
+            if queue.dropped > 0 && room(queue) && told {
+                let dropped = std::mem::take(&mut self.queues[stream as usize].dropped);
+                if !self.queues[Stream::Errors as usize].closed {
+                    self.push(Stream::Errors, notice(stream, dropped).into_bytes());
+                }
+            }
+        }
+    }
+}
+
+/// What is said in place of lines that found no room.
+fn notice(stream: Stream, dropped: u64) -> String {
+    let (lines, were) = if dropped == 1 { ("line", "was") } else { ("lines", "were") };
+    let stream = match stream {
+        Stream::Output => "standard output",
+        Stream::Errors => "standard error",
+    };
+    format!("warning: {dropped} {lines} of the log {were} lost: {stream} was not read\n")
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, time_max: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, time_max).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Wakes the writers, if any waits for that.
+    fn wake(&self, state: &State) {
+        if state.queues.iter().any(|queue| queue.idle) {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Writes what comes for `stream`, until the process ends or nobody reads any more.
+    fn write(&self, stream: Stream, mut file: impl Write) {
+        loop {
+            let batch = self.next(stream);
+            let closed = write_all(&mut file, &batch).is_err();
+            let mut state = self.lock();
+            let queue = &mut state.queues[stream as usize];
+            (queue.writing, queue.stuck) = (None, false);
+            if closed {
+                *queue = Queue { closed, ..Queue::default() };
+            }
+            let gather = queue.lines.is_empty() && !state.ending;
+            state.tell_dropped();
+            drop(state);
+            self.changed.notify_all();
+            if closed {
+                return;
+            }
+            if gather {
+                thread::sleep(GATHER_TIME);
+            }
+        }
+    }
+
+    /// Waits for the next lines of `stream`.
+    fn next(&self, stream: Stream) -> Vec<u8> {
+        let mut state = self.lock();
+        loop {
+            if let Some(bound) = state.turn(stream) {
+                return state.take(stream, bound);
+            }
+            if state.queues[stream as usize].lines.is_empty() {
+                state.queues[stream as usize].idle = true;
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.queues[stream as usize].idle = false;
+            } else {
+                state = self.wait_for_turn(stream, state);
+            }
+        }
+    }
+
+    /// Waits for the other stream; it is stuck if it is still at the same lines when the time is over.
+    fn wait_for_turn<'a>(
+        &self,
+        stream: Stream,
+        state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
+        let other = stream.other() as usize;
+        let before = state.queues[other].writing;
+        let since = Instant::now();
+        let mut state = self.wait(state, TURN_TIME_MAX);
+        let still = before.is_some() && state.queues[other].writing == before;
+        if still && since.elapsed() >= TURN_TIME_MAX {
+            state.queues[other].stuck = true;
+        }
+        state
+    }
+}
+
+impl Stream {
+    fn other(self) -> Stream {
+        match self {
+            Stream::Output => Stream::Errors,
+            Stream::Errors => Stream::Output,
+        }
+    }
+}
+
+fn count(lines: &[u8]) -> u64 {
+    lines.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Writes all of `bytes`; an error says that nobody reads any more.
+fn write_all(file: &mut impl Write, mut bytes: &[u8]) -> Result<(), Closed> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(written @ 1..) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Closed),
+            Ok(0) | Err(_) => thread::sleep(AGAIN_PAUSE),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

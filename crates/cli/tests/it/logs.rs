@@ -1,0 +1,66 @@
+//! Logs that nobody reads, and signals that end nothing.
+
+use std::thread;
+
+use crate::fixture::{Place, get};
+
+/// Prints far more than a pipe holds in a hundred requests.
+const CHATTY: &str = "\
+import sys
+from js import Response
+
+async def on_fetch(request, env, ctx):
+    print('x' * 2000)
+    print('x' * 2000, file=sys.stderr)
+    return Response.new('hello')
+";
+
+const SLOW: &str = "\
+import asyncio, sys
+from js import Response
+
+async def on_fetch(request, env, ctx):
+    print('asked', file=sys.stderr)
+    await asyncio.sleep(0.5)
+    return Response.new('slow')
+";
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let place = Place::new(&[("entry.py", CHATTY)]);
+    for verb in ["serve", "dev"] {
+        let serving = place.serve_unread(&[verb, "--port", "0"]);
+        for _ in 0..100 {
+            assert!(serving.get("/", "").ends_with("hello\n"));
+        }
+        serving.terminate();
+        assert_eq!(serving.code(), 0, "{verb}");
+    }
+}
+
+#[test]
+fn a_log_that_is_closed_stops_nothing() {
+    let place = Place::new(&[("entry.py", CHATTY)]);
+    let mut serving = place.serve_unread(&["serve", "--port", "0"]);
+    serving.close();
+    for _ in 0..100 {
+        assert!(serving.get("/", "").ends_with("hello\n"));
+    }
+    serving.terminate();
+    assert_eq!(serving.code(), 0);
+}
+
+#[test]
+fn signals_end_nothing_in_flight() {
+    let place = Place::new(&[("entry.py", SLOW)]);
+    let serving = place.serve(&["serve", "--port", "0"]);
+    for signals in [&["USR1", "USR2"][..], &["HUP", "HUP"]] {
+        let address = serving.address.clone();
+        let answer = thread::spawn(move || get(&address, "/", ""));
+        serving.line_with("asked");
+        signals.iter().for_each(|name| serving.signal(name));
+        assert!(answer.join().unwrap().ends_with("slow\n"), "{signals:?}");
+    }
+    // SIGHUP is a stop.
+    assert_eq!(serving.code(), 0);
+}
