@@ -110,26 +110,27 @@ pub struct Response {
     pub redirected: bool,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, decoded; dropping it ends the fetch.
-    pub body: BodyReader,
+    /// The body, decoded; dropping it ends the fetch. None for HEAD and for a status that never has one (Fetch standard,
+    /// main fetch, step 20).
+    pub body: Option<BodyReader>,
 }
 
 impl Response {
     /// Takes the body out.
-    pub fn take_body(&mut self) -> BodyReader {
-        std::mem::replace(&mut self.body, BodyReader::empty())
+    pub fn take_body(&mut self) -> Option<BodyReader> {
+        self.body.take()
     }
 
     /// What `js/fetch.js` is told; `body` is the number that its isolate has given to the body.
     #[must_use]
-    pub fn to_json(&self, body: u32) -> String {
+    pub fn to_json(&self, body: Option<u32>) -> String {
         serde_json::json!({
             "status": self.status.as_u16(),
             "statusText": self.status_text,
             "url": self.url,
             "redirected": self.redirected,
             "headers": headers::to_text(&self.headers),
-            "body": body,
+            "body": body.map_or(-1, i64::from),
         })
         .to_string()
     }
@@ -325,7 +326,9 @@ fn finish(mut response: reqwest::Response, sending: &Sending) -> Response {
     let chunks = response
         .bytes_stream()
         .map_err(move |source| Error::Body { url: url.clone(), source: source.without_url() });
-    let body = BodyReader::new(chunks);
+    let bodyless =
+        sending.method == Method::HEAD || matches!(status.as_u16(), 101 | 103 | 204 | 205 | 304);
+    let body = (!bodyless).then(|| BodyReader::new(chunks));
     Response {
         status,
         status_text,

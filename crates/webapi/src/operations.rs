@@ -385,11 +385,13 @@ pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taip
             }
         }
         Outcome::Fetched(mut response) => {
-            let reader = response.take_body();
+            let Some(reader) = response.take_body() else {
+                return scope.complete(id, None, Argument::Text(&response.to_json(None)));
+            };
             match adopt(scope, reader) {
                 Ok(body) => {
                     unsaved::fetched(scope, body);
-                    scope.complete(id, None, Argument::Text(&response.to_json(body)))
+                    scope.complete(id, None, Argument::Text(&response.to_json(Some(body))))
                 }
                 Err(error) => scope.complete(id, Some(&error.completion()), Argument::Undefined),
             }

@@ -59,6 +59,7 @@ async fn serve(request: http::Request<Incoming>, gone: mpsc::UnboundedSender<()>
                 b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0";
             answer(200, &[("content-encoding", "gzip")], bytes)
         }
+        "/204" => answer(204, &[], ""),
         "/endless" => {
             let guard = Guard(gone);
             let chunks = stream::unfold(guard, |guard| async move {
@@ -118,7 +119,7 @@ fn get(url: String) -> Request {
 
 async fn text(mut response: Response) -> String {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.body.chunk().await.unwrap() {
+    while let Some(chunk) = response.body.as_mut().unwrap().chunk().await.unwrap() {
         bytes.extend_from_slice(&chunk);
     }
     String::from_utf8(bytes).unwrap()
@@ -305,9 +306,21 @@ async fn cookies_are_told_apart() {
     let (base, _told) = start().await;
     let client = client(&Settings::default()).unwrap();
     let response = fetch(&client, get(format!("{base}/echo"))).await.unwrap();
-    let json = response.to_json(7);
+    let json = response.to_json(Some(7));
     assert!(json.contains(r"set-cookie: a=1\r\nset-cookie: b=2\r\n"), "{json}");
     assert!(json.contains(r#""body":7"#), "{json}");
+}
+
+#[tokio::test]
+async fn responses_without_a_body() {
+    let (base, _told) = start().await;
+    let client = client(&Settings::default()).unwrap();
+    let head = Request { method: "HEAD".to_owned(), ..get(format!("{base}/echo")) };
+    for request in [head, get(format!("{base}/204"))] {
+        let mut response = fetch(&client, request).await.unwrap();
+        assert!(response.take_body().is_none());
+        assert!(response.to_json(None).contains(r#""body":-1"#));
+    }
 }
 
 /// The server learns that nobody listens any more.
@@ -320,7 +333,7 @@ async fn dropping_the_body_ends_the_fetch() {
     let (base, told) = start().await;
     let client = client(&Settings::default()).unwrap();
     let mut response = fetch(&client, get(format!("{base}/endless"))).await.unwrap();
-    assert!(response.body.chunk().await.unwrap().is_some());
+    assert!(response.body.as_mut().unwrap().chunk().await.unwrap().is_some());
     drop(response);
     server_is_told(told).await;
 }

@@ -1,10 +1,14 @@
 import asyncio
 import json
 
+import pyodide.ffi
+
 from js import AbortController, Object, Response, fetch, setTimeout
 from pyodide.ffi import JsException, create_once_callable, to_js
 from pyodide.http import pyfetch
 
+# JavaScript's null is None up to Pyodide 0.29.
+NULL = getattr(pyodide.ffi, "jsnull", None)
 UPSTREAM = "http://UPSTREAM_ADDRESS"
 
 
@@ -49,6 +53,16 @@ async def loop():
 async def status():
     answer = await fetch(UPSTREAM + "/status/404")
     return answer.status, answer.ok, await answer.text()
+
+
+async def bodyless():
+    answers = [await fetch(f"{UPSTREAM}/status/{status}") for status in (204, 304)]
+    answers.append(await fetch(UPSTREAM + "/echo", options(method="HEAD")))
+    wrapped = [Response.new(answer.body, answer) for answer in answers]
+    return ", ".join(
+        f"{answer.status} {copy.status} {answer.body is copy.body is NULL}"
+        for answer, copy in zip(answers, wrapped, strict=True)
+    )
 
 
 async def json_answer():
