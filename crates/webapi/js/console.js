@@ -8,6 +8,8 @@ const counts = new Map();
 const timers = new Map();
 
 const INDENT = "  ";
+/** As much is printed in one go; the host cannot be stopped meanwhile. */
+const TEXT_CHARACTERS_MAX = 1024 * 1024;
 /** Groups nested deeper than this are not indented further. */
 const INDENT_CHARACTERS_MAX = 40;
 
@@ -82,7 +84,9 @@ function print(level, data) {
 }
 
 function write(level, text) {
-  host.console(level, indent === "" ? text : indent + text.replaceAll("\n", `\n${indent}`));
+  const more = text.length - TEXT_CHARACTERS_MAX;
+  const shown = more > 0 ? `${text.slice(0, TEXT_CHARACTERS_MAX)}… ${more} more characters` : text;
+  host.console(level, indent === "" ? shown : indent + shown.replaceAll("\n", `\n${indent}`));
 }
 
 /** https://console.spec.whatwg.org/#formatter */

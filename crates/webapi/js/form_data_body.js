@@ -11,6 +11,12 @@ import { parseUrlencoded } from "./urlencoded.js";
 
 /** Random bytes in a boundary: two bodies never share one. */
 const BOUNDARY_RANDOM_BYTES = 16;
+/** Bytes in which the host looks for a boundary in one go: it cannot be stopped meanwhile. */
+const SLICE_BYTES_MAX = 1024 * 1024;
+/** The longest boundary (RFC 2046, 5.1.1). */
+const BOUNDARY_CHARACTERS_MAX = 70;
+/** The longest header line of a part, in bytes. */
+const HEADER_BYTES_MAX = 16 * 1024;
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
 const DASH = 0x2d;
@@ -57,7 +63,11 @@ export function parseFormData(bytes, contentType) {
   if (essence !== "multipart/form-data") throw new TypeError(`a body of type ${JSON.stringify(type)} is not a form`);
   const boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(type);
   if (boundary === null) throw new TypeError("the content type names no boundary");
-  parseMultipart(bytes, boundary[1] ?? boundary[2], form);
+  const name = boundary[1] ?? boundary[2];
+  if (name.length > BOUNDARY_CHARACTERS_MAX) {
+    throw new TypeError(`the content type names a boundary of more than ${BOUNDARY_CHARACTERS_MAX} characters`);
+  }
+  parseMultipart(bytes, name, form);
   return form;
 }
 
@@ -69,22 +79,24 @@ function parseMultipart(bytes, boundary, form) {
   const delimiter = host.utf8_encode(`\r\n--${boundary}`);
   // The first delimiter has no line break before it; anything earlier is a preamble.
   const first = delimiter.subarray(2);
-  let position = startsWith(bytes, first, 0) ? first.length : afterDelimiter(bytes, delimiter, 0);
+  const found = occurrences(bytes, delimiter);
+  let position = startsWith(bytes, first, 0) ? first.length : afterDelimiter(found, delimiter);
   for (;;) {
     if (bytes[position] === DASH && bytes[position + 1] === DASH) return;
     position = expectLineBreak(bytes, position);
-    const end = find(bytes, delimiter, position);
-    if (end < 0) throw malformed("the last part does not end");
+    let end = found.next().value;
+    while (end < position) end = found.next().value;
+    if (end === undefined) throw malformed("the last part does not end");
     const body = parsePart(bytes, position, end, form);
     if (body > end) throw malformed("a part has no body");
     position = end + delimiter.length;
   }
 }
 
-function afterDelimiter(bytes, delimiter, from) {
-  const found = find(bytes, delimiter, from);
-  if (found < 0) throw malformed("the boundary does not occur");
-  return found + delimiter.length;
+function afterDelimiter(found, delimiter) {
+  const { value } = found.next();
+  if (value === undefined) throw malformed("the boundary does not occur");
+  return value + delimiter.length;
 }
 
 function expectLineBreak(bytes, position) {
@@ -104,6 +116,7 @@ function parsePart(bytes, start, end, form) {
     if (bytes[position] === CARRIAGE_RETURN && bytes[position + 1] === LINE_FEED) break;
     const lineEnd = bytes.indexOf(CARRIAGE_RETURN, position);
     if (lineEnd < 0 || lineEnd >= end || bytes[lineEnd + 1] !== LINE_FEED) throw malformed("a header does not end");
+    if (lineEnd - position > HEADER_BYTES_MAX) throw malformed(`a header has more than ${HEADER_BYTES_MAX} bytes`);
     const line = decodeUtf8(bytes.subarray(position, lineEnd), false, true);
     const colon = line.indexOf(":");
     if (colon <= 0) throw malformed("a header has no name");
@@ -134,11 +147,14 @@ function parameter(disposition, name) {
   return value.replace(/%0a/gi, "\n").replace(/%0d/gi, "\r").replaceAll("%22", '"');
 }
 
-function find(bytes, pattern, from) {
-  for (let at = bytes.indexOf(pattern[0], Math.max(from, 0)); at >= 0; at = bytes.indexOf(pattern[0], at + 1)) {
-    if (startsWith(bytes, pattern, at)) return at;
+/** Where `pattern` begins, one place after the other. */
+function* occurrences(bytes, pattern) {
+  const overlap = pattern.length - 1;
+  for (let from = 0; from < bytes.length; from += SLICE_BYTES_MAX) {
+    const slice = bytes.subarray(from, from + SLICE_BYTES_MAX + overlap);
+    const places = host.bytes_find(slice, pattern);
+    if (places !== "") for (const place of places.split(" ")) yield from + Number(place);
   }
-  return -1;
 }
 
 function startsWith(bytes, pattern, at) {

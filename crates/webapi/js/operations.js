@@ -22,6 +22,7 @@
 //   text_decoder_open(encoding, fatal, ignoreBOM) → decoder id
 //   text_decoder_decode(id, bytes, last) → text; `last` ends and forgets the decoder, and so does an error
 //   text_decoder_close(id)                   forgets a decoder; unknown ids are ignored
+//   bytes_find(bytes, pattern) → where the pattern begins, as decimal numbers with a space between, none in another
 //   url_parse(input, base or null) → parts, or null; the parts are joined by "\n":
 //       href origin protocol username password hostname port pathname search hash
 //   url_set(href, part, value) → parts, or null when nothing changed

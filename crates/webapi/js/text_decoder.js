@@ -9,6 +9,12 @@ import { defineInterface, toBytes, toDictionary, toText } from "./webidl.js";
 
 const NO_BYTES = new Uint8Array(0);
 
+/** Bytes that the host decodes in one go: it cannot be stopped meanwhile. */
+const SLICE_BYTES_MAX = 1024 * 1024;
+
+/** A longer label is none, whatever white space is around it. */
+const LABEL_CHARACTERS_MAX = 1024;
+
 /** Host decoders whose TextDecoder was dropped in the middle of a stream. */
 const abandoned = new FinalizationRegistry((id) => host.text_decoder_close(id));
 
@@ -25,8 +31,11 @@ export class TextDecoder {
 
   constructor(label = "utf-8", options = undefined) {
     const { fatal, ignoreBOM } = toDictionary(options, "options");
-    const encoding = label === "utf-8" ? label : host.encoding_for_label(toText(label));
-    if (encoding === null || encoding === "replacement") throw new RangeError(`unknown encoding ${label}`);
+    const name = toText(label);
+    const encoding = name === "utf-8" ? name : encodingFor(name);
+    if (encoding === null || encoding === "replacement") {
+      throw new RangeError(`unknown encoding ${name.slice(0, LABEL_CHARACTERS_MAX)}`);
+    }
     this.#encoding = encoding;
     this.#fatal = Boolean(fatal);
     this.#ignoreBOM = Boolean(ignoreBOM);
@@ -62,7 +71,7 @@ export class TextDecoder {
   }
 
   #decodeByHost(bytes, stream) {
-    if (!stream && this.#decoder < 0) return host.text_decode(this.#encoding, bytes, this.#fatal, this.#ignoreBOM);
+    if (!stream && this.#decoder < 0 && bytes.length <= SLICE_BYTES_MAX) return host.text_decode(this.#encoding, bytes, this.#fatal, this.#ignoreBOM);
     if (this.#decoder < 0) {
       this.#decoder = host.text_decoder_open(this.#encoding, this.#fatal, this.#ignoreBOM);
       abandoned.register(this, this.#decoder, this);
@@ -70,7 +79,11 @@ export class TextDecoder {
     const decoder = this.#decoder;
     let ended = !stream;
     try {
-      return host.text_decoder_decode(decoder, bytes, !stream);
+      let [text, at] = ["", 0];
+      for (; bytes.length - at > SLICE_BYTES_MAX; at += SLICE_BYTES_MAX) {
+        text += host.text_decoder_decode(decoder, bytes.subarray(at, at + SLICE_BYTES_MAX), false);
+      }
+      return text + host.text_decoder_decode(decoder, bytes.subarray(at), !stream);
     } catch (error) {
       ended = true;
       throw error;
@@ -88,6 +101,10 @@ defineInterface(TextDecoder);
 /** https://encoding.spec.whatwg.org/#utf-8-decode for the whole of `bytes`. */
 export function decodeUtf8(bytes, fatal = false, ignoreBOM = false) {
   return host.utf8_decode(bytes.buffer, bytes.byteOffset, bytes.byteLength, fatal, ignoreBOM);
+}
+
+function encodingFor(label) {
+  return label.length > LABEL_CHARACTERS_MAX ? null : host.encoding_for_label(label);
 }
 
 function concatenate(first, second) {

@@ -7,15 +7,34 @@ import { host } from "./operations.js";
 import { URLSearchParams, attachedParams, setParams } from "./url_search_params.js";
 import { defineInterface, requireArguments, toUSVString } from "./webidl.js";
 
+/** A longer one is no URL (`URL_BYTES_MAX` in src/url.rs): the host cannot be stopped while it parses. */
+const URL_CHARACTERS_MAX = 1024 * 1024;
+
+/** As much of what is no URL stands in an error. */
+const SHOWN_CHARACTERS_MAX = 200;
+
 /** The parts of a URL by name, or null when it cannot be parsed. */
 function parse(url, base) {
-  const input = toUSVString(url);
-  return host.url_parse(input, base === undefined ? null : toUSVString(base));
+  return parseText(toUSVString(url), base === undefined ? null : toUSVString(base));
+}
+
+function parseText(input, base) {
+  if (input.length > URL_CHARACTERS_MAX || base?.length > URL_CHARACTERS_MAX) return null;
+  return host.url_parse(input, base);
+}
+
+function notUrl(value) {
+  const text = `${value}`;
+  if (text.length > URL_CHARACTERS_MAX) {
+    return new TypeError(`a text of ${text.length} characters is not a URL, which has ${URL_CHARACTERS_MAX} at most`);
+  }
+  const more = text.length > SHOWN_CHARACTERS_MAX ? "…" : "";
+  return new TypeError(`${JSON.stringify(text.slice(0, SHOWN_CHARACTERS_MAX))}${more} is not a URL`);
 }
 
 /** The serialised URL, or null. For those who need no URL object. */
 export function parseHref(input, base = null) {
-  const parts = host.url_parse(input, base);
+  const parts = parseText(input, base);
   return parts === null ? null : parts.slice(0, parts.indexOf("\n"));
 }
 
@@ -28,7 +47,7 @@ export class URL {
   constructor(url, base = undefined) {
     requireArguments(arguments.length, 1, "URL");
     const parts = parse(url, base);
-    if (parts === null) throw new TypeError(`${JSON.stringify(`${url}`)} is not a URL`);
+    if (parts === null) throw notUrl(url);
     this.#parts = parts;
   }
 
@@ -49,7 +68,7 @@ export class URL {
   get href() { return this.#part(0); }
   set href(value) {
     const parts = parse(value);
-    if (parts === null) throw new TypeError(`${JSON.stringify(`${value}`)} is not a URL`);
+    if (parts === null) throw notUrl(value);
     this.#replace(parts);
   }
   get origin() { return this.#part(1); }
@@ -87,7 +106,10 @@ export class URL {
   }
 
   #set(part, value) {
-    const parts = host.url_set(this.#part(0), part, toUSVString(value));
+    const text = toUSVString(value);
+    // A value that does not fit changes nothing, as the standard has it for others.
+    if (text.length > URL_CHARACTERS_MAX) return;
+    const parts = host.url_set(this.#part(0), part, text);
     if (parts !== null) this.#replace(parts);
   }
 
@@ -99,6 +121,7 @@ export class URL {
 
   /** https://url.spec.whatwg.org/#concept-urlsearchparams-update */
   #setQuery(query) {
+    if (query.length > URL_CHARACTERS_MAX) return;
     const parts = host.url_set(this.#part(0), "search", query);
     if (parts === null) return;
     this.#parts = parts;

@@ -8,6 +8,9 @@ use crate::Error;
 /// Headers in one list. hyper itself reads no more than this.
 pub const HEADERS_MAX: usize = 1024;
 
+/// The longest list, in bytes: four times what a server reads (`HEAD_BYTES_MAX` of crate `server`).
+pub const HEADER_LIST_BYTES_MAX: usize = 256 << 10;
+
 /// The list for JavaScript. Names are in lower case, as `http` keeps them.
 #[must_use]
 pub fn to_text(headers: &HeaderMap) -> String {
@@ -25,8 +28,12 @@ pub fn to_text(headers: &HeaderMap) -> String {
 ///
 /// # Errors
 ///
-/// A line that is no header; more than [`HEADERS_MAX`] headers.
+/// A line that is no header; more than [`HEADERS_MAX`] headers; more than [`HEADER_LIST_BYTES_MAX`] bytes.
 pub fn from_text(text: &str) -> Result<HeaderMap, Error> {
+    if text.len() > HEADER_LIST_BYTES_MAX {
+        let maximum = HEADER_LIST_BYTES_MAX;
+        return Err(Error::TooMany { what: "bytes of headers", maximum });
+    }
     let mut headers = HeaderMap::new();
     for line in text.split_terminator("\r\n") {
         if headers.len() >= HEADERS_MAX {
@@ -76,5 +83,7 @@ mod tests {
         check("a: b\nc: d\r\n", "header list has a line \"a: b\\nc: d\"");
         check("\r\n", "header list has a line \"\"");
         check(&"a: b\r\n".repeat(HEADERS_MAX + 1), "more than 1024 headers");
+        let long = format!("a: {}\r\n", "b".repeat(HEADER_LIST_BYTES_MAX));
+        check(&long, "more than 262144 bytes of headers");
     }
 }

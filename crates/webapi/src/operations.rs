@@ -43,6 +43,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "text_decoder_open", call: text_decoder_open },
     Operation { name: "text_decoder_decode", call: text_decoder_decode },
     Operation { name: "text_decoder_close", call: text_decoder_close },
+    Operation { name: "bytes_find", call: bytes_find },
     Operation { name: "url_parse", call: url_parse },
     Operation { name: "url_set", call: url_set },
     Operation { name: "body_open", call: body_open },
@@ -172,6 +173,12 @@ fn text_decoder_close(call: &mut Call<'_>) -> Result<Output, Throw> {
     let id = call.unsigned(0)?;
     decoders(call)?.close(id);
     Ok(Output::Undefined)
+}
+
+fn bytes_find(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (bytes, pattern) = (call.bytes(0)?, call.bytes(1)?);
+    let places = memchr::memmem::find_iter(&bytes, &pattern);
+    Ok(Output::Text(places.map(|place| place.to_string()).collect::<Vec<_>>().join(" ")))
 }
 
 fn url_parse(call: &mut Call<'_>) -> Result<Output, Throw> {

@@ -22,6 +22,9 @@ pub(crate) enum ModuleEntity {
     Empty,
 }
 
+/// Of a longer module that is not known an error does not say the digest, which takes a millisecond for each of these.
+const SHOWN_BYTES_MAX: usize = 1 << 20;
+
 const EMPTY: [u8; 8] = *b"\0asm\x01\0\0\0";
 
 /// "compile a WebAssembly module": no code is generated, the module must be known.
@@ -29,10 +32,14 @@ pub(super) fn compile(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (address, length) = call.byte_range(0)?;
     let bytes = call.scope.bytes(address, length)?;
     let Some(module) = find(call, bytes) else {
+        let digest = if bytes.len() > SHOWN_BYTES_MAX {
+            String::new()
+        } else {
+            format!(" (sha256 {})", hex(&digest(bytes)))
+        };
         let message = format!(
-            "a module of {length} bytes that was not compiled at set-up (sha256 {}): \
-             an isolate generates no code at run time",
-            hex(&digest(bytes))
+            "a module of {length} bytes that was not compiled at set-up{digest}: \
+             an isolate generates no code at run time"
         );
         return Err(Throw::error("WebAssembly.CompileError", message));
     };
@@ -69,7 +76,10 @@ fn find(call: &Call<'_>, bytes: &[u8]) -> Option<ModuleEntity> {
             (parameters.into_iter().map(value_type), results.into_iter().map(value_type));
         return Some(ModuleEntity::Wrapper(FuncType::new(&program.engine, parameters, results)));
     }
-    program.modules.get(&digest(bytes)).cloned().map(ModuleEntity::Compiled)
+    // The length first: nothing can stop the host while it computes a digest.
+    let known = program.modules.values().any(|module| module.bytes.len() == bytes.len());
+    let module = known.then(|| program.modules.get(&digest(bytes)))?;
+    module.cloned().map(ModuleEntity::Compiled)
 }
 
 fn value_type(type_: WrapperType) -> ValType {

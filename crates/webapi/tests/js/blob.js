@@ -1,6 +1,6 @@
 // From the web-platform tests FileAPI/blob, FileAPI/file and xhr/formdata.
 
-import { assertArrayEquals, assertEquals, assertThrows, assertTrue } from "./harness.js";
+import { assertArrayEquals, assertEquals, assertRejects, assertThrows, assertTrue } from "./harness.js";
 
 async function parse(text, type = "multipart/form-data; boundary=b") {
   return new Response(text, { headers: { "content-type": type } }).formData();
@@ -97,6 +97,23 @@ export const cases = [
     assertEquals(form.get("x"), "v");
     assertArrayEquals([form.get("f").name, form.get("f").size, form.get("f").type], ["a;b", 0, "text/plain"]);
     assertEquals((await parse("--q\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--q--", "multipart/form-data; boundary=\"q\"")).get("a"), "1");
+  }],
+  ["multipart of many line breaks", async () => {
+    // A second for each million when each was looked at by JavaScript.
+    const breaks = "\r".repeat(12_000_000);
+    const part = (name, value) => `--b\r\nContent-Disposition: form-data; name=${name}\r\n\r\n${value}\r\n`;
+    const form = await parse(`${part("a", breaks)}${part("b", "\r\n--")}--b--`);
+    assertTrue(form.get("a") === breaks);
+    assertEquals(form.get("b"), "\r\n--");
+    // A boundary that lies across the slices in which it is looked for.
+    for (let length = 0; length < 8; length++) {
+      const value = "x".repeat(1024 * 1024 - part("a", "").length - length + 4);
+      const split = await parse(`${part("a", value)}${part("b", "1")}--b--`);
+      assertArrayEquals([split.get("a").length, split.get("b")], [value.length, "1"]);
+    }
+    await assertRejects(TypeError, parse("--b--", `multipart/form-data; boundary=${"b".repeat(71)}`));
+    const long = `--b\r\nContent-Disposition: form-data; name=a${" ".repeat(20_000)}\r\n\r\n\r\n--b--`;
+    await assertRejects(TypeError, parse(long));
   }],
   ["urlencoded forms", async () => {
     const form = await parse("a=1&b=%20x+y&a=2", "application/x-www-form-urlencoded;charset=UTF-8");

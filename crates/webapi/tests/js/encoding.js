@@ -122,6 +122,20 @@ export const cases = [
     await assertRejects(TypeError, decode([[0xf0]], { fatal: true }));
     assertTrue(new TextDecoderStream("utf-8", { fatal: true }).fatal);
   }],
+  ["other encodings in slices", () => {
+    const characters = 1024 * 1024 + 3;
+    const bytes = new Uint8Array(2 * characters + 1);
+    for (let index = 1; index < bytes.length; index += 2) [bytes[index], bytes[index + 1]] = [0x82, 0xa0];
+    bytes[0] = 0x61;
+    const text = `a${"\u3042".repeat(characters)}`;
+    assertTrue(new TextDecoder("shift_jis").decode(bytes) === text);
+    assertTrue(new TextDecoder("shift_jis", { fatal: true }).decode(bytes) === text);
+    const decoder = new TextDecoder("shift_jis");
+    assertTrue(decoder.decode(bytes.subarray(0, -1), { stream: true }) + decoder.decode(bytes.subarray(-1)) === text);
+    bytes[bytes.length - 1] = 0xff;
+    assertThrows(TypeError, () => new TextDecoder("shift_jis", { fatal: true }).decode(bytes));
+    assertThrows(RangeError, () => new TextDecoder("utf-8 ".padEnd(2000)));
+  }],
   ["base64", () => {
     for (const [text, encoded] of [["", ""], ["f", "Zg=="], ["fo", "Zm8="], ["foo", "Zm9v"], ["\xff\xfe", "//4="]]) {
       assertEquals(btoa(text), encoded);
