@@ -13,8 +13,10 @@ use std::{
     os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 /// Bytes that wait for one stream, some 80,000 lines of an access log.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
