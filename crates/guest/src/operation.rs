@@ -7,6 +7,9 @@ use crate::handle::Handle;
 use crate::scope::{Argument, Scope};
 use crate::value::{Kind, RawValue};
 
+/// Bytes that are copied in one go: nothing can stop the host meanwhile, and new memory takes up to 4 ms a MiB.
+const SLICE_BYTES_MAX: usize = 1 << 20;
+
 /// A function of `taipan:host`.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
@@ -231,7 +234,17 @@ impl Call<'_> {
     /// A `TypeError` for any other argument.
     pub fn bytes(&mut self, index: u32) -> Result<Vec<u8>, Throw> {
         let (address, length) = self.byte_range(index)?;
-        Ok(self.scope.bytes(address, length)?.to_vec())
+        let bytes = self.scope.bytes(address, length)?;
+        let control = &self.scope.state().control;
+        let mut copy = Vec::with_capacity(bytes.len());
+        for slice in bytes.chunks(SLICE_BYTES_MAX) {
+            // The guest is stopped when it goes on, and never sees this.
+            if !copy.is_empty() && control.stopped().is_some() {
+                return Err(Throw::error("Error", "the isolate was stopped"));
+            }
+            copy.extend_from_slice(slice);
+        }
+        Ok(copy)
     }
 
     /// Whether the argument is text, rather than bytes or a number.

@@ -10,7 +10,7 @@ import { defineInterface, toBytes, toDictionary, toText } from "./webidl.js";
 const NO_BYTES = new Uint8Array(0);
 
 /** Bytes that the host decodes in one go: it cannot be stopped meanwhile. */
-const SLICE_BYTES_MAX = 1024 * 1024;
+const SLICE_BYTES_MAX = 256 * 1024;
 
 /** A longer label is none, whatever white space is around it. */
 const LABEL_CHARACTERS_MAX = 1024;

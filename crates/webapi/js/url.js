@@ -8,7 +8,7 @@ import { URLSearchParams, attachedParams, setParams } from "./url_search_params.
 import { defineInterface, requireArguments, toUSVString } from "./webidl.js";
 
 /** A longer one is no URL (`URL_BYTES_MAX` in src/url.rs): the host cannot be stopped while it parses. */
-const URL_CHARACTERS_MAX = 1024 * 1024;
+const URL_CHARACTERS_MAX = 512 * 1024;
 
 /** As much of what is no URL stands in an error. */
 const SHOWN_CHARACTERS_MAX = 200;

@@ -4,7 +4,7 @@
 
 import host from "taipan:host";
 
-const skipped = /^(test_|process_exit$|fatal$)/;
+const skipped = /^(test_|process_exit$|fatal$|interpreter_failed$)/;
 const names = Object.getOwnPropertyNames(host).filter((name) => typeof host[name] === "function" && !skipped.test(name));
 
 const detached = new Uint8Array(64);

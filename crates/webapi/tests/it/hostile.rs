@@ -44,6 +44,7 @@ fn ends() {
         "process_exit('x')",
         "fatal()",
         "fatal('\\ud800')",
+        "interpreter_failed()",
     ] {
         let source =
             format!("import host from 'taipan:host'; host.{call}; host.test_report('later');");

@@ -172,27 +172,24 @@ export const cases = [
     assertArrayEquals(params.getAll("a"), ["b", "a"]);
   }],
   ["a URL has a longest length", () => {
-    const long = "a".repeat(1024 * 1024 + 1);
+    const long = "a".repeat(512 * 1024 + 1);
     let message = "";
     try {
       new URL(long);
     } catch (error) {
       message = String(error);
     }
-    assertEquals(message, "TypeError: a text of 1048577 characters is not a URL, which has 1048576 at most");
+    assertEquals(message, "TypeError: a text of 524289 characters is not a URL, which has 524288 at most");
     assertThrows(TypeError, () => new URL("a", `http://${long}`));
     assertEquals(URL.canParse(long, "http://a/"), false);
     const url = new URL("http://a/b");
-    // Each would be a part of a second of host time.
-    for (let count = 0; count < 1000; count++) {
-      url.hash = long;
-      url.search = long;
-      url.searchParams.set("a", long);
-      url.pathname = long;
-    }
+    url.hash = long;
+    url.search = long;
+    url.searchParams.set("a", long);
+    url.pathname = long;
     assertEquals(url.href, "http://a/b");
-    url.hash = "a".repeat(1024 * 1024 - 100);
-    assertEquals(url.href.length, 1024 * 1024 - 100 + "http://a/b#".length);
+    url.hash = "a".repeat(512 * 1024 - 100);
+    assertEquals(url.href.length, 512 * 1024 - 100 + "http://a/b#".length);
   }],
   ["URLSearchParams: iteration sees changes", () => {
     const url = new URL("http://a/?a=1&b=2&c=3");
