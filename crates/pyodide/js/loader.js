@@ -7,11 +7,14 @@
 
 import host from "taipan:host";
 import { newImmediateQueue } from "taipan:pyodide/immediate";
+import * as interrupts from "taipan:pyodide/interrupts";
 import { serveLayerFiles } from "taipan:pyodide/layerfiles";
 import { layerFileSystem } from "taipan:pyodide/layerfs";
 import { limitMemoryFiles } from "taipan:pyodide/quota";
+import { asError } from "taipan:pyodide/reasons";
 import { serveRunSync } from "taipan:pyodide/runsync";
 
+const STANDARD_INPUT = 0;
 const STANDARD_OUTPUT = 1;
 const STANDARD_ERROR = 2;
 /// `scheduleCallback` of Pyodide takes delays up to this many milliseconds as none.
@@ -57,14 +60,16 @@ export async function boot(settings) {
       setTimeout(callback, milliseconds);
     }
   };
+  API.inOwnContext = (work) => inOwnContext(runSync.main, work);
+  interrupts.connect(module);
   // A program that exits comes here too: with its status.
   API.on_fatal = (error) => (Number.isInteger(error.status) ? host.process_exit(error.status) : host.fatal(String(error)));
   API.fatal_error = failing(API.fatal_error);
   const pyodide = API.finalizeBootstrap();
-  withoutPackageManager(pyodide);
+  withoutPackageManager(API, pyodide);
   API._pyodide.set_excepthook();
   connectStreams(API, pyodide);
-  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings));
+  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings), timersFor(queue), asError);
   runSync.connect(pyodide.pyimport("_taipan.tasks"), runSync.main);
   return pyodide;
 }
@@ -85,6 +90,31 @@ function failing(fatalError) {
 }
 
 const standardLibrary = (settings) => settings.layers[0].path;
+
+/// What Python's event loop is made of. The functions are kept: a program may put others in their place.
+function timersFor(queue) {
+  const { setTimeout, clearTimeout } = globalThis;
+  return {
+    soon: queue.schedule,
+    start: (callback, milliseconds) => setTimeout(callback, milliseconds),
+    end(number, callback) {
+      clearTimeout(number);
+      callback.destroy();
+    },
+  };
+}
+
+/// Calls `work` with context variables of its own, as a call on a stack of its own has them.
+function inOwnContext(main, work) {
+  const context = main.PyContext_CopyCurrent();
+  main.PyContext_Enter(context);
+  try {
+    return work();
+  } finally {
+    main.PyContext_Exit(context);
+    main.Py_DecRef(context);
+  }
+}
 
 function emscriptenSettings(settings, queue, runSync) {
   const emscripten = {
@@ -110,6 +140,7 @@ function emscriptenSettings(settings, queue, runSync) {
     instantiateWasm(imports, receive) {
       runSync.connect = serveRunSync(emscripten, imports.env, queue.wake);
       serveErrorMarker(imports);
+      serveRejections(imports);
       serveLayerFiles(emscripten, imports);
       const { instance, module } = settings.instantiate(imports);
       runSync.main = instance.exports;
@@ -130,6 +161,17 @@ function serveErrorMarker(imports) {
   imports.env.JsvError_Check = isMarker;
   // Its names up to 0.29.
   imports.sentinel = { create_sentinel: () => marker, is_sentinel: isMarker };
+}
+
+/// An asynchronous iterator may fail with anything, too; see `_taipan/futures.py`.
+function serveRejections(imports) {
+  const handle = imports.env._agen_handle_result_js;
+  imports.env._agen_handle_result_js = (promise, ...rest) =>
+    handle(typeof promise?.then === "function" ? promise.then(undefined, throwAsError) : promise, ...rest);
+}
+
+function throwAsError(reason) {
+  throw asError(reason);
 }
 
 /// OpenGL functions that the main module can hand out by name: null pointers, so
@@ -183,7 +225,7 @@ function prepareEnvironment(module, settings) {
 
 /// Takes out of the public interface what needs a package manager or a host that
 /// is not here; each says so when it is called.
-function withoutPackageManager(pyodide) {
+function withoutPackageManager(API, pyodide) {
   const absent = {
     loadPackage: "packages are installed when a worker is set up, not while it runs",
     loadPackagesFromImports: "packages are installed when a worker is set up, not while it runs",
@@ -198,23 +240,36 @@ function withoutPackageManager(pyodide) {
     };
     Object.defineProperty(pyodide, name, { value, configurable: true, enumerable: true, writable: true });
   }
-  delete pyodide.lockfile;
   delete pyodide.lockfileBaseUrl;
+  pyodide.abiVersion = API.abiVersion;
+  // Of none of the release's packages is it known here where it would come from.
+  const [major, minor, patch] = API.pyVersionTuple;
+  const info = { abi_version: API.abiVersion, arch: "wasm32", python: `${major}.${minor}.${patch}`, version: API.version };
+  const value = { info, packages: {} };
+  Object.assign(API, { lockfile: value, lockfile_info: info, lockfile_packages: value.packages });
+  Object.defineProperty(pyodide, "lockfile", { value, configurable: true, enumerable: true, writable: true });
 }
 
-/// Connects Python's standard streams to the host's, byte by byte.
+/// Connects Python's standard streams to the host's, byte by byte. `setStdin()` does so again.
 function connectStreams(API, pyodide) {
   API.initializeStreams(() => null, writeNothing, writeNothing);
-  pyodide.setStdin({
-    isatty: host.stdio_is_terminal(0),
+  const ours = { setStdin: reader, setStdout: () => writer(STANDARD_OUTPUT), setStderr: () => writer(STANDARD_ERROR) };
+  for (const [name, make] of Object.entries(ours)) {
+    const set = pyodide[name];
+    pyodide[name] = (options = {}) => set(Object.values(options).some((value) => value !== undefined) ? options : make());
+    pyodide[name]();
+  }
+}
+
+function reader() {
+  return {
+    isatty: host.stdio_is_terminal(STANDARD_INPUT),
     read(buffer) {
       const bytes = orThrow(host.stdio_read(buffer.length));
       buffer.set(bytes);
       return bytes.length;
     },
-  });
-  pyodide.setStdout(writer(STANDARD_OUTPUT));
-  pyodide.setStderr(writer(STANDARD_ERROR));
+  };
 }
 
 function writer(descriptor) {

@@ -16,10 +16,14 @@
 // inside the waiting one.
 
 import host from "taipan:host";
+import { asError } from "taipan:pyodide/reasons";
 
 /// Waits that may be under way one inside the other. Each holds a stretch of the
 /// native stack, of which an isolate's thread has a fixed amount.
 const WAITS_NESTED_MAXIMUM = 32;
+
+/// How far into a thread state is looked for a field of it.
+const THREAD_STATE_BYTES_MAXIMUM = 1024;
 
 /// Puts our functions in place of the stack switching imports of the main module.
 /// `module` is Emscripten's, `imports` what it gives to the main module as `env`,
@@ -28,11 +32,12 @@ const WAITS_NESTED_MAXIMUM = 32;
 export function serveRunSync(module, imports, beforeBlocking) {
   let waits = 0;
   let tasks, main;
+  let localPlaces = [];
 
   imports.can_run_sync_js = () => Number(waits < WAITS_NESTED_MAXIMUM);
   // How these functions say that a Python error is set: `Module.error`, up to 0.27 null, which is nobody's value then.
   const failed = () => module.error ?? null;
-  imports.saveState = () => enterThreadState(main, tasks) ?? failed();
+  imports.saveState = () => enterThreadState(module, main, tasks, localPlaces) ?? failed();
   imports.restoreState = (state) => leaveThreadState(main, state);
 
   // The promise is the first argument in one form of stack switching, the second
@@ -49,7 +54,7 @@ export function serveRunSync(module, imports, beforeBlocking) {
       if (error?.pyodide_fatal_error) {
         throw error;
       }
-      module.syncify_error = error;
+      module.syncify_error = asError(error);
       return failed();
     } finally {
       waits -= 1;
@@ -59,28 +64,48 @@ export function serveRunSync(module, imports, beforeBlocking) {
   return (python, exports) => {
     tasks = python;
     main = exports;
+    localPlaces = placesOfLocals(module, main, tasks);
   };
+}
+
+/// Where in a thread state, in bytes from its beginning, is what `threading.local` finds its values by.
+function placesOfLocals(module, main, tasks) {
+  const parts = tasks.thread_local_parts();
+  const state = main.PyThreadState_Get();
+  const words = module.HEAPU32.subarray(state >>> 2, (state + THREAD_STATE_BYTES_MAXIMUM) >>> 2);
+  const places = parts.toJs().map((part) => words.indexOf(part) * 4);
+  parts.destroy();
+  return places.filter((place) => place > 0);
 }
 
 /// Installs a new thread state; answers what `leaveThreadState` needs, or undefined
 /// when Python could not make one. Pyodide's own functions for it differ from release to
 /// release, and remember one state only; CPython's do not. `main` are the main module's exports.
-function enterThreadState(main, tasks) {
+function enterThreadState(module, main, tasks, localPlaces) {
   const wait = tasks.Wait();
   const entered = main.PyThreadState_New(main.PyInterpreterState_Get());
   if (entered === 0) {
     endWait(wait);
     return undefined;
   }
+  const locals = main.PyThreadState_GetDict();
   const waiting = main.PyThreadState_Swap(entered);
+  // For Python it is one thread, whoever waits: `threading.local` has the same values.
+  main.PyDict_Update(main.PyThreadState_GetDict(), locals);
+  for (const place of localPlaces) {
+    const part = module.HEAPU32[(waiting + place) >>> 2];
+    main.Py_IncRef(part);
+    module.HEAPU32[(entered + place) >>> 2] = part;
+  }
   const context = wait.context_address;
   main.PyContext_Enter(context);
   wait.enter();
-  return { entered, waiting, context, wait };
+  return { entered, waiting, locals, context, wait };
 }
 
 /// Puts the waiting thread state back and removes the other.
-function leaveThreadState(main, { entered, waiting, context, wait }) {
+function leaveThreadState(main, { entered, waiting, locals, context, wait }) {
+  main.PyDict_Update(locals, main.PyThreadState_GetDict());
   wait.leave();
   main.PyContext_Exit(context);
   main.PyThreadState_Swap(waiting);

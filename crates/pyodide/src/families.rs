@@ -39,7 +39,10 @@ impl Family {
 }
 
 const FAMILIES: &[Family] = &[
-    Family { versions: &["314", "315"], groups: &[ALL, &[RANDOM, EXPORTS_OUT_OF_TABLE, STRINGS]] },
+    Family {
+        versions: &["314", "315"],
+        groups: &[ALL, &[RANDOM, EXPORTS_OUT_OF_TABLE, STRINGS, GLUE_FRAMES]],
+    },
     Family {
         versions: &["0.29"],
         groups: &[
@@ -75,11 +78,17 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Of every release.
-const ALL: &[Patch] = &[SLEEP, RUN_SYNC, CALL_PROMISING];
+const ALL: &[Patch] = &[SLEEP, RUN_SYNC, CALL_PROMISING, PLATFORM_FRAMES];
 
 /// Of those whose main module can be relocated.
-const RELOCATABLE: &[Patch] =
-    &[MODULE, RELOCATED_BEFORE, RELOCATED_EXPORTS, RELOCATED_EXPORTS_OUT_OF_TABLE, NO_GRAPHICS];
+const RELOCATABLE: &[Patch] = &[
+    MODULE,
+    RELOCATED_BEFORE,
+    RELOCATED_EXPORTS,
+    RELOCATED_EXPORTS_OUT_OF_TABLE,
+    NO_GRAPHICS,
+    GLUE_FRAMES_OLD,
+];
 
 /// Of those whose glue has another Emscripten's (3.1.58) form.
 const OLD: &[Patch] =
@@ -163,7 +172,28 @@ const CALL_PROMISING: Patch = Patch {
            supported in this JavaScript runtime\");",
     replace: "}«n»(«call»,\"callPyObjectKwargs\");async function «f»(«p»,«q»,«r»){\
               _Py_IncRef(«p»);await new Promise(d=>API.scheduleCallback(d,0));\
-              try{return «call»(«p»,«q»,«r»)}finally{_Py_DecRef(«p»)}",
+              try{return API.inOwnContext(()=>«call»(«p»,«q»,«r»))}finally{_Py_DecRef(«p»)}",
+    count: 1,
+};
+
+const GLUE_FRAMES: Patch = Patch {
+    name: "frames of the glue by its name here",
+    reason: "a traceback that goes through JavaScript leaves out the glue's own frames, which it \
+             knows by the name of its file",
+    find: ".includes(\"pyodide.asm.mjs\"))return!1;",
+    replace: ".startsWith(\"taipan:pyodide/\"))return!1;",
+    count: 1,
+};
+
+const GLUE_FRAMES_OLD: Patch =
+    Patch { find: ".includes(\"pyodide.asm.js\"))return!1;", ..GLUE_FRAMES };
+
+const PLATFORM_FRAMES: Patch = Patch {
+    name: "no frames of the platform",
+    reason: "what the author of a worker calls is `fetch`, which other engines have no frame of; \
+             and they have none of `apply`, by which the glue calls a function",
+    find: ";for(let o of «r»){if(«p»(o))break;",
+    replace: ";for(let o of «r»){if(«p»(o))break;if(/^(taipan:|\\(native\\))/.test(o.fileName))continue;",
     count: 1,
 };
 

@@ -4,7 +4,8 @@
 //! is set, and every fiftieth time asks its embedder for a signal
 //! (`Python/emscripten_signal.c`, 3.14). The watchdog sets both words from
 //! outside; the answer makes Python run the handler that `_taipan/limits.py`
-//! has installed, which raises `CpuTimeLimitExceeded`.
+//! has installed, which raises `CpuTimeLimitExceeded`. A program can ask for such
+//! looks, too, and for other signals: with an interrupt buffer.
 
 use taipan_guest::{DefineResult, Error, Linker, NativeCaller, NativeResult, Scope, SoftStop};
 
@@ -12,6 +13,11 @@ use taipan_guest::{DefineResult, Error, Linker, NativeCaller, NativeResult, Scop
 const SIGNAL_CPU_TIME: i32 = 24;
 /// That there is no signal.
 const NO_SIGNAL: i32 = 0;
+
+/// The highest number of a signal in Emscripten's musl (`_NSIG - 1`).
+const SIGNAL_MAX: f64 = 64.0;
+/// The module that has the program's interrupt buffer.
+const INTERRUPTS: &str = "taipan:pyodide/interrupts";
 
 /// Whether CPython looks for signals: an `int`.
 const HANDLING: &str = "Py_EMSCRIPTEN_SIGNAL_HANDLING";
@@ -35,9 +41,20 @@ pub fn set_soft_stop(scope: &mut Scope<'_>) -> Result<(), Error> {
 /// Defines what CPython asks.
 pub(crate) fn define(linker: &mut Linker) -> DefineResult {
     let check = |mut caller: NativeCaller<'_>| -> NativeResult<i32> {
-        let told = Scope::of(&mut caller).take_soft_stop()?;
-        Ok(if told { SIGNAL_CPU_TIME } else { NO_SIGNAL })
+        let mut scope = Scope::of(&mut caller);
+        Ok(if scope.take_soft_stop()? { SIGNAL_CPU_TIME } else { interrupt(&mut scope)? })
     };
     linker.func_wrap("env", "_Py_CheckEmscriptenSignals_Helper", check)?;
     Ok(())
+}
+
+/// The signal that the program has put into its interrupt buffer (`js/interrupts.js`).
+fn interrupt(scope: &mut Scope<'_>) -> Result<i32, Error> {
+    let module = scope.load(INTERRUPTS)?;
+    let module = scope.module_namespace(&module)?;
+    let take = scope.property(&module, "take")?;
+    let signal = scope.call(&take, &[])?;
+    let signal = scope.number(&signal)?.filter(|signal| (1.0..=SIGNAL_MAX).contains(signal));
+    #[expect(clippy::cast_possible_truncation, reason = "it is between 1 and 64")]
+    Ok(signal.map_or(NO_SIGNAL, |signal| signal as i32))
 }

@@ -13,10 +13,12 @@ pub struct Source {
 /// `taipan:host`, which the isolate provides.
 pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/immediate", text: include_str!("../js/immediate.js") },
+    Source { name: "taipan:pyodide/interrupts", text: include_str!("../js/interrupts.js") },
     Source { name: "taipan:pyodide/layerfiles", text: include_str!("../js/layerfiles.js") },
     Source { name: "taipan:pyodide/layerfs", text: include_str!("../js/layerfs.js") },
     Source { name: "taipan:pyodide/loader", text: include_str!("../js/loader.js") },
     Source { name: "taipan:pyodide/quota", text: include_str!("../js/quota.js") },
+    Source { name: "taipan:pyodide/reasons", text: include_str!("../js/reasons.js") },
     Source { name: "taipan:pyodide/runsync", text: include_str!("../js/runsync.js") },
     Source { name: "taipan:pyodide/snapshots", text: include_str!("../js/snapshots.js") },
     Source { name: "taipan:pyodide/values", text: include_str!("../js/values.js") },
@@ -31,6 +33,8 @@ pub const PYTHON: &[Source] = &[
         name: "_taipan/compile_modules.py",
         text: include_str!("../python/_taipan/compile_modules.py"),
     },
+    Source { name: "_taipan/eventloop.py", text: include_str!("../python/_taipan/eventloop.py") },
+    Source { name: "_taipan/futures.py", text: include_str!("../python/_taipan/futures.py") },
     Source { name: "_taipan/limits.py", text: include_str!("../python/_taipan/limits.py") },
     Source { name: "_taipan/randoms.py", text: include_str!("../python/_taipan/randoms.py") },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },

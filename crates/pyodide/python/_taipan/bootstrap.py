@@ -5,14 +5,17 @@ import importlib
 import os
 import sys
 
-from _taipan import limits
+from _taipan import eventloop, futures, limits
 
 # Set for the interpreter's own start, and of no use to a program or its children.
 STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
-def finish(standard_library):
-    """Leave only the places in ``sys.path`` that exist; tidy the environment."""
+def finish(standard_library, timers, throw):
+    """Leave only the places in ``sys.path`` that exist; tidy the environment; change what of
+    Pyodide has to be otherwise here. ``timers`` are what `eventloop.install` takes, ``throw`` is
+    what `futures.install` does.
+    """
     # Pyodide's main() says that the standard library is a zip file, which the loader
     # made, empty. It is the directory ``standard_library``.
     absent = [path for path in sys.path if path.endswith(".zip")]
@@ -34,5 +37,7 @@ def finish(standard_library):
     for name in STARTUP_VARIABLES:
         os.environ.pop(name, None)
     limits.install()
+    eventloop.install(timers)
+    futures.install(throw)
     # What booting left in the program's own namespace.
     vars(__main__).pop("_pyodide_core", None)

@@ -7,6 +7,8 @@ worker, not those of the request that waits.
 """
 
 import contextvars
+import gc
+import threading
 from asyncio import _enter_task, _get_running_loop, _leave_task, _set_running_loop, current_task
 
 _base = contextvars.copy_context()
@@ -17,6 +19,19 @@ def remember_context():
     after the worker's top level ran."""
     global _base
     _base = contextvars.copy_context()
+
+
+def thread_local_parts():
+    """The addresses of two objects by which a thread state finds the values of ``threading.local``.
+
+    That is since Python 3.13; before it, they are in the thread state's dictionary, and here is nothing.
+    """
+    local = threading.local()
+    local.used = True
+    parts = gc.get_referents(local)
+    keys = [key for part in parts if type(part) is dict for key in part]
+    sentinels = [reference() for part in parts if type(part) is set for reference in part]
+    return [id(keys[0]), id(sentinels[0])] if keys and sentinels else []
 
 
 class Wait:

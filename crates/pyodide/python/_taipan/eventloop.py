@@ -1,0 +1,238 @@
+"""The event loop of an isolate: Pyodide's (`pyodide/webloop.py`), made fit for a program that runs for long.
+
+Called once by bootstrap.py. A timer that is cancelled is gone: Pyodide leaves it with JavaScript
+until its time has come. A loop that a program makes does not take the place of the one that runs,
+and whatever a call does to it, the next finds its own loop running. `asyncio.run` cancels the tasks
+that it leaves behind, and `asyncio.Runner` runs.
+"""
+
+import asyncio
+import contextvars
+import math
+from asyncio import _get_running_loop, _leave_task, _set_running_loop
+from functools import partial
+
+from pyodide.ffi import create_once_callable, run_sync
+from pyodide.webloop import PyodideTask, WebLoop, WebLoopPolicy
+
+# What is due within this many milliseconds is due at once, as for `scheduleCallback` of Pyodide.
+IMMEDIATE_MILLISECONDS_MAXIMUM = 2
+# The longest delay of JavaScript's timers.
+DELAY_MILLISECONDS_MAXIMUM = 2**31 - 1
+
+# Which call of `asyncio.run` a task belongs to.
+_owner = contextvars.ContextVar("_taipan.eventloop.owner", default=None)
+
+_make_loop = WebLoop.__init__
+_run_in_other_loop = asyncio.Runner.run
+# Up to Pyodide 0.28 there are none.
+_install_hooks = getattr(WebLoop, "_install_asyncgen_hooks", None)
+
+
+def install(timers):
+    """Change Pyodide's loop.
+
+    ``timers`` has the functions ``soon(callback)``, ``start(callback, milliseconds)``, which
+    returns the timer's number, and ``end(number, callback)``, which ends it before its time.
+    """
+    global main, _soon, _start, _end
+    main = _get_running_loop()
+    _soon, _start, _end = timers.soon, timers.start, timers.end
+    for change in LOOP:
+        setattr(WebLoop, change.__name__, change)
+    for change in POLICY:
+        setattr(WebLoopPolicy, change.__name__, change)
+    for change in MISSING:
+        if getattr(WebLoop, change.__name__) is getattr(asyncio.AbstractEventLoop, change.__name__):
+            setattr(WebLoop, change.__name__, change)
+    asyncio.run = asyncio.runners.run = run
+    asyncio.Runner.run = run_in_runner
+
+
+def ensure_running():
+    """Make the isolate's loop the running one, should a program have set another: for what begins anew."""
+    if _get_running_loop() is not main:
+        _begin_anew(main)
+
+
+def _begin_anew(loop):
+    _set_running_loop(loop)
+    # One that could not be left, since its loop was not the running one.
+    if (task := asyncio.current_task(loop)) is not None:
+        _leave_task(loop, task)
+
+
+class TimerHandle(asyncio.TimerHandle):
+    """A call at a time to come; while it waits, ``_timer`` is the host's timer and what that calls."""
+
+    __slots__ = ("_timer",)
+
+
+def __init__(self):
+    running = _get_running_loop()
+    _make_loop(self)
+    if running is not None:
+        _set_running_loop(running)
+
+
+def call_soon(self, callback, *args, context=None):
+    """Have ``callback`` called in the next turn."""
+    handle = asyncio.Handle(callback, args, self, context)
+    _soon(create_once_callable(partial(_run, self, handle), _may_syncify=True))
+    return handle
+
+
+def call_later(self, delay, callback, *args, context=None):
+    """Have ``callback`` called in ``delay`` seconds."""
+    if delay < 0:
+        raise ValueError("Can't schedule in the past")
+    handle = TimerHandle(self.time() + delay, callback, args, self, context)
+    handle._timer = None
+    if delay == math.inf:
+        return handle
+    milliseconds = min(delay * 1000, DELAY_MILLISECONDS_MAXIMUM)
+    call = create_once_callable(partial(_run_timer, self, handle), _may_syncify=True)
+    if milliseconds <= IMMEDIATE_MILLISECONDS_MAXIMUM:
+        _soon(call)
+        return handle
+    try:
+        handle._timer = _start(call, milliseconds), call
+    except BaseException:
+        call.destroy()
+        raise
+    return handle
+
+
+def call_at(self, when, callback, *args, context=None):
+    """Have ``callback`` called when ``time()`` is ``when``, or in the next turn if that is past."""
+    return self.call_later(max(when - self.time(), 0), callback, *args, context=context)
+
+
+def _timer_handle_cancelled(self, handle):
+    timer, handle._timer = handle._timer, None
+    if timer is not None:
+        _end(*timer)
+
+
+def _run_timer(loop, handle):
+    handle._timer = None
+    _run(loop, handle)
+
+
+def _run(loop, handle):
+    running = _get_running_loop()
+    if running is not loop:
+        _set_running_loop(loop)
+    if _install_hooks is not None:
+        _install_hooks(loop)
+    try:
+        if not handle._cancelled:
+            handle._run()
+    finally:
+        if _get_running_loop() is not loop:
+            # The call has set another.
+            _begin_anew(loop)
+        if loop is not running:
+            _set_running_loop(running or main)
+
+
+def create_task(self, coro, **options):
+    """A task of ``coro``; ``name``, ``context`` and ``eager_start`` as CPython has them."""
+    options = {name: value for name, value in options.items() if value is not None}
+    make = PyodideTask if self._task_factory is None else self._task_factory
+    task = PyodideTask(coro, loop=self, **options) if make is PyodideTask else make(self, coro, **options)
+    self._in_progress += 1
+    task.add_done_callback(self._decrement_in_progress)
+    return task
+
+
+def run_until_complete(self, future):
+    """Wait until ``future``, a task of this loop if it is a coroutine, is done; its result."""
+    future = asyncio.ensure_future(future, loop=self)
+    done = self.create_future()
+    future.add_done_callback(lambda _: done.done() or done.set_result(None))
+    # Not for the future itself: its exception would go through JavaScript.
+    run_sync(done)
+    return future.result()
+
+
+async def shutdown_asyncgens(self):
+    """Nobody knows the generators."""
+
+
+async def shutdown_default_executor(self, timeout=None):
+    """There are no threads."""
+
+
+def stop(self):
+    """The isolate's loop runs for as long as the isolate does."""
+
+
+LOOP = (
+    __init__,
+    call_soon,
+    call_later,
+    call_at,
+    _timer_handle_cancelled,
+    create_task,
+    run_until_complete,
+)
+
+# Up to Pyodide 0.28.
+MISSING = (shutdown_asyncgens, shutdown_default_executor, stop)
+
+
+def new_event_loop(self):
+    """A loop that is nobody's yet."""
+    return WebLoop()
+
+
+def get_event_loop(self):
+    """The loop that was set, else the isolate's."""
+    return self._default_loop or main
+
+
+POLICY = (new_event_loop, get_event_loop)
+
+
+def run(main, *, debug=None, loop_factory=None):
+    """`asyncio.run`, in the loop that runs, beside whatever else runs there."""
+    loop = _get_running_loop()
+    if loop_factory is not None or not isinstance(loop, WebLoop):
+        with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
+            return runner.run(main)
+    owner = object()
+    context = contextvars.copy_context()
+    context.run(_owner.set, owner)
+    task = context.run(asyncio.ensure_future, main, loop=loop)
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        _cancel(loop, [task for task in asyncio.all_tasks(loop) if _owner_of(task) is owner])
+
+
+def _owner_of(task):
+    context = getattr(task, "get_context", dict)()
+    return context.get(_owner)
+
+
+def _cancel(loop, tasks):
+    """Cancel ``tasks`` and wait for their end, as the end of CPython's `asyncio.run` does."""
+    if not tasks:
+        return
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    for task in tasks:
+        if not task.cancelled() and (exception := task.exception()) is not None:
+            message = "unhandled exception during asyncio.run() shutdown"
+            loop.call_exception_handler({"message": message, "exception": exception, "task": task})
+
+
+def run_in_runner(self, coro, *, context=None):
+    """`asyncio.Runner.run`; with a loop of Pyodide's it can be called wherever ``run_sync`` can."""
+    self._lazy_init()
+    if not isinstance(self._loop, WebLoop):
+        return _run_in_other_loop(self, coro, context=context)
+    task = self._loop.create_task(coro, context=self._context if context is None else context)
+    return self._loop.run_until_complete(task)
