@@ -32,13 +32,15 @@ export async function start(layers, environment, fileBytesMaximum) {
     fileBytesMaximum,
   });
   setForeignValues(pythonValues(pyodide));
+  keepIterators();
 }
 
 /// What a worker finds beside its own modules. `path` is JSON: directories in which Python looks first. `variables` is
 /// JSON: {NAME: value}, its `env`. `flags` is JSON: {NAME: boolean}, the compatibility flags, which Python finds as
 /// workerd has them.
 export function furnish(path, variables, flags) {
-  pyodide.pyimport("sys").path.unshift(...JSON.parse(path));
+  // The worker's own directory may be the project's.
+  pyodide.pyimport("sys").path.unshift(...new Set(JSON.parse(path)));
   dispatch.setEnvironment(Object.freeze(JSON.parse(variables)));
   pyodide.registerJsModule("_cloudflare_compat_flags", JSON.parse(flags));
   // A copy: Pyodide 0.26 writes into what it is given.
@@ -105,6 +107,23 @@ function rememberTypeFlags(imports) {
     if (flags === undefined) remembered.set(prototype, (flags = compute(object, ...rest)));
     return flags;
   };
+}
+
+/// What Python gives to a function is taken back when that returns; a stream reads what it was given later.
+function keepIterators() {
+  const { PyProxy } = pyodide.ffi;
+  const from = ReadableStream.from;
+  ReadableStream.from = function (iterable) {
+    return from.call(this, iterable instanceof PyProxy ? iterateAndDestroy(iterable.copy()) : iterable);
+  };
+}
+
+async function* iterateAndDestroy(iterable) {
+  try {
+    yield* iterable;
+  } finally {
+    iterable.destroy();
+  }
 }
 
 /// Runs a function of the Python module `module` with `arguments_` (JSON): its result as JSON.

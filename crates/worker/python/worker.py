@@ -6,13 +6,16 @@ traceback can be cut to the user's frames.
 
 import asyncio
 import importlib
+import importlib.util
 import inspect
 import os
+import sys
 import traceback
+from importlib.machinery import PathFinder
 
 from pyodide.ffi import JsProxy
 
-from . import tasks, tracebacks
+from . import eventloop, tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 # What to return instead of a value that is no Response, by its type.
@@ -26,6 +29,10 @@ REMEDIES = {
     dict: "return Response.json(…)",
     list: "return Response.json(…)",
 }
+
+
+# What a handler is given.
+ARGUMENTS = ("request", "environment", "context")
 
 
 def describe(exception):
@@ -52,20 +59,20 @@ async def load(name, environment, fault):
     (one line, a zero character, the traceback or nothing).
     """
     try:
-        module = importlib.import_module(name)
+        module = import_main(name)
     except BaseException as exception:
         return "\0".join(describe(exception))
     handler = getattr(module, "on_fetch", None)
     if handler is None:
         return f"{name.replace('.', '/')}.py defines no handler for requests\0"
     tasks.remember_context()
-    loop = asyncio.get_running_loop()
     # Types that are known to be of JavaScript's objects: `isinstance` asks Python code, which takes 2 µs.
     proxies = set()
+    taken = parameters_of(handler)
 
     async def answer(request, context):
         try:
-            response = handler(request, environment, context)
+            response = handler(*(request, environment, context)[:taken])
             if inspect.isawaitable(response):
                 response = await response
             if type(response) not in proxies:
@@ -84,7 +91,57 @@ async def load(name, environment, fault):
     def fetch(request, context):
         # A handler that waits for nothing has answered when this returns: no turn
         # of the event loop, and no promise.
-        task = asyncio.Task(answer(request, context), loop=loop, eager_start=True)
+        eventloop.ensure_running()
+        task = asyncio.Task(answer(request, context), loop=eventloop.main, eager_start=True)
         return task.result() if task.done() else task
 
     return fetch
+
+
+def import_main(name):
+    """Import the worker's main module.
+
+    If it has the name of a module that is there without it (``email``), both are loaded, and
+    whoever imports that name gets the other: the standard library must not find the worker's.
+    """
+    if name not in sys.modules and not _is_library(name):
+        return importlib.import_module(name)
+    # The first place is the worker's own.
+    spec = PathFinder.find_spec(name, sys.path[:1])
+    if spec is None:
+        return importlib.import_module(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_library(name):
+    """Whether ``name`` is a module of the standard library, which is imported then."""
+    if name not in sys.stdlib_module_names:
+        return False
+    path = sys.path[:]
+    sys.path[:] = [place for place in path if place.startswith("/lib/")]
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    finally:
+        sys.path[:] = path
+    return True
+
+
+def parameters_of(handler):
+    """How many arguments ``handler`` is called with: as many as it can take, the three of a request at most.
+
+    So workerd does (`callRelaxed`, that is `relaxed_call` of `pyodide/code.py`), which looks at each call.
+    """
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        # It does not say.
+        return len(ARGUMENTS)
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return len(ARGUMENTS)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return min(sum(kind in positional for kind in kinds), len(ARGUMENTS))

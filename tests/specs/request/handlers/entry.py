@@ -1,0 +1,5 @@
+from js import Response
+
+
+def on_fetch(request):
+    return Response.new("request")
