@@ -49,6 +49,10 @@ pub(crate) struct Worker {
 /// Where `pywrangler` puts a worker's packages. Some, as the SDK, bring JavaScript.
 const PACKAGES: &str = "python_modules/";
 
+/// Threads on which guests run, and on which they wait in `run_sync`: twice the requests at a time that there are by
+/// default. Those that have nothing to do end.
+const BLOCKING_THREADS_MAX: usize = 2048;
+
 /// Bytes of a MiB.
 const MB: usize = 1 << 20;
 
@@ -57,6 +61,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
     // Guests run on the threads that are for blocking, and need their stack.
     let mut builder = Builder::new_multi_thread();
     builder.enable_all().thread_stack_size(taipan_worker::THREAD_STACK_BYTES);
+    builder.max_blocking_threads(BLOCKING_THREADS_MAX);
     builder.build().map_err(|source| Failure::System { what: "start the threads", source })
 }
 
@@ -166,6 +171,7 @@ fn pool(manifest: &Manifest) -> PoolSettings {
         },
         isolates_min: count(isolates.min),
         isolates_max: count(isolates.max(*isolation)),
+        waiting_bytes: count(isolates.waiting_mb).saturating_mul(MB),
         idle: Duration::from_secs(isolates.idle_seconds.into()),
         requests_max: count(limits.requests),
         ..PoolSettings::default()

@@ -50,12 +50,15 @@ pub struct Isolates {
     /// Seconds without a request after which an isolate is dropped. 60 bridge
     /// the pauses of a person, and no night.
     pub idle_seconds: u32,
+    /// MiB for isolates beyond the most, which there are while the others' stacks are held by `run_sync`. 1024
+    /// are some 500 of them: more than there are requests that wait at a time, and a part of a small machine.
+    pub waiting_mb: u32,
 }
 
 impl Default for Isolates {
     /// The reasons are with the fields.
     fn default() -> Self {
-        Self { min: 0, max: None, idle_seconds: 60 }
+        Self { min: 0, max: None, idle_seconds: 60, waiting_mb: 1024 }
     }
 }
 
@@ -74,6 +77,9 @@ const ISOLATES_MAX: u32 = 10_000;
 /// The longest `idle_seconds`: a day. Who wants an isolate for ever has `min`.
 const IDLE_SECONDS_MAX: u32 = 24 * 60 * 60;
 
+/// The largest `waiting_mb`: 1 TiB, more than [`ISOLATES_MAX`] usually need.
+const WAITING_MB_MAX: u32 = 1 << 20;
+
 impl Isolates {
     /// The most isolates at a time: what was given, or 4 for [`Isolation::Reuse`]
     /// and 64 for [`Isolation::Fresh`], and `min` where that is more.
@@ -87,8 +93,9 @@ impl Isolates {
 }
 
 /// The keys of `taipan.isolates`.
-pub(crate) const RULES: [Rule<Isolates>; 3] = [
+pub(crate) const RULES: [Rule<Isolates>; 4] = [
     rule("min", 0, ISOLATES_MAX, |isolates, value| isolates.min = value),
     rule("max", 1, ISOLATES_MAX, |isolates, value| isolates.max = Some(value)),
     rule("idle_seconds", 0, IDLE_SECONDS_MAX, |isolates, value| isolates.idle_seconds = value),
+    rule("waiting_mb", 0, WAITING_MB_MAX, |isolates, value| isolates.waiting_mb = value),
 ];

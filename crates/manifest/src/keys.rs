@@ -131,7 +131,8 @@ pub(crate) const TAIPAN: Keys = &[
 ];
 
 /// The keys of `taipan.isolates`.
-pub(crate) const ISOLATES: Keys = &[("idle_seconds", Read), ("max", Read), ("min", Read)];
+pub(crate) const ISOLATES: Keys =
+    &[("idle_seconds", Read), ("max", Read), ("min", Read), ("waiting_mb", Read)];
 
 /// The keys of `taipan.limits`.
 pub(crate) const TAIPAN_LIMITS: Keys = &[

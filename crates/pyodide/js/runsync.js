@@ -7,9 +7,10 @@
 //
 // The consequence: waits end last in, first out. When A waits, and an event that
 // is dispatched meanwhile starts B which waits too, then A goes on only after B is
-// done, even if A's promise was settled first. Nothing is lost by it, and a cycle
-// (B waits for what A does next) is a deadlock that stack switching would not have:
-// the host sees that nothing can happen any more, and `block_until` throws.
+// done, even if A's promise was settled first. So the host begins no request in an
+// isolate that waits (`worker/src/pool.rs`): what is left are the tasks of one request.
+// A cycle (B waits for what A does next) is a deadlock that stack switching would not
+// have: the host sees that nothing can happen any more, and `block_until` throws.
 //
 // What runs meanwhile has a Python thread state of its own, as Pyodide does it for stack
 // switching (src/core/stack_switching of 314.0.7): else its tasks would find themselves
@@ -19,8 +20,8 @@ import host from "taipan:host";
 import { asError } from "taipan:pyodide/reasons";
 
 /// Waits that may be under way one inside the other. Each holds a stretch of the
-/// native stack, of which an isolate's thread has a fixed amount.
-const WAITS_NESTED_MAXIMUM = 32;
+/// native stack, of which an isolate's thread has a fixed amount: 400 were seen to fit.
+const WAITS_NESTED_MAXIMUM = 256;
 
 /// How far into a thread state is looked for a field of it.
 const THREAD_STATE_BYTES_MAXIMUM = 1024;

@@ -18,9 +18,10 @@ use crate::events::Event;
 use crate::instance::Instance;
 use crate::limits;
 use crate::log::Record;
-use crate::pool::{State, Template};
+use crate::place::{Standing, State};
+use crate::pool::Template;
 
-/// How long a slot that always has an isolate waits before it has one in place of one that broke.
+/// How long a slot that always has an isolate waits before it tries again to have one.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the thread of a turn waits for the next event before it is given back: under load it
@@ -43,7 +44,7 @@ pub(crate) struct Slot {
     template: Arc<Template>,
     plan: Plan,
     sender: WeakUnboundedSender<Event>,
-    state: Arc<State>,
+    standing: Arc<Standing>,
     /// The number of the isolate.
     number: u64,
 }
@@ -54,8 +55,10 @@ enum After {
     Waits(Instance),
     /// It has answered its only request.
     Done(UnboundedReceiver<Event>),
-    /// It has ended, or there was none.
+    /// It has ended.
     Broken(Option<UnboundedReceiver<Event>>),
+    /// There was none.
+    Absent(Option<UnboundedReceiver<Event>>),
 }
 
 /// Requests that are answered and still wait for something, and since when.
@@ -86,9 +89,9 @@ impl Slot {
         template: Arc<Template>,
         plan: Plan,
         sender: WeakUnboundedSender<Event>,
-        state: Arc<State>,
+        standing: Arc<Standing>,
     ) -> Slot {
-        Slot { template, plan, sender, state, number: 0 }
+        Slot { template, plan, sender, standing, number: 0 }
     }
 
     /// Runs until the pool is dropped.
@@ -112,10 +115,11 @@ impl Slot {
     async fn serve(&mut self, event: Option<Event>, receiver: UnboundedReceiver<Event>) -> Empty {
         self.number += 1;
         let (template, sender, number) = (self.template.clone(), self.sender.clone(), self.number);
-        self.state.warm.store(true, Ordering::Relaxed);
+        let standing = self.standing.clone();
+        self.standing.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
             .on_thread(move |state| {
-                match template.resume(number, sender, receiver, event.is_some()) {
+                match template.resume(number, (sender, receiver), standing, event.is_some()) {
                     Ok(instance) => {
                         let control = Some(instance.isolate.control().clone());
                         *state.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
@@ -128,7 +132,7 @@ impl Slot {
                             }
                             error => Record::Ended { reason: describe(&error) },
                         });
-                        After::Broken(receiver)
+                        After::Absent(receiver)
                     }
                 }
             })
@@ -136,19 +140,9 @@ impl Slot {
         let mut idle_since = None;
         let mut answered = Answered::default();
         loop {
-            let mut instance = match after {
-                Some(After::Waits(instance)) => instance,
-                Some(After::Done(receiver)) => {
-                    return self.empty(receiver, self.plan.kept || self.plan.reserved);
-                }
-                Some(After::Broken(receiver)) => {
-                    let Some(receiver) = receiver else { return Empty::Ever };
-                    if self.plan.kept {
-                        tokio::time::sleep(RESTART_PAUSE).await;
-                    }
-                    return self.empty(receiver, self.plan.kept);
-                }
-                None => return Empty::Ever,
+            let mut instance = match self.remains(after).await {
+                Ok(instance) => instance,
+                Err(empty) => return empty,
             };
             let limit = self.idle_limit(&mut instance, &mut idle_since);
             let over = answered.first(&instance.answered(), self.template.limits.wait_until);
@@ -177,6 +171,24 @@ impl Slot {
             let template = self.template.clone();
             after = self.on_thread(move |state| turns(instance, event, state, &template)).await;
         }
+    }
+
+    /// The isolate that is there after a turn, or why there is none.
+    async fn remains(&self, after: Option<After>) -> Result<Instance, Empty> {
+        Err(match after {
+            Some(After::Waits(instance)) => return Ok(instance),
+            Some(After::Done(receiver)) => {
+                self.empty(receiver, self.plan.kept || self.plan.reserved)
+            }
+            Some(After::Broken(Some(receiver))) => self.empty(receiver, self.plan.kept),
+            Some(After::Absent(Some(receiver))) => {
+                if self.plan.kept {
+                    tokio::time::sleep(RESTART_PAUSE).await;
+                }
+                self.empty(receiver, self.plan.kept)
+            }
+            Some(After::Broken(None) | After::Absent(None)) | None => Empty::Ever,
+        })
     }
 
     /// When an isolate has waited for long enough for something to do; `since` is when it began to.
@@ -211,7 +223,11 @@ impl Slot {
     }
 
     fn empty(&self, receiver: UnboundedReceiver<Event>, again: bool) -> Empty {
-        self.state.warm.store(again, Ordering::Relaxed);
+        self.standing.state.renew();
+        self.standing.state.warm.store(again, Ordering::Relaxed);
+        if let Some(pool) = self.standing.pool.upgrade() {
+            pool.frees();
+        }
         Empty::For { receiver, again }
     }
 
@@ -220,7 +236,7 @@ impl Slot {
         &self,
         work: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Option<T> {
-        let state = self.state.clone();
+        let state = self.standing.state.clone();
         // What panics has dropped the receiver: nobody waits for this slot any more.
         tokio::task::spawn_blocking(move || work(&state)).await.ok()
     }
@@ -259,6 +275,7 @@ fn turns(
                 instance.turn(event)
             };
             state.busy.store(false, Ordering::Relaxed);
+            state.grown.store(instance.grown(), Ordering::Relaxed);
             outcome?;
             if answers {
                 template.frozen.learn(&mut instance);

@@ -26,6 +26,7 @@ use crate::events::{Event, Loop, PythonBytecode, wait_for};
 use crate::health::Health;
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
+use crate::place::Standing;
 use crate::registry::Registry;
 use crate::snapshots::{self, Rest};
 
@@ -44,6 +45,8 @@ pub(crate) struct World {
     /// Weak: an isolate does not keep its own worker.
     pub(crate) sender: WeakUnboundedSender<Event>,
     pub(crate) receiver: UnboundedReceiver<Event>,
+    /// What it tells those who choose an isolate for a request.
+    pub(crate) standing: Option<Arc<Standing>>,
     /// Whether events come from outside, so that waiting is never in vain.
     pub(crate) serves: bool,
     /// Whether it answers one request only.
@@ -72,6 +75,7 @@ impl World {
             number: 0,
             sender: sender.downgrade(),
             receiver,
+            standing: None,
             serves: false,
             fresh: false,
             allowances: Allowances::default(),
@@ -131,7 +135,7 @@ pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     });
     let worker = worker.map_err(guest("booting Python"))?;
     log.write(Record::Reached(Milestone::Python));
-    Ok(Instance { isolate, worker, early: Vec::new() })
+    Ok(Instance { isolate, worker, early: Vec::new(), bytes_at_first: 0 })
 }
 
 /// What becomes the event loop once its functions are known.
@@ -139,13 +143,15 @@ pub(crate) struct Connected(World);
 
 impl Connected {
     pub(crate) fn with(self, fetch: Handle, cancel: Handle) -> Loop {
-        let World { log, runtime, number, receiver, serves, fresh, cpu, clock, .. } = self.0;
+        let World { log, runtime, number, receiver, standing, serves, fresh, cpu, clock, .. } =
+            self.0;
         let (receiver, places) = (Some(receiver), fresh.then(Vec::new));
         Loop {
             number,
             receiver,
             runtime,
             log,
+            standing,
             serves,
             places,
             held: None,

@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 use crate::clock::Virtual;
 use crate::health::{self, Health};
 use crate::log::{Log, Milestone, Record};
-use crate::pool::Place;
+use crate::place::{Place, Standing};
+use crate::pool::Pool;
 use crate::worker::Incoming;
 
 /// The operations of the event loop.
@@ -58,6 +59,8 @@ pub(crate) struct Loop {
     pub(crate) receiver: Option<UnboundedReceiver<Event>>,
     pub(crate) runtime: runtime::Handle,
     pub(crate) log: Log,
+    /// What it tells those who choose an isolate for a request.
+    pub(crate) standing: Option<Arc<Standing>>,
     /// Whether events come from outside, so that waiting is never in vain.
     pub(crate) serves: bool,
     /// The places of the requests that came, if the isolate keeps them until it ends.
@@ -117,7 +120,13 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
         return Ok(());
     }
     match event {
-        request @ Event::Request { .. } => begin(scope, request),
+        request @ Event::Request { .. } => match refusing(scope) {
+            Some(pool) => {
+                pool.elsewhere(request);
+                Ok(())
+            }
+            None => begin(scope, request),
+        },
         Event::Gone { id } => {
             if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                 requests.gone(id);
@@ -152,6 +161,12 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             Ok(())
         }
     }
+}
+
+/// Who finds another isolate for a request that has come to this one, which cannot begin it now.
+fn refusing(scope: &Scope<'_>) -> Option<Arc<Pool>> {
+    let standing = scope.extensions().of::<Loop>()?.standing.as_ref()?;
+    if standing.refuses() { standing.pool.upgrade() } else { None }
 }
 
 /// Has the worker begin to answer a request.
@@ -234,18 +249,32 @@ pub(crate) fn wait_for(
 const NEVER: &str =
     "waiting for something that can never happen: no timer, read, fetch or request is under way";
 
+/// `run_sync` waits in vain.
+const NEVER_IN_RUN_SYNC: &str = "run_sync waits for something that can never happen: no timer, read or fetch of this \
+    isolate is under way, and what waits in another run_sync below goes on only when this one has ended";
+
 /// `host.block_until(predicate)`: handles events until the predicate is true.
 fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
     let predicate = call.handle(0)?;
     let scope = &mut call.scope;
+    let standing = scope.extensions().of::<Loop>().and_then(|state| state.standing.clone());
+    let _hold = standing.as_ref().map(Standing::hold);
     loop {
         scope.run_jobs()?;
         let answer = scope.call(&predicate, &[])?;
         if scope.text(&answer)? == "true" {
             return Ok(Output::Undefined);
         }
-        if !step(scope)? && !wait(scope)? {
-            return Err(Throw::error("Error", NEVER));
+        if step(scope)? {
+            continue;
+        }
+        if let Some(standing) = &standing {
+            standing.blocks();
+        }
+        // No request begins here meanwhile, so that nothing else can come than what this isolate has under way.
+        let idle = scope.extensions().of::<Pending>().is_none_or(Pending::is_idle);
+        if idle || !wait(scope)? {
+            return Err(Throw::error("Error", NEVER_IN_RUN_SYNC));
         }
     }
 }

@@ -441,7 +441,8 @@ impl Frozen {
             map: times.map,
             side_state: end - self.saved.monotonic_clock - times.instantiate - times.map,
         }));
-        let mut instance = Instance { isolate, worker, early: Vec::new() };
+        let bytes_at_first = scope.memory_bytes().unwrap_or(0);
+        let mut instance = Instance { isolate, worker, early: Vec::new(), bytes_at_first };
         match restored {
             Ok(()) => Ok(instance),
             Err(error) => Err((error, instance.take_receiver())),

@@ -5,6 +5,7 @@
 //! be, and may leave anything half done. A failure of the platform's own JavaScript, which has no state that it can
 //! fail in. An isolate that is out of service ends when its requests have ended; at once, where they cannot.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use taipan_guest::{Error, GRACE, Reason, Scope};
@@ -51,9 +52,19 @@ pub(crate) fn refused(scope: &mut Scope<'_>) -> bool {
     let Some(health) = health(scope) else { return now };
     if now {
         health.refused = true;
-        health.retired.get_or_insert(Reason::Memory { limit });
+        retire(scope, Reason::Memory { limit });
+        return true;
     }
     health.refused
+}
+
+/// Takes the isolate out of service.
+fn retire(scope: &mut Scope<'_>, reason: Reason) {
+    let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
+    state.health.retired.get_or_insert(reason);
+    if let Some(standing) = &state.standing {
+        standing.state.retired.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Does what runs the platform's own JavaScript. What that throws, or has no memory for, is the isolate's end: nobody
@@ -113,10 +124,11 @@ pub(crate) fn report_faults(scope: &mut Scope<'_>) {
 
 /// A request has ended because the CPU time is used up; what else is under way may use as much.
 fn settle(scope: &mut Scope<'_>) {
-    let told = scope.control().told();
+    if let Some(reason) = scope.control().told() {
+        retire(scope, reason);
+    }
     let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
     state.health.overdue = None;
-    state.health.retired = state.health.retired.or(told);
     let cpu = state.cpu;
     scope.control().settle(cpu);
 }
@@ -154,9 +166,9 @@ pub(crate) fn rest(scope: &mut Scope<'_>) -> Result<Option<Duration>, Error> {
         }
     }
     let Some(reason) = scope.control().told() else { return Ok(None) };
+    retire(scope, reason);
     let idle = scope.extensions().of::<Requests>().is_none_or(Requests::is_idle);
     let Some(health) = health(scope) else { return Ok(None) };
-    health.retired.get_or_insert(reason);
     if idle {
         health.overdue = None;
         return Ok(None);

@@ -24,6 +24,8 @@ pub(crate) struct Instance {
     pub(crate) worker: Handle,
     /// What came before it was ready.
     pub(crate) early: Vec<Event>,
+    /// Bytes of its memory when it was new.
+    pub(crate) bytes_at_first: usize,
 }
 
 impl fmt::Debug for Instance {
@@ -105,6 +107,12 @@ impl Instance {
         let Some(state) = scope.extensions().of::<Loop>() else { return false };
         let served = state.places.as_ref().is_some_and(|places| !places.is_empty());
         (served || state.health.retired().is_some()) && self.is_idle()
+    }
+
+    /// Bytes that its memory has grown by.
+    pub(crate) fn grown(&mut self) -> usize {
+        let bytes = self.isolate.scope().memory_bytes();
+        bytes.unwrap_or(0).saturating_sub(self.bytes_at_first)
     }
 
     /// Why it is out of service.

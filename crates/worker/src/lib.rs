@@ -19,6 +19,7 @@ mod inspection;
 mod instance;
 mod limits;
 mod log;
+mod place;
 mod pool;
 mod registry;
 mod script;

@@ -2,19 +2,22 @@
 //!
 //! A pool has slots. A slot is an actor (`actor.rs`) with an inbox; it resumes an isolate when something comes, and
 //! drops it when nothing came for a while, so that a worker that nobody asks for has no isolate at all.
+//!
+//! An isolate whose stack is held by a wait of `run_sync` begins no request: what comes to it goes elsewhere, to a slot
+//! beyond those that there always are if it must be, and is queued when there is no memory for one more.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
 use reqwest::Client;
-use taipan_guest::{Control, CpuLimit, Reason};
+use taipan_guest::CpuLimit;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
-use tokio::sync::mpsc::{
-    UnboundedReceiver, UnboundedSender, WeakUnboundedSender, error::SendError,
-};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use crate::actor;
 use crate::boot::World;
@@ -23,10 +26,18 @@ use crate::frozen::{Frozen, NotResumed};
 use crate::instance::Instance;
 use crate::limits::{Guard, Limits};
 use crate::log::Log;
+use crate::place::{Place, Seat, Standing, State, Taken};
 use crate::worker::ToLog;
 
-/// How long an isolate that runs may take to look at what came.
-const STUCK: Duration = Duration::from_millis(20);
+/// What an isolate beyond `isolates_max` is counted with, beside the growth of its memory: pages of the image that a
+/// request writes, wasmtime's own, and the part of its thread's stack that is used.
+const FURTHER_BYTES: usize = 2 << 20;
+
+/// How long such an isolate waits for something to do.
+const FURTHER_IDLE: Duration = Duration::from_secs(5);
+
+/// How long after a wait of `run_sync` others are expected.
+const WAITS_REMEMBERED: Duration = Duration::from_secs(10);
 
 /// Whether requests see what others left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,8 +56,10 @@ pub struct Settings {
     pub isolation: Isolation,
     /// Isolates that are kept, even when there is nothing to do.
     pub isolates_min: usize,
-    /// Isolates at a time.
+    /// Isolates at a time, but for those that there are while others are held by `run_sync`.
     pub isolates_max: usize,
+    /// Bytes of memory for those.
+    pub waiting_bytes: usize,
     /// With [`Isolation::Fresh`]: isolates that are resumed before a request comes, once there was one.
     pub reserve: usize,
     /// How long an isolate waits for something to do before it is dropped.
@@ -61,6 +74,7 @@ impl Default for Settings {
             isolation: Isolation::Reuse,
             isolates_min: 0,
             isolates_max: 4,
+            waiting_bytes: 1 << 30,
             reserve: 2,
             idle: Duration::from_secs(60),
             requests_max: 1024,
@@ -84,8 +98,8 @@ impl Template {
     pub(crate) fn resume(
         &self,
         number: u64,
-        sender: WeakUnboundedSender<Event>,
-        receiver: UnboundedReceiver<Event>,
+        (sender, receiver): (WeakUnboundedSender<Event>, UnboundedReceiver<Event>),
+        standing: Arc<Standing>,
         at_once: bool,
     ) -> Result<Instance, NotResumed> {
         let allowances = Allowances::new(self.limits.inside.clone());
@@ -99,6 +113,7 @@ impl Template {
             number,
             sender,
             receiver,
+            standing: Some(standing),
             serves: true,
             fresh: self.isolation == Isolation::Fresh,
             clock: None,
@@ -111,9 +126,18 @@ impl Template {
 
 /// The slots of a worker.
 pub(crate) struct Pool {
-    slots: Vec<Slot>,
-    isolation: Isolation,
+    template: Arc<Template>,
+    settings: Settings,
+    /// First those that there always are, so many as there may be isolates; then those for requests that come while
+    /// the others' stacks are held.
+    slots: RwLock<Vec<Slot>>,
     permits: Arc<Semaphore>,
+    /// Told when an isolate can begin requests again.
+    freed: Notify,
+    opened: Instant,
+    /// Milliseconds from there to the last wait of `run_sync` that was not over at once; 0 when there was none.
+    blocked: AtomicU64,
+    this: Weak<Pool>,
 }
 
 /// A place for an isolate.
@@ -122,151 +146,214 @@ struct Slot {
     state: Arc<State>,
 }
 
-/// What a slot's actor and those who choose one tell each other.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    /// Requests that were given to it and are not answered.
-    load: AtomicUsize,
-    /// Whether it has an isolate.
-    pub(crate) warm: AtomicBool,
-    /// Whether its isolate is running.
-    pub(crate) busy: AtomicBool,
-    /// The turns that its isolates have begun.
-    pub(crate) turns: AtomicU64,
-    /// What stops its isolate.
-    pub(crate) control: Mutex<Option<Arc<Control>>>,
-}
-
-/// A request's place at a slot: it is free again when all who hold it have let go.
-pub(crate) struct Place {
-    state: Arc<State>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.state.load.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The way to the slot that answers a request.
-pub(crate) struct Seat {
-    sender: UnboundedSender<Event>,
-    pub(crate) place: Arc<Place>,
-}
-
-impl Seat {
-    pub(crate) fn send(&self, event: Event) -> Result<(), SendError<Event>> {
-        self.sender.send(event)
-    }
-
-    /// Ends a request that has had its time, and the isolate too if that does not let go of it.
-    pub(crate) fn expire(self, id: u32, limit: Duration) {
-        let turn = self.place.state.turns.load(Ordering::Relaxed);
-        // An isolate that has ended needs no word of it.
-        let _ = self.send(Event::Expired { id });
-        tokio::spawn(async move {
-            tokio::time::sleep(STUCK).await;
-            let state = &self.place.state;
-            if state.busy.load(Ordering::Relaxed) && state.turns.load(Ordering::Relaxed) == turn {
-                let control = state.control.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(control) = control {
-                    control.stop(Reason::WallTime { limit });
-                }
-                // It may be waiting for something.
-                let _ = self.send(Event::Expired { id });
-            }
-        });
+impl Slot {
+    fn take(&self) -> Taken {
+        Taken { sender: self.sender.clone(), state: self.state.clone() }
     }
 }
 
 impl Pool {
     pub(crate) fn open(template: Template, settings: &Settings) -> Arc<Pool> {
-        let template = Arc::new(template);
         let count = settings.isolates_max.max(1);
         if settings.isolation == Isolation::Fresh {
             template.frozen.keep_spares(settings.reserve.min(count));
         }
-        let slots = (0..count).map(|index| {
-            let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-            let state = Arc::new(State::default());
-            let plan = actor::Plan {
-                idle: settings.idle,
-                kept: index < settings.isolates_min,
-                reserved: settings.isolation == Isolation::Fresh && index < settings.reserve,
-            };
-            let slot = actor::Slot::new(template.clone(), plan, sender.downgrade(), state.clone());
-            tokio::spawn(slot.run(receiver));
-            Slot { sender, state }
-        });
         let requests_max = match settings.isolation {
             Isolation::Reuse => settings.requests_max,
             Isolation::Fresh => count.min(settings.requests_max),
         };
-        let slots = slots.collect();
-        let permits = Arc::new(Semaphore::new(requests_max));
-        Arc::new(Pool { slots, isolation: settings.isolation, permits })
+        let pool = Arc::new_cyclic(|this| Pool {
+            template: Arc::new(template),
+            settings: Settings { isolates_max: count, ..settings.clone() },
+            slots: RwLock::default(),
+            permits: Arc::new(Semaphore::new(requests_max)),
+            freed: Notify::new(),
+            opened: Instant::now(),
+            blocked: AtomicU64::new(0),
+            this: this.clone(),
+        });
+        let mut slots = pool.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.extend((0..count).map(|index| pool.slot(index)));
+        drop(slots);
+        pool
+    }
+
+    /// A new slot.
+    fn slot(&self, index: usize) -> Slot {
+        let settings = &self.settings;
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let shares = settings.isolation == Isolation::Reuse;
+        let state = Arc::new(State::default());
+        let standing = Standing { pool: self.this.clone(), state: state.clone(), shares };
+        let is_further = index >= settings.isolates_max;
+        let plan = actor::Plan {
+            idle: if is_further { settings.idle.min(FURTHER_IDLE) } else { settings.idle },
+            kept: index < settings.isolates_min,
+            reserved: !shares && index < settings.reserve,
+        };
+        let (template, weak) = (self.template.clone(), sender.downgrade());
+        let slot = actor::Slot::new(template, plan, weak, Arc::new(standing));
+        self.template.runtime.spawn(slot.run(receiver));
+        Slot { sender, state }
+    }
+
+    fn slots(&self) -> RwLockReadGuard<'_, Vec<Slot>> {
+        // What it guards is whole at any time.
+        self.slots.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a request; waits for one when all are taken.
     pub(crate) async fn seat(&self) -> Option<Seat> {
         let permit = self.permits.clone().acquire_owned().await.ok()?;
-        let slot = self.choose()?;
-        let place = Place { state: slot.state.clone(), _permit: permit };
-        Some(Seat { sender: slot.sender.clone(), place: Arc::new(place) })
+        let slot = self.take().await;
+        Some(Seat { place: Arc::new(Place::new(slot, permit)) })
     }
 
-    /// The slot that answers soonest, with one request more.
-    fn choose(&self) -> Option<&Slot> {
+    /// Finds another place for a request that came to an isolate which cannot begin it.
+    pub(crate) fn elsewhere(self: Arc<Self>, request: Event) {
+        let Event::Request { place: Some(place), .. } = &request else { return };
+        let place = place.clone();
+        let runtime = self.template.runtime.clone();
+        runtime.spawn(async move {
+            let slot = self.take().await;
+            place.move_to(slot, request);
+        });
+    }
+
+    /// The slot that answers soonest, with one request more; waits while there is none, in the order of arrival.
+    async fn take(&self) -> Taken {
+        if let Some(slot) = self.choose() {
+            return slot;
+        }
         loop {
-            let best = self.slots.iter().min_by_key(|slot| self.rank(&slot.state))?;
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if let Some(slot) = self.choose() {
+                // There may be room for the next as well.
+                self.freed.notify_one();
+                return slot;
+            }
+            freed.await;
+        }
+    }
+
+    fn choose(&self) -> Option<Taken> {
+        match self.settings.isolation {
+            Isolation::Reuse => self.choose_shared(),
+            Isolation::Fresh => self.choose_free(),
+        }
+    }
+
+    /// A slot that has no request. There are as many permits as slots, so one is free.
+    fn choose_free(&self) -> Option<Taken> {
+        let slots = self.slots();
+        let rank = |state: &State| {
+            (state.load.load(Ordering::Relaxed), !state.warm.load(Ordering::Relaxed))
+        };
+        loop {
+            let best = slots.iter().min_by_key(|slot| rank(&slot.state))?;
             let load = &best.state.load;
-            let taken = match self.isolation {
-                Isolation::Reuse => load.fetch_add(1, Ordering::Relaxed) < usize::MAX,
-                // There are as many permits as slots, so one is free.
-                Isolation::Fresh => {
-                    load.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-                }
-            };
-            if taken {
-                return Some(best);
+            if load.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return Some(best.take());
             }
         }
     }
 
-    /// Lower is sooner.
-    fn rank(&self, state: &State) -> (usize, usize) {
-        let load = state.load.load(Ordering::Relaxed);
-        let warm = state.warm.load(Ordering::Relaxed);
-        let busy = state.busy.load(Ordering::Relaxed);
-        match self.isolation {
-            Isolation::Fresh => (load, usize::from(!warm)),
-            // An isolate that waits for others; one that would have to be made; one that computes.
-            Isolation::Reuse if warm && !busy => (0, load),
-            Isolation::Reuse if !warm && load == 0 => (1, load),
-            Isolation::Reuse => (2, load),
+    /// A slot whose isolate can begin a request, or a further one.
+    fn choose_shared(&self) -> Option<Taken> {
+        let alone = self.blocked_lately();
+        let (best, further) = {
+            let slots = self.slots();
+            let (always, further) = slots.split_at(self.settings.isolates_max.min(slots.len()));
+            let warm = further.iter().filter(|slot| slot.state.warm.load(Ordering::Relaxed));
+            let open = always.iter().chain(warm).filter(|slot| slot.state.is_open());
+            let best = open.min_by_key(|slot| rank(&slot.state, alone));
+            if let Some(best) = best
+                && (!alone || best.state.load.load(Ordering::Relaxed) == 0)
+            {
+                best.state.load.fetch_add(1, Ordering::Relaxed);
+                return Some(best.take());
+            }
+            (best.map(Slot::take), self.further(further))
+        };
+        // Where requests wait in `run_sync`, each has an isolate for itself, as long as there is memory: what runs
+        // while it waits would otherwise run on top of it, and be in its way if it waits too.
+        let taken = match further {
+            Further::Cold(slot) => slot,
+            Further::None => best?,
+            Further::New => {
+                let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+                let slot = self.slot(slots.len());
+                let taken = slot.take();
+                slots.push(slot);
+                taken
+            }
+        };
+        taken.state.load.fetch_add(1, Ordering::Relaxed);
+        Some(taken)
+    }
+
+    /// What there is beyond the slots that there always are.
+    fn further(&self, slots: &[Slot]) -> Further {
+        let mut bytes = FURTHER_BYTES;
+        let mut cold = None;
+        for slot in slots {
+            let used = slot.state.warm.load(Ordering::Relaxed)
+                || slot.state.load.load(Ordering::Relaxed) > 0;
+            if used {
+                bytes += FURTHER_BYTES + slot.state.grown.load(Ordering::Relaxed);
+            } else {
+                cold = Some(slot);
+            }
+        }
+        match cold {
+            _ if bytes > self.settings.waiting_bytes => Further::None,
+            Some(slot) => Further::Cold(slot.take()),
+            None => Further::New,
+        }
+    }
+
+    /// An isolate can begin requests again.
+    pub(crate) fn frees(&self) {
+        self.freed.notify_one();
+    }
+
+    /// A wait of `run_sync` is not over at once.
+    pub(crate) fn blocks(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.blocked.store(now.max(1), Ordering::Relaxed);
+    }
+
+    /// Whether the worker's handlers wait in `run_sync`.
+    fn blocked_lately(&self) -> bool {
+        match self.blocked.load(Ordering::Relaxed) {
+            0 => false,
+            then => self.opened.elapsed() < Duration::from_millis(then) + WAITS_REMEMBERED,
         }
     }
 
     /// A place at each slot that has an isolate.
     pub(crate) async fn seats(&self) -> Option<Vec<Seat>> {
+        let warm = |slot: &&Slot| slot.state.warm.load(Ordering::Relaxed);
+        let slots: Vec<_> = self.slots().iter().filter(warm).map(Slot::take).collect();
         let mut seats = Vec::new();
-        for slot in self.slots.iter().filter(|slot| slot.state.warm.load(Ordering::Relaxed)) {
+        for slot in slots {
             let permit = self.permits.clone().acquire_owned().await.ok()?;
             slot.state.load.fetch_add(1, Ordering::Relaxed);
-            let place = Place { state: slot.state.clone(), _permit: permit };
-            seats.push(Seat { sender: slot.sender.clone(), place: Arc::new(place) });
+            seats.push(Seat { place: Arc::new(Place::new(slot, permit)) });
         }
         Some(seats)
     }
 
     /// Resumes isolates in the first `count` slots.
     pub(crate) async fn warm(&self, count: usize) {
+        let senders: Vec<_> =
+            self.slots().iter().take(count).map(|slot| slot.sender.clone()).collect();
         let mut waits = Vec::new();
-        for slot in self.slots.iter().take(count) {
+        for sender in senders {
             let (done, wait) = tokio::sync::oneshot::channel();
             // A slot lives for as long as its pool.
-            let _ = slot.sender.send(Event::Warm { done });
+            let _ = sender.send(Event::Warm { done });
             waits.push(wait);
         }
         for wait in waits {
@@ -274,4 +361,28 @@ impl Pool {
             let _ = wait.await;
         }
     }
+}
+
+/// A slot beyond those that there always are.
+enum Further {
+    /// One that was used before.
+    Cold(Taken),
+    /// There may be one more.
+    New,
+    /// There is no memory for one.
+    None,
+}
+
+/// Lower is sooner; `alone`: the fewest requests come first.
+fn rank(state: &State, alone: bool) -> (usize, usize) {
+    let load = state.load.load(Ordering::Relaxed);
+    let warm = state.warm.load(Ordering::Relaxed);
+    let busy = state.busy.load(Ordering::Relaxed);
+    // An isolate that waits for others; one that would have to be made; one that computes.
+    let class = match (warm, busy) {
+        (true, false) => 0,
+        (false, _) if load == 0 => 1,
+        (true | false, _) => 2,
+    };
+    if alone { (load, class) } else { (class, load) }
 }

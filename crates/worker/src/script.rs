@@ -98,6 +98,7 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
         number: 0,
         sender: sender.downgrade(),
         receiver,
+        standing: None,
         serves: false,
         fresh: false,
         allowances: Allowances::default(),

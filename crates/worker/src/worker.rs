@@ -23,7 +23,8 @@ use crate::code::Code;
 use crate::events::Event;
 use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Record};
-use crate::pool::{Pool, Seat, Template};
+use crate::place::Seat;
+use crate::pool::{Pool, Template};
 use crate::registry::OwnModules;
 use crate::{Error, frozen, pool};
 
@@ -130,8 +131,12 @@ impl Worker {
         request: Incoming,
         body: Option<BodyReader>,
     ) -> Result<Answer, Fault> {
-        let seat = self.pool.seat().await.ok_or_else(ended)?;
-        self.fetch_at(seat, request, body).await
+        // To wait for an isolate is a part of it.
+        let deadline = Instant::now() + self.wall;
+        match tokio::time::timeout_at(deadline, self.pool.seat()).await {
+            Ok(seat) => self.fetch_at(seat.ok_or_else(ended)?, request, body, deadline).await,
+            Err(_elapsed) => Err(limits::fault(Reason::WallTime { limit: self.wall })),
+        }
     }
 
     /// Has each isolate that is there answer the request: for measurements.
@@ -141,7 +146,9 @@ impl Worker {
     /// The fault of the first that does not answer.
     pub async fn fetch_from_all(&self, request: &Incoming) -> Result<Vec<Answer>, Fault> {
         let seats = self.pool.seats().await.ok_or_else(ended)?;
-        let fetches = seats.into_iter().map(|seat| self.fetch_at(seat, request.clone(), None));
+        let deadline = Instant::now() + self.wall;
+        let fetches =
+            seats.into_iter().map(|seat| self.fetch_at(seat, request.clone(), None, deadline));
         futures_util::future::try_join_all(fetches).await
     }
 
@@ -150,12 +157,12 @@ impl Worker {
         seat: Seat,
         request: Incoming,
         body: Option<BodyReader>,
+        deadline: Instant,
     ) -> Result<Answer, Fault> {
         let id = self.last.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff;
         let (reply, answer) = oneshot::channel();
         let place = Some(seat.place.clone());
         seat.send(Event::Request { id, request, body, reply, place }).map_err(|_| ended())?;
-        let deadline = Instant::now() + self.wall;
         let client = Client { id, seat: Some(seat), deadline, wall: self.wall };
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(Ok(answer))) => Ok(Answer { body: client.watch(answer.body), ..answer }),

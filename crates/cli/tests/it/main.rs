@@ -12,3 +12,4 @@ mod outcomes;
 mod resumes;
 mod serving;
 mod snapshots;
+mod waits;

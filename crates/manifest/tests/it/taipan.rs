@@ -37,7 +37,7 @@ fn check_refused(json: &str, expect: &str) {
 fn defaults() {
     let Manifest { isolation, warmup, isolates, limits, .. } = Manifest::bare("entry.py");
     assert_eq!((isolation, warmup), (Isolation::Reuse, Vec::new()));
-    assert_eq!(isolates, Isolates { min: 0, max: None, idle_seconds: 60 });
+    assert_eq!(isolates, Isolates { min: 0, max: None, idle_seconds: 60, waiting_mb: 1024 });
     let expected = Limits {
         memory_mb: 128,
         startup_cpu_ms: 10_000,
@@ -75,7 +75,7 @@ fn names_of_isolations() {
 }
 
 const ALL: &str = r#""taipan": {"isolation": "fresh", "warmup": ["/", "/items?page=1"],
-    "isolates": {"min": 2, "max": 3, "idle_seconds": 0},
+    "isolates": {"min": 2, "max": 3, "idle_seconds": 0, "waiting_mb": 5},
     "limits": {"memory_mb": 2047, "startup_cpu_ms": 1, "cpu_ms": 2, "wall_ms": 86400000,
         "request_body_mb": 4, "response_body_mb": 5, "requests": 6, "subrequests": 7, "timers": 8,
         "log_kb": 9, "wait_until_ms": 0}}"#;
@@ -88,7 +88,7 @@ isolation = 1
 [tool.taipan]
 isolation = "fresh"
 warmup = ["/", "/items?page=1"]
-isolates = { min = 2, max = 3, idle_seconds = 0 }
+isolates = { min = 2, max = 3, idle_seconds = 0, waiting_mb = 5 }
 [tool.taipan.limits]
 memory_mb = 2_047
 startup_cpu_ms = 1
@@ -106,7 +106,7 @@ wait_until_ms = 0
 fn all(manifest: &mut Manifest) {
     manifest.isolation = Isolation::Fresh;
     manifest.warmup = vec!["/".to_owned(), "/items?page=1".to_owned()];
-    manifest.isolates = Isolates { min: 2, max: Some(3), idle_seconds: 0 };
+    manifest.isolates = Isolates { min: 2, max: Some(3), idle_seconds: 0, waiting_mb: 5 };
     manifest.limits = Limits {
         memory_mb: 2047,
         startup_cpu_ms: 1,

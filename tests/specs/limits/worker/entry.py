@@ -43,7 +43,7 @@ async def on_fetch(request, env, ctx):
         case "wait":
             await asyncio.Event().wait()
         case "blocked":
-            run_sync(asyncio.Event().wait())
+            run_sync(asyncio.sleep(60))
         case "length":
             return Response.new(f"{(await request.arrayBuffer()).byteLength}\n")
         case "subrequests":

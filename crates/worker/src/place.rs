@@ -1,0 +1,169 @@
+//! The place of a request at an isolate, and the way to it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use taipan_guest::{Control, Reason};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{UnboundedSender, error::SendError};
+
+use crate::events::Event;
+use crate::pool::Pool;
+
+/// How long an isolate that runs may take to look at what came.
+const STUCK: Duration = Duration::from_millis(20);
+
+/// What a slot's actor, its isolate and those who choose one tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Requests that were given to it and are not answered.
+    pub(crate) load: AtomicUsize,
+    /// Whether it has an isolate.
+    pub(crate) warm: AtomicBool,
+    /// Whether its isolate is running.
+    pub(crate) busy: AtomicBool,
+    /// The turns that its isolates have begun.
+    pub(crate) turns: AtomicU64,
+    /// What stops its isolate.
+    pub(crate) control: Mutex<Option<Arc<Control>>>,
+    /// The waits of `run_sync` that hold its isolate's stack.
+    pub(crate) waits: AtomicUsize,
+    /// Whether its isolate is out of service.
+    pub(crate) retired: AtomicBool,
+    /// Bytes that its isolate's memory has grown by.
+    pub(crate) grown: AtomicUsize,
+}
+
+impl State {
+    /// Whether a request that is given to it now can begin.
+    pub(crate) fn is_open(&self) -> bool {
+        self.waits.load(Ordering::Relaxed) == 0 && !self.retired.load(Ordering::Relaxed)
+    }
+
+    /// It has no isolate, or one that is new.
+    pub(crate) fn renew(&self) {
+        self.waits.store(0, Ordering::Relaxed);
+        self.retired.store(false, Ordering::Relaxed);
+        self.grown.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What an isolate tells those who choose one.
+pub(crate) struct Standing {
+    pub(crate) pool: Weak<Pool>,
+    pub(crate) state: Arc<State>,
+    /// Whether it shares its slot with other requests.
+    pub(crate) shares: bool,
+}
+
+impl Standing {
+    /// Whether a request that has come to it should go to another.
+    pub(crate) fn refuses(&self) -> bool {
+        self.shares && !self.state.is_open()
+    }
+
+    /// Holds the stack for a wait, until what is returned is dropped.
+    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
+        self.state.waits.fetch_add(1, Ordering::Relaxed);
+        Hold(self.clone())
+    }
+
+    /// The wait is not over at once.
+    pub(crate) fn blocks(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.blocks();
+        }
+    }
+}
+
+/// A wait holds the stack of an isolate, until this is dropped.
+pub(crate) struct Hold(Arc<Standing>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.0.state.waits.fetch_sub(1, Ordering::Relaxed) == 1
+            && let Some(pool) = self.0.pool.upgrade()
+        {
+            pool.frees();
+        }
+    }
+}
+
+/// A slot that has one request more.
+pub(crate) struct Taken {
+    pub(crate) sender: UnboundedSender<Event>,
+    pub(crate) state: Arc<State>,
+}
+
+/// A request's place at a slot: it is free again when all who hold it have let go.
+pub(crate) struct Place {
+    at: Mutex<At>,
+    _permit: OwnedSemaphorePermit,
+}
+
+struct At {
+    slot: Taken,
+    /// Whether nobody waits for the request any more.
+    left: bool,
+}
+
+impl Place {
+    pub(crate) fn new(slot: Taken, permit: OwnedSemaphorePermit) -> Place {
+        Place { at: Mutex::new(At { slot, left: false }), _permit: permit }
+    }
+
+    fn at(&self) -> MutexGuard<'_, At> {
+        // What it guards is whole at any time.
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a request that was not begun to another slot; not if nobody waits for it any more.
+    pub(crate) fn move_to(&self, slot: Taken, request: Event) {
+        let mut at = self.at();
+        let before = std::mem::replace(&mut at.slot, slot);
+        before.state.load.fetch_sub(1, Ordering::Relaxed);
+        if !at.left {
+            // A slot lives for as long as its pool. Under the lock: what its client says of it comes after it.
+            let _ = at.slot.sender.send(request);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.at().slot.state.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The way to the slot that answers a request.
+pub(crate) struct Seat {
+    pub(crate) place: Arc<Place>,
+}
+
+impl Seat {
+    pub(crate) fn send(&self, event: Event) -> Result<(), SendError<Event>> {
+        let mut at = self.place.at();
+        at.left |= matches!(event, Event::Gone { .. } | Event::Expired { .. });
+        at.slot.sender.send(event)
+    }
+
+    /// Ends a request that has had its time, and the isolate too if that does not let go of it.
+    pub(crate) fn expire(self, id: u32, limit: Duration) {
+        let state = self.place.at().slot.state.clone();
+        let turn = state.turns.load(Ordering::Relaxed);
+        // An isolate that has ended needs no word of it.
+        let _ = self.send(Event::Expired { id });
+        tokio::spawn(async move {
+            tokio::time::sleep(STUCK).await;
+            if state.busy.load(Ordering::Relaxed) && state.turns.load(Ordering::Relaxed) == turn {
+                let control = state.control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(control) = control {
+                    control.stop(Reason::WallTime { limit });
+                }
+                // It may be waiting for something.
+                let _ = self.send(Event::Expired { id });
+            }
+        });
+    }
+}
