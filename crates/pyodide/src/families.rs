@@ -193,7 +193,7 @@ const PLATFORM_FRAMES: Patch = Patch {
     reason: "what the author of a worker calls is `fetch`, which other engines have no frame of; \
              and they have none of `apply`, by which the glue calls a function",
     find: ";for(let o of «r»){if(«p»(o))break;",
-    replace: ";for(let o of «r»){if(«p»(o))break;if(/^(taipan:|\\(native\\))/.test(o.fileName))continue;",
+    replace: ";for(let o of «r»){if(«p»(o)){break}if(/^(taipan:|\\(native\\))/.test(o.fileName))continue;",
     count: 1,
 };
 
