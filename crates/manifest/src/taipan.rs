@@ -11,6 +11,7 @@ use crate::{
     isolates, keys,
     keys::Keys,
     limits::{self, Rule},
+    requirements,
     tree::{Entry, Node, Value},
 };
 
@@ -31,19 +32,24 @@ pub struct Pyproject {
     pub(crate) given: Given,
     /// Keys that are not known.
     pub(crate) warnings: Vec<Warning>,
+    /// That it asks for packages, if it does: to be told where they are not installed.
+    pub dependencies: Option<Warning>,
 }
 
 /// Reads `[tool.taipan]` and `requires-python` of the `text` of the `pyproject.toml` called `file`; all
 /// else in it is for other tools.
 pub fn parse_pyproject(file: &str, text: &str) -> Result<Pyproject, Error> {
     let (mut reader, root) = Reader::open(file, text, Format::Toml)?;
-    let mut given = Given::default();
+    let (mut given, mut dependencies) = (Given::default(), None);
     let Value::Table(entries) = root.value else {
-        return Ok(Pyproject { given, warnings: reader.warnings });
+        return Ok(Pyproject { given, warnings: reader.warnings, dependencies });
     };
     for Entry { key, node, .. } in entries {
         match key.as_str() {
-            "project" => given.requires_python = reader.requires_python(node)?,
+            "project" => {
+                dependencies = requirements::dependencies(&node, |offset| reader.at(offset));
+                given.requires_python = reader.requires_python(node)?;
+            }
             "tool" => {
                 if let Some(taipan) = entry(node, "taipan") {
                     reader.taipan("tool.taipan", taipan, &mut given)?;
@@ -52,7 +58,7 @@ pub fn parse_pyproject(file: &str, text: &str) -> Result<Pyproject, Error> {
             _ => (),
         }
     }
-    Ok(Pyproject { given, warnings: reader.warnings })
+    Ok(Pyproject { given, warnings: reader.warnings, dependencies })
 }
 
 /// The value of one key of a table, if it is one.

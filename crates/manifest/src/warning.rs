@@ -60,6 +60,15 @@ pub enum Warning {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Packages that the worker asks for, which nobody has installed.
+    NotInstalled {
+        /// Where the first stands.
+        at: Location,
+        /// Some of them.
+        named: Vec<String>,
+        /// How many there are beside those.
+        more: usize,
+    },
     /// Several configuration files: the first is used.
     Shadowed {
         /// The file that is used.
@@ -95,6 +104,24 @@ impl fmt::Display for Warning {
                 )
             }
             Warning::Line { at, reason } => write!(f, "{at}: {reason}"),
+            Warning::NotInstalled { at, named, more } => {
+                let others = match more {
+                    0 => None,
+                    1 => Some("1 other".to_owned()),
+                    more => Some(format!("{more} others")),
+                };
+                let mut all: Vec<_> = named.iter().cloned().chain(others).collect();
+                let last = all.pop().unwrap_or_default();
+                let (all, are) = match all.len() {
+                    0 => (last, "is"),
+                    _ => (format!("{} and {last}", all.join(", ")), "are"),
+                };
+                write!(
+                    f,
+                    "{at}: {all} {are} asked for and not installed: `pywrangler sync` puts what `pyproject.toml` \
+                     asks for into python_modules"
+                )
+            }
             Warning::Shadowed { used, ignored } => {
                 write!(f, "{used} is used, {ignored} beside it is not")
             }
