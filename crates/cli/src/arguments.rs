@@ -1,11 +1,15 @@
 //! What was typed, as clap reads it. Nothing here is checked against the world:
 //! `command` does that.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode};
+use std::{ffi::OsStr, net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 
-use taipan_manifest::Isolation;
+use taipan_bundle::RELEASES;
+use taipan_manifest::{GATES, Isolation};
 
 use crate::failure::Failure;
 
@@ -21,7 +25,6 @@ const SHARED: &str = "Options of every command";
     name = "taipan",
     version,
     propagate_version = true,
-    disable_help_subcommand = true,
     after_help = "Start with: taipan dev samples/hello\nMore about a command: taipan dev --help"
 )]
 pub(crate) struct Arguments {
@@ -32,11 +35,12 @@ pub(crate) struct Arguments {
     ///
     /// Without it $TAIPAN_CACHE, else $XDG_CACHE_HOME/taipan, else
     /// ~/.cache/taipan. Everything in it can be made again.
-    #[arg(long, global = true, value_name = "DIR", help_heading = SHARED)]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = SHARED)]
     pub(crate) cache: Option<PathBuf>,
 
     /// The version of Pyodide to run on, whatever the worker's configuration selects
-    #[arg(long, global = true, value_name = "VERSION", help_heading = SHARED)]
+    #[arg(long, global = true, value_name = "VERSION", help_heading = SHARED,
+          value_parser = Suggested(versions), hide_possible_values = true)]
     pub(crate) pyodide: Option<String>,
 
     /// Allow what is not settled, as the compatibility flag `experimental` does
@@ -44,7 +48,8 @@ pub(crate) struct Arguments {
     pub(crate) experimental: bool,
 
     /// Open a gate: a feature that is not ready, which needs `experimental`; `flags --experimental` lists them
-    #[arg(long, global = true, value_name = "NAME", help_heading = SHARED)]
+    #[arg(long, global = true, value_name = "NAME", help_heading = SHARED,
+          value_parser = Suggested(gates), hide_possible_values = true)]
     pub(crate) gate: Vec<String>,
 
     /// Where what is missing is fetched from: `npm`, a directory, an exported bundle, or the address of a mirror of
@@ -88,7 +93,8 @@ pub(crate) enum Verb {
     /// Run a Python script in the sandbox
     ///
     /// The script has standard input and output, its arguments and an exit code,
-    /// and no files but its own and those that you mount.
+    /// the Python files beside it, and nothing else of this machine: no other files,
+    /// no network, no environment variables but what the options give it.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
 
@@ -138,7 +144,7 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// The worker's directory: with wrangler.jsonc (or .json, .toml), or entry.py
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 
     /// The port to listen on; 0 takes any that is free [default: 8787]
@@ -150,11 +156,11 @@ pub(crate) struct ServeArguments {
     pub(crate) ip: Option<IpAddr>,
 
     /// The configuration file, relative to DIR
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
     /// Whether requests share isolates; `fresh` gives each its own [default: reuse]
-    #[arg(long, value_name = "MODE", value_parser = isolation)]
+    #[arg(long, value_name = "MODE", value_parser = Suggested(isolations).try_map(|name| isolation(&name)))]
     pub(crate) isolation: Option<Isolation>,
 }
 
@@ -164,24 +170,124 @@ fn isolation(name: &str) -> Result<Isolation, String> {
     Isolation::named(name).ok_or_else(|| format!("there are {}", known()))
 }
 
+fn isolations() -> Vec<&'static str> {
+    Isolation::ALL.map(Isolation::name).into()
+}
+
+fn versions() -> Vec<&'static str> {
+    RELEASES.iter().map(|release| release.version).collect()
+}
+
+fn gates() -> Vec<&'static str> {
+    GATES.iter().map(|gate| gate.name).collect()
+}
+
+/// A text for which completions know values; what is none of them, those who use it refuse, and know why.
+#[derive(Clone)]
+struct Suggested(fn() -> Vec<&'static str>);
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
 /// What `run` takes.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "taipan run [OPTIONS] FILE.py [ARGS]...\n       taipan run [OPTIONS] -c CODE [ARGS]..."
-)]
+#[command(override_usage = RUN_USAGE)]
 pub(crate) struct RunArguments {
     /// A directory that the script may read, and where it finds it
-    #[arg(long, value_name = "DIR:/PATH")]
+    #[arg(long, value_name = "DIR:/PATH[:ro]")]
     pub(crate) mount: Vec<String>,
+
+    /// A variable of the script's environment
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+
+    /// Let the script use the network; only these places, if they are named
+    ///
+    /// Names and addresses of local networks are among them only if they are named themselves.
+    #[arg(long, value_name = "HOST[:PORT],...", num_args = 0..=1, require_equals = true,
+          value_delimiter = ',', default_missing_value = EVERYWHERE)]
+    pub(crate) allow_net: Vec<String>,
+
+    /// Seconds of CPU time that the script may use, or `none` for no limit
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) cpu: Bound<Duration>,
+
+    /// Seconds that the script may take, or `none`
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub(crate) wall: Bound<Duration>,
+
+    /// MiB of memory that the script may use; what needs more raises MemoryError
+    #[arg(long, value_name = "MB", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(MEMORY_MB_MIN..=MEMORY_MB_MAX))]
+    pub(crate) memory: u32,
+
+    /// MiB that the script may write to standard output and error, or `none`
+    #[arg(long, value_name = "MB", default_value = "100", value_parser = megabytes)]
+    pub(crate) output: Bound<u64>,
 
     /// Run CODE instead of a file; what follows is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true,
-          conflicts_with = "words")]
+          conflicts_with_all = ["words", "module"])]
     pub(crate) code: Vec<String>,
 
-    /// The script and its arguments
-    #[arg(value_name = "FILE.py", trailing_var_arg = true, allow_hyphen_values = true)]
+    /// Run a module of this directory or of the standard library; what follows is for the script
+    #[arg(short = 'm', value_name = "MODULE", num_args = 1.., allow_hyphen_values = true,
+          conflicts_with = "words")]
+    pub(crate) module: Vec<String>,
+
+    /// The script, or `-` for standard input, and its arguments
+    #[arg(value_name = "FILE.py", value_hint = ValueHint::FilePath, trailing_var_arg = true)]
     pub(crate) words: Vec<String>,
+}
+
+/// What `--allow-net` means by itself.
+pub(crate) const EVERYWHERE: &str = "*";
+
+/// MiB that a script may be given: CPython alone has some 20, and 2 GiB is what an isolate can have.
+const MEMORY_MB_MIN: i64 = 32;
+const MEMORY_MB_MAX: i64 = 2048;
+
+/// How much of something there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound<T> {
+    AtMost(T),
+    None,
+}
+
+/// What is said for no bound.
+const UNBOUNDED: &str = "none";
+
+/// Reads a number of seconds.
+fn seconds(text: &str) -> Result<Bound<Duration>, String> {
+    if text == UNBOUNDED {
+        return Ok(Bound::None);
+    }
+    let duration = text.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
+    let duration = duration.filter(|duration| !duration.is_zero());
+    duration.map(Bound::AtMost).ok_or_else(|| "it is a number of seconds above 0, or `none`".into())
+}
+
+/// Reads a number of MiB; the number of bytes.
+fn megabytes(text: &str) -> Result<Bound<u64>, String> {
+    if text == UNBOUNDED {
+        return Ok(Bound::None);
+    }
+    let bytes = text.parse::<u32>().ok().map(|number| u64::from(number) << 20);
+    bytes.map(Bound::AtMost).ok_or_else(|| "it is a whole number of MiB, or `none`".into())
 }
 
 /// What to measure.
@@ -190,7 +296,7 @@ pub(crate) enum BenchAction {
     /// Measure the time from a request for which there is no isolate to its answer
     Cold {
         /// The worker's directory
-        #[arg(value_name = "DIR", default_value = ".")]
+        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
         directory: PathBuf,
         /// How many requests
         #[arg(long, value_name = "COUNT", default_value_t = 500)]
@@ -202,7 +308,7 @@ pub(crate) enum BenchAction {
     /// Measure the memory of many isolates in one process, each of which answers a request
     Density {
         /// The worker's directory
-        #[arg(value_name = "DIR", default_value = ".")]
+        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
         directory: PathBuf,
         /// How many workers: the same files, each with a snapshot of its own
         #[arg(long, value_name = "COUNT", default_value_t = 10)]
@@ -233,22 +339,22 @@ pub(crate) enum BundleAction {
     #[command(after_help = EXPORT_EXAMPLES)]
     Export {
         /// The Pyodide version; without it that of --pyodide, else the newest
-        #[arg(value_name = "VERSION")]
+        #[arg(value_name = "VERSION", value_parser = Suggested(versions), hide_possible_values = true)]
         release: Option<String>,
         /// The file to write
-        #[arg(long, short, value_name = "FILE")]
+        #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: PathBuf,
     },
     /// Put what `export` wrote into the cache; only from somebody whom you trust, for it holds machine code
     Import {
         /// The file
-        #[arg(value_name = "FILE")]
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
     /// Show what a release consists of
     Inspect {
         /// The Pyodide version; without it that of --pyodide, else the newest
-        #[arg(value_name = "VERSION")]
+        #[arg(value_name = "VERSION", value_parser = Suggested(versions), hide_possible_values = true)]
         release: Option<String>,
     },
     /// Read everything in the cache and compare it with its digests
@@ -263,7 +369,7 @@ pub(crate) enum BundleAction {
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
     /// The Pyodide version; without it that of --pyodide, else the newest
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", value_parser = Suggested(versions), hide_possible_values = true)]
     pub(crate) release: Option<String>,
 
     /// Every release that this version knows, instead of one
@@ -315,11 +421,11 @@ pub(crate) enum SnapshotAction {
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
     /// The worker's directory
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 
     /// The configuration file, relative to DIR
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
     /// Print JSON
@@ -331,15 +437,15 @@ pub(crate) struct DoctorArguments {
 #[derive(Debug, Args)]
 pub(crate) struct CreateArguments {
     /// The worker's directory
-    #[arg(value_name = "DIR", default_value = ".")]
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 
     /// Write a copy to this file, which only you can read
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
     /// The configuration file, relative to DIR
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -386,12 +492,21 @@ Examples:
 
 SIGTERM and Ctrl+C let requests in flight finish; a second one does not.";
 
+const RUN_USAGE: &str = "\
+taipan run [OPTIONS] FILE.py [ARGS]...
+       taipan run [OPTIONS] -m MODULE [ARGS]...
+       taipan run [OPTIONS] -c CODE [ARGS]...
+       taipan run [OPTIONS] - [ARGS]...";
+
 const RUN_EXAMPLES: &str = "\
 Examples:
-  taipan run script.py one two            sys.argv is ['script.py', 'one', 'two']
+  taipan run script.py one two             sys.argv[1:] is ['one', 'two']
   taipan run -c 'print(6 * 7)'
+  taipan run -m json.tool < data.json
   taipan run --mount data:/data script.py  the script reads data/x.csv as /data/x.csv
+  taipan run --allow-net=api.example.com:443 --cpu 5 script.py
 
+Options come before the script; what comes after it is the script's own.
 The exit code is the script's own; docs/cli.md lists those of Taipan.";
 
 const CREATE_EXAMPLES: &str = "\

@@ -1,16 +1,19 @@
 //! What to do, ready to be done: made from what was typed and the environment.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 use taipan_bundle::{Mirror, Source};
 use taipan_manifest::Isolation;
 use taipan_store::{Cache, root};
-use taipan_webapi::fetch;
+use taipan_webapi::{
+    access::{Access, Destination},
+    fetch,
+};
 
 use crate::{
     arguments::{
-        Arguments, BenchAction, BundleAction, DoctorArguments, RunArguments, ServeArguments,
-        SnapshotAction, Verb,
+        Arguments, BenchAction, Bound, BundleAction, DoctorArguments, EVERYWHERE, RunArguments,
+        ServeArguments, SnapshotAction, Verb,
     },
     environment::Environment,
     failure::Failure,
@@ -60,13 +63,20 @@ pub(crate) struct ServeRequest {
     pub(crate) isolation: Option<Isolation>,
 }
 
-/// A script to run.
-#[derive(Debug, PartialEq, Eq)]
+/// A script to run, and what it is given.
+#[derive(Debug)]
 pub(crate) struct ScriptRequest {
     pub(crate) program: Program,
     /// `sys.argv` after its first.
     pub(crate) arguments: Vec<String>,
     pub(crate) mounts: Vec<Mount>,
+    pub(crate) environment: BTreeMap<String, String>,
+    /// What of the network it may reach.
+    pub(crate) access: Access,
+    pub(crate) cpu: Bound<Duration>,
+    pub(crate) wall: Bound<Duration>,
+    pub(crate) memory_mb: u32,
+    pub(crate) output_bytes: Bound<u64>,
 }
 
 /// Where a script's text is.
@@ -74,6 +84,10 @@ pub(crate) struct ScriptRequest {
 pub(crate) enum Program {
     /// On the command line.
     Code(String),
+    /// A module of the current directory, or of the standard library.
+    Module(String),
+    /// What comes from standard input.
+    Input,
     /// In a file of the host.
     File(PathBuf),
 }
@@ -129,6 +143,7 @@ impl Command {
             }
             if is_mirror(place) {
                 let client = fetch::client(&self.proxies).map_err(taipan_worker::Error::Client)?;
+                let client = client.connections().clone();
                 return Ok(Source::Mirror(Mirror { address: place.clone(), client }));
             }
             let path = PathBuf::from(place);
@@ -167,7 +182,8 @@ pub(crate) fn configuration_name(file: PathBuf) -> Result<String, Failure> {
 }
 
 fn script_request(arguments: RunArguments) -> Result<ScriptRequest, Failure> {
-    let RunArguments { mount, code, words } = arguments;
+    let RunArguments { mount, env, allow_net, cpu, wall, memory, output, code, module, words } =
+        arguments;
     let mounts = mount.iter().map(|text| parse_mount(text)).collect::<Result<Vec<_>, _>>()?;
     for (index, mount) in mounts.iter().enumerate() {
         if mounts[..index].iter().any(|other| other.guest == mount.guest) {
@@ -175,29 +191,72 @@ fn script_request(arguments: RunArguments) -> Result<ScriptRequest, Failure> {
             return Err(Failure::Usage { reason });
         }
     }
-    let mut code = code.into_iter();
-    let mut words = words.into_iter();
-    let (program, arguments) = match (code.next(), words.next()) {
-        (Some(text), _) => (Program::Code(text), code.collect()),
-        (None, Some(file)) => (Program::File(file.into()), words.collect()),
-        (None, None) => {
-            let reason = "there is nothing to run: name a Python file, or give code with -c";
+    let environment = env.iter().map(|text| parse_variable(text)).collect::<Result<_, _>>()?;
+    let (mut code, mut module, mut words) =
+        (code.into_iter(), module.into_iter(), words.into_iter());
+    let (program, arguments) = match (code.next(), module.next(), words.next()) {
+        (Some(text), _, _) => (Program::Code(text), code.collect()),
+        (None, Some(name), _) => (Program::Module(name), module.collect()),
+        (None, None, Some(file)) if file == "-" => (Program::Input, words.collect()),
+        (None, None, Some(file)) => (Program::File(file.into()), words.collect()),
+        (None, None, None) => {
+            let reason = "there is nothing to run: name a Python file, give code with -c, \
+                          or a module with -m";
             return Err(Failure::Usage { reason: reason.to_owned() });
         }
     };
-    Ok(ScriptRequest { program, arguments, mounts })
+    Ok(ScriptRequest {
+        program,
+        arguments,
+        mounts,
+        environment,
+        access: access(&allow_net)?,
+        cpu,
+        wall,
+        memory_mb: memory,
+        output_bytes: output,
+    })
 }
 
-/// Reads `DIR:/PATH`; the last `:/` divides, so that a directory may hold others.
+/// Reads what `--allow-net` says.
+fn access(places: &[String]) -> Result<Access, Failure> {
+    if places.iter().any(|place| place == EVERYWHERE) {
+        return Ok(Access::default());
+    }
+    let destination = |text: &String| {
+        Destination::parse(text).ok_or_else(|| Failure::Usage {
+            reason: format!(
+                "--allow-net={text}: it is no place; it is written HOST or HOST:PORT, such as \
+                 example.com:443"
+            ),
+        })
+    };
+    let places = places.iter().map(destination).collect::<Result<_, _>>()?;
+    Ok(Access::only(places, "--allow-net"))
+}
+
+/// Reads `NAME=VALUE`.
+fn parse_variable(text: &str) -> Result<(String, String), Failure> {
+    let variable = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = variable.ok_or_else(|| Failure::Usage {
+        reason: format!("--env {text}: it is written NAME=VALUE"),
+    })?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Reads `DIR:/PATH[:ro]`; the last `:/` divides, so that a directory may hold others.
 fn parse_mount(text: &str) -> Result<Mount, Failure> {
     let refused = |what: &str| Failure::Usage {
         reason: format!("--mount {text}: {what}; it is written DIR:/PATH, such as data:/data"),
     };
+    if text.ends_with(":rw") {
+        return Err(refused("a script can read what is mounted, and not write it"));
+    }
     let (host, guest) = text.rsplit_once(":/").ok_or_else(|| refused("there is no :/ in it"))?;
     if host.is_empty() {
         return Err(refused("the directory is missing"));
     }
-    let guest = guest.trim_end_matches('/');
+    let guest = guest.strip_suffix(":ro").unwrap_or(guest).trim_end_matches('/');
     let plain = guest.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !plain || guest.contains('\0') {
         return Err(refused("the path must lead somewhere below /, without . or .."));
@@ -254,7 +313,15 @@ mod tests {
         check_run(&["a.py", "-c", "--quiet", "x"], Ok((file("a.py"), &["-c", "--quiet", "x"])));
         check_run(&["-c", "print(1)"], Ok((code("print(1)"), &[])));
         check_run(&["-c", "-1", "--mount", "x"], Ok((code("-1"), &["--mount", "x"])));
-        check_run(&[], Err("there is nothing to run: name a Python file, or give code with -c"));
+        check_run(&["-m", "a.b", "-c", "x"], Ok((Program::Module("a.b".into()), &["-c", "x"])));
+        check_run(&["-", "-x"], Ok((Program::Input, &["-x"])));
+        check_run(&["--cpu", "1", "--allow-net", "a.py", "--cpu"], Ok((file("a.py"), &["--cpu"])));
+        check_run(
+            &[],
+            Err(
+                "there is nothing to run: name a Python file, give code with -c, or a module with -m",
+            ),
+        );
         check_run(
             &["--mount", "a:/x", "--mount", "b:/x/", "a.py"],
             Err("two directories are mounted at /x"),
@@ -262,10 +329,46 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_option_of_a_script() {
+        for line in [
+            &["run", "--timeout", "5", "a.py"][..],
+            &["run", "-x", "a.py"],
+            &["run", "--cpu", "0", "a.py"],
+            &["run", "--cpu", "-1", "a.py"],
+            &["run", "--cpu", "nan", "a.py"],
+            &["run", "--wall", "1e300", "a.py"],
+            &["run", "--memory", "1", "a.py"],
+            &["run", "--memory", "4096", "a.py"],
+            &["run", "--output", "1.5", "a.py"],
+            &["run", "--env", "x", "a.py"],
+            &["run", "--env", "=x", "a.py"],
+            &["run", "--allow-net=http://a", "a.py"],
+            &["run", "--allow-net=", "a.py"],
+            &["run", "--mount", "a:/a:rw", "a.py"],
+        ] {
+            assert!(parse(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        let Action::Run(request) =
+            parse(&["run", "--cpu", "0.5", "--wall", "none", "a.py"]).unwrap().action
+        else {
+            panic!("it is another command");
+        };
+        assert_eq!(request.cpu, Bound::AtMost(Duration::from_millis(500)));
+        assert_eq!(request.wall, Bound::None);
+        assert_eq!(request.output_bytes, Bound::AtMost(100 << 20));
+    }
+
+    #[test]
     fn mounts() {
         check_mount("data:/data", Ok(("data", "/data")));
         check_mount("/a:/b:/c/d/", Ok(("/a:/b", "/c/d")));
         check_mount("C:\\x:/x", Ok(("C:\\x", "/x")));
+        check_mount("data:/data:ro", Ok(("data", "/data")));
+        check_mount("a:/b:rw", Err("a script can read what is mounted, and not write it"));
         check_mount("data", Err("there is no :/ in it"));
         check_mount("data:x", Err("there is no :/ in it"));
         check_mount(":/x", Err("the directory is missing"));

@@ -36,6 +36,7 @@ impl Environment {
                 http_proxy: either("http_proxy", "HTTP_PROXY"),
                 https_proxy: either("https_proxy", "HTTPS_PROXY"),
                 no_proxy: either("no_proxy", "NO_PROXY"),
+                ..fetch::Settings::default()
             },
         }
     }

@@ -2,7 +2,12 @@
 //!
 //! Nothing else knows an exit code, and nothing else prints an error.
 
-use std::{error::Error, io, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use crate::console::{self, Stream};
 
@@ -27,6 +32,16 @@ const SYSTEM: u8 = 74;
 const CACHE: u8 = 75;
 /// The worker's configuration is wrong, or there is none.
 const CONFIGURATION: u8 = 78;
+// A script was stopped at a limit: as a shell reports it of the system's own.
+
+/// It took longer than it may, as `timeout` says it.
+const WALL_TIME: u8 = 124;
+/// It needed more memory than it may have and broke, as of SIGKILL.
+const MEMORY: u8 = 137;
+/// It used more CPU time than it may, as of SIGXCPU.
+const CPU_TIME: u8 = 152;
+/// It wrote more than it may, as of SIGXFSZ.
+const OUTPUT: u8 = 153;
 /// Stopped by a second Ctrl+C or SIGTERM, as a shell reports it.
 const INTERRUPTED: u8 = 130;
 
@@ -39,9 +54,17 @@ pub(crate) enum Failure {
         /// What, with the words that were typed.
         reason: String,
     },
-    /// A directory or file that was named is not there, or is something else.
+    /// A directory or file that was named is not there.
     #[error("{what} {} is not there", path.display())]
     NotFound {
+        /// What it would be.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
+    /// What was named is something else.
+    #[error("{what} {} is a file, not a directory", path.display())]
+    NotADirectory {
         /// What it would be.
         what: &'static str,
         /// Where.
@@ -100,6 +123,9 @@ pub(crate) enum Failure {
         /// The worker's directory.
         directory: PathBuf,
     },
+    /// A script was stopped at a limit.
+    #[error(transparent)]
+    Stopped(taipan_worker::Error),
     /// Something about a snapshot file.
     #[error("cannot use the snapshot")]
     Snapshot(#[source] taipan_worker::Error),
@@ -155,6 +181,9 @@ impl From<taipan_worker::Error> for Failure {
             taipan_worker::Error::Limit { .. } => {
                 Failure::Start { error: Box::new(error), traceback: String::new() }
             }
+            taipan_worker::Error::ScriptLimit { .. } | taipan_worker::Error::ScriptOutput => {
+                Failure::Stopped(error)
+            }
             taipan_worker::Error::Store(error) => Failure::Store(error),
             taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
             taipan_worker::Error::Bug { what } => Failure::Bug { what },
@@ -164,6 +193,16 @@ impl From<taipan_worker::Error> for Failure {
 }
 
 impl Failure {
+    /// Says of `path`, which is no directory that can be used, why.
+    pub(crate) fn not_a_directory(what: &'static str, path: &Path) -> Failure {
+        let path = path.to_owned();
+        if path.exists() {
+            Failure::NotADirectory { what, path }
+        } else {
+            Failure::NotFound { what, path }
+        }
+    }
+
     /// Prints what went wrong, why, and what to do; gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         console::error(self);
@@ -197,7 +236,9 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Failure::Usage { .. } => USAGE,
-            Failure::NotFound { .. } | Failure::NoSnapshot { .. } => NOT_FOUND,
+            Failure::NotFound { .. }
+            | Failure::NotADirectory { .. }
+            | Failure::NoSnapshot { .. } => NOT_FOUND,
             Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_)
@@ -205,7 +246,9 @@ impl Failure {
             | Failure::Foreign { .. }
             | Failure::Damaged { .. } => CACHE,
             Failure::Program { .. } | Failure::Start { .. } => WORKER,
-            Failure::Worker(error) | Failure::Snapshot(error) => worker_code(error),
+            Failure::Worker(error) | Failure::Snapshot(error) | Failure::Stopped(error) => {
+                worker_code(error)
+            }
             Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
             Failure::Bug { .. } => BUG,
@@ -219,7 +262,7 @@ impl Failure {
             Failure::Server(error) => error.hint(),
             Failure::Bundle(error) => error.hint(),
             Failure::Store(error) => error.hint(),
-            Failure::Worker(error) => error.hint(),
+            Failure::Worker(error) | Failure::Stopped(error) => error.hint(),
             Failure::Start { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),
             Failure::Foreign { .. } => Some(
@@ -237,7 +280,13 @@ impl Failure {
                 "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low",
             ),
             Failure::Bug { .. } => Some("please report it, with what you did"),
+            Failure::NotADirectory { path, .. }
+                if path.extension().is_some_and(|it| it == "py") =>
+            {
+                Some("a worker is served by its directory; `taipan run FILE.py` runs a script")
+            }
             Failure::NotFound { .. }
+            | Failure::NotADirectory { .. }
             | Failure::Program { .. }
             | Failure::System { .. }
             | Failure::Interrupted => None,
@@ -262,12 +311,26 @@ fn worker_code(error: &taipan_worker::Error) -> u8 {
         | Error::Interpreter { .. }
         | Error::NoSnapshot { .. }
         | Error::TooLarge { .. } => WORKER,
-        Error::Read { .. } | Error::Client(_) => SYSTEM,
+        Error::Guest { source, .. } if source.is_systems() => SYSTEM,
+        Error::ScriptLimit { reason } => limit_code(*reason),
+        Error::ScriptOutput => OUTPUT,
+        Error::Read { .. } | Error::Client(_) | Error::Thread { .. } => SYSTEM,
         Error::Store(_)
         | Error::Bundle(_)
         | Error::Snapshot { .. }
         | Error::NoBundle { .. }
         | Error::OtherBundle { .. } => CACHE,
+        _ => BUG,
+    }
+}
+
+/// Which limit a script has reached.
+fn limit_code(reason: taipan_worker::Reason) -> u8 {
+    use taipan_worker::Reason;
+    match reason {
+        Reason::WallTime { .. } => WALL_TIME,
+        Reason::Memory { .. } | Reason::Instances => MEMORY,
+        Reason::CpuTime { .. } | Reason::StartupCpuTime { .. } => CPU_TIME,
         _ => BUG,
     }
 }
@@ -290,7 +353,11 @@ mod tests {
             SYSTEM,
             CACHE,
             CONFIGURATION,
+            WALL_TIME,
             INTERRUPTED,
+            MEMORY,
+            CPU_TIME,
+            OUTPUT,
         ];
         let documented = DOCUMENT.lines().filter_map(|line| {
             line.strip_prefix("| ")?.split_once(" |").and_then(|(code, _)| code.parse::<u8>().ok())

@@ -6,8 +6,8 @@ use std::{
 };
 
 use taipan_manifest::{
-    Checked, DEV_VARS_FILE, Manifest, PYPROJECT_FILE, Source, Warning, discover, parse,
-    parse_dev_vars, parse_pyproject,
+    Checked, DEV_VARS_FILE, Manifest, PACKAGES_DIRECTORY, PYPROJECT_FILE, REQUIREMENTS_FILE,
+    Source, Warning, discover, parse, parse_dev_vars, parse_pyproject, requirements,
 };
 
 use crate::failure::Failure;
@@ -39,10 +39,7 @@ impl Project {
         variables: Variables,
     ) -> Result<Self, Failure> {
         let root = fs_err::canonicalize(directory).ok().filter(|path| path.is_dir());
-        let root = root.ok_or_else(|| Failure::NotFound {
-            what: "the directory",
-            path: directory.to_owned(),
-        })?;
+        let root = root.ok_or_else(|| Failure::not_a_directory("the directory", directory))?;
         let refused = |source| Failure::Configuration {
             directory: directory.to_owned(),
             source: Box::new(source),
@@ -58,13 +55,22 @@ impl Project {
                 (checked, path.parent().map_or(root.clone(), Path::to_owned))
             }
         };
+        let mut asked_for = None;
         let pyproject = base.join(PYPROJECT_FILE);
         if pyproject.is_file() {
             let text = read_text(&pyproject, "the file")?;
             let pyproject = parse_pyproject(PYPROJECT_FILE, &text).map_err(refused)?;
+            asked_for.clone_from(&pyproject.dependencies);
             checked.complete_with(pyproject).map_err(refused)?;
         }
         warnings.extend(checked.warnings);
+        if !base.join(PACKAGES_DIRECTORY).is_dir() {
+            let list = base.join(REQUIREMENTS_FILE);
+            if asked_for.is_none() && list.is_file() {
+                asked_for = requirements(REQUIREMENTS_FILE, &read_text(&list, "the file")?);
+            }
+            warnings.extend(asked_for);
+        }
         let mut manifest = checked.manifest;
         let dev_vars = base.join(DEV_VARS_FILE);
         if variables == Variables::Development && dev_vars.is_file() {

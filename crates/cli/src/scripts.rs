@@ -1,17 +1,23 @@
 //! `taipan run`.
 
 use std::{
-    io::{self, IsTerminal, Read, Write},
-    path::Path,
+    io::{self, ErrorKind, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use taipan_pyodide::Streams;
-use taipan_webapi::fetch::client;
-use taipan_worker::{Error, Script};
+use taipan_webapi::fetch::{self, client};
+use taipan_worker::{Error, Log, Modules, Script, ScriptLimits, modules_of};
 
 use crate::{
+    arguments::Bound,
     command::{Command, Mount, Program, ScriptRequest},
+    console,
     failure::Failure,
     project::read_file,
     terminal, workers,
@@ -20,78 +26,195 @@ use crate::{
 /// What a process may end with; others are cut to their lowest bits, as the system does.
 const STATUS_MASK: i32 = 0xff;
 
+/// Where CPython's own files are in the sandbox, among which no script can be put, and what the system makes up.
+const OCCUPIED: [&str; 3] = ["/lib", "/proc", "/dev"];
+
+/// Bytes of a MiB.
+const MB: usize = 1 << 20;
+
 /// Runs a script in the sandbox, and ends with its exit code.
 pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode, Failure> {
-    let program = read(&request.program)?;
+    let Located { program, folder } = locate(&request.program)?;
     let mounts = request.mounts.iter().map(mount).collect::<Result<Vec<_>, _>>()?;
     let release = command.choice.release()?;
     let bundle = workers::bundle(release, &command.cache()?, &command.sources()?, command.quiet)?;
+    let network = fetch::Settings { access: request.access.clone(), ..command.proxies.clone() };
+    let output = Output::new(request.output_bytes);
     let script = Script {
         bundle,
         program,
         arguments: request.arguments.clone(),
+        environment: request.environment.clone(),
+        folder,
         mounts,
-        streams: Box::new(Terminal),
+        streams: Box::new(Terminal { output: output.clone() }),
         gates: command.choice.gates()?,
-        client: client(&command.proxies).map_err(Error::Client)?,
-        log: terminal::script_log(),
+        client: client(&network).map_err(Error::Client)?,
+        log: output.counted(terminal::script_log()),
+        limits: ScriptLimits {
+            cpu: at_most(request.cpu),
+            wall: at_most(request.wall),
+            memory_bytes: usize::try_from(request.memory_mb).unwrap_or(usize::MAX) * MB,
+        },
+        guard: workers::guard()?,
     };
     let runtime = workers::runtime()?;
-    let handle = runtime.handle().clone();
-    let work = runtime.spawn_blocking(move || taipan_worker::run_script(script, handle));
-    let outcome = runtime.block_on(work);
+    let outcome = runtime.block_on(taipan_worker::run_script(script));
     // The script has ended; what it left under way ends with it.
     runtime.shutdown_background();
-    let status = outcome.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-    Ok(u8::try_from(status & STATUS_MASK).map_or(ExitCode::FAILURE, ExitCode::from))
+    if output.is_exceeded() {
+        return Err(Error::ScriptOutput.into());
+    }
+    Ok(u8::try_from(outcome? & STATUS_MASK).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn read(program: &Program) -> Result<taipan_worker::Program, Failure> {
+fn at_most<T>(bound: Bound<T>) -> Option<T> {
+    match bound {
+        Bound::AtMost(most) => Some(most),
+        Bound::None => None,
+    }
+}
+
+/// A program as the sandbox gets it.
+struct Located {
+    program: taipan_worker::Program,
+    /// Where its modules are.
+    folder: Option<taipan_worker::Mount>,
+}
+
+fn locate(program: &Program) -> Result<Located, Failure> {
+    use taipan_worker::Program::{Code, Module, Text};
+    let alone = |program| Located { program, folder: None };
     Ok(match program {
-        Program::Code(code) => taipan_worker::Program::Code(code.clone()),
-        Program::File(path) => {
-            if path.is_dir() {
-                let path = path.display();
-                let reason = format!(
-                    "{path} is a directory, not a script; `taipan dev {path}` serves a worker"
-                );
-                return Err(Failure::Usage { reason });
-            }
-            let text = read_file(path, "the script")?;
-            taipan_worker::Program::File { name: name(path)?, text }
+        Program::Code(code) => alone(Code(code.clone())),
+        Program::Module(name) => {
+            let here = std::env::current_dir()
+                .map_err(|source| Failure::System { what: "tell the current directory", source })?;
+            let folder = modules(&here, None)?;
+            Located { program: Module(name.clone()), folder: Some(folder) }
         }
+        Program::Input => {
+            let mut text = Vec::new();
+            let read = io::stdin().lock().read_to_end(&mut text);
+            read.map_err(|source| Failure::System { what: "read standard input", source })?;
+            alone(Text { name: "-".to_owned(), text })
+        }
+        Program::File(path) => file(path)?,
     })
 }
 
-/// The last part of a path, as the script sees it.
-fn name(path: &Path) -> Result<String, Failure> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.map(str::to_owned).ok_or_else(|| Failure::Usage {
-        reason: format!("the name of the script {} is not Unicode", path.display()),
+/// A script in a file, which has the same path in the sandbox.
+fn file(path: &Path) -> Result<Located, Failure> {
+    if path.is_dir() {
+        let path = path.display();
+        let reason =
+            format!("{path} is a directory, not a script; `taipan dev {path}` serves a worker");
+        return Err(Failure::Usage { reason });
+    }
+    let text = read_file(path, "the script")?;
+    let real = fs_err::canonicalize(path).ok().filter(|real| real.is_file());
+    let occupied = |real: &PathBuf| OCCUPIED.iter().any(|place| real.starts_with(place));
+    let Some(real) = real.filter(|real| !occupied(real)) else {
+        // A pipe, as `<(…)` of a shell makes it, has no folder.
+        let name = unicode(path)?.to_owned();
+        return Ok(Located { program: taipan_worker::Program::Text { name, text }, folder: None });
+    };
+    let name = real.file_name().map(Path::new).unwrap_or(Path::new(""));
+    let folder = modules(real.parent().unwrap_or(Path::new("/")), Some((unicode(name)?, text)))?;
+    let path = unicode(&real)?.to_owned();
+    Ok(Located { program: taipan_worker::Program::File(path), folder: Some(folder) })
+}
+
+/// A path, as the script sees it.
+fn unicode(path: &Path) -> Result<&str, Failure> {
+    path.to_str().ok_or_else(|| Failure::Usage {
+        reason: format!("the path {} is not Unicode, and Python cannot say it", path.display()),
     })
+}
+
+/// The modules of a folder, to be found where they are here.
+fn modules(
+    folder: &Path,
+    script: Option<(&str, Vec<u8>)>,
+) -> Result<taipan_worker::Mount, Failure> {
+    let Modules { code, whole } = modules_of(folder, script)?;
+    if !whole {
+        console::warn(format_args!(
+            "{} has more Python files than a script is given: it imports the nearest only",
+            folder.display()
+        ));
+    }
+    Ok(taipan_worker::Mount { code, path: unicode(folder)?.to_owned() })
 }
 
 fn mount(mount: &Mount) -> Result<taipan_worker::Mount, Failure> {
     let Mount { host, guest } = mount;
     if !host.is_dir() {
-        let path = host.clone();
-        return Err(Failure::NotFound { what: "the directory to mount", path });
+        return Err(Failure::not_a_directory("the directory to mount", host));
     }
     let code = taipan_worker::from_directory(host)?;
     Ok(taipan_worker::Mount { code, path: guest.clone() })
 }
 
+/// How much of its output a script has left; a clone is the same.
+#[derive(Clone)]
+struct Output(Arc<AtomicU64>);
+
+/// What stands for no limit, and for one that was exceeded.
+const UNLIMITED: u64 = u64::MAX;
+const EXCEEDED: u64 = u64::MAX - 1;
+
+impl Output {
+    fn new(bytes: Bound<u64>) -> Output {
+        Output(Arc::new(AtomicU64::new(at_most(bytes).unwrap_or(UNLIMITED))))
+    }
+
+    /// How many of so many bytes may be written.
+    fn take(&self, bytes: usize) -> usize {
+        let count = |left: u64| match left {
+            UNLIMITED => UNLIMITED,
+            EXCEEDED => EXCEEDED,
+            left => left.checked_sub(bytes as u64).unwrap_or(EXCEEDED),
+        };
+        let before =
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(count(left)));
+        match before.unwrap_or(EXCEEDED) {
+            UNLIMITED => bytes,
+            EXCEEDED => 0,
+            left => usize::try_from(left).map_or(bytes, |left| left.min(bytes)),
+        }
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == EXCEEDED
+    }
+
+    /// The log, as far as there is room for it.
+    fn counted(&self, log: Log) -> Log {
+        let output = self.clone();
+        log.filter(move |record| output.take(record.bytes()) == record.bytes())
+    }
+}
+
 /// The standard streams of this process.
-struct Terminal;
+struct Terminal {
+    output: Output,
+}
 
 impl Streams for Terminal {
     fn write(&mut self, descriptor: i32, bytes: &[u8]) -> io::Result<()> {
+        let admitted = &bytes[..self.output.take(bytes.len())];
         if descriptor == 2 {
-            return io::stderr().lock().write_all(bytes);
+            io::stderr().lock().write_all(admitted)?;
+        } else {
+            let mut output = io::stdout().lock();
+            output.write_all(admitted)?;
+            output.flush()?;
         }
-        let mut output = io::stdout().lock();
-        output.write_all(bytes)?;
-        output.flush()
+        match admitted.len() == bytes.len() {
+            true => Ok(()),
+            false => Err(ErrorKind::QuotaExceeded.into()),
+        }
     }
 
     fn read(&mut self, maximum: usize) -> io::Result<Vec<u8>> {

@@ -209,7 +209,7 @@ pub(crate) fn make(
     let handle = runtime.handle().clone();
     let work = runtime.spawn_blocking(move || {
         let display = Display::new(quiet);
-        taipan_worker::create(&settings, &handle, &|step| display.show(step))
+        taipan_worker::create(settings, &handle, &|step| display.show(step))
     });
     let outcome = runtime.block_on(work);
     // What the top level left under way ends with it.

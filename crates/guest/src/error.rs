@@ -2,6 +2,9 @@
 
 use crate::{JsError, Reason};
 
+/// How wasmtime's text of an error begins, if the operating system refuses memory: wasmtime takes a text only.
+pub(crate) const MEMORY_REFUSED: &str = "the operating system refuses memory: ";
+
 /// A fault of an isolate, or of the code that was to become one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +77,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the operating system refused something, as memory beyond a limit of its own.
+    #[must_use]
+    pub fn is_systems(&self) -> bool {
+        match self {
+            Error::Wasm(source) | Error::Engine(source) => {
+                source.is::<std::io::Error>() || source.to_string().starts_with(MEMORY_REFUSED)
+            }
+            Error::Map { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What a host operation ended the isolate with ([`crate::Throw::fatal`]), if it was a `T`.
     #[must_use]
     pub fn ended_by<T: std::error::Error + Send + Sync + 'static>(&self) -> Option<&T> {

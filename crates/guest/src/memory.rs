@@ -18,6 +18,7 @@ use rustix::mm::{
 };
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
+use crate::error::MEMORY_REFUSED;
 use crate::mapping::{self, Run};
 
 /// Written pages that a memory keeps while nobody uses it, in bytes; the kernel takes the others back.
@@ -47,9 +48,8 @@ unsafe impl MemoryCreator for Memories {
             },
             Ok,
         );
-        let mut memory =
-            Memory { space: Some(space.map_err(|error| error.to_string())?), bytes: 0, lease };
-        memory.grow_to(minimum).map_err(|error| error.to_string())?;
+        let mut memory = Memory { space: Some(space.map_err(refused)?), bytes: 0, lease };
+        memory.grow_to(minimum).map_err(refused)?;
         Ok(Box::new(memory))
     }
 }
@@ -305,4 +305,9 @@ impl Original {
         unsafe { mapping::lay_over(space.at(0), space.accessible, runs, ProtFlags::READ) }?;
         Ok(Original(space))
     }
+}
+
+/// What the system says, as wasmtime takes it.
+fn refused(error: impl std::fmt::Display) -> String {
+    format!("{MEMORY_REFUSED}{error}")
 }

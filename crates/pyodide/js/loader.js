@@ -21,6 +21,8 @@ const STANDARD_ERROR = 2;
 const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
 const HOME = "/session";
 const TEMPORARY = "/tmp";
+/// Where the folder of a script is mounted if it cannot be where it is outside.
+const OWN_FOLDER = "/session/folder";
 
 /// All false: no environment that the glue knows, so it takes no branch for one.
 /// `IN_SHELL` keeps it from looking for `location`.
@@ -221,6 +223,42 @@ function prepareEnvironment(module, settings) {
     PYTHONDONTWRITEBYTECODE: "1",
     ...settings.environment,
   });
+}
+
+/// Mounts the files of a script in a resumed interpreter, and connects its standard streams again if one is a terminal
+/// now. `folder` is where the script itself is, {layer, path} or null; `layers` are others. Answers the path under which
+/// the script's folder is found.
+export function furnish(pyodide, folder, layers) {
+  const module = pyodide._module;
+  const { FS } = module;
+  const type = layerFileSystem(module);
+  const mount = ({ layer, path }) => {
+    FS.mkdirTree(path);
+    FS.mount(type, { layer }, path);
+  };
+  layers.forEach(mount);
+  if (folder !== null) {
+    mountFolder(FS, folder, mount);
+  }
+  if ([0, STANDARD_OUTPUT, STANDARD_ERROR].some(host.stdio_is_terminal)) {
+    connectStreams(pyodide._api, pyodide);
+  }
+  return folder?.path ?? "";
+}
+
+/// A folder that this machine has and the guest has too, as `/tmp`, keeps what is in it there: what comes is linked.
+function mountFolder(FS, { layer, path }, mount) {
+  if (!FS.analyzePath(path).exists) {
+    mount({ layer, path });
+    return;
+  }
+  mount({ layer, path: OWN_FOLDER });
+  for (const name of FS.readdir(OWN_FOLDER)) {
+    const link = `${path === "/" ? "" : path}/${name}`;
+    if (name !== "." && name !== ".." && !FS.analyzePath(link, true).exists) {
+      FS.symlink(`${OWN_FOLDER}/${name}`, link);
+    }
+  }
 }
 
 /// Takes out of the public interface what needs a package manager or a host that

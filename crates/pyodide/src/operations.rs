@@ -52,7 +52,7 @@ pub trait Streams: Send {
     ///
     /// # Errors
     ///
-    /// What Python is to see as an `OSError`.
+    /// What Python is to see as an `OSError`; [`io::ErrorKind::QuotaExceeded`] ends the program.
     fn write(&mut self, descriptor: i32, bytes: &[u8]) -> io::Result<()>;
     /// At most `maximum` bytes of standard input; none at its end. May block.
     ///
@@ -79,6 +79,9 @@ pub enum Ended {
     /// It asked for its end.
     #[error("the program exited with status {0}")]
     Exit(i32),
+    /// It wrote more to its standard streams than it may.
+    #[error("the program wrote more than it may")]
+    OutputLimit,
     /// The interpreter found itself broken.
     #[error("the interpreter cannot go on: {0}")]
     Fatal(String),
@@ -129,8 +132,13 @@ fn streams<'a>(call: &'a mut Call<'_>) -> Result<&'a mut StandardStreams, Throw>
 
 fn stdio_write(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (descriptor, bytes) = (call.integer(0)?, call.bytes(1)?);
-    let written = streams(call)?.0.write(descriptor, &bytes);
-    Ok(written.map_or_else(|error| Output::Text(code(&error)), |()| Output::Undefined))
+    match streams(call)?.0.write(descriptor, &bytes) {
+        Ok(()) => Ok(Output::Undefined),
+        Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+            Err(Throw::fatal(Ended::OutputLimit))
+        }
+        Err(error) => Ok(Output::Text(code(&error))),
+    }
 }
 
 fn stdio_read(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -145,6 +153,9 @@ fn code(error: &io::Error) -> String {
         io::ErrorKind::BrokenPipe => "EPIPE",
         io::ErrorKind::IsADirectory => "EISDIR",
         io::ErrorKind::StorageFull => "ENOSPC",
+        io::ErrorKind::FileTooLarge => "EFBIG",
+        io::ErrorKind::Interrupted => "EINTR",
+        io::ErrorKind::WouldBlock => "EAGAIN",
         _ => "EIO",
     };
     code.to_owned()

@@ -43,6 +43,7 @@ pub const PYTHON: &[Source] = &[
         name: "_taipan/snapshot_sizes.py",
         text: include_str!("../python/_taipan/snapshot_sizes.py"),
     },
+    Source { name: "_taipan/sockets.py", text: include_str!("../python/_taipan/sockets.py") },
     Source { name: "_taipan/tasks.py", text: include_str!("../python/_taipan/tasks.py") },
     Source { name: "_taipan/tracebacks.py", text: include_str!("../python/_taipan/tracebacks.py") },
     Source { name: "_taipan/values.py", text: include_str!("../python/_taipan/values.py") },

@@ -18,6 +18,21 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 /// All of 3.14 together are 9.6 MB.
 const TOTAL_BYTES_MAX: u64 = 256 << 20;
 
+/// What files end with here: what cannot work says what does. Beside the name of the file, a name that must be in it.
+const ADDED: [(&str, &str, &str); 2] = [
+    (
+        "socket.py",
+        "class socket(_socket.socket):",
+        "\nfrom _taipan.sockets import explain_connect as _explain\nsocket.connect = _explain(socket.connect)\n",
+    ),
+    (
+        "urllib/request.py",
+        "class UnknownHandler(BaseHandler):",
+        "\nfrom _taipan.sockets import explain_https as _explain\n\
+         UnknownHandler.unknown_open = _explain(UnknownHandler.unknown_open)\n",
+    ),
+];
+
 /// The files of `archive`, a release's `python_stdlib.zip`, and with them those that
 /// Taipan adds.
 ///
@@ -59,6 +74,11 @@ fn read_entry(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<E
         .map_err(|source| Error::ArchiveFile { path: path.clone(), source })?;
     if count as u64 > FILE_BYTES_MAX {
         return Err(Error::ArchiveLimit { what: "bytes in one file", maximum: FILE_BYTES_MAX });
+    }
+    for (_, name, text) in ADDED.iter().filter(|(file, ..)| *file == path) {
+        if contents.windows(name.len()).any(|part| part == name.as_bytes()) {
+            contents.extend_from_slice(text.as_bytes());
+        }
     }
     Ok(Entry::file(path, contents))
 }

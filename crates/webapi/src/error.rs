@@ -1,6 +1,8 @@
 //! What can go wrong in the host's part of the web platform, and the
 //! JavaScript class that each error is.
 
+use crate::access::Refused;
+
 /// What can go wrong in the host's part of the web platform.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -93,6 +95,14 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// `TypeError`
+    #[error("cannot fetch {url}: {refused}")]
+    NotAllowed {
+        /// What was asked for.
+        url: String,
+        /// What may not be reached.
+        refused: Refused,
+    },
+    /// `TypeError`
     #[error("the body of {url} ends early")]
     Body {
         /// Whose body it is.
@@ -155,6 +165,7 @@ impl Error {
             | Error::Method { .. }
             | Error::Redirect { .. }
             | Error::Fetch { .. }
+            | Error::NotAllowed { .. }
             | Error::Body { .. }
             | Error::CannotSave { .. }
             | Error::Saved { .. }

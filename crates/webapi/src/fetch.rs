@@ -5,6 +5,7 @@
 //! how a fetch is aborted. Neither the clock nor the environment is read here;
 //! the user's proxies come in [`Settings`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use futures_util::TryStreamExt;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, LOCATION, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
-use reqwest::{Client, NoProxy, Proxy};
+use reqwest::{NoProxy, Proxy};
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use crate::access::{Access, Refused};
 use crate::body::BodyReader;
 use crate::{Error, headers};
 
@@ -36,7 +38,7 @@ const USER_AGENT: &str = concat!("taipan/", env!("CARGO_PKG_VERSION"));
 const BODY_HEADERS: [&str; 4] =
     ["content-encoding", "content-language", "content-location", "content-type"];
 
-/// What the user's environment says of the network.
+/// What the user says of the network.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The proxy for `http:` (`HTTP_PROXY`).
@@ -45,6 +47,23 @@ pub struct Settings {
     pub https_proxy: Option<String>,
     /// Servers that are asked without a proxy (`NO_PROXY`), in curl's syntax.
     pub no_proxy: Option<String>,
+    /// What may be reached.
+    pub access: Access,
+}
+
+/// Connections, and what they may lead to. A clone is the same.
+#[derive(Clone, Debug)]
+pub struct Client {
+    connections: reqwest::Client,
+    access: Access,
+}
+
+impl Client {
+    /// The connections, for what is not a program's own.
+    #[must_use]
+    pub fn connections(&self) -> &reqwest::Client {
+        &self.connections
+    }
 }
 
 /// What is to be done with a redirect.
@@ -149,7 +168,7 @@ pub fn client(settings: &Settings) -> Result<Client, Error> {
         .map_err(Error::Tls)?
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let mut builder = Client::builder()
+    let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -161,7 +180,24 @@ pub fn client(settings: &Settings) -> Result<Client, Error> {
     for proxy in proxies(settings)? {
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(Error::Client)
+    let access = settings.access.clone();
+    if let Some(resolver) = access.resolver(proxy_names(settings)) {
+        builder = builder.dns_resolver(Arc::new(resolver));
+    }
+    let connections = builder.build().map_err(Error::Client)?;
+    Ok(Client { connections, access })
+}
+
+/// The names of the proxies, which their user trusts.
+fn proxy_names(settings: &Settings) -> BTreeSet<String> {
+    let addresses = [&settings.http_proxy, &settings.https_proxy].into_iter().flatten();
+    let names = addresses.filter_map(|address| {
+        // Reqwest takes an address without a scheme as well.
+        let url = Url::parse(address).ok().filter(Url::has_host);
+        let url = url.or_else(|| Url::parse(&format!("http://{address}")).ok())?;
+        url.host_str().map(str::to_owned)
+    });
+    names.collect()
 }
 
 fn proxies(settings: &Settings) -> Result<Vec<Proxy>, Error> {
@@ -224,7 +260,9 @@ fn is_http(url: &Url) -> bool {
 }
 
 async fn send(client: &Client, sending: &mut Sending) -> Result<reqwest::Response, Error> {
+    client.access.check(&sending.url)?;
     let mut request = client
+        .connections
         .request(sending.method.clone(), sending.url.clone())
         .headers(sending.headers.clone());
     match &mut sending.body {
@@ -239,10 +277,25 @@ async fn send(client: &Client, sending: &mut Sending) -> Result<reqwest::Respons
             request = request.body(reqwest::Body::wrap_stream(reader.into_stream()));
         }
     }
-    request.send().await.map_err(|source| Error::Fetch {
-        url: sending.url.to_string(),
-        source: source.without_url(),
+    request.send().await.map_err(|source| {
+        let url = sending.url.to_string();
+        match refused(&source) {
+            Some(refused) => Error::NotAllowed { url, refused },
+            None => Error::Fetch { url, source: source.without_url() },
+        }
     })
+}
+
+/// Whether a name leads to what may not be reached.
+fn refused(error: &reqwest::Error) -> Option<Refused> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<Refused>() {
+            return Some(refused.clone());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Where the response leads, if it is a redirect to follow.

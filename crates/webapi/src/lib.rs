@@ -12,6 +12,7 @@
 //!
 //! The host operations and what they promise are listed in `js/operations.js`.
 
+pub mod access;
 pub mod body;
 pub mod encoding;
 mod error;

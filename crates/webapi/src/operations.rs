@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use reqwest::Client;
 use taipan_guest::{Argument, Call, Operation, Output, Scope, Throw};
 
 use crate::body::{Bodies, BodyReader, Now};
 use crate::encoding::{self, Decoders, Options};
-use crate::fetch::{self, Body, Redirect};
+use crate::fetch::{self, Body, Client, Redirect};
 use crate::limits::Allowances;
 use crate::pending::{Completion, Outcome, Pending};
 use crate::requests::{Answer, AnswerBody, Fault, Requests};

@@ -1,7 +1,7 @@
 // Starts a worker: boots Python, imports the worker's main module, answers requests with it.
 
 import createModule from "taipan:pyodide/glue";
-import { boot } from "taipan:pyodide/loader";
+import { boot, furnish as mountAgain } from "taipan:pyodide/loader";
 import * as snapshots from "taipan:pyodide/snapshots";
 import { pythonValues } from "taipan:pyodide/values";
 import { mainModule } from "taipan:webassembly";
@@ -14,6 +14,9 @@ import * as entrypointHelper from "pyodide:python-entrypoint-helper";
 export { dispatch };
 
 export let pyodide;
+
+/// The exceptions that are the end of a program.
+const ENDS_PYTHON = new Set(["SystemExit", "KeyboardInterrupt"]);
 
 /// Boots Python. `layers` is JSON: [{layer, path}]; `environment` is JSON: {NAME: value}.
 export async function start(layers, environment, fileBytesMaximum) {
@@ -33,6 +36,21 @@ export async function start(layers, environment, fileBytesMaximum) {
   });
   setForeignValues(pythonValues(pyodide));
   keepIterators();
+}
+
+/// Gives a script its files, and has what ends Python end the script wherever it is raised. Both arguments are JSON, see
+/// `furnish` of the loader.
+export function furnishScript(folder, layers) {
+  const path = mountAgain(pyodide, JSON.parse(folder), JSON.parse(layers));
+  const endsPython = (error) => error instanceof pyodide.ffi.PythonError && ENDS_PYTHON.has(error.type);
+  const end = (event, error) => {
+    if (!endsPython(error)) return;
+    event.preventDefault();
+    pyodide.pyimport("_taipan.script").end_by(error.type);
+  };
+  addEventListener("error", (event) => end(event, event.error));
+  addEventListener("unhandledrejection", (event) => end(event, event.reason));
+  return path;
 }
 
 /// What a worker finds beside its own modules. `path` is JSON: directories in which Python looks first. `variables` is

@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 
 from pyodide.ffi import JsProxy
 
-from . import eventloop, tasks, tracebacks
+from . import eventloop, missing, tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 # What to return instead of a value that is no Response, by its type.
@@ -64,7 +64,7 @@ async def load(name, environment, fault):
         return "\0".join(describe(exception))
     handler = getattr(module, "on_fetch", None)
     if handler is None:
-        return f"{name.replace('.', '/')}.py defines no handler for requests\0"
+        return f"{missing.no_handler(name, module)}\0"
     tasks.remember_context()
     # Types that are known to be of JavaScript's objects: `isinstance` asks Python code, which takes 2 µs.
     proxies = set()

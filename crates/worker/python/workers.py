@@ -4,6 +4,8 @@ A worker that brings the SDK itself (``workers-runtime-sdk``, as ``pywrangler sy
 has that in the place of this: its packages come first.
 """
 
+import sys
+
 import _pyodide_entrypoint_helper
 from pyodide.ffi import JsException, run_sync
 
@@ -34,7 +36,17 @@ def __getattr__(name):
         return _pyodide_entrypoint_helper.cloudflareWorkersModule.env
     if name in ("wait_until", "waitUntil"):
         return _pyodide_entrypoint_helper.cloudflareWorkersModule.waitUntil
-    raise AttributeError(
+    message = (
         f"module {__name__!r} has no attribute {name!r}: Cloudflare's SDK has more, "
         "`pywrangler sync` puts it into python_modules"
     )
+    if _is_imported(sys._getframe(1)):
+        raise ImportError(message, name=__name__)
+    raise AttributeError(message)
+
+
+def _is_imported(frame):
+    """Whether `from workers import …` asks. It makes of an AttributeError an ImportError of its own, which says less."""
+    from opcode import opmap
+
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reqwest::Client;
 use serde_json::json;
 use taipan_bundle::BundleId;
 use taipan_guest::{Argument, CpuLimit, Handle, Host, Isolate, Program, Scope};
@@ -12,6 +11,7 @@ use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
 use taipan_store::Digest;
 use taipan_webapi::body::Bodies;
 use taipan_webapi::encoding::Decoders;
+use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;

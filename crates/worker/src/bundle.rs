@@ -32,7 +32,7 @@ use crate::{Error, boot, events, registry};
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "4";
+const FORMAT: &str = "5";
 
 /// The module that starts a worker.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
@@ -51,6 +51,7 @@ pub(crate) const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
 /// This crate's own Python, by its path in the standard library.
 const PYTHON: &[(&str, &str)] = &[
+    ("_taipan/missing.py", include_str!("../python/missing.py")),
     ("_taipan/worker.py", include_str!("../python/worker.py")),
     ("workers.py", include_str!("../python/workers.py")),
 ];

@@ -8,6 +8,7 @@ use taipan_pyodide::layer::{Entry, Layer, encode};
 use taipan_store::Digest;
 
 use crate::Error;
+use crate::author::Author;
 
 /// Bytes of all files that one directory gives to a worker.
 const DIRECTORY_BYTES_MAX: u64 = 256 << 20;
@@ -22,6 +23,8 @@ pub struct Code {
     pub(crate) layer: Arc<Layer<LayerBytes>>,
     /// Of the layer's bytes.
     pub(crate) digest: Digest,
+    /// Where they come from.
+    pub(crate) author: Author,
 }
 
 impl Code {
@@ -41,7 +44,7 @@ impl Code {
         let digest = Digest::of(&bytes);
         let layer = Layer::decode(bytes.into())
             .map_err(|source| Error::Pyodide { doing: DOING, source })?;
-        Ok(Code { layer: Arc::new(layer), digest })
+        Ok(Code { layer: Arc::new(layer), digest, author: Author::default() })
     }
 }
 
@@ -59,7 +62,7 @@ pub fn from_directory(directory: &Path) -> Result<Code, Error> {
     if bytes > DIRECTORY_BYTES_MAX {
         return Err(Error::TooLarge { path: directory.into(), maximum: DIRECTORY_BYTES_MAX });
     }
-    Code::new(&entries)
+    Ok(Code { author: Author::of(&root), ..Code::new(&entries)? })
 }
 
 /// Whether a link leads to something in `root`; editors leave links that lead nowhere.

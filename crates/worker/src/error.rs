@@ -133,6 +133,22 @@ pub enum Error {
         /// What happened instead.
         reason: String,
     },
+    /// A script used more than it may.
+    #[error("the script was stopped: {reason}")]
+    ScriptLimit {
+        /// What.
+        reason: taipan_guest::Reason,
+    },
+    /// A script wrote more than it may.
+    #[error("the script was stopped: its output is longer than it may be")]
+    ScriptOutput,
+    /// The operating system has no thread for a guest.
+    #[error("there is no thread for Python")]
+    Thread {
+        /// What it says.
+        #[source]
+        source: std::io::Error,
+    },
     /// A script broke the interpreter, as `os.abort` does.
     #[error("the interpreter cannot go on: {reason}")]
     Interpreter {
@@ -180,7 +196,13 @@ impl Error {
             Error::Warmup { .. } => {
                 Some("mend the handler, or take the path out of the configuration's `warmup`")
             }
+            Error::ScriptLimit { reason } => script_hint(*reason),
+            Error::ScriptOutput => Some("`--output MB` lets it write more"),
+            Error::Guest { source, .. } if source.is_systems() => Some(
+                "an isolate reserves several GiB of addresses, most of which it never uses: `ulimit -v` must leave room",
+            ),
             Error::Guest { .. }
+            | Error::Thread { .. }
             | Error::NoSnapshot { .. }
             | Error::Read { .. }
             | Error::NotMeasured { .. }
@@ -188,5 +210,16 @@ impl Error {
             | Error::Program { .. }
             | Error::Unsaved { .. } => None,
         }
+    }
+}
+
+/// Which option gives a script more.
+fn script_hint(reason: taipan_guest::Reason) -> Option<&'static str> {
+    use taipan_guest::Reason;
+    match reason {
+        Reason::CpuTime { .. } => Some("`--cpu SECONDS` gives it more"),
+        Reason::WallTime { .. } => Some("`--wall SECONDS` gives it more"),
+        Reason::Memory { .. } => Some("`--memory MB` gives it more"),
+        _ => None,
     }
 }

@@ -103,13 +103,16 @@ impl SnapshotFile {
 ///
 /// As [`crate::Worker::start`].
 pub fn create(
-    settings: &Settings,
+    mut settings: Settings,
     runtime: &runtime::Handle,
     progress: Progress<'_>,
 ) -> Result<Created, Error> {
-    let found = frozen::find(settings, runtime, progress)?;
+    let author = settings.code.author.clone();
+    settings.log = author.log(settings.log);
+    let found = frozen::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
     let file = SnapshotFile::open(&found.path)?;
-    Ok(Created { file, made: found.made, log: found.log().to_vec() })
+    let log = found.log().iter().map(|record| author.record(record.clone())).collect();
+    Ok(Created { file, made: found.made, log })
 }
 
 /// The snapshot of a worker.

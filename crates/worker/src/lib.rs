@@ -7,6 +7,7 @@
 //! in, one at a time, on a thread of the blocking pool.
 
 mod actor;
+mod author;
 mod boot;
 mod bundle;
 mod clock;
@@ -23,6 +24,7 @@ mod place;
 mod pool;
 mod registry;
 mod script;
+mod script_folder;
 mod snapshots;
 mod webassembly;
 mod worker;
@@ -35,8 +37,9 @@ pub use limits::{Guard, Limits};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
 pub use registry::{ModuleKind, OwnModules};
-pub use script::{Mount, Program, Script, run_script};
+pub use script::{Mount, Program, Script, ScriptLimits, run_script};
+pub use script_folder::{Modules, modules_of};
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Incoming, Settings, Shown, Worker};
 
-pub use taipan_guest::{THREAD_STACK_BYTES, processor};
+pub use taipan_guest::{Reason, THREAD_STACK_BYTES, processor};

@@ -44,12 +44,22 @@ impl Guard {
 
 /// Puts an instance under its limits. It may use the time of a start until its first request comes.
 pub(crate) fn impose(instance: &mut Instance, limits: &Limits, guard: &Guard) -> Result<(), Error> {
-    instance.isolate.set_memory_limit(limits.memory_bytes);
+    impose_on(instance, limits.memory_bytes, CpuLimit::Startup(limits.startup_cpu), guard)
+}
+
+/// Puts an instance under a limit of memory and one of CPU time.
+pub(crate) fn impose_on(
+    instance: &mut Instance,
+    memory_bytes: usize,
+    cpu: CpuLimit,
+    guard: &Guard,
+) -> Result<(), Error> {
+    instance.isolate.set_memory_limit(memory_bytes);
     let mut scope = instance.isolate.scope();
     taipan_pyodide::set_soft_stop(&mut scope).map_err(guest("setting the limits"))?;
     let control = instance.isolate.control();
     guard.0.watch(control);
-    control.extend(CpuLimit::Startup(limits.startup_cpu));
+    control.extend(cpu);
     Ok(())
 }
 

@@ -58,7 +58,8 @@ pub struct ResumeTimes {
 
 impl Record {
     /// About how much it takes.
-    fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         let said = match self {
             Record::Console { level, text } => level.len() + text.len(),
             Record::Stream { bytes, .. } => bytes.len(),
@@ -94,6 +95,16 @@ impl Log {
     /// Hands each record to `take`.
     pub fn new(take: impl Fn(Record) + Send + Sync + 'static) -> Log {
         Log(Arc::new(take))
+    }
+
+    /// A log that hands on only what `admit` says.
+    #[must_use]
+    pub fn filter(self, admit: impl Fn(&Record) -> bool + Send + Sync + 'static) -> Log {
+        Log::new(move |record| {
+            if admit(&record) {
+                self.write(record);
+            }
+        })
     }
 
     /// A log that hands on what it takes, and remembers it but for milestones. Not the faults of warm-up requests:

@@ -1,39 +1,67 @@
 //! Scripts: a program that runs to its end in the sandbox.
+//!
+//! A script starts where its bundle's baseline was taken, with the clocks and the entropy of this machine; its files
+//! are mounted then. It has a thread of its own, so that whoever asked for it can end it from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::json;
-use taipan_guest::CpuLimit;
+use taipan_guest::{Control, CpuLimit, Reason};
 use taipan_pyodide::layer::Entry;
-use taipan_pyodide::{Ended, Streams};
+use taipan_pyodide::{Ended, Layers, Streams};
+use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
+use tokio::sync::oneshot;
 
 use crate::Error;
-use crate::boot::{Boot, World, boot};
-use crate::bundle::Bundle;
+use crate::boot::World;
+use crate::bundle::{BASELINE, Bundle};
 use crate::clock::Machine;
 use crate::code::Code;
+use crate::frozen::Frozen;
+use crate::instance::Instance;
+use crate::limits::{self, Guard};
 use crate::log::Log;
 use crate::registry::Registry;
 
-/// Where the script's file is, and nothing else.
+/// Where the text of a program is that has no folder.
 const SCRIPT_DIRECTORY: &str = "/session/script";
+
+/// How long a stopped script may take to leave what it is in. A read of standard input may take for ever.
+const END_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// What is run.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// `taipan run FILE`: its name and its text.
-    File {
-        /// The name, without folders.
+    /// `taipan run FILE`: its absolute path, which is in the folder.
+    File(String),
+    /// `taipan run FILE`, where that is no file of a folder, and `taipan run -`: what tracebacks call it, and its text.
+    Text {
+        /// The name.
         name: String,
         /// The text.
         text: Vec<u8>,
     },
+    /// `taipan run -m MODULE`.
+    Module(String),
     /// `taipan run -c CODE`.
     Code(String),
+}
+
+impl Program {
+    /// What `_taipan/script.py` calls this kind, and what it needs to know of it.
+    fn told(&self) -> (&'static str, &str) {
+        match self {
+            Program::File(path) => ("file", path),
+            Program::Text { name, .. } => ("text", name),
+            Program::Module(name) => ("module", name),
+            Program::Code(code) => ("code", code),
+        }
+    }
 }
 
 /// A directory that the script sees, read-only.
@@ -45,6 +73,17 @@ pub struct Mount {
     pub path: String,
 }
 
+/// What a script may use.
+#[derive(Clone, Copy, Debug)]
+pub struct ScriptLimits {
+    /// CPU time.
+    pub cpu: Option<Duration>,
+    /// Time.
+    pub wall: Option<Duration>,
+    /// Bytes of its memory.
+    pub memory_bytes: usize,
+}
+
 /// A script and what it is given.
 pub struct Script {
     /// The Pyodide that it runs on.
@@ -53,7 +92,11 @@ pub struct Script {
     pub program: Program,
     /// `sys.argv[1:]`.
     pub arguments: Vec<String>,
-    /// What it sees of the file system.
+    /// Added to `os.environ`.
+    pub environment: BTreeMap<String, String>,
+    /// Where its own modules are, which are imported before others.
+    pub folder: Option<Mount>,
+    /// What else it sees of the file system.
     pub mounts: Vec<Mount>,
     /// Its standard streams.
     pub streams: Box<dyn Streams>,
@@ -63,6 +106,10 @@ pub struct Script {
     pub client: Client,
     /// Who hears what `console` says.
     pub log: Log,
+    /// What it may use.
+    pub limits: ScriptLimits,
+    /// Who sees to that.
+    pub guard: Guard,
 }
 
 impl std::fmt::Debug for Script {
@@ -71,24 +118,44 @@ impl std::fmt::Debug for Script {
     }
 }
 
-/// Runs a script; its exit status. Blocks; to be called on a thread with
-/// [`taipan_guest::THREAD_STACK_BYTES`] of stack.
+/// Runs a script; its exit status.
 ///
 /// # Errors
 ///
-/// When Python does not boot, or a fault of ours ends it.
-pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error> {
-    let mut layers = vec![script.bundle.python.clone()];
-    let arguments = script.arguments;
-    let (function, first) = match script.program {
-        Program::File { name, text } => {
-            let code = Code::new(&[Entry::file(name.clone(), text)])?;
-            layers.push((code.layer, SCRIPT_DIRECTORY.to_owned()));
-            ("run_file", format!("{SCRIPT_DIRECTORY}/{name}"))
-        }
-        Program::Code(code) => ("run_code", code),
+/// When Python does not start, when the script is stopped at a limit, or a fault of ours ends it.
+pub async fn run_script(script: Script) -> Result<i32, Error> {
+    let (wall, runtime) = (script.limits.wall, runtime::Handle::current());
+    let control = Arc::<OnceLock<Arc<Control>>>::default();
+    let (sender, mut ended) = oneshot::channel();
+    let work = {
+        let control = control.clone();
+        // Nobody listens any more when its time was up.
+        move || drop(sender.send(run(script, runtime, &control)))
     };
-    layers.extend(script.mounts.into_iter().map(|mount| (mount.code.layer, mount.path)));
+    let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
+    thread.spawn(work).map_err(|source| Error::Thread { source })?;
+    let panicked = |_| Err(Error::Bug { what: "the thread of a script panicked".into() });
+    let Some(limit) = wall else { return ended.await.unwrap_or_else(panicked) };
+    if let Ok(outcome) = tokio::time::timeout(limit, &mut ended).await {
+        return outcome.unwrap_or_else(panicked);
+    }
+    let reason = Reason::WallTime { limit };
+    if let Some(control) = control.get() {
+        control.stop(reason);
+    }
+    match tokio::time::timeout(END_TIME_MAX, ended).await {
+        // It came to its end at the same moment.
+        Ok(Ok(Ok(status))) => Ok(status),
+        _ => Err(Error::ScriptLimit { reason }),
+    }
+}
+
+fn run(
+    script: Script,
+    runtime: runtime::Handle,
+    control: &OnceLock<Arc<Control>>,
+) -> Result<i32, Error> {
+    let Script { program, arguments, environment, folder, mounts, limits, guard, .. } = script;
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     let world = World {
         streams: script.streams,
@@ -105,27 +172,78 @@ pub fn run_script(script: Script, runtime: runtime::Handle) -> Result<i32, Error
         cpu: CpuLimit::None,
         clock: None,
     };
-    let parts = Boot {
-        program: &script.bundle.program,
-        registry: Registry::builtin(script.bundle.javascript.clone(), script.gates),
-        layers,
-        environment: BTreeMap::new(),
-        host: Box::new(Machine::new(0.0)),
-        world,
-    };
-    let mut instance = boot(parts)?;
-    let arguments = json!([first, arguments]).to_string();
-    let outcome = instance
-        .call("callPython", &["_taipan.script".into(), function.into(), (&*arguments).into()]);
-    match outcome {
-        Ok(status) => status
-            .parse()
-            .map_err(|_| Error::Bug { what: format!("a script ended with the status {status:?}") }),
-        Err(Error::Guest { doing, source }) => match source.ended_by::<Ended>() {
-            Some(Ended::Exit(status)) => Ok(*status),
-            Some(Ended::Fatal(reason)) => Err(Error::Interpreter { reason: reason.clone() }),
-            None => Err(Error::Guest { doing, source }),
+    let bundle = script.bundle;
+    let registry = Registry::builtin(bundle.javascript.clone(), script.gates);
+    let (opened, layers) = (bundle.baseline.clone(), vec![bundle.python.clone()]);
+    let frozen = Frozen::new(Path::new(BASELINE), opened, &bundle, layers, registry, &[])?;
+    let host = Box::new(Machine::new(frozen.monotonic_clock()));
+    let mut instance = frozen.resume_on(host, world, false).map_err(|(error, _)| error)?;
+    let cpu = limits.cpu.map_or(CpuLimit::None, CpuLimit::Request);
+    limits::impose_on(&mut instance, limits.memory_bytes, cpu, &guard)?;
+    // Only this thread sets it.
+    let _ = control.set(instance.isolate.control().clone());
+    let _turn = instance.isolate.control().begin();
+    let outcome = furnish(&mut instance, &program, folder.as_ref(), &mounts).and_then(|folder| {
+        let (kind, what) = program.told();
+        let settings = json!([{
+            "kind": kind, "what": what, "arguments": arguments, "folder": folder, "environment": environment,
+        }]);
+        let settings = settings.to_string();
+        let call = ["_taipan.script".into(), "run".into(), (&*settings).into()];
+        instance.call("callPython", &call)
+    });
+    outcome.map_or_else(
+        |error| status_of(error, &mut instance, limits.memory_bytes),
+        |status| {
+            let unknown =
+                || Error::Bug { what: format!("a script ended with the status {status:?}") };
+            status.parse().map_err(|_| unknown())
         },
-        Err(error) => Err(error),
+    )
+}
+
+/// Mounts the files of a script and connects its terminal; the folder in which it looks for modules first.
+fn furnish(
+    instance: &mut Instance,
+    program: &Program,
+    folder: Option<&Mount>,
+    mounts: &[Mount],
+) -> Result<String, Error> {
+    let text = match program {
+        Program::Text { text, .. } => {
+            let code = Code::new(&[Entry::file("text", text.clone())])?;
+            Some(Mount { code, path: SCRIPT_DIRECTORY.into() })
+        }
+        Program::File(_) | Program::Module(_) | Program::Code(_) => None,
+    };
+    let mut scope = instance.isolate.scope();
+    let Some(layers) = scope.extensions_mut().of_mut::<Layers>() else {
+        return Err(Error::Bug { what: "an isolate without file layers".into() });
+    };
+    let mut add = |mount: &Mount| {
+        layers.0.push(mount.code.layer.clone());
+        json!({"layer": layers.0.len() - 1, "path": mount.path})
+    };
+    let folder = folder.map(&mut add);
+    let mounts: Vec<_> = text.iter().chain(mounts).map(add).collect();
+    let (folder, mounts) = (json!(folder).to_string(), json!(mounts).to_string());
+    instance.call("furnishScript", &[(&*folder).into(), (&*mounts).into()])
+}
+
+/// The exit status of a script that did not come to the end of its text, or why there is none.
+fn status_of(error: Error, instance: &mut Instance, memory_bytes: usize) -> Result<i32, Error> {
+    if let Some(reason) = instance.isolate.control().stopped() {
+        return Err(Error::ScriptLimit { reason });
+    }
+    let Error::Guest { doing, source } = error else { return Err(error) };
+    let refused = instance.isolate.scope().memory_refused();
+    match source.ended_by::<Ended>() {
+        Some(Ended::Exit(status)) => Ok(*status),
+        Some(Ended::OutputLimit) => Err(Error::ScriptOutput),
+        Some(Ended::Fatal(_)) | None if refused => {
+            Err(Error::ScriptLimit { reason: Reason::Memory { limit: memory_bytes } })
+        }
+        Some(Ended::Fatal(reason)) => Err(Error::Interpreter { reason: reason.clone() }),
+        None => Err(Error::Guest { doing, source }),
     }
 }

@@ -18,6 +18,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::author::Author;
 use crate::bundle::Bundle;
 use crate::code::Code;
 use crate::events::Event;
@@ -57,7 +58,7 @@ pub struct Settings {
     /// What its handlers get as `env`.
     pub variables: BTreeMap<String, Value>,
     /// For outgoing requests.
-    pub client: reqwest::Client,
+    pub client: taipan_webapi::fetch::Client,
     /// Who hears what it says.
     pub log: Log,
 }
@@ -77,6 +78,7 @@ pub struct Incoming {
 #[derive(Clone)]
 pub struct Worker {
     pool: Arc<Pool>,
+    author: Author,
     last: Arc<AtomicU32>,
     /// From the head of a request to the end of its response.
     wall: Duration,
@@ -95,7 +97,9 @@ impl Worker {
     /// # Errors
     ///
     /// [`Error::Program`] for a fault of the user's code.
-    pub async fn start(settings: Settings, progress: Shown) -> Result<Worker, Error> {
+    pub async fn start(mut settings: Settings, progress: Shown) -> Result<Worker, Error> {
+        let author = settings.code.author.clone();
+        settings.log = author.log(settings.log);
         let runtime = runtime::Handle::current();
         let work = {
             let runtime = runtime.clone();
@@ -106,7 +110,8 @@ impl Worker {
         };
         let (frozen, settings) = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|panic| Error::Bug { what: panic.to_string() })??;
+            .map_err(|panic| Error::Bug { what: panic.to_string() })?
+            .map_err(|error| author.error(error))?;
         let wall = settings.limits.wall;
         let template = Template {
             frozen,
@@ -117,7 +122,8 @@ impl Worker {
             limits: settings.limits,
             guard: settings.guard,
         };
-        Ok(Worker { pool: Pool::open(template, &settings.pool), last: Arc::default(), wall })
+        let pool = Pool::open(template, &settings.pool);
+        Ok(Worker { pool, author, last: Arc::default(), wall })
     }
 
     /// Has the worker answer a request. The worker is told that the client went away when the
@@ -133,10 +139,11 @@ impl Worker {
     ) -> Result<Answer, Fault> {
         // To wait for an isolate is a part of it.
         let deadline = Instant::now() + self.wall;
-        match tokio::time::timeout_at(deadline, self.pool.seat()).await {
+        let answer = match tokio::time::timeout_at(deadline, self.pool.seat()).await {
             Ok(seat) => self.fetch_at(seat.ok_or_else(ended)?, request, body, deadline).await,
             Err(_elapsed) => Err(limits::fault(Reason::WallTime { limit: self.wall })),
-        }
+        };
+        answer.map_err(|fault| self.author.fault(fault))
     }
 
     /// Has each isolate that is there answer the request: for measurements.

@@ -26,6 +26,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let place = Self { root: tempfile::tempdir().unwrap() };
+        fs_err::create_dir(place.path()).unwrap();
         for (name, text) in files {
             place.write(name, text);
         }
@@ -44,7 +45,6 @@ impl Place {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        fs_err::create_dir_all(self.path()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
         command.args(words).current_dir(self.path()).env_remove("CLICOLOR_FORCE");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

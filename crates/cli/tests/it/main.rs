@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 mod doctor;
+mod documents;
 mod exports;
 mod fetching;
 mod fixture;
@@ -10,6 +11,7 @@ mod limits;
 mod logs;
 mod outcomes;
 mod resumes;
+mod scripts;
 mod serving;
 mod snapshots;
 mod waits;

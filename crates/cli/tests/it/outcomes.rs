@@ -21,7 +21,11 @@ hint: write an entry.py with `async def on_fetch(request, env, ctx)`
 ",
     );
     check(&[], &["dev", "nowhere"], "66\nerror: the directory nowhere is not there\n");
-    check(&[("file", "")], &["serve", "file"], "66\nerror: the directory file is not there\n");
+    check(
+        &[("file", "")],
+        &["serve", "file"],
+        "66\nerror: the directory file is a file, not a directory\n",
+    );
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn wrong_command_line() {
     check(
         &[],
         &["run"],
-        "2\nerror: there is nothing to run: name a Python file, or give code with -c
+        "2\nerror: there is nothing to run: name a Python file, give code with -c, or a module with -m
 
 hint: `taipan --help` and `taipan COMMAND --help` explain
 ",

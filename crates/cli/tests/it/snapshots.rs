@@ -70,6 +70,11 @@ impl Cached {
         Self { place, cache, shared }
     }
 
+    /// The worker's directory.
+    pub(crate) fn worker(&self) -> PathBuf {
+        self.place.path()
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
         command.args(["--cache", self.cache.to_str().unwrap()]).args(words);

@@ -32,7 +32,7 @@
 //! fresh`. A case has `isolation` when its point is what requests do or do not share,
 //! and says why beside it; "configured" is for one whose configuration chooses.
 //!
-//! In files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
+//! In the command, files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
 //! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `TIME`
 //! for a duration, `SIZE` for that of a snapshot and `PLACE` for the directory that holds
 //! the files.
@@ -190,16 +190,20 @@ pub(crate) fn prepare(
 
 impl Case {
     /// What the program is started with.
-    pub(crate) fn words(&self) -> Vec<&str> {
-        let mut words: Vec<_> = self.script.command.iter().map(String::as_str).collect();
+    pub(crate) fn words(&self) -> Vec<String> {
+        let upstream = self.upstream.to_string();
+        let command = self.script.command.iter();
+        let mut words: Vec<_> =
+            command.map(|word| word.replace("UPSTREAM_ADDRESS", &upstream)).collect();
         if self.script.serves() {
-            words.extend(["--port", "0"]);
+            words.extend(["--port", "0"].map(str::to_owned));
         }
-        words.extend(match self.isolation {
+        let isolation = match self.isolation {
             Isolation::Configured => &[][..],
             Isolation::Reuse => &["--isolation", "reuse"],
             Isolation::Fresh => &["--isolation", "fresh"],
-        });
+        };
+        words.extend(isolation.iter().copied().map(str::to_owned));
         words
     }
 

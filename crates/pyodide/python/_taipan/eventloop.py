@@ -119,6 +119,10 @@ def _run_timer(loop, handle):
     _run(loop, handle)
 
 
+# What a script (`script.py`) has called with an exception that is the end of a program; a worker has it reported.
+end_program = None
+
+
 def _run(loop, handle):
     running = _get_running_loop()
     if running is not loop:
@@ -128,6 +132,10 @@ def _run(loop, handle):
     try:
         if not handle._cancelled:
             handle._run()
+    except (SystemExit, KeyboardInterrupt) as ending:
+        if end_program is None:
+            raise
+        end_program(ending)
     finally:
         if _get_running_loop() is not loop:
             # The call has set another.

@@ -1,66 +1,116 @@
-"""``taipan run``: a file or a text, run as ``python FILE`` and ``python -c CODE`` do.
+"""``taipan run``: a program, run as ``python`` runs it from a file, a text or a module.
 
 Called once by the worker. Returns the exit status; the caller ends the isolate.
 """
 
 import __main__
+import asyncio
 import importlib.machinery
 import io
 import linecache
 import os
 import sys
-import traceback
 
-from . import tracebacks
+from pyodide.ffi import run_sync
+
+from . import eventloop, tracebacks
+from .limits import CpuTimeLimitExceeded
 
 # What CPython exits with: after an uncaught exception, when it cannot open the
-# file, after KeyboardInterrupt (128 + SIGINT), when the last flush fails.
+# file, after KeyboardInterrupt (128 + SIGINT), when the last flush fails. What a
+# shell says of SIGXCPU.
 UNCAUGHT = 1
 CANNOT_OPEN = 2
 INTERRUPTED = 130
 CANNOT_FLUSH = 120
+CPU_TIME = 152
+
+# Where the worker puts a text that is in no folder.
+TEXT = "/session/script/text"
 
 
-def run_file(path, arguments):
-    """Run the file ``path`` as ``__main__``; the exit status."""
-    sys.argv[:] = [path, *arguments]
-    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+def run(settings):
+    """Run what ``settings`` say as ``__main__``; the exit status.
+
+    ``kind`` and ``what``: ``file`` and its path, ``text`` and what it is called,
+    ``module`` and its name, or ``code`` and the code. ``folder`` is where modules
+    are looked for first.
+    """
+    kind, what = settings["kind"], settings["what"]
+    os.environ.update(settings["environment"])
     _open_streams()
+    _end_with_loop(eventloop.main)
+    sys.path.insert(0, settings["folder"])
+    programs = {"file": _file, "text": _text, "module": _module, "code": _code}
+    sys.argv[:] = [{"module": "-m", "code": "-c"}.get(kind, what), *settings["arguments"]]
+    return _close(_status_of(programs[kind], what))
+
+
+def _file(path):
     try:
-        with open(path, "rb") as file:
-            source = file.read()
+        source = _read(path)
     except OSError as failure:
-        print(f"taipan: can't open file {path!r}: {failure}", file=sys.stderr)
-        return CANNOT_OPEN
+        _say(f"taipan: can't open file {path!r}: {failure}")
+        raise SystemExit(CANNOT_OPEN) from None
     __main__.__file__ = path
     __main__.__cached__ = None
     __main__.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
-    return _run(source, path)
+    _execute(source, path)
 
 
-def run_code(code, arguments):
-    """Run ``code`` as ``__main__``; the exit status."""
-    sys.argv[:] = ["-c", *arguments]
-    sys.path.insert(0, "")
-    _open_streams()
-    # Known to linecache, so that tracebacks show the lines.
-    linecache.cache["<string>"] = (len(code), None, code.splitlines(True), "<string>")
-    return _run(code, "<string>")
+def _text(name):
+    if name == "-":
+        name = "<stdin>"
+    else:
+        __main__.__file__ = name
+    source = _read(TEXT)
+    _remember(name, source.decode("utf-8", "replace"))
+    _execute(source, name)
 
 
-def _run(source, path):
+def _module(name):
+    import runpy
+
+    # What `python -m` calls.
+    runpy._run_module_as_main(name)
+
+
+def _code(code):
+    _remember("<string>", code)
+    _execute(code, "<string>")
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _remember(name, text):
+    """Have tracebacks show the lines of what is in no file."""
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+
+
+def _execute(source, name):
+    exec(compile(source, name, "exec", dont_inherit=True), __main__.__dict__)
+
+
+def _status_of(program, what):
+    """Run it; the exit status."""
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), __main__.__dict__)
-        status = 0
-    except SystemExit as request:
-        status = tracebacks.status_of(request)
-    except KeyboardInterrupt as interrupt:
-        _report(interrupt)
-        status = INTERRUPTED
+        program(what)
     except BaseException as exception:
-        _report(exception)
-        status = UNCAUGHT
-    return _close(status)
+        return _status_after(exception)
+    return 0
+
+
+def _status_after(exception):
+    """The exit status of a program that ``exception`` ends; says what there is to say."""
+    if isinstance(exception, SystemExit):
+        return tracebacks.status_of(exception)
+    _report(exception)
+    if isinstance(exception, KeyboardInterrupt):
+        return INTERRUPTED
+    return CPU_TIME if isinstance(exception, CpuTimeLimitExceeded) else UNCAUGHT
 
 
 def _report(exception):
@@ -69,10 +119,63 @@ def _report(exception):
         # It is the program's to change.
         sys.excepthook(type(exception), exception, exception.__traceback__)
     except BaseException as failure:
-        print("Error in sys.excepthook:", file=sys.stderr)
-        traceback.print_exception(tracebacks.cut(failure))
-        print("\nOriginal exception was:", file=sys.stderr)
-        traceback.print_exception(exception)
+        hook, original = tracebacks.text(failure), tracebacks.text(exception)
+        _say(f"Error in sys.excepthook:\n{hook}\nOriginal exception was:\n{original.rstrip()}")
+
+
+def _say(text):
+    try:
+        print(text, file=sys.stderr)
+    except (OSError, ValueError):
+        pass  # nobody listens
+
+
+# What ends a program, wherever it is raised.
+ENDS = (SystemExit, KeyboardInterrupt)
+
+# Calls of `run_until_complete` that wait, the innermost last: a future and what ends the wait, each.
+_waits = []
+
+
+def _end_with_loop(loop):
+    """Have what is raised in a callback or a task of ``loop`` end the program: as elsewhere, by ending the innermost
+    call that runs the loop, so that the program unwinds."""
+
+    def run_until_complete(future):
+        future = asyncio.ensure_future(future, loop=loop)
+        done, ending = loop.create_future(), []
+        future.add_done_callback(lambda _: done.done() or done.set_result(None))
+        _waits.append((done, ending))
+        try:
+            run_sync(done)
+        finally:
+            _waits.remove((done, ending))
+        if ending:
+            raise ending[0]
+        return future.result()
+
+    show = loop.default_exception_handler
+    loop.run_until_complete = run_until_complete
+    loop.default_exception_handler = lambda context: isinstance(context.get("exception"), ENDS) or show(context)
+    eventloop.end_program = _end
+
+
+def end_by(name):
+    """A callback of JavaScript has raised an exception with this name, which is the end of a program."""
+    exception = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if type(exception).__name__ != name:
+        exception = next(kind for kind in ENDS if kind.__name__ == name)()
+    _end(exception)
+
+
+def _end(exception):
+    """End the program, wherever it is."""
+    if not _waits:
+        os._exit(_close(_status_after(exception)))
+    done, ending = _waits[-1]
+    ending.append(exception)
+    if not done.done():
+        done.set_result(None)
 
 
 def _open_streams():
@@ -90,12 +193,18 @@ def _close(status):
     threading._shutdown()
     atexit._run_exitfuncs()
     try:
-        sys.stdout.flush()
+        _flush(sys.stdout)
     except (OSError, ValueError) as failure:
-        print(f"Exception ignored while flushing sys.stdout: {failure!r}", file=sys.stderr)
+        _say(f"Exception ignored while flushing sys.stdout: {failure!r}")
         status = status or CANNOT_FLUSH
     try:
-        sys.stderr.flush()
+        _flush(sys.stderr)
     except (OSError, ValueError):
         pass  # there is nowhere left to say it
     return status
+
+
+def _flush(stream):
+    # A program may have closed it, or put anything in its place.
+    if stream is not None and not getattr(stream, "closed", False):
+        stream.flush()

@@ -11,8 +11,8 @@ import traceback
 
 LIBRARY = f"/lib/python{sys.version_info.major}.{sys.version_info.minor}/"
 PLUMBING = (*(f"{LIBRARY}{name}/" for name in ("_pyodide", "_taipan", "asyncio", "importlib", "pyodide")), "<frozen ")
-# What the user did not call: JavaScript of Taipan, Pyodide and the engine, and what a limit raises.
-GLUE = ("taipan:", "(native)", f"{LIBRARY}_taipan/limits.py")
+# What the user did not call: JavaScript of Taipan, Pyodide and the engine, what a limit raises, and a name that is not there.
+GLUE = ("taipan:", "(native)", f"{LIBRARY}_taipan/limits.py", f"{LIBRARY}workers.py")
 
 
 def cut(exception):
@@ -42,7 +42,10 @@ def status_of(request):
         return 0
     if isinstance(request.code, int):
         return request.code & 0xFF
-    print(request.code, file=sys.stderr)
+    try:
+        print(request.code, file=sys.stderr)
+    except (OSError, ValueError):
+        pass  # nobody listens
     return 1
 
 

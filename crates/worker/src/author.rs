@@ -1,0 +1,138 @@
+//! Where a worker's author has its files: what is said of them names that place.
+//!
+//! An isolate sees a worker's files below [`WORKER_DIRECTORY`], wherever they are, so that its snapshot is the same
+//! everywhere. What goes out of it is changed on its way, and only what tells of faults: what a program prints to
+//! standard output is its own.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use taipan_webapi::requests::Fault;
+
+use crate::Error;
+use crate::frozen::WORKER_DIRECTORY;
+use crate::log::{Log, Record};
+
+/// The author's own directory; none if the files come from nowhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Author(Option<Arc<str>>);
+
+impl Author {
+    /// Of the files in `directory`, which is absolute.
+    pub(crate) fn of(directory: &Path) -> Author {
+        let directory = directory.display().to_string();
+        Author(Some(directory.trim_end_matches('/').into()))
+    }
+
+    /// `text`, with the author's paths.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(directory) = self.0.as_deref().filter(|_| text.contains(WORKER_DIRECTORY)) else {
+            return Cow::Borrowed(text);
+        };
+        let mut pieces = text.split(WORKER_DIRECTORY);
+        let mut changed = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            // The directory itself, and what lies in it; not another with a longer name.
+            let is_it =
+                !piece.starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next));
+            changed += if is_it { directory } else { WORKER_DIRECTORY };
+            changed += piece;
+        }
+        Cow::Owned(changed)
+    }
+
+    fn change(&self, text: &mut String) {
+        if let Cow::Owned(changed) = self.text(text) {
+            *text = changed;
+        }
+    }
+
+    /// A log that says the author's paths to `log`.
+    pub(crate) fn log(&self, log: Log) -> Log {
+        let author = self.clone();
+        Log::new(move |record| log.write(author.record(record)))
+    }
+
+    pub(crate) fn record(&self, mut record: Record) -> Record {
+        match &mut record {
+            Record::Fault { message, traceback } => {
+                self.change(message);
+                self.change(traceback);
+            }
+            Record::Warning { text } => self.change(text),
+            Record::Console { level, text } if matches!(&**level, "warn" | "error") => {
+                self.change(text)
+            }
+            Record::Stream { descriptor: 2, bytes } => {
+                if let Ok(text) = str::from_utf8(bytes)
+                    && let Cow::Owned(changed) = self.text(text)
+                {
+                    *bytes = changed.into_bytes();
+                }
+            }
+            Record::Console { .. }
+            | Record::Stream { .. }
+            | Record::Reached(_)
+            | Record::Resumed(_)
+            | Record::Ended { .. } => {}
+        }
+        record
+    }
+
+    pub(crate) fn fault(&self, mut fault: Fault) -> Fault {
+        self.change(&mut fault.message);
+        self.change(&mut fault.detail);
+        fault
+    }
+
+    pub(crate) fn error(&self, mut error: Error) -> Error {
+        match &mut error {
+            Error::Program { message, traceback } | Error::Warmup { message, traceback, .. } => {
+                self.change(message);
+                self.change(traceback);
+            }
+            Error::Unsaved { messages } => messages.iter_mut().for_each(|text| self.change(text)),
+            _ => {}
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: &str) {
+        assert_eq!(Author::of(Path::new("/home/me/worker/")).text(text), expect);
+        assert_eq!(Author::default().text(text), text);
+    }
+
+    #[test]
+    fn paths() {
+        check("nothing", "nothing");
+        check(
+            "File \"/session/metadata/entry.py\", line 1",
+            "File \"/home/me/worker/entry.py\", line 1",
+        );
+        check("/session/metadata/a:1 /session/metadata", "/home/me/worker/a:1 /home/me/worker");
+        check(
+            "/session/metadata2/a /session/metadata-x",
+            "/session/metadata2/a /session/metadata-x",
+        );
+    }
+
+    #[test]
+    fn what_a_program_prints_is_its_own() {
+        let author = Author::of(Path::new("/w"));
+        let printed = |descriptor| {
+            author.record(Record::Stream { descriptor, bytes: b"/session/metadata/a".to_vec() })
+        };
+        assert_eq!(
+            printed(1),
+            Record::Stream { descriptor: 1, bytes: b"/session/metadata/a".to_vec() }
+        );
+        assert_eq!(printed(2), Record::Stream { descriptor: 2, bytes: b"/w/a".to_vec() });
+    }
+}
