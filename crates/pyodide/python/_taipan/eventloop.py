@@ -47,6 +47,7 @@ def install(timers):
             setattr(WebLoop, change.__name__, change)
     asyncio.run = asyncio.runners.run = run
     asyncio.Runner.run = run_in_runner
+    asyncio.runners._cancel_all_tasks = cancel_all_tasks
 
 
 def ensure_running():
@@ -228,13 +229,23 @@ def _cancel(loop, tasks):
     """Cancel ``tasks`` and wait for their end, as the end of CPython's `asyncio.run` does."""
     if not tasks:
         return
-    for task in tasks:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(_cancelled(tasks))
     for task in tasks:
         if not task.cancelled() and (exception := task.exception()) is not None:
             message = "unhandled exception during asyncio.run() shutdown"
             loop.call_exception_handler({"message": message, "exception": exception, "task": task})
+
+
+async def _cancelled(tasks):
+    # Within their loop: `gather` takes the running one for it.
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def cancel_all_tasks(loop):
+    """What the end of an `asyncio.Runner` does to the tasks of its loop."""
+    _cancel(loop, asyncio.all_tasks(loop))
 
 
 def run_in_runner(self, coro, *, context=None):
