@@ -11,9 +11,9 @@ from _taipan import eventloop, futures, limits
 STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
-def finish(standard_library, timers, throw):
+def finish(standard_library, timers, as_error):
     """Leave only the places in ``sys.path`` that exist; tidy the environment; change what of
-    Pyodide has to be otherwise here. ``timers`` are what `eventloop.install` takes, ``throw`` is
+    Pyodide has to be otherwise here. ``timers`` are what `eventloop.install` takes, ``as_error`` is
     what `futures.install` does.
     """
     # Pyodide's main() says that the standard library is a zip file, which the loader
@@ -38,6 +38,6 @@ def finish(standard_library, timers, throw):
         os.environ.pop(name, None)
     limits.install()
     eventloop.install(timers)
-    futures.install(throw)
+    futures.install(as_error)
     # What booting left in the program's own namespace.
     vars(__main__).pop("_pyodide_core", None)
