@@ -66,7 +66,8 @@ impl Cache {
         let mut entries = Vec::new();
         for found in fs_err::read_dir(folder)? {
             let name = found?.file_name();
-            entries.push(self.entry(kind, &name.to_string_lossy())?);
+            // What cannot be the name of an entry is somebody else's.
+            entries.extend(self.entry(kind, &name.to_string_lossy()).ok());
         }
         entries.sort_by(|left, right| left.name().cmp(right.name()));
         Ok(entries)

@@ -7,9 +7,12 @@
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::inventory::{self, Content, Inventory};
+use tempfile::TempDir;
+
+use crate::files::{self, Files};
+use crate::inventory::{self, Inventory};
 use crate::{Damage, Error, Progress, Step, atomic};
 
 /// The longest kind or key: a file name on every file system, with room to spare.
@@ -19,13 +22,13 @@ const NAME_BYTES_MAX: usize = 128;
 const GLANCES: u32 = 50;
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// What to do with an entry that is there but not as it was published.
+/// What to do when an entry is missing, or damaged, and the cache can only be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDamage {
-    /// Say so, and leave it as evidence.
+pub enum OnReadOnly {
+    /// Say so.
     Refuse,
-    /// Build it again.
-    Rebuild,
+    /// Make it elsewhere, for this process alone.
+    Apart,
 }
 
 /// One entry of the cache, there or not.
@@ -42,7 +45,8 @@ pub struct Entry {
 /// That a process uses an entry.
 #[derive(Debug)]
 pub struct Held {
-    _lock: fs_err::File,
+    /// None in a cache that can only be read: nobody who shares it so can remove anything.
+    _lock: Option<fs_err::File>,
 }
 
 impl Entry {
@@ -76,22 +80,31 @@ impl Entry {
     }
 
     /// The entry's folder, `None` if it is not there. Looks whether all files
-    /// are there with their lengths; [`Entry::verify`] reads them as well.
+    /// are there with their lengths; [`Entry::files`] reads them as well.
     pub fn open(&self) -> Result<Option<PathBuf>, Error> {
         let Some(inventory) = self.inventory()? else { return Ok(None) };
-        for (file, Content { length, .. }) in &inventory.0 {
-            self.check_length(file, *length)?;
+        for (file, content) in &inventory.0 {
+            let path = self.path.join(file);
+            files::check_length(&path, content.length, |damage| self.damaged(file, damage))?;
         }
         Ok(Some(self.path.clone()))
     }
 
-    /// Reads every file of the entry and compares it with what was published;
+    /// The entry's files, each compared with what was published; `None` if the entry is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when one is not as it was published.
+    pub fn files(&self) -> Result<Option<Files>, Error> {
+        let Some(published) = self.inventory()? else { return Ok(None) };
+        Files::open(&self.name, &self.path, &published).map(Some)
+    }
+
+    /// Reads every file of the entry and compares it with what was published, and looks for others;
     /// `false` if the entry is not there.
     pub fn verify(&self) -> Result<bool, Error> {
         let Some(published) = self.inventory()? else { return Ok(false) };
-        for (file, Content { length, .. }) in &published.0 {
-            self.check_length(file, *length)?;
-        }
+        Files::open(&self.name, &self.path, &published)?;
         self.compare(&published, &inventory::take(&self.path)?)?;
         Ok(true)
     }
@@ -125,27 +138,50 @@ impl Entry {
         Ok(())
     }
 
-    /// The entry's folder. If it is not there, `build` fills the empty folder
+    /// The entry's files. If it is not there or is damaged, `build` fills the empty folder
     /// it is given, and that becomes the entry.
     ///
     /// Of several processes one builds and the others wait, which `progress`
     /// hears of. An error of `build` leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// What `build` says; [`Error::ReadOnly`], or [`Error::Damaged`] when it is there, in a cache that can only be
+    /// read.
     pub fn get_or_build<E: From<Error>>(
         &self,
-        on_damage: OnDamage,
+        on_read_only: OnReadOnly,
         progress: Progress<'_>,
         build: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<PathBuf, E> {
+    ) -> Result<Files, E> {
         // What looks damaged may be half removed by whoever holds the lock.
-        if let Some(path) = self.look(OnDamage::Rebuild)? {
-            return Ok(path);
-        }
-        let _lock = self.lock(progress)?;
+        let damage = match self.files() {
+            Ok(Some(files)) => return Ok(files),
+            Ok(None) => None,
+            Err(error @ Error::Damaged { .. }) => Some(error),
+            Err(error) => return Err(error.into()),
+        };
+        let lock = self.lock(progress).and_then(|lock| self.clear_staging().map(|()| lock));
+        let _lock = match (lock, on_read_only) {
+            (Ok(lock), _) => lock,
+            (Err(error), OnReadOnly::Apart) if error.is_read_only() => {
+                progress(Step::Apart { entry: &self.name });
+                return self.build_apart(build);
+            }
+            (Err(error), OnReadOnly::Refuse) if error.is_read_only() => {
+                return Err(damage.unwrap_or_else(|| self.read_only(error)).into());
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
         // Another process may have built it while this one waited.
-        if let Some(path) = self.look(on_damage)? {
-            return Ok(path);
+        match self.files() {
+            Ok(Some(files)) => return Ok(files),
+            Ok(None) => {}
+            Err(error @ Error::Damaged { .. }) => {
+                progress(Step::Damaged { what: &error.to_string() });
+            }
+            Err(error) => return Err(error.into()),
         }
-        self.clear_staging()?;
         fs_err::create_dir_all(&self.staging).map_err(Error::Io)?;
         if let Err(error) = build(&self.staging) {
             // What cannot be removed now is removed by the next build; why the
@@ -153,16 +189,40 @@ impl Entry {
             let _removed_later = self.clear_staging();
             return Err(error);
         }
-        self.publish()?;
-        Ok(self.path.clone())
+        let published = self.publish()?;
+        Ok(Files::open(&self.name, &self.path, &published)?)
+    }
+
+    /// Has `build` make the entry in a folder of this process.
+    fn build_apart<E: From<Error>>(
+        &self,
+        build: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Files, E> {
+        let folder = TempDir::with_prefix("taipan-").map_err(Error::Io)?;
+        build(folder.path())?;
+        let published = inventory::take(folder.path())?;
+        Ok(Files::open(&self.name, folder.path(), &published)?.apart(folder))
+    }
+
+    fn read_only(&self, error: Error) -> Error {
+        match error {
+            Error::Io(source) => Error::ReadOnly { entry: self.name.clone(), source },
+            other => other,
+        }
     }
 
     /// Says that this process uses the entry, for as long as what it gets lives.
     pub fn hold(&self) -> Result<Held, Error> {
-        let file = self.uses()?;
+        let file = match self.uses() {
+            Err(error) if error.is_read_only() => match fs_err::File::open(&self.used) {
+                Ok(file) => file,
+                Err(_) => return Ok(Held { _lock: None }),
+            },
+            opened => opened?,
+        };
         let cannot = |source| Error::Lock { path: self.used.clone(), source };
         file.file().lock_shared().map_err(cannot)?;
-        Ok(Held { _lock: file })
+        Ok(Held { _lock: Some(file) })
     }
 
     /// Removes the entry unless a process uses it; whether it is gone.
@@ -177,6 +237,30 @@ impl Entry {
         }
     }
 
+    /// Bytes of its files, as the inventory lists them; none for one that is damaged or not there.
+    pub fn bytes(&self) -> Result<u64, Error> {
+        match self.inventory() {
+            Ok(listed) => Ok(listed
+                .iter()
+                .flat_map(|inventory| inventory.0.values())
+                .fold(0, |sum, content| sum.saturating_add(content.length))),
+            Err(Error::Damaged { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// When a process last said that it uses the entry; else when it was made.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub fn last_use(&self) -> Result<SystemTime, Error> {
+        let used = fs_err::metadata(&self.used).and_then(|found| found.modified());
+        Ok(used
+            .or_else(|_| fs_err::symlink_metadata(&self.path).and_then(|found| found.modified()))?)
+    }
+
+    /// The file that processes lock which use the entry; that it is opened for that is the time of the last use.
     fn uses(&self) -> Result<fs_err::File, Error> {
         create_parent(&self.used)?;
         Ok(fs_err::File::create(&self.used)?)
@@ -187,36 +271,17 @@ impl Entry {
     pub fn remove(&self, progress: Progress<'_>) -> Result<(), Error> {
         let _lock = self.lock(progress)?;
         self.clear_staging()?;
-        if self.path.try_exists()? {
+        if fs_err::symlink_metadata(&self.path).is_ok() {
             create_parent(&self.staging)?;
             self.set_aside()?;
         }
         Ok(())
     }
 
-    fn look(&self, on_damage: OnDamage) -> Result<Option<PathBuf>, Error> {
-        match (self.open(), on_damage) {
-            (Err(Error::Damaged { .. }), OnDamage::Rebuild) => Ok(None),
-            (looked, _) => looked,
-        }
-    }
-
     fn inventory(&self) -> Result<Option<Inventory>, Error> {
         inventory::read(&self.path)?
             .transpose()
             .map_err(|damage| self.damaged(inventory::FILE, damage))
-    }
-
-    fn check_length(&self, file: &str, expected: u64) -> Result<(), Error> {
-        match fs_err::symlink_metadata(self.path.join(file)) {
-            Ok(found) if !found.is_file() => Err(self.damaged(file, Damage::Missing)),
-            Ok(found) if found.len() == expected => Ok(()),
-            Ok(found) => Err(self.damaged(file, Damage::Length { expected, found: found.len() })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(self.damaged(file, Damage::Missing))
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Takes the entry's lock, which the system releases when the file is
@@ -243,27 +308,28 @@ impl Entry {
         Ok(file)
     }
 
-    fn publish(&self) -> Result<(), Error> {
+    fn publish(&self) -> Result<Inventory, Error> {
         let inventory = inventory::take(&self.staging)?;
         inventory::write(&self.staging, &inventory)?;
         let parent = create_parent(&self.path)?;
-        if self.path.try_exists()? {
+        if fs_err::symlink_metadata(&self.path).is_ok() {
             self.set_aside()?;
         }
         fs_err::rename(&self.staging, &self.path)?;
-        atomic::sync(parent)
+        atomic::sync(parent)?;
+        Ok(inventory)
     }
 
     /// Takes the entry away from readers in one step, then removes it. This also
     /// makes room for a rebuilt one: no folder can be renamed over a full one.
     fn set_aside(&self) -> Result<(), Error> {
-        remove_folder(&self.aside)?;
+        remove(&self.aside)?;
         fs_err::rename(&self.path, &self.aside)?;
-        remove_folder(&self.aside)
+        remove(&self.aside)
     }
 
     fn clear_staging(&self) -> Result<(), Error> {
-        remove_folder(&self.staging)
+        remove(&self.staging)
     }
 
     fn damaged(&self, file: &str, damage: Damage) -> Error {
@@ -289,8 +355,14 @@ fn create_parent(path: &Path) -> Result<&Path, Error> {
     Ok(parent)
 }
 
-fn remove_folder(path: &Path) -> Result<(), Error> {
-    match fs_err::remove_dir_all(path) {
+/// Removes what is at `path`: a folder, or what somebody put in its place.
+fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match fs_err::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs_err::remove_dir_all(path),
+        Ok(_) => fs_err::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use crate::Digest;
+use crate::contents::ContentDigest;
 
 /// Why the store cannot do what it was asked.
 ///
@@ -33,6 +34,14 @@ pub enum Error {
         /// The lock's file.
         path: PathBuf,
         /// The cause.
+        source: io::Error,
+    },
+    /// An entry is to be made in a cache that can only be read.
+    #[error("the cache does not have {entry}, and cannot be written: {source}")]
+    ReadOnly {
+        /// The entry, as `kind/key`.
+        entry: String,
+        /// What the system says.
         source: io::Error,
     },
     /// A kind or key that cannot be a folder's name.
@@ -222,9 +231,14 @@ pub enum Damage {
     /// Its contents changed.
     Digest {
         /// As published.
-        expected: Box<Digest>,
+        expected: Box<ContentDigest>,
         /// As found.
-        found: Box<Digest>,
+        found: Box<ContentDigest>,
+    },
+    /// It cannot be read.
+    Unreadable {
+        /// What the system says.
+        kind: io::ErrorKind,
     },
     /// It is an inventory, and cannot be read as one.
     Inventory {
@@ -242,17 +256,33 @@ impl fmt::Display for Damage {
                 write!(formatter, "{found} bytes long, {expected} expected")
             }
             Damage::Digest { expected, found } => {
-                write!(formatter, "sha256 {found}, {expected} expected")
+                write!(formatter, "blake3 {found}, {expected} expected")
             }
+            Damage::Unreadable { kind } => write!(formatter, "it cannot be read ({kind})"),
             Damage::Inventory { why } => write!(formatter, "{why}"),
         }
     }
 }
 
 impl Error {
+    /// Whether it is that somebody may not write, which no other try changes.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        let kind = match self {
+            Error::Io(source) | Error::Write { source, .. } => source.kind(),
+            Error::ReadOnly { .. } => return true,
+            _ => return false,
+        };
+        matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    }
+
     /// What the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Error::ReadOnly { .. } => Some(
+                "make it beforehand, as somebody who may write there (`taipan bundle build`, `taipan snapshot \
+                 create`), or set TAIPAN_CACHE to another folder",
+            ),
             Error::NoRoot => Some("set TAIPAN_CACHE to a folder that can be written"),
             Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
                 io_hint(source)

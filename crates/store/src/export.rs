@@ -18,7 +18,7 @@ use tar::{Archive, Builder, EntryType, Header};
 
 use crate::inventory::{self, Inventory};
 use crate::tarball::stays_inside;
-use crate::{Cache, Entry, Error, OnDamage, Progress, atomic};
+use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};
 
 const FIRST_MEMBER: &str = "taipan-export";
 const FIRST_LINE: &str = "taipan export 1\n";
@@ -137,6 +137,6 @@ impl Import {
             fs_err::rename(&folder, staging)?;
             Ok::<_, Error>(fs_err::remove_file(staging.join(inventory::FILE))?)
         };
-        entry.get_or_build(OnDamage::Rebuild, progress, files).map(drop)
+        entry.get_or_build(OnReadOnly::Refuse, progress, files).map(drop)
     }
 }

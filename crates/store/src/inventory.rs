@@ -1,10 +1,10 @@
 //! The list of an entry's files, and the text it is kept in.
 //!
 //! ```text
-//! taipan inventory 1
-//! <sha256> <length in bytes> <path>
+//! taipan inventory 2
+//! <blake3> <length in bytes> <path>
 //! …
-//! end <sha256 of all lines above>
+//! end <blake3 of all lines above>
 //! ```
 //!
 //! Paths are relative, with `/`, in byte order. The last line tells an
@@ -12,10 +12,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::digest::stream;
-use crate::{Damage, Digest, Error, atomic};
+use crate::contents::{ContentDigest, digests};
+use crate::files::is_damage;
+use crate::{Damage, Error, atomic};
 
 /// The inventory's own name in the entry's folder.
 pub(crate) const FILE: &str = ".inventory";
@@ -24,7 +25,13 @@ pub(crate) const FILE: &str = ".inventory";
 /// library fit, a file that something else wrote there is not drawn in.
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-const FIRST_LINE: &str = "taipan inventory 1";
+/// Files that are open at once while an inventory is taken.
+const FILES_OPEN_MAX: usize = 64;
+
+pub(crate) const FIRST_LINE: &str = "taipan inventory 2";
+
+/// What the first line of each version begins with; they end in digests of different kinds.
+const ANY_FIRST_LINE: &str = "taipan inventory ";
 
 /// The files of an entry, by path.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,15 +41,30 @@ pub(crate) struct Inventory(pub(crate) BTreeMap<String, Content>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) length: u64,
-    pub(crate) digest: Digest,
+    pub(crate) digest: ContentDigest,
 }
 
 /// Lists what is in `folder`, which holds files and folders and nothing else,
 /// and waits until it is on disk.
 pub(crate) fn take(folder: &Path) -> Result<Inventory, Error> {
-    let mut files = BTreeMap::new();
-    walk(folder, "", &mut files)?;
-    Ok(Inventory(files))
+    let mut found = Vec::new();
+    walk(folder, "", &mut found)?;
+    let mut listed = BTreeMap::new();
+    for found in found.chunks(FILES_OPEN_MAX) {
+        let open = |(_, path): &(String, PathBuf)| {
+            let file = fs_err::File::open(path)?;
+            let length = file.metadata()?.len();
+            Ok((file, length))
+        };
+        let opened: Vec<_> = found.iter().map(open).collect::<io::Result<_>>()?;
+        let files: Vec<_> = opened.iter().map(|(file, length)| (file.file(), *length)).collect();
+        for (((name, _), (file, length)), digest) in found.iter().zip(&opened).zip(digests(&files))
+        {
+            file.sync_all()?;
+            listed.insert(name.clone(), Content { length: *length, digest: digest? });
+        }
+    }
+    Ok(Inventory(listed))
 }
 
 /// Writes the inventory of `folder` into it.
@@ -53,17 +75,21 @@ pub(crate) fn write(folder: &Path, inventory: &Inventory) -> Result<(), Error> {
 /// Reads the inventory in `folder`; `None` if the folder is not there.
 pub(crate) fn read(folder: &Path) -> Result<Option<Result<Inventory, Damage>>, Error> {
     let path = folder.join(FILE);
-    match fs_err::metadata(&path) {
-        Ok(found) if found.len() > BYTES_MAX => {
-            return Ok(Some(Err(Damage::Inventory { why: "longer than any inventory" })));
-        }
-        Ok(_) => {}
+    let read = fs_err::metadata(&path).and_then(|found| match found.len() {
+        length if length > BYTES_MAX => Ok(None),
+        _ => fs_err::read(&path).map(Some),
+    });
+    match read {
+        Ok(Some(bytes)) => Ok(Some(decode(&bytes))),
+        Ok(None) => Ok(Some(Err(Damage::Inventory { why: "longer than any inventory" }))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(folder.try_exists()?.then_some(Err(Damage::Missing)));
+            Ok(folder.try_exists()?.then_some(Err(Damage::Missing)))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) if is_damage(error.kind()) => {
+            Ok(Some(Err(Damage::Unreadable { kind: error.kind() })))
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(Some(decode(&fs_err::read(&path)?)))
 }
 
 fn encode(inventory: &Inventory) -> String {
@@ -71,7 +97,7 @@ fn encode(inventory: &Inventory) -> String {
     for (path, Content { length, digest }) in &inventory.0 {
         text.push_str(&format!("{digest} {length} {path}\n"));
     }
-    let end = Digest::of(text.as_bytes());
+    let end = ContentDigest::of(text.as_bytes());
     text.push_str(&format!("end {end}\n"));
     text
 }
@@ -81,13 +107,18 @@ fn decode(bytes: &[u8]) -> Result<Inventory, Damage> {
     let text = std::str::from_utf8(bytes).map_err(|_| damage("not text"))?;
     let rest = text.strip_suffix('\n').ok_or(damage("cut short"))?;
     let (_, last) = rest.rsplit_once('\n').ok_or(damage("cut short"))?;
+    if text.starts_with(ANY_FIRST_LINE) && text.lines().next() != Some(FIRST_LINE) {
+        return Err(damage("written by another version of Taipan"));
+    }
     let listed = &text[..rest.len() - last.len()];
-    if last.strip_prefix("end ").and_then(Digest::from_hex) != Some(Digest::of(listed.as_bytes())) {
+    if last.strip_prefix("end ").and_then(ContentDigest::from_hex)
+        != Some(ContentDigest::of(listed.as_bytes()))
+    {
         return Err(damage("cut short or edited"));
     }
     let mut lines = listed.lines();
     if lines.next() != Some(FIRST_LINE) {
-        return Err(damage("written by another version of Taipan"));
+        return Err(damage("no inventory"));
     }
     lines.map(line).collect::<Option<_>>().map(Inventory).ok_or(damage("a line is not a file"))
 }
@@ -95,11 +126,13 @@ fn decode(bytes: &[u8]) -> Result<Inventory, Damage> {
 fn line(line: &str) -> Option<(String, Content)> {
     let (digest, rest) = line.split_once(' ')?;
     let (length, path) = rest.split_once(' ')?;
-    let content = Content { length: length.parse().ok()?, digest: Digest::from_hex(digest)? };
+    let content =
+        Content { length: length.parse().ok()?, digest: ContentDigest::from_hex(digest)? };
     Some((path.to_owned(), content))
 }
 
-fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Content>) -> Result<(), Error> {
+/// Finds the files below `folder`: how they are listed, and where they are.
+fn walk(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), Error> {
     for found in fs_err::read_dir(folder)? {
         let found = found?;
         let path = found.path();
@@ -115,10 +148,7 @@ fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Content>) -> R
         } else if !kind.is_file() {
             return Err(refused("it is neither a file nor a folder"));
         } else if listed != FILE {
-            let file = fs_err::File::open(&path)?;
-            let (length, digest) = stream(&file, Error::Io, |_| Ok(()))?;
-            file.sync_all()?;
-            files.insert(listed, Content { length, digest });
+            files.push((listed, path));
         }
     }
     atomic::sync(folder)
@@ -126,12 +156,13 @@ fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Content>) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, Inventory, decode, encode};
-    use crate::Digest;
+    use super::{Content, ContentDigest, Inventory, decode, encode};
 
     fn sample() -> Inventory {
-        let content =
-            |text: &str| Content { length: text.len() as u64, digest: Digest::of(text.as_bytes()) };
+        let content = |text: &str| Content {
+            length: text.len() as u64,
+            digest: ContentDigest::of(text.as_bytes()),
+        };
         Inventory([("a b".into(), content("one")), ("c/d".into(), content("two"))].into())
     }
 
@@ -143,7 +174,7 @@ mod tests {
 
     /// `listed` with the last line that belongs to it.
     fn sealed(listed: &str) -> String {
-        format!("{listed}end {}\n", Digest::of(listed.as_bytes()))
+        format!("{listed}end {}\n", ContentDigest::of(listed.as_bytes()))
     }
 
     #[test]
@@ -160,7 +191,7 @@ mod tests {
 
     #[test]
     fn one_line() {
-        check(|_| "taipan inventory 1\n".into(), "cut short");
+        check(|_| "taipan inventory 2\n".into(), "cut short");
     }
 
     #[test]
@@ -174,12 +205,13 @@ mod tests {
     }
 
     #[test]
-    fn later_version() {
-        check(|_| sealed("taipan inventory 2\n"), "written by another version of Taipan");
+    fn other_version() {
+        check(|_| sealed("taipan inventory 1\n"), "written by another version of Taipan");
+        check(|_| sealed("taipan inventory 3\n"), "written by another version of Taipan");
     }
 
     #[test]
     fn foreign_line() {
-        check(|_| sealed("taipan inventory 1\nhello\n"), "a line is not a file");
+        check(|_| sealed("taipan inventory 2\nhello\n"), "a line is not a file");
     }
 }

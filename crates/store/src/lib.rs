@@ -11,28 +11,34 @@
 //! <root>/staging/.import-*/               an export while it is looked at
 //! <root>/locks/<kind>/<key>               held by the process that builds it
 //! <root>/locks/<kind>/.<key>              shared by the processes that use it
+//! <root>/recent/<whose>               the last entries that somebody made, of many
 //! <root>/partial/<sha256>                 a file of which a part has been downloaded
 //! ```
 
 mod atomic;
 mod cache;
+mod contents;
 mod digest;
 mod entry;
 mod error;
 mod export;
+mod files;
 mod inventory;
 mod mirror;
 mod npm;
 mod package;
 mod progress;
+mod recent;
 mod tarball;
 
 pub use atomic::{write_atomic, write_private};
 pub use cache::{Cache, Surroundings, root};
+pub use contents::ContentDigest;
 pub use digest::Digest;
-pub use entry::{Entry, Held, OnDamage};
+pub use entry::{Entry, Held, OnReadOnly};
 pub use error::{Damage, Error};
 pub use export::{Import, export};
+pub use files::Files;
 pub use mirror::Mirror;
 pub use package::{Package, PackageFile, Source, fetch};
 pub use progress::{Progress, Step};

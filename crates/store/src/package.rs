@@ -7,7 +7,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::stream;
-use crate::{Cache, Digest, Entry, Error, Import, Mirror, OnDamage, Progress, Step, npm, tarball};
+use crate::{
+    Cache, Digest, Entry, Error, Import, Mirror, OnReadOnly, Progress, Step, inventory, npm,
+    tarball,
+};
 
 /// The cache's entries that hold files of npm packages.
 const KIND: &str = "npm";
@@ -69,12 +72,11 @@ impl Package<'_> {
         cache.entry(KIND, &self.key())
     }
 
-    /// The cache key: another set of pins is another entry.
+    /// The cache key: another set of pins is another entry, and so is one with another kind of inventory.
     fn key(&self) -> String {
-        let pins: String = self
-            .files
-            .iter()
-            .map(|file| format!("{} {} {}\n", file.sha256, file.length, file.path))
+        let files = self.files.iter();
+        let pins: String = std::iter::once(format!("{}\n", inventory::FIRST_LINE))
+            .chain(files.map(|file| format!("{} {} {}\n", file.sha256, file.length, file.path)))
             .collect();
         format!("{}-{}-{}", self.name, self.version, Digest::of(pins.as_bytes()).short())
     }
@@ -89,7 +91,7 @@ pub fn fetch(
     progress: Progress<'_>,
 ) -> Result<PathBuf, Error> {
     let entry = package.entry(cache)?;
-    entry.get_or_build(OnDamage::Rebuild, progress, |staging| {
+    let files = entry.get_or_build(OnReadOnly::Refuse, progress, |staging| {
         let mut failures = Vec::new();
         for source in sources {
             let outcome = match source {
@@ -113,7 +115,8 @@ pub fn fetch(
             fs_err::create_dir(staging)?;
         }
         Err(nowhere(package, failures))
-    })
+    })?;
+    Ok(files.folder().to_owned())
 }
 
 fn nowhere(package: &Package<'_>, failures: Vec<Error>) -> Error {

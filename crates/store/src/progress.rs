@@ -15,6 +15,16 @@ pub enum Step<'a> {
         /// Bytes since the phase began.
         bytes_done: u64,
     },
+    /// An entry is not what was published; it is made again.
+    Damaged {
+        /// Which, and how.
+        what: &'a str,
+    },
+    /// This entry is made for this process alone, since the cache can only be read.
+    Apart {
+        /// The entry, as `kind/key`.
+        entry: &'a str,
+    },
     /// Another process builds this entry; it is waited for.
     Waiting {
         /// The entry, as `kind/key`.

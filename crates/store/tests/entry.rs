@@ -2,42 +2,43 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use taipan_store::{Cache, Entry, Error, OnDamage, Step, write_atomic};
+use taipan_store::{Cache, Entry, Error, Files, OnReadOnly, Step, write_atomic};
 
 /// A cache of its own with one published entry, `things/one`.
 fn published() -> (tempfile::TempDir, Entry) {
     let home = tempfile::tempdir().unwrap();
     let entry = Cache::open(home.path()).unwrap().entry("things", "one").unwrap();
-    build(&entry, OnDamage::Refuse).unwrap();
+    build(&entry).unwrap();
     (home, entry)
 }
 
-fn build(entry: &Entry, on_damage: OnDamage) -> Result<(), Error> {
-    entry
-        .get_or_build(on_damage, &|_: Step<'_>| {}, |staging| {
-            fs_err::create_dir(staging.join("folder"))?;
-            fs_err::write(staging.join("folder/first"), "first")?;
-            Ok(fs_err::write(staging.join("second"), "second")?)
-        })
-        .map(|_path| ())
+fn build(entry: &Entry) -> Result<Files, Error> {
+    build_as(entry, OnReadOnly::Refuse)
 }
 
-/// Damages a published entry, and sees what opening and verifying say.
+fn build_as(entry: &Entry, on_read_only: OnReadOnly) -> Result<Files, Error> {
+    entry.get_or_build(on_read_only, &|_: Step<'_>| {}, |staging| {
+        fs_err::create_dir(staging.join("folder"))?;
+        fs_err::write(staging.join("folder/first"), "first")?;
+        Ok(fs_err::write(staging.join("second"), "second")?)
+    })
+}
+
+/// Damages a published entry, and sees what opening and verifying say; then it is made again.
 #[track_caller]
 fn check(damage: impl FnOnce(&Path), opened: Option<&str>, verified: &str) {
     let (_home, entry) = published();
     damage(entry.path());
     let said = |error: Option<Error>| error.map(|error| error.to_string());
     assert_eq!(said(entry.open().err()).as_deref(), opened);
+    assert_eq!(said(entry.files().err()).as_deref(), Some(verified));
     assert_eq!(said(entry.verify().err()).as_deref(), Some(verified));
-    assert_eq!(said(build(&entry, OnDamage::Refuse).err()).as_deref(), opened);
-    if opened.is_some() {
-        build(&entry, OnDamage::Rebuild).unwrap();
-        assert!(entry.verify().unwrap());
-    }
+    build(&entry).unwrap();
+    assert!(entry.verify().unwrap());
 }
 
 #[test]
@@ -89,34 +90,90 @@ fn inventory_huge() {
 }
 
 #[test]
-fn contents_changed_is_for_verify() {
+fn file_became_a_folder() {
+    let expect = "cache entry things/one is damaged: second: missing";
+    let damage = |path: &Path| {
+        fs_err::remove_file(path.join("second")).unwrap();
+        fs_err::create_dir(path.join("second")).unwrap();
+    };
+    check(damage, Some(expect), expect);
+}
+
+#[test]
+fn inventory_became_a_folder() {
+    let expect =
+        "cache entry things/one is damaged: .inventory: it cannot be read (is a directory)";
+    let damage = |path: &Path| {
+        fs_err::remove_file(path.join(".inventory")).unwrap();
+        fs_err::create_dir(path.join(".inventory")).unwrap();
+    };
+    check(damage, Some(expect), expect);
+}
+
+#[test]
+fn entry_became_a_file() {
+    let expect =
+        "cache entry things/one is damaged: .inventory: it cannot be read (not a directory)";
+    let damage = |path: &Path| {
+        fs_err::remove_dir_all(path).unwrap();
+        fs_err::write(path, "").unwrap();
+    };
+    check(damage, Some(expect), expect);
+}
+
+#[test]
+fn file_emptied() {
+    let expect = "cache entry things/one is damaged: second: 0 bytes long, 6 expected";
+    check(|path| fs_err::write(path.join("second"), "").unwrap(), Some(expect), expect);
+}
+
+#[test]
+fn contents_changed() {
+    let digest = |text: &str| blake3::hash(text.as_bytes()).to_string();
     check(
         |path| fs_err::write(path.join("second"), "SECOND").unwrap(),
         None,
-        "cache entry things/one is damaged: second: sha256 \
-         84747dcd831c7131207a1042d74b60ac54fdcc10e7aef9e1f7940dda2c95dcae, \
-         16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4 expected",
+        &format!(
+            "cache entry things/one is damaged: second: blake3 {}, {} expected",
+            digest("SECOND"),
+            digest("second")
+        ),
     );
 }
 
 #[test]
 fn file_too_many_is_for_verify() {
-    check(
-        |path| fs_err::write(path.join("third"), "").unwrap(),
-        None,
+    let (_home, entry) = published();
+    fs_err::write(entry.path().join("third"), "").unwrap();
+    assert!(entry.files().unwrap().is_some());
+    assert_eq!(
+        entry.verify().unwrap_err().to_string(),
         "cache entry things/one is damaged: third: not part of the entry",
     );
+}
+
+/// What was opened is what was published, whatever comes to be at its path.
+#[test]
+fn files_outlive_their_entry() {
+    let (_home, entry) = published();
+    let files = entry.files().unwrap().unwrap();
+    assert_eq!(files.names().collect::<Vec<_>>(), ["folder/first", "second"]);
+    entry.remove(&|_: Step<'_>| {}).unwrap();
+    let mut text = String::new();
+    files.file("second").unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "second");
+    assert!(matches!(files.file("third"), Err(Error::Damaged { .. })));
 }
 
 #[test]
 fn built_once() {
     let (_home, entry) = published();
-    let path = entry
-        .get_or_build(OnDamage::Refuse, &|_: Step<'_>| {}, |_staging| -> Result<(), Error> {
+    let files = entry
+        .get_or_build(OnReadOnly::Refuse, &|_: Step<'_>| {}, |_staging| -> Result<(), Error> {
             unreachable!("it is there")
         })
         .unwrap();
-    assert_eq!(fs_err::read_to_string(path.join("folder/first")).unwrap(), "first");
+    assert_eq!(fs_err::read_to_string(files.folder().join("folder/first")).unwrap(), "first");
 }
 
 #[test]
@@ -125,7 +182,7 @@ fn failed_build_leaves_nothing() {
     let cache = Cache::open(home.path()).unwrap();
     let entry = cache.entry("things", "one").unwrap();
     let error = entry
-        .get_or_build(OnDamage::Refuse, &|_: Step<'_>| {}, |staging| -> anyhow::Result<()> {
+        .get_or_build(OnReadOnly::Refuse, &|_: Step<'_>| {}, |staging| -> anyhow::Result<()> {
             fs_err::write(staging.join("half"), "")?;
             anyhow::bail!("no more")
         })
@@ -141,7 +198,7 @@ fn link_is_not_published() {
     let home = tempfile::tempdir().unwrap();
     let entry = Cache::open(home.path()).unwrap().entry("things", "one").unwrap();
     let error = entry
-        .get_or_build(OnDamage::Refuse, &|_: Step<'_>| {}, |staging| -> Result<(), Error> {
+        .get_or_build(OnReadOnly::Refuse, &|_: Step<'_>| {}, |staging| -> Result<(), Error> {
             Ok(fs_err::os::unix::fs::symlink("/etc/passwd", staging.join("link"))?)
         })
         .unwrap_err();
@@ -162,7 +219,7 @@ fn listed_and_removed() {
     assert_eq!(names(), [""; 0]);
     assert_eq!(entry.open().unwrap(), None);
     entry.remove(&|_: Step<'_>| {}).unwrap();
-    build(&entry, OnDamage::Refuse).unwrap();
+    build(&entry).unwrap();
     assert_eq!(names(), ["things/one"]);
 }
 

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use taipan_store::{Cache, Entry, Error, OnDamage, Step};
+use taipan_store::{Cache, Entry, Error, OnReadOnly, Step};
 
 /// Tells a child where the cache is; an ordinary run of the tests has none.
 const HOME: &str = "TAIPAN_STORE_TEST_HOME";
@@ -78,7 +78,7 @@ fn build(entry: &Entry, mut pause: impl Read) {
         pause.read_to_end(&mut Vec::new())?;
         Ok(fs_err::write(staging.join("second"), "second")?)
     };
-    entry.get_or_build(OnDamage::Refuse, &progress, build).unwrap();
+    entry.get_or_build(OnReadOnly::Refuse, &progress, build).unwrap();
     eprintln!("there");
 }
 

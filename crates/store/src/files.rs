@@ -1,0 +1,124 @@
+//! The files of an entry as they are used: open, and the same that were published.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::contents::digests;
+use crate::inventory::Inventory;
+use crate::{Damage, Error};
+
+/// The files of an entry, each of which was compared with what was published.
+///
+/// What was compared is what is open: whoever maps these files maps the same bytes, also when the entry is replaced
+/// meanwhile. Only somebody who writes into a published file could still change them, and nothing of ours does.
+#[derive(Debug)]
+pub struct Files {
+    entry: String,
+    folder: PathBuf,
+    files: BTreeMap<String, fs_err::File>,
+    /// The folder, when it is not in the cache and goes with this.
+    apart: Option<TempDir>,
+}
+
+impl Files {
+    /// Opens the files of the entry `name` in `folder`, all that `published` lists, and reads each of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] for one that is not as it was published.
+    pub(crate) fn open(name: &str, folder: &Path, published: &Inventory) -> Result<Files, Error> {
+        let damaged = |file: &str, damage| Error::Damaged {
+            entry: name.to_owned(),
+            file: file.to_owned(),
+            damage,
+        };
+        let mut files = BTreeMap::new();
+        for (file, content) in &published.0 {
+            let path = folder.join(file);
+            check_length(&path, content.length, |damage| damaged(file, damage))?;
+            let opened = fs_err::File::open(&path);
+            let opened = opened.map_err(|error| unreadable(error, |it| damaged(file, it)))?;
+            files.insert(file.clone(), opened);
+        }
+        let listed: Vec<_> = files
+            .values()
+            .zip(published.0.values())
+            .map(|(file, content)| (file.file(), content.length))
+            .collect();
+        for ((file, expected), found) in published.0.iter().zip(digests(&listed)) {
+            let found =
+                found.map_err(|error| damaged(file, Damage::Unreadable { kind: error.kind() }))?;
+            if found != expected.digest {
+                let (expected, found) = (Box::new(expected.digest), Box::new(found));
+                return Err(damaged(file, Damage::Digest { expected, found }));
+            }
+        }
+        Ok(Files { entry: name.to_owned(), folder: folder.to_owned(), files, apart: None })
+    }
+
+    /// The same files, whose folder goes when they do.
+    pub(crate) fn apart(self, folder: TempDir) -> Files {
+        Files { apart: Some(folder), ..self }
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether they are not in the cache, but gone when this is.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    /// The names of all files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// One of the files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when it was not published; what the system says of another descriptor.
+    pub fn file(&self, name: &str) -> Result<fs_err::File, Error> {
+        let missing = || Error::Damaged {
+            entry: self.entry.clone(),
+            file: name.to_owned(),
+            damage: Damage::Missing,
+        };
+        Ok(self.files.get(name).ok_or_else(missing)?.try_clone()?)
+    }
+}
+
+/// Looks whether there is a file of a length, and no link to one.
+pub(crate) fn check_length(
+    path: &Path,
+    expected: u64,
+    damaged: impl Fn(Damage) -> Error,
+) -> Result<(), Error> {
+    match fs_err::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => Err(damaged(Damage::Missing)),
+        Ok(found) if found.len() == expected => Ok(()),
+        Ok(found) => Err(damaged(Damage::Length { expected, found: found.len() })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(damaged(Damage::Missing)),
+        Err(error) => Err(unreadable(error, damaged)),
+    }
+}
+
+/// That a file is damaged, if another file in its place could be read.
+fn unreadable(error: io::Error, damaged: impl Fn(Damage) -> Error) -> Error {
+    let kind = error.kind();
+    if is_damage(kind) { damaged(Damage::Unreadable { kind }) } else { error.into() }
+}
+
+/// Whether a file is the reason, and not the process, which may have too many open.
+pub(crate) fn is_damage(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, PermissionDenied};
+    matches!(kind, IsADirectory | NotADirectory | PermissionDenied)
+}

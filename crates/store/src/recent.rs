@@ -1,0 +1,43 @@
+//! The last few entries of somebody who makes many: those before are removed.
+//!
+//! `<root>/recent/<digest of the name>` lists them, the newest first, one `kind/key` a line.
+
+use crate::{Cache, Digest, Entry, Error, Progress, atomic};
+
+/// The folder of the lists.
+const FOLDER: &str = "recent";
+
+/// Entries that a list has at most, when all are in use.
+const LISTED_MAX: usize = 64;
+
+impl Cache {
+    /// Says that `entry` is the newest of `whose`, and removes all that were so before but for the last `keep`, this
+    /// one included. What a process uses stays, and is looked at again the next time.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, as in a cache that can only be read.
+    pub fn keep_recent(
+        &self,
+        whose: &str,
+        entry: &Entry,
+        keep: usize,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
+        let list = self.root().join(FOLDER).join(Digest::of(whose.as_bytes()).short());
+        fs_err::create_dir_all(self.root().join(FOLDER))?;
+        // One that is not there, or no text, lists nothing.
+        let before = fs_err::read_to_string(&list).unwrap_or_default();
+        let mut names = vec![entry.name().to_owned()];
+        names.extend(before.lines().filter(|name| *name != entry.name()).map(ToOwned::to_owned));
+        let mut kept = Vec::new();
+        for (index, name) in names.into_iter().enumerate().take(LISTED_MAX) {
+            let listed = name.split_once('/').map(|(kind, key)| self.entry(kind, key));
+            let Some(Ok(listed)) = listed else { continue };
+            if index < keep || !listed.remove_unused(progress)? {
+                kept.push(name + "\n");
+            }
+        }
+        atomic::write_atomic(&list, kept.concat().as_bytes())
+    }
+}
