@@ -5,6 +5,9 @@ use std::{io, net::SocketAddr};
 /// What keeps a server from listening.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The machine's clock shows a time that HTTP has no words for.
+    #[error("the clock of this machine shows a time before 1970 or after 9999")]
+    Clock,
     /// Another program listens there.
     #[error("port {} of {} is in use", address.port(), address.ip())]
     PortInUse {
@@ -33,6 +36,7 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Error::Clock => Some("set the clock, with `date --set` or by starting a time service"),
             Error::PortInUse { .. } => Some(
                 "stop the other program, or choose another port with `--port` (0 takes any that is free)",
             ),

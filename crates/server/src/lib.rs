@@ -10,6 +10,7 @@
 //! an [`Observer`].
 
 mod body;
+mod clock;
 mod error;
 mod event;
 mod exchange;

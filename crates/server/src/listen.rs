@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::Error;
+use crate::{Error, clock};
 
 /// Connections that the operating system holds for us until they are taken.
 const BACKLOG_MAX: u32 = 1024;
@@ -19,6 +19,9 @@ pub struct Listener {
 impl Listener {
     /// Takes the port of `address`; port 0 is any that is free.
     pub fn bind(address: SocketAddr) -> Result<Self, Error> {
+        if !clock::has_date() {
+            return Err(Error::Clock);
+        }
         listen(address).map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => Error::PortInUse { address },
             io::ErrorKind::PermissionDenied => Error::NotAllowed { address, source },

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    Details, Event, Handler, Hosts, Listener, Observer,
+    Details, Error, Event, Handler, Hosts, Listener, Observer, clock,
     exchange::{Ends, exchange},
     limits::Places,
     link::Link,
@@ -255,6 +255,11 @@ impl<H: Handler> Connection<H> {
     async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
         let Self { handler, settings, requests, protocol, link, ends } = self;
         let observer = settings.observer.clone();
+        if !clock::has_date() {
+            // It was set back while the server ran.
+            observer(&Event::NotAccepted { error: &io::Error::other(Error::Clock) });
+            return;
+        }
         let stream = Arc::new(stream);
         let socket = Socket::new(stream.clone(), link.clone());
         let socket = Opening::new(socket, link.clone(), settings.head_read_timeout);

@@ -2,12 +2,12 @@
 //! content decoding and proxies; redirects here, as the Fetch standard has them.
 //!
 //! Everything is dropped with its future or with the response's body: that is
-//! how a fetch is aborted. Neither the clock nor the environment is read here;
+//! how a fetch is aborted. The clock is read for certificates alone, the environment is not;
 //! the user's proxies come in [`Settings`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::url::Url;
 use bytes::Bytes;
@@ -16,6 +16,8 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, LOCATION, PROXY_
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
 use reqwest::{NoProxy, Proxy};
+use rustls::pki_types::UnixTime;
+use rustls::time_provider::TimeProvider;
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::access::{Access, Refused};
@@ -162,7 +164,7 @@ impl Response {
 /// No roots of trust; a proxy that is no URL.
 pub fn client(settings: &Settings) -> Result<Client, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+    let mut tls = rustls::ClientConfig::builder_with_details(provider, Arc::new(Time))
         .with_safe_default_protocol_versions()
         .and_then(BuilderVerifierExt::with_platform_verifier)
         .map_err(Error::Tls)?
@@ -198,6 +200,17 @@ fn proxy_names(settings: &Settings) -> BTreeSet<String> {
         url.host_str().map(str::to_owned)
     });
     names.collect()
+}
+
+/// The time by which certificates are checked: none before 1970, for which rustls' own panics.
+#[derive(Debug)]
+struct Time;
+
+impl TimeProvider for Time {
+    #[expect(clippy::disallowed_methods, reason = "certificates are valid by the machine's time")]
+    fn current_time(&self) -> Option<UnixTime> {
+        SystemTime::now().duration_since(UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
+    }
 }
 
 fn proxies(settings: &Settings) -> Result<Vec<Proxy>, Error> {
