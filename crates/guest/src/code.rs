@@ -2,8 +2,6 @@
 
 #![expect(unsafe_code, reason = "the only place that maps files: as machine code, and as bytes")]
 
-use std::path::Path;
-
 use bytes::Bytes;
 use wasmtime::{Engine, Module};
 
@@ -21,29 +19,28 @@ pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// Maps compiled code.
 ///
-/// The file must be one that [`compile`] wrote and that nobody else can
-/// change: it comes from the cache, which checks the digest of what it
-/// publishes, and whose folder belongs to the user who runs Taipan.
+/// The file must hold what [`compile`] made, and nobody may change it: it comes
+/// from the cache, which has compared this very file with what was published,
+/// and whose folder belongs to the user who runs Taipan.
 ///
 /// # Errors
 ///
 /// When the file cannot be read, or is of another build or machine.
-pub fn load(engine: &Engine, path: &Path) -> Result<Module, Error> {
+pub fn load(engine: &Engine, file: std::fs::File) -> Result<Module, Error> {
     // SAFETY: as said above, the file is what `compile` wrote; wasmtime checks its version and target itself.
-    unsafe { Module::deserialize_file(engine, path) }.map_err(Error::Wasm)
+    unsafe { Module::deserialize_open_file(engine, file) }.map_err(Error::Wasm)
 }
 
-/// Maps a file of the cache as bytes.
+/// Maps a file as bytes.
 ///
 /// As with [`load`], nobody else may change the file: one that was published
 /// is only ever replaced as a whole, under which a mapping keeps its bytes.
 ///
 /// # Errors
 ///
-/// When the file cannot be opened or mapped.
-pub fn map(path: &Path) -> std::io::Result<Bytes> {
-    let file = fs_err::File::open(path)?;
+/// When the file cannot be mapped.
+pub fn map(file: &std::fs::File) -> std::io::Result<Bytes> {
     // SAFETY: as said above, the bytes do not change while they are mapped.
-    let mapping = unsafe { memmap2::Mmap::map(file.file()) }?;
+    let mapping = unsafe { memmap2::Mmap::map(file) }?;
     Ok(Bytes::from_owner(mapping))
 }

@@ -5,6 +5,7 @@
 //! JavaScript engine lives; a [`Scope`] is the isolate, entered; host
 //! operations are declared as [`Operation`]s.
 
+mod address_space;
 mod capture;
 mod code;
 mod control;
@@ -18,6 +19,7 @@ mod host;
 mod isolate;
 mod javascript;
 mod limits;
+mod lost_page;
 mod mapping;
 mod memory;
 mod modules;
@@ -36,6 +38,7 @@ mod value;
 mod watchdog;
 mod webassembly;
 
+pub use address_space::{Shortage, address_space_shortage};
 pub use code::{compile, load, map};
 pub use control::{Control, CpuLimit, GRACE, Reason, SoftStop, Turn};
 pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine, fingerprint, processor};
@@ -44,6 +47,7 @@ pub use exception::JsError;
 pub use handle::Handle;
 pub use host::{Extensions, Host};
 pub use isolate::{Isolate, SourceType};
+pub use lost_page::end_on_lost_pages;
 pub use mapping::Run;
 pub use modules::{ModuleRecord, Modules, join};
 pub use operation::{Call, Operation, Output, Throw};

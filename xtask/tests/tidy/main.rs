@@ -21,6 +21,7 @@ const LONG_FILES: &[(&str, &str)] =
 const UNSAFE_MODULES: &[&str] = &[
     "crates/guest/src/code.rs",
     "crates/guest/src/control/memory.rs",
+    "crates/guest/src/lost_page.rs",
     "crates/guest/src/mapping.rs",
     "crates/guest/src/memory.rs",
     "crates/guest/src/processor.rs",

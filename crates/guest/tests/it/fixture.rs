@@ -87,7 +87,8 @@ pub(crate) fn cache_entries(kind: &str) -> Vec<PathBuf> {
 /// serve. A folder with `main.wasm` and `main.code`.
 fn bundle() -> PathBuf {
     let fits = |path: &PathBuf| {
-        let wasm = taipan_guest::map(&path.join("main.wasm")).ok();
+        let wasm = fs::File::open(path.join("main.wasm"));
+        let wasm = wasm.and_then(|file| taipan_guest::map(&file)).ok();
         let imports = wasm.map(|wasm| taipan_link::imports(&wasm));
         let relocatable = |imports: &[taipan_link::Import]| {
             imports.iter().any(|import| import.name == "__memory_base")
@@ -106,14 +107,15 @@ pub(crate) fn compiled(wasm: &[u8]) -> CompiledModule {
     let bytes = Bytes::copy_from_slice(wasm);
     let name: String = digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     let path = Path::new(CODE).join(format!("{name}.code"));
-    if let Ok(module) = taipan_guest::load(engine(), &path) {
+    if let Ok(Ok(module)) = fs::File::open(&path).map(|file| taipan_guest::load(engine(), file)) {
         return CompiledModule { bytes, module };
     }
     let staging =
         path.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     fs_err::write(&staging, taipan_guest::compile(engine(), wasm).unwrap()).unwrap();
     fs_err::rename(&staging, &path).unwrap();
-    CompiledModule { bytes, module: taipan_guest::load(engine(), &path).unwrap() }
+    let file = fs::File::open(&path).unwrap();
+    CompiledModule { bytes, module: taipan_guest::load(engine(), file).unwrap() }
 }
 
 /// The modules of `wat/` by name, as bytes.
@@ -188,8 +190,9 @@ fn engine_linked() -> Vec<u8> {
 /// A program with more operations than those of this crate and of the tests.
 pub(crate) fn program_with(operations: &[Operation]) -> Arc<Program> {
     let folder = bundle();
-    let bytes = taipan_guest::map(&folder.join("main.wasm")).unwrap();
-    let main = match taipan_guest::load(engine(), &folder.join("main.code")) {
+    let open = |name: &str| fs::File::open(folder.join(name)).unwrap();
+    let bytes = taipan_guest::map(&open("main.wasm")).unwrap();
+    let main = match taipan_guest::load(engine(), open("main.code")) {
         Ok(module) => CompiledModule { bytes, module },
         Err(_) => compiled(&bytes),
     };
