@@ -11,23 +11,23 @@
 //! baseline.snapshot  an isolate in which Python has booted
 //! ```
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use taipan_bundle::{BundleId, Digest, Release, ReleaseFiles, Source};
 use taipan_guest::{CompiledModule, Isolate, Operation, Parts, Program, SourceType};
 use taipan_link::{Options, Variant};
 use taipan_pyodide::layer::{self, Layer, encode};
 use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
-use taipan_store::{Cache, Entry, Held, OnDamage, Progress, Step, write_atomic};
+use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::boot::Mount;
 use crate::clock::Virtual;
 use crate::snapshots::{self, Opened};
-use crate::{Error, boot, events, registry};
+use crate::{Error, boot, events, limits, registry};
 
 const PAGE_BYTES: u64 = 65536;
 
@@ -88,25 +88,17 @@ pub fn prepare(
     cache: &Cache,
     progress: Progress<'_>,
 ) -> Result<Bundle, Error> {
-    let files = taipan_bundle::fetch(release, sources, cache, progress)?;
+    limits::check_address_space(1)?;
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let id = identify(release, &engine)?;
     let entry = cache.entry(ENTRIES, &id.to_string())?;
-    let made = Cell::new(false);
     let build = |staging: &Path| {
-        made.set(true);
+        let files = taipan_bundle::fetch(release, sources, cache, progress)?;
         build(id, release, &files, staging, progress)
     };
-    let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-    match open(id, release, &entry, &folder) {
-        // All lengths are right and the baseline is not: it is made again.
-        Err(Error::Snapshot { .. }) if !made.get() => {
-            entry.remove(progress)?;
-            let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-            open(id, release, &entry, &folder)
-        }
-        opened => opened,
-    }
+    let held = entry.hold()?;
+    let files = entry.get_or_build(OnReadOnly::Refuse, progress, build)?;
+    open(id, release, &files, held)
 }
 
 /// The id of the bundle that this Taipan makes of a release.
@@ -142,8 +134,9 @@ pub fn release_of(bundle: &[u8; 32]) -> Result<Option<&'static Release>, Error> 
 pub fn find(release: &Release, cache: &Cache) -> Result<Bundle, Error> {
     let id = bundle_id(release)?;
     let entry = cache.entry(ENTRIES, &id.to_string())?;
-    match entry.open()? {
-        Some(folder) => open(id, release, &entry, &folder),
+    let held = entry.hold()?;
+    match entry.files()? {
+        Some(files) => open(id, release, &files, held),
         None => Err(Error::NoBundle { bundle: id.to_string() }),
     }
 }
@@ -223,13 +216,18 @@ fn build(
     let options = Options { keep_start: true, ..Options::from(Variant::Resume) };
     let code = link("the JavaScript engine", taipan_quickjs::ENGINE, options)?;
     compile(&engine, &code, &staging.join("engine.code"))?;
-    for (number, module) in modules::of_glue(&glue).iter().enumerate() {
+    let modules = modules::of_glue(&glue);
+    for (number, module) in modules.iter().enumerate() {
         write_atomic(&staging.join(format!("glue-{number}.wasm")), module)?;
         compile(&engine, module, &staging.join(format!("glue-{number}.code")))?;
     }
 
     label("compiling JavaScript to bytecode");
-    let program = program(staging)?;
+    let read_own = |name: &str| {
+        let path = staging.join(name);
+        fs_err::File::open(&path).map_err(|source| Error::Read { path, source })
+    };
+    let program = program(staging, modules.len(), &read_own)?;
     let glue =
         patches::apply(&glue, &family(release)?.patches()).map_err(pyodide("patching the glue"))?;
     let javascript = compile_javascript(&program, &glue, &read(&files.web_streams)?)?;
@@ -259,35 +257,43 @@ fn link(module: &'static str, wasm: &[u8], options: Options) -> Result<Vec<u8>, 
     taipan_link::link(wasm, options).map_err(|source| Error::Link { module, source })
 }
 
-fn open(id: BundleId, release: &Release, entry: &Entry, folder: &Path) -> Result<Bundle, Error> {
-    let map = |name: &str| {
-        let path = folder.join(name);
-        taipan_guest::map(&path).map_err(|source| Error::Read { path, source })
-    };
+fn open(id: BundleId, release: &Release, files: &Files, held: Held) -> Result<Bundle, Error> {
+    let map = |name: &str| map(files.folder(), name, &files.file(name)?);
     let javascript = read_bytecode(&*layer(map("javascript.layer")?)?);
     let python = (layer(map("python.layer")?)?, library_path(release));
-    let baseline = snapshots::open(&folder.join(BASELINE))?;
-    let (_held, program) = (entry.hold()?, program(folder)?);
-    Ok(Bundle { id, program, javascript, python, baseline, _held })
+    let baseline = snapshots::of_entry(&files.folder().join(BASELINE), files.file(BASELINE)?)?;
+    let glue = files.names().filter(|name| is_glue(name)).count();
+    let program = program(files.folder(), glue, &|name| Ok(files.file(name)?))?;
+    Ok(Bundle { id, program, javascript, python, baseline, _held: held })
 }
 
-/// The program that the files of a bundle make.
-fn program(folder: &Path) -> Result<Arc<Program>, Error> {
+/// Whether this is the name of a module of the glue.
+fn is_glue(name: &str) -> bool {
+    name.starts_with("glue-") && name.ends_with(".wasm")
+}
+
+/// Opens a file of a bundle by its name.
+type Opener<'a> = &'a dyn Fn(&str) -> Result<fs_err::File, Error>;
+
+/// Maps a file that is open, whose name in `folder` is for messages.
+pub(crate) fn map(folder: &Path, name: &str, file: &fs_err::File) -> Result<Bytes, Error> {
+    taipan_guest::map(file.file()).map_err(|source| Error::Read { path: folder.join(name), source })
+}
+
+/// The program that the files of a bundle make, of which so many are modules of the glue.
+fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>, Error> {
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let load = |name: &str| {
-        let module = taipan_guest::load(&engine, &folder.join(format!("{name}.code")));
-        module.map_err(guest("loading machine code"))
+        let file = open(&format!("{name}.code"))?.into_file();
+        taipan_guest::load(&engine, file).map_err(guest("loading machine code"))
     };
     let module = |name: &str| {
-        let path = folder.join(format!("{name}.wasm"));
-        let bytes = taipan_guest::map(&path).map_err(|source| Error::Read { path, source })?;
+        let wasm = format!("{name}.wasm");
+        let bytes = map(folder, &wasm, &open(&wasm)?)?;
         Ok::<_, Error>(CompiledModule { bytes, module: load(name)? })
     };
-    let modules = (0..)
-        .map(|number| format!("glue-{number}"))
-        .take_while(|name| folder.join(format!("{name}.wasm")).exists())
-        .map(|name| module(&name))
-        .collect::<Result<_, _>>()?;
+    let modules = (0..glue).map(|number| module(&format!("glue-{number}")));
+    let modules = modules.collect::<Result<_, _>>()?;
     let operations: Vec<Operation> = [
         taipan_pyodide::OPERATIONS,
         taipan_webapi::OPERATIONS,

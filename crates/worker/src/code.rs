@@ -1,6 +1,6 @@
 //! The files that a program sees.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use taipan_pyodide::LayerBytes;
@@ -48,58 +48,210 @@ impl Code {
     }
 }
 
+/// Files with secrets: their variables reach a worker as `env`, and it does not see the files. `.dev.vars.staging` and
+/// the like are the same.
+const SECRETS: [&str; 2] = [".dev.vars", ".env"];
+
+/// Reads the files of a project, but for those with secrets, without following links out of it. With them: what is left
+/// out that the author may miss.
+///
+/// # Errors
+///
+/// As [`from_directory`].
+pub fn from_project(directory: &Path) -> Result<(Code, Vec<String>), Error> {
+    read(directory, is_secret)
+}
+
 /// Reads all files of a directory, without following links out of it.
 ///
 /// # Errors
 ///
 /// What cannot be read; more than 256 MiB.
 pub fn from_directory(directory: &Path) -> Result<Code, Error> {
-    let mut entries = Vec::new();
-    let mut bytes = 0;
+    Ok(read(directory, |_| false)?.0)
+}
+
+fn is_secret(name: &str) -> bool {
+    let is = |secret: &str| {
+        name.strip_prefix(secret).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    SECRETS.into_iter().any(is)
+}
+
+fn read(directory: &Path, is_hidden: fn(&str) -> bool) -> Result<(Code, Vec<String>), Error> {
     let root = fs_err::canonicalize(directory)
         .map_err(|source| Error::Read { path: directory.into(), source })?;
-    collect(&root, directory, "", &mut entries, &mut bytes)?;
-    if bytes > DIRECTORY_BYTES_MAX {
+    let mut walk = Walk { root, is_hidden, entries: Vec::new(), bytes: 0, warnings: Vec::new() };
+    walk.collect(directory, "", None)?;
+    if walk.bytes > DIRECTORY_BYTES_MAX {
         return Err(Error::TooLarge { path: directory.into(), maximum: DIRECTORY_BYTES_MAX });
     }
-    Ok(Code { author: Author::of(&root), ..Code::new(&entries)? })
+    walk.warnings.sort();
+    let code = Code { author: Author::of(&walk.root), ..Code::new(&walk.entries)? };
+    Ok((code, walk.warnings))
 }
 
-/// Whether a link leads to something in `root`; editors leave links that lead nowhere.
-fn leads_into(link: &Path, root: &Path) -> bool {
-    fs_err::canonicalize(link).is_ok_and(|target| target.starts_with(root))
+/// A directory that is read, and what was found in it so far.
+struct Walk {
+    root: PathBuf,
+    /// Which files are not taken, by their names.
+    is_hidden: fn(&str) -> bool,
+    entries: Vec<Entry>,
+    bytes: u64,
+    warnings: Vec<String>,
 }
 
-fn collect(
-    root: &Path,
-    directory: &Path,
-    prefix: &str,
-    entries: &mut Vec<Entry>,
-    bytes: &mut u64,
-) -> Result<(), Error> {
-    let read = |source| Error::Read { path: directory.into(), source };
-    for item in fs_err::read_dir(directory).map_err(read)? {
-        let item = item.map_err(read)?;
-        // A name that is not UTF-8 cannot be a Python module's, nor can the guest say it.
-        let Ok(name) = item.file_name().into_string() else { continue };
-        let path = format!("{prefix}{name}");
-        let is_link = item.file_type().map_err(read)?.is_symlink();
-        if is_link && !leads_into(&item.path(), root) {
-            continue;
-        }
-        let kind = fs_err::metadata(item.path()).map_err(read)?;
-        if kind.is_dir() && !is_link && !SKIPPED.contains(&name.as_str()) {
-            entries.push(Entry::directory(path.clone()));
-            collect(root, &item.path(), &format!("{path}/"), entries, bytes)?;
-        } else if kind.is_file() {
-            *bytes += kind.len();
-            if *bytes > DIRECTORY_BYTES_MAX {
-                return Ok(());
+impl Walk {
+    /// Takes what is in `directory`; `link` is the link that led there, if one did.
+    fn collect(&mut self, directory: &Path, prefix: &str, link: Option<&str>) -> Result<(), Error> {
+        let read = |source| Error::Read { path: directory.into(), source };
+        for item in fs_err::read_dir(directory).map_err(read)? {
+            let item = item.map_err(read)?;
+            // A name that is not UTF-8 cannot be a Python module's, nor can the guest say it.
+            let Ok(name) = item.file_name().into_string() else { continue };
+            if (self.is_hidden)(&name) {
+                continue;
             }
-            let contents = fs_err::read(item.path())
-                .map_err(|source| Error::Read { path: item.path(), source })?;
-            entries.push(Entry::file(path, contents));
+            let path = format!("{prefix}{name}");
+            if item.file_type().map_err(read)?.is_symlink() {
+                self.follow(&item.path(), path, link)?;
+                continue;
+            }
+            let kind = item.metadata().map_err(read)?;
+            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+                self.entries.push(Entry::directory(path.clone()));
+                self.collect(&item.path(), &format!("{path}/"), link)?;
+            } else if kind.is_file() {
+                self.take(&item.path(), path, kind.len())?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Takes what a link leads to, if that is inside: `path` is its name for the worker.
+    fn follow(&mut self, link: &Path, path: String, above: Option<&str>) -> Result<(), Error> {
+        // Editors leave links that lead nowhere.
+        let Ok(target) = fs_err::canonicalize(link) else { return Ok(()) };
+        let mut left_out = |why: &str| {
+            self.warnings
+                .push(format!("{path} is left out: it is a link to {}, {why}", target.display()));
+        };
+        if !target.starts_with(&self.root) {
+            left_out("which is not in the worker's directory; put a copy in its place");
+            return Ok(());
+        }
+        let read = |source| Error::Read { path: link.into(), source };
+        let kind = fs_err::metadata(&target).map_err(read)?;
+        let hidden =
+            target.file_name().is_some_and(|name| (self.is_hidden)(&name.to_string_lossy()));
+        if kind.is_file() && !hidden {
+            return self.take(link, path, kind.len());
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if !kind.is_dir() || SKIPPED.contains(&name) {
+            return Ok(());
+        }
+        let parent = link.parent().map(fs_err::canonicalize).transpose().map_err(read)?;
+        if let Some(above) = above {
+            left_out(&format!("and {above}, through which it is reached, is a link too"));
+            return Ok(());
+        }
+        if parent.is_some_and(|parent| parent.starts_with(&target)) {
+            left_out("in which it is itself");
+            return Ok(());
+        }
+        self.entries.push(Entry::directory(path.clone()));
+        self.collect(&target, &format!("{path}/"), Some(&path))
+    }
+
+    fn take(&mut self, file: &Path, path: String, bytes: u64) -> Result<(), Error> {
+        self.bytes += bytes;
+        if self.bytes > DIRECTORY_BYTES_MAX {
+            // It is refused as a whole; so much need not be read.
+            return Ok(());
+        }
+        let contents =
+            fs_err::read(file).map_err(|source| Error::Read { path: file.into(), source })?;
+        self.entries.push(Entry::file(path, contents));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// What a worker sees of a directory that `fill` fills, and what is said of it.
+    #[track_caller]
+    fn check(fill: impl FnOnce(&Path), files: &[&str], warnings: &[&str]) {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("project");
+        fs_err::create_dir_all(root.join("lib")).unwrap();
+        write(&root.join("entry.py"));
+        write(&root.join("lib/a.py"));
+        fill(&root);
+        let (code, said) = from_project(&root).unwrap();
+        let mut paths: Vec<_> = code.paths().collect();
+        paths.sort();
+        assert_eq!(paths, files);
+        let above = place.path().canonicalize().unwrap();
+        let said: Vec<_> =
+            said.iter().map(|text| text.replace(above.to_str().unwrap(), "ABOVE")).collect();
+        assert_eq!(said, warnings);
+    }
+
+    fn write(path: &Path) {
+        std::io::Write::write_all(&mut fs_err::File::create(path).unwrap(), b"x").unwrap();
+    }
+
+    #[test]
+    fn secrets() {
+        let fill = |root: &Path| {
+            for name in
+                [".dev.vars", ".dev.vars.staging", ".env", ".env.local", "lib/.env", ".envrc"]
+            {
+                write(&root.join(name));
+            }
+            symlink(".env", root.join("link.txt")).unwrap();
+        };
+        check(fill, &[".envrc", "entry.py", "lib/a.py"], &[]);
+    }
+
+    #[test]
+    fn links_inside() {
+        let fill = |root: &Path| {
+            symlink("lib", root.join("linked")).unwrap();
+            symlink("lib/a.py", root.join("b.py")).unwrap();
+            symlink("nowhere", root.join(".#entry.py")).unwrap();
+        };
+        check(fill, &["b.py", "entry.py", "lib/a.py", "linked/a.py"], &[]);
+    }
+
+    #[test]
+    fn links_outside() {
+        let fill = |root: &Path| {
+            fs_err::create_dir(root.join("../shared")).unwrap();
+            symlink("../shared", root.join("shared")).unwrap();
+        };
+        let warning = "shared is left out: it is a link to ABOVE/shared, which is not in the worker's directory; put a \
+                       copy in its place";
+        check(fill, &["entry.py", "lib/a.py"], &[warning]);
+    }
+
+    #[test]
+    fn links_in_circles() {
+        let warning = "lib/up is left out: it is a link to ABOVE/project, in which it is itself";
+        let fill = |root: &Path| symlink("..", root.join("lib/up")).unwrap();
+        check(fill, &["entry.py", "lib/a.py"], &[warning]);
+        let fill = |root: &Path| {
+            fs_err::create_dir(root.join("other")).unwrap();
+            symlink("../lib", root.join("other/lib")).unwrap();
+            symlink("other", root.join("again")).unwrap();
+        };
+        let warning = "again/lib is left out: it is a link to ABOVE/project/lib, and again, through which it is \
+                       reached, is a link too";
+        check(fill, &["entry.py", "lib/a.py", "other/lib/a.py"], &[warning]);
+    }
 }

@@ -155,6 +155,18 @@ pub enum Error {
         /// What it said last.
         reason: String,
     },
+    /// A limit of the process that leaves no room for its isolates.
+    #[error(
+        "this process may have {} MiB of address space (RLIMIT_AS), and {} MiB are needed for {isolates} isolates",
+        shortage.limit >> 20,
+        shortage.needed >> 20
+    )]
+    AddressSpace {
+        /// The limit, and what is needed.
+        shortage: taipan_guest::Shortage,
+        /// How many there may be.
+        isolates: usize,
+    },
     /// The client for outgoing requests.
     #[error("outgoing requests cannot be made")]
     Client(#[source] taipan_webapi::Error),
@@ -174,6 +186,10 @@ impl Error {
             Error::Store(error) => error.hint(),
             Error::Bundle(error) => error.hint(),
             Error::Client(error) => error.hint(),
+            Error::AddressSpace { .. } => Some(
+                "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`), or set `max` of `isolates` \
+                 lower in the configuration; most of it is only reserved and takes no memory",
+            ),
             Error::TooLarge { .. } => {
                 Some("mount or serve a directory that holds only what the program needs")
             }

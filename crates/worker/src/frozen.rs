@@ -11,7 +11,7 @@ use taipan_bundle::Digest;
 use taipan_guest::{CompiledModule, Host, Image, Isolate};
 use taipan_pyodide::{Ended, LOCATE, Layers, Prepared};
 use taipan_snapshot::Provenance;
-use taipan_store::{OnDamage, Progress, write_private};
+use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
 use taipan_webapi::Unsaved;
 use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
@@ -23,12 +23,14 @@ use crate::Error;
 use crate::boot::{Boot, Mounted, World, boot, connect};
 use crate::bundle::{Bundle, guest};
 use crate::clock::{Machine, Virtual};
+use crate::code::Code;
 use crate::events::{Event, turn, wait_for_requests};
 use crate::instance::Instance;
 use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Milestone, Record, ResumeTimes};
 use crate::registry::Registry;
 use crate::snapshots::{self, Opened, Rest, Saved};
+use crate::top_level::TopLevel;
 use crate::webassembly;
 use crate::worker::{Incoming, Settings, ToLog};
 
@@ -51,8 +53,9 @@ pub(crate) struct Frozen {
     saved: Saved,
     layers: Mounted,
     registry: Registry,
-    /// So that nobody removes it.
+    /// So that nobody removes them.
     _bundle: Arc<Bundle>,
+    _held: Option<Held>,
     /// The pages that the first request wrote.
     written: OnceLock<Vec<Range<u32>>>,
 }
@@ -60,37 +63,29 @@ pub(crate) struct Frozen {
 /// Why an isolate is not resumed, and the receiver, which outlives it.
 pub(crate) type NotResumed = (Error, Option<UnboundedReceiver<Event>>);
 
-/// All that can change what is in a worker's snapshot, beside its bundle.
-fn inputs(settings: &Settings) -> BTreeMap<&'static str, Digest> {
-    // Flags that it has not are left out: a Taipan that knows more of them makes the same snapshot.
-    let flags: Vec<_> = settings.flags.iter().filter(|(_, has)| **has).collect();
-    let configuration =
-        json!([settings.main, settings.variables, settings.warmup, flags]).to_string();
-    BTreeMap::from([
-        ("configuration", Digest::of(configuration.as_bytes())),
-        ("modules", Digest::of(settings.modules.to_string().as_bytes())),
-        ("source", settings.code.digest),
-    ])
-}
-
 /// Opens the snapshot of a worker, which is made first when the cache does not have it.
 pub(crate) fn prepare(
     settings: &Settings,
     runtime: &runtime::Handle,
     progress: Progress<'_>,
-) -> Result<Frozen, Error> {
-    let Found { frozen, made, .. } = find(settings, runtime, progress)?;
+) -> Result<(Frozen, Entry), Error> {
+    let Found { frozen, made, entry, .. } = find(settings, runtime, progress)?;
     if !made {
         frozen.saved.log.iter().for_each(|record| settings.log.write(record.clone()));
     }
     settings.log.write(Record::Reached(Milestone::Program));
-    Ok(frozen)
+    Ok((frozen, entry))
 }
 
 /// The snapshot of a worker, where it is, and whether it had to be made.
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
+    pub(crate) entry: Entry,
     pub(crate) made: bool,
+    /// Whether it is in the cache, for the next who needs it.
+    pub(crate) kept: bool,
+    /// Its file.
+    pub(crate) opened: Opened,
     frozen: Frozen,
 }
 
@@ -117,37 +112,43 @@ pub(crate) fn find(
         made.set(true);
         let (log, recorded) = settings.log.recorded();
         let registry = registry.clone();
-        let started = start(settings, registry, key, log, runtime);
+        let services = Services { bundle, registry, guard: &settings.guard, log, runtime };
+        let started = start(&TopLevel::of(settings), key, services);
         let (mut instance, resumes) = started.map_err(ended)?;
         let rest = Rest { resumes, log: recorded.take() };
         let file = snapshots::take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
         Ok::<_, Error>(write_private(&staging.join(FILE), &file)?)
     };
-    let path = entry.get_or_build(OnDamage::Rebuild, progress, build)?.join(FILE);
+    let held = entry.hold()?;
     let open = || {
-        let opened = snapshots::open(&path)?;
+        let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
+        let path = files.folder().join(FILE);
+        let opened = snapshots::of_entry(&path, files.file(FILE)?)?;
         let checked = opened.snapshot.provenance.check(&provenance);
         checked.map_err(snapshots::unusable(&path))?;
         let own = registry.ready();
-        Frozen::new(&path, opened, bundle, layers(settings), registry.clone(), &own)
+        let (layers, registry) = (layers(bundle, &settings.code), registry.clone());
+        let frozen = Frozen::new(&path, opened.clone(), bundle, layers, registry, &own)?;
+        let (made, kept, entry) = (made.get(), !files.is_apart(), entry.clone());
+        Ok(Found { path, entry, made, kept, opened, frozen })
     };
-    let frozen = match open() {
-        // Its length is right and its contents are not: it is made again.
+    let mut found = match open() {
+        // It is as it was published, and of no use to this Taipan: it is made again.
         Err(Error::Snapshot { .. } | Error::Section { .. } | Error::Guest { .. })
             if !made.get() =>
         {
             entry.remove(progress)?;
-            entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-            open()?
+            open()
         }
-        read => read?,
-    };
-    Ok(Found { path, made: made.get(), frozen })
+        read => read,
+    }?;
+    found.frozen._held = Some(held);
+    Ok(found)
 }
 
 /// What a worker's snapshot is made from.
 pub(crate) fn provenance(settings: &Settings) -> Provenance {
-    snapshots::worker_provenance(&settings.bundle.baseline, &inputs(settings))
+    snapshots::worker_provenance(&settings.bundle.baseline, &TopLevel::of(settings).inputs())
 }
 
 /// The name in the cache of the snapshot with this provenance.
@@ -155,8 +156,8 @@ pub(crate) fn key(provenance: &Provenance) -> Digest {
     Digest::of(format!("{provenance:?}").as_bytes())
 }
 
-fn layers(settings: &Settings) -> Mounted {
-    vec![settings.bundle.python.clone(), (settings.code.layer.clone(), WORKER_DIRECTORY.into())]
+fn layers(bundle: &Bundle, code: &Code) -> Mounted {
+    vec![bundle.python.clone(), (code.layer.clone(), WORKER_DIRECTORY.into())]
 }
 
 fn registry(settings: &Settings, progress: Progress<'_>) -> Result<Registry, Error> {
@@ -166,33 +167,43 @@ fn registry(settings: &Settings, progress: Progress<'_>) -> Result<Registry, Err
     Ok(Registry::of_worker(builtin, modules.clone(), files, compiled))
 }
 
+/// What a start has need of and cannot look at: nothing of it is in the snapshot, but the bundle, which is named there.
+struct Services<'a> {
+    bundle: &'a Bundle,
+    /// Made of the modules of the top level.
+    registry: Registry,
+    guard: &'a Guard,
+    log: Log,
+    runtime: &'a runtime::Handle,
+}
+
 /// Boots an isolate, and runs the worker's top level and its warm-up requests. With it: whether Python has something
 /// to do in each isolate that is resumed.
 fn start(
-    settings: &Settings,
-    registry: Registry,
+    top_level: &TopLevel<'_>,
     seed: Digest,
-    log: Log,
-    runtime: &runtime::Handle,
+    services: Services<'_>,
 ) -> Result<(Instance, bool), Error> {
-    let Settings { bundle, client, .. } = settings;
+    let Services { bundle, registry, guard, log, runtime } = services;
     let host = Virtual::new(seed);
-    let allowances = Allowances::new(settings.limits.inside.clone());
+    let allowances = Allowances::new(top_level.inside.clone());
     let (streams, told) = (Box::new(ToLog(log.clone(), allowances.clone())), log.clone());
     let (world, _sender) = World::alone(runtime.clone(), log, &host);
-    let world = World { client: Some(client.clone()), streams, allowances, ..world };
+    let client = Some(top_level.network.client());
+    let world = World { client, streams, allowances, ..world };
     let mut instance = boot(Boot {
         program: &bundle.program,
         registry,
-        layers: layers(settings),
+        layers: layers(bundle, top_level.code),
         environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
         host: Box::new(host),
         world,
     })?;
-    limits::impose(&mut instance, &settings.limits, &settings.guard)?;
+    let TopLevel { memory_bytes, startup_cpu, .. } = *top_level;
+    limits::impose(&mut instance, memory_bytes, startup_cpu, guard)?;
     let resumes = {
         let _turn = instance.isolate.control().begin();
-        let run = run(settings, &mut instance, &told, runtime);
+        let run = run(top_level, &mut instance, &told, runtime);
         run.map_err(|error| limits::of_start(error, &instance))?
     };
     Ok((instance, resumes))
@@ -200,15 +211,15 @@ fn start(
 
 /// Runs the top level and the warm-up requests, and makes the instance ready for its snapshot.
 fn run(
-    settings: &Settings,
+    top_level: &TopLevel<'_>,
     instance: &mut Instance,
     log: &Log,
     runtime: &runtime::Handle,
 ) -> Result<bool, Error> {
     instance.isolate.scope().start_recording(LOCATE);
     instance.call("beginSnapshot", &[])?;
-    load(settings, instance)?;
-    for path in &settings.warmup {
+    load(top_level, instance)?;
+    for path in top_level.warmup {
         warm_up(instance, path, runtime)?;
     }
     settle(instance, log)
@@ -264,21 +275,21 @@ fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
 }
 
 /// Imports the worker's main module.
-fn load(settings: &Settings, instance: &mut Instance) -> Result<(), Error> {
-    let root = &settings.modules.root;
+fn load(top_level: &TopLevel<'_>, instance: &mut Instance) -> Result<(), Error> {
+    let root = &top_level.modules.root;
     let source = format!("{WORKER_DIRECTORY}/{root}");
     let packages = format!("{WORKER_DIRECTORY}/python_modules");
     let path = json!([source.trim_end_matches('/'), packages, WORKER_DIRECTORY]).to_string();
-    let variables = json!(settings.variables).to_string();
-    let flags = json!(settings.flags).to_string();
+    let variables = json!(top_level.variables).to_string();
+    let flags = json!(top_level.flags).to_string();
     instance.call("furnish", &[(&*path).into(), (&*variables).into(), (&*flags).into()])?;
-    let outcome = match settings.main.strip_suffix(".py") {
+    let outcome = match top_level.main.strip_suffix(".py") {
         Some(module) => {
             let module = module.strip_prefix(root.as_str()).unwrap_or(module).replace('/', ".");
             instance.call("loadPython", &[(&*module).into()])
         }
         None => {
-            let name = format!("{WORKER_DIRECTORY}/{}", settings.main);
+            let name = format!("{WORKER_DIRECTORY}/{}", top_level.main);
             instance.call("loadJavascript", &[(&*name).into()])
         }
     };
@@ -357,7 +368,7 @@ impl Frozen {
         let image = Image::new(&bundle.program, own, opened.snapshot.state, memory_bytes, runs)
             .map_err(guest("joining the snapshot and its bundle"))?;
         let written = OnceLock::new();
-        Ok(Frozen { image, saved, layers, registry, _bundle: bundle.clone(), written })
+        Ok(Frozen { image, saved, layers, registry, _bundle: bundle.clone(), _held: None, written })
     }
 
     /// What the monotonic clock showed, in milliseconds.
@@ -401,7 +412,7 @@ impl Frozen {
     ) -> Result<Instance, NotResumed> {
         let host = Box::new(Machine::new(self.saved.monotonic_clock));
         let mut instance = self.resume_on(host, world, soon)?;
-        let ready = limits::impose(&mut instance, limits, guard);
+        let ready = limits::impose(&mut instance, limits.memory_bytes, limits.startup_cpu, guard);
         match ready.and_then(|()| self.go_on(&mut instance)) {
             Ok(()) => Ok(instance),
             Err(error) => Err((error, instance.take_receiver())),

@@ -65,10 +65,12 @@ impl SnapshotFile {
     pub fn find(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
         let provenance = frozen::provenance(settings);
         let key = frozen::key(&provenance).to_string();
-        let Some(folder) = settings.cache.entry(frozen::ENTRIES, &key)?.open()? else {
+        let Some(files) = settings.cache.entry(frozen::ENTRIES, &key)?.files()? else {
             return Ok(None);
         };
-        let file = SnapshotFile::open(&folder.join(frozen::FILE))?;
+        let path = files.folder().join(frozen::FILE);
+        let opened = snapshots::of_entry(&path, files.file(frozen::FILE)?)?;
+        let file = SnapshotFile { path, opened };
         let checked = file.snapshot().provenance.check(&provenance);
         checked.map_err(snapshots::unusable(&file.path))?;
         Ok(Some(file))
@@ -110,9 +112,9 @@ pub fn create(
     let author = settings.code.author.clone();
     settings.log = author.log(settings.log);
     let found = frozen::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
-    let file = SnapshotFile::open(&found.path)?;
     let log = found.log().iter().map(|record| author.record(record.clone())).collect();
-    Ok(Created { file, made: found.made, log })
+    let file = SnapshotFile { path: found.path, opened: found.opened };
+    Ok(Created { file, made: found.made, kept: found.kept, log })
 }
 
 /// The snapshot of a worker.
@@ -122,6 +124,8 @@ pub struct Created {
     pub file: SnapshotFile,
     /// Whether it was made, because the cache did not have it.
     pub made: bool,
+    /// Whether the cache keeps it, which it does not if it can only be read.
+    pub kept: bool,
     /// What was said when it was made, now or earlier.
     pub log: Vec<Record>,
 }

@@ -26,11 +26,12 @@ mod registry;
 mod script;
 mod script_folder;
 mod snapshots;
+mod top_level;
 mod webassembly;
 mod worker;
 
 pub use bundle::{Bundle, bundle_id, find, prepare, release_of};
-pub use code::{Code, from_directory};
+pub use code::{Code, from_directory, from_project};
 pub use error::Error;
 pub use inspection::{Created, ModuleSize, Owners, SnapshotFile, Standing, create, standing};
 pub use limits::{Guard, Limits};
@@ -39,7 +40,8 @@ pub use pool::{Isolation, Settings as PoolSettings};
 pub use registry::{ModuleKind, OwnModules};
 pub use script::{Mount, Program, Script, ScriptLimits, run_script};
 pub use script_folder::{Modules, modules_of};
+pub use top_level::Network;
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Incoming, Settings, Shown, Worker};
 
-pub use taipan_guest::{Reason, THREAD_STACK_BYTES, processor};
+pub use taipan_guest::{Reason, THREAD_STACK_BYTES, end_on_lost_pages, processor};

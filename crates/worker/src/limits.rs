@@ -27,6 +27,14 @@ pub struct Limits {
     pub inside: taipan_webapi::limits::Limits,
 }
 
+/// Checks that so many isolates find room in the address space of this process.
+pub(crate) fn check_address_space(isolates: usize) -> Result<(), Error> {
+    match taipan_guest::address_space_shortage(isolates) {
+        Some(shortage) => Err(Error::AddressSpace { shortage, isolates }),
+        None => Ok(()),
+    }
+}
+
 /// Looks after the time that isolates use; a clone is the same.
 #[derive(Clone, Debug)]
 pub struct Guard(Arc<Watchdog>);
@@ -43,8 +51,13 @@ impl Guard {
 }
 
 /// Puts an instance under its limits. It may use the time of a start until its first request comes.
-pub(crate) fn impose(instance: &mut Instance, limits: &Limits, guard: &Guard) -> Result<(), Error> {
-    impose_on(instance, limits.memory_bytes, CpuLimit::Startup(limits.startup_cpu), guard)
+pub(crate) fn impose(
+    instance: &mut Instance,
+    memory_bytes: usize,
+    startup_cpu: Duration,
+    guard: &Guard,
+) -> Result<(), Error> {
+    impose_on(instance, memory_bytes, CpuLimit::Startup(startup_cpu), guard)
 }
 
 /// Puts an instance under a limit of memory and one of CPU time.

@@ -57,10 +57,17 @@ pub(crate) struct Opened {
 /// Opens a snapshot file and checks all of it.
 pub(crate) fn open(path: &Path) -> Result<Opened, Error> {
     let read = |source| Error::Read { path: path.into(), source };
-    let (file, _) = fs_err::File::open(path).map_err(read)?.into_parts();
-    let bytes = taipan_guest::map(path).map_err(read)?;
+    let opened = of_entry(path, fs_err::File::open(path).map_err(read)?)?;
+    snapshot::verify(&opened.snapshot, &opened.bytes).map_err(unusable(path))?;
+    Ok(opened)
+}
+
+/// A snapshot file of the cache, which has compared all of it with what was published.
+pub(crate) fn of_entry(path: &Path, file: fs_err::File) -> Result<Opened, Error> {
+    let file = file.into_file();
+    let bytes = taipan_guest::map(&file);
+    let bytes = bytes.map_err(|source| Error::Read { path: path.into(), source })?;
     let snapshot = snapshot::decode(&bytes).map_err(unusable(path))?;
-    snapshot::verify(&snapshot, &bytes).map_err(unusable(path))?;
     Ok(Opened { snapshot, bytes, file: Arc::new(file) })
 }
 

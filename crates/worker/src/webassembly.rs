@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::path::Path;
 
 use taipan_guest::{CompiledModule, Digest, Engine};
-use taipan_store::{Cache, Held, OnDamage, Progress, Step, write_atomic};
+use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::registry::ModuleKind;
 use crate::worker::Settings;
@@ -83,8 +83,9 @@ fn prepare(
         write_atomic(&staging.join(WASM), &wasm)?;
         bundle::compile(engine, &wasm, &staging.join(CODE))
     };
-    let folder = entry.get_or_build(OnDamage::Rebuild, progress, build)?;
-    Ok(Compiled { module: load(engine, &folder)?, _held: entry.hold()? })
+    let held = entry.hold()?;
+    let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
+    Ok(Compiled { module: load(engine, &files)?, _held: held })
 }
 
 /// The files of an entry: the module as it was rewritten, and its machine code.
@@ -110,10 +111,9 @@ fn key(engine: &Engine, digest: &Digest) -> String {
     digest.iter().fold(prefix(engine), |key, byte| key + &format!("{byte:02x}"))
 }
 
-fn load(engine: &Engine, folder: &Path) -> Result<CompiledModule, Error> {
-    let path = folder.join(WASM);
-    let bytes = taipan_guest::map(&path).map_err(|source| Error::Read { path, source })?;
-    let module = taipan_guest::load(engine, &folder.join(CODE))
+fn load(engine: &Engine, files: &Files) -> Result<CompiledModule, Error> {
+    let bytes = bundle::map(files.folder(), WASM, &files.file(WASM)?)?;
+    let module = taipan_guest::load(engine, files.file(CODE)?.into_file())
         .map_err(bundle::guest("loading machine code"))?;
     Ok(CompiledModule { bytes, module })
 }
@@ -128,8 +128,8 @@ pub(crate) fn of_snapshot(
     for module in &state.modules {
         let taipan_snapshot::Module::Compiled(digest) = module else { continue };
         let entry = cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, digest))?;
-        if let Some(folder) = entry.open()? {
-            found.push(load(engine, &folder)?);
+        if let Some(files) = entry.files()? {
+            found.push(load(engine, &files)?);
         }
     }
     Ok(found)

@@ -10,7 +10,7 @@ use futures_util::stream;
 use serde_json::Value;
 use taipan_guest::Reason;
 use taipan_pyodide::Streams;
-use taipan_store::{Cache, Step};
+use taipan_store::{Cache, Entry, Step};
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
@@ -27,13 +27,14 @@ use crate::log::{Log, Record};
 use crate::place::Seat;
 use crate::pool::{Pool, Template};
 use crate::registry::OwnModules;
+use crate::top_level::Network;
 use crate::{Error, frozen, pool};
 
 /// Hears what is going on while a worker is set up.
 pub type Shown = Box<dyn Fn(Step<'_>) + Send>;
 
 /// What a worker is made from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The Pyodide that it runs on.
     pub bundle: Arc<Bundle>,
@@ -58,7 +59,7 @@ pub struct Settings {
     /// What its handlers get as `env`.
     pub variables: BTreeMap<String, Value>,
     /// For outgoing requests.
-    pub client: taipan_webapi::fetch::Client,
+    pub network: Network,
     /// Who hears what it says.
     pub log: Log,
 }
@@ -82,6 +83,7 @@ pub struct Worker {
     last: Arc<AtomicU32>,
     /// From the head of a request to the end of its response.
     wall: Duration,
+    snapshot: Entry,
 }
 
 impl fmt::Debug for Worker {
@@ -98,17 +100,18 @@ impl Worker {
     ///
     /// [`Error::Program`] for a fault of the user's code.
     pub async fn start(mut settings: Settings, progress: Shown) -> Result<Worker, Error> {
+        limits::check_address_space(settings.pool.isolates_max)?;
         let author = settings.code.author.clone();
         settings.log = author.log(settings.log);
         let runtime = runtime::Handle::current();
         let work = {
             let runtime = runtime.clone();
             move || {
-                let frozen = frozen::prepare(&settings, &runtime, &*progress)?;
-                Ok::<_, Error>((frozen, settings))
+                let (frozen, entry) = frozen::prepare(&settings, &runtime, &*progress)?;
+                Ok::<_, Error>((frozen, entry, settings))
             }
         };
-        let (frozen, settings) = tokio::task::spawn_blocking(work)
+        let (frozen, snapshot, settings) = tokio::task::spawn_blocking(work)
             .await
             .map_err(|panic| Error::Bug { what: panic.to_string() })?
             .map_err(|error| author.error(error))?;
@@ -116,14 +119,20 @@ impl Worker {
         let template = Template {
             frozen,
             log: settings.log,
-            client: settings.client,
+            client: settings.network.client(),
             runtime,
             isolation: settings.pool.isolation,
             limits: settings.limits,
             guard: settings.guard,
         };
         let pool = Pool::open(template, &settings.pool);
-        Ok(Worker { pool, author, last: Arc::default(), wall })
+        Ok(Worker { pool, author, last: Arc::default(), wall, snapshot })
+    }
+
+    /// The entry of the cache with its snapshot; not there in a cache that can only be read.
+    #[must_use]
+    pub fn snapshot(&self) -> &Entry {
+        &self.snapshot
     }
 
     /// Has the worker answer a request. The worker is told that the client went away when the

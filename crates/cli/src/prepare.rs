@@ -1,0 +1,75 @@
+//! From a project to what its worker is made from: the same for every command that has to do with a worker.
+
+use taipan_bundle::Source;
+use taipan_store::Cache;
+use taipan_webapi::fetch;
+use taipan_worker::{Guard, Network, Settings, from_project};
+
+use crate::{
+    command::Command, failure::Failure, project::Project, selection::Choice, terminal, workers,
+};
+
+/// What a worker is made ready with, beside its project.
+#[derive(Debug)]
+pub(crate) struct Means {
+    choice: Choice,
+    cache: Cache,
+    sources: Vec<Source>,
+    proxies: fetch::Settings,
+    guard: Guard,
+    quiet: bool,
+}
+
+impl Means {
+    /// What `command` says of it.
+    pub(crate) fn of(command: &Command, guard: &Guard) -> Result<Self, Failure> {
+        Ok(Self {
+            choice: command.choice.clone(),
+            cache: command.cache()?,
+            sources: command.sources()?,
+            proxies: command.proxies.clone(),
+            guard: guard.clone(),
+            quiet: command.quiet,
+        })
+    }
+}
+
+/// A worker that is ready to be started.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) settings: Settings,
+    /// What is taken of clients.
+    pub(crate) clients: taipan_server::Limits,
+    /// What of its files it does not see.
+    pub(crate) warnings: Vec<String>,
+    /// Whether only warnings and errors are wanted.
+    pub(crate) quiet: bool,
+}
+
+/// Makes the bundle of a project's worker, if the cache does not have it, and reads the worker's files. Blocks.
+pub(crate) fn prepare(means: Means, project: Project) -> Result<Prepared, Failure> {
+    let Means { choice, cache, sources, proxies, guard, quiet } = means;
+    let Project { directory, mut manifest, warnings: _ } = project;
+    choice.open_gates(&mut manifest)?;
+    let release = choice.release_for(&manifest)?;
+    let bundle = workers::bundle(release, &cache, &sources, quiet)?;
+    let (code, warnings) = from_project(&directory)?;
+    let (pool, limits) = (workers::pool(&manifest), workers::limits(&manifest.limits));
+    let clients = workers::clients(&manifest.limits);
+    let settings = Settings {
+        modules: workers::modules(&manifest, &code).into(),
+        flags: workers::flags(&manifest.flags),
+        variables: workers::variables(manifest.vars),
+        network: Network::new(proxies)?,
+        log: terminal::log(),
+        warmup: manifest.warmup,
+        main: manifest.main,
+        bundle,
+        cache,
+        code,
+        pool,
+        limits,
+        guard,
+    };
+    Ok(Prepared { settings, clients, warnings, quiet })
+}
