@@ -113,6 +113,13 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Snapshot(SnapshotAction),
 
+    /// Remove from the cache what nothing uses: by age, and by size if you like
+    ///
+    /// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
+    /// compiled modules and bundles that nobody has used for a month. What a running server uses stays. A snapshot holds
+    /// the worker's variables: with `--older-than 0` none is left.
+    Gc(GcArguments),
+
     /// Tell what of a worker spoils or weakens its snapshot
     ///
     /// That is: random values that every isolate would share, what a snapshot
@@ -359,10 +366,24 @@ pub(crate) enum BundleAction {
     },
     /// Read everything in the cache and compare it with its digests
     Verify,
-    /// Remove what this version does not use: bundles of others, and snapshots of bundles that are gone
-    ///
-    /// What a running server uses stays.
-    Gc,
+    /// The same as `taipan gc`
+    Gc(GcArguments),
+}
+
+/// What `gc` takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct GcArguments {
+    /// Remove what nobody has used for so many days; 0 removes all that is not in use and can be made again
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub(crate) older_than: u32,
+
+    /// Then remove what was not used for the longest time, until no more than MB are left
+    #[arg(long, value_name = "MB")]
+    pub(crate) max_size: Option<u64>,
+
+    /// Only say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What `bundle build` and `bundle fetch` take.

@@ -9,11 +9,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use taipan_store::Cache;
-use taipan_webapi::fetch::client;
 use taipan_worker::{
-    Bundle, Code, Guard, Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings,
-    Worker,
+    Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings, Worker,
 };
 
 use crate::{
@@ -22,7 +19,7 @@ use crate::{
     console,
     failure::Failure,
     project::{Project, Variables},
-    workers,
+    snapshots, workers,
 };
 
 /// Isolates over which the private memory of one is averaged.
@@ -39,35 +36,19 @@ pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, F
         BenchAction::Cold { directory, json, .. }
         | BenchAction::Density { directory, json, .. } => (directory, *json),
     };
-    let mut project = Project::read(directory, None, Variables::Configured)?;
-    command.choice.open_gates(&mut project.manifest)?;
-    let cache = command.cache()?;
-    let release = command.choice.release_for(&project.manifest)?;
-    let bundle = workers::bundle(release, &cache, &command.sources()?, command.quiet)?;
-    let code = taipan_worker::from_directory(&project.directory)?;
-    let guard = workers::guard()?;
-    let subject = Subject { command, project, cache, bundle, code, guard };
+    let project = Project::read(directory, None, Variables::Configured)?;
+    let settings = snapshots::settings(command, project)?;
     let report = workers::runtime()?.block_on(async {
         match *action {
-            BenchAction::Cold { runs, .. } => cold(&subject, runs.max(1)).await,
+            BenchAction::Cold { runs, .. } => cold(&settings, runs.max(1)).await,
             BenchAction::Density { workers, isolates, .. } => {
-                density(&subject, workers.max(1), isolates).await
+                density(&settings, workers.max(1), isolates).await
             }
         }
     })?;
     let text = if json { format!("{}\n", report.json) } else { report.table };
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What is measured.
-struct Subject<'a> {
-    command: &'a Command,
-    project: Project,
-    cache: Cache,
-    bundle: Arc<Bundle>,
-    code: Code,
-    guard: Guard,
 }
 
 /// What came out.
@@ -79,36 +60,24 @@ struct Report {
 /// What the log of a worker said of the last resume.
 type Last = Arc<Mutex<Option<ResumeTimes>>>;
 
-impl Subject<'_> {
-    async fn start(&self, pool: PoolSettings, number: usize) -> Result<(Worker, Last), Failure> {
-        let last = Last::default();
-        let listener = last.clone();
-        let log = Log::new(move |record| {
-            if let Record::Resumed(times) = record {
-                *listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(times);
-            }
-        });
-        let mut variables = workers::variables(self.project.manifest.vars.clone());
-        if number > 0 {
-            variables.insert("TAIPAN_BENCH_WORKER".to_owned(), number.into());
+/// Starts the worker as `serve` does, but for its pool; others than the first have a variable more.
+async fn start(
+    settings: &Settings,
+    pool: PoolSettings,
+    number: usize,
+) -> Result<(Worker, Last), Failure> {
+    let last = Last::default();
+    let listener = last.clone();
+    let log = Log::new(move |record| {
+        if let Record::Resumed(times) = record {
+            *listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(times);
         }
-        let settings = Settings {
-            modules: workers::modules(&self.project.manifest, &self.code).into(),
-            bundle: self.bundle.clone(),
-            code: self.code.clone(),
-            main: self.project.manifest.main.clone(),
-            cache: self.cache.clone(),
-            warmup: Vec::new(),
-            pool,
-            limits: workers::limits(&self.project.manifest.limits),
-            guard: self.guard.clone(),
-            flags: workers::flags(&self.project.manifest.flags),
-            variables,
-            client: client(&self.command.proxies).map_err(taipan_worker::Error::Client)?,
-            log,
-        };
-        Ok((Worker::start(settings, Box::new(|_| ())).await?, last))
+    });
+    let mut settings = Settings { pool, log, ..settings.clone() };
+    if number > 0 {
+        settings.variables.insert("TAIPAN_BENCH_WORKER".to_owned(), number.into());
     }
+    Ok((Worker::start(settings, Box::new(|_| ())).await?, last))
 }
 
 fn request() -> Incoming {
@@ -126,14 +95,14 @@ struct Start {
     faults: f64,
 }
 
-async fn cold(subject: &Subject<'_>, runs: usize) -> Result<Report, Failure> {
+async fn cold(settings: &Settings, runs: usize) -> Result<Report, Failure> {
     let alone = PoolSettings {
         isolation: Isolation::Fresh,
         isolates_max: 1,
         reserve: 0,
         ..PoolSettings::default()
     };
-    let (worker, last) = subject.start(alone, 0).await?;
+    let (worker, last) = start(settings, alone, 0).await?;
     let mut starts = Vec::new();
     for _ in 0..runs {
         tokio::time::sleep(PAUSE).await;
@@ -147,7 +116,7 @@ async fn cold(subject: &Subject<'_>, runs: usize) -> Result<Report, Failure> {
         starts.push(Start { total, resume: resume.ok_or_else(not_resumed)?, faults });
     }
     drop(worker);
-    let (idle, served) = private_memory(subject).await?;
+    let (idle, served) = private_memory(settings).await?;
     Ok(cold_report(&starts, idle, served))
 }
 
@@ -160,9 +129,9 @@ fn failed(fault: taipan_webapi::requests::Fault) -> Failure {
 }
 
 /// Private memory of an isolate in KiB: that waits, and that has answered a request.
-async fn private_memory(subject: &Subject<'_>) -> Result<(f64, f64), Failure> {
+async fn private_memory(settings: &Settings) -> Result<(f64, f64), Failure> {
     let pool = PoolSettings { isolates_max: AVERAGED, ..PoolSettings::default() };
-    let (worker, _) = subject.start(pool, 0).await?;
+    let (worker, _) = start(settings, pool, 0).await?;
     #[expect(clippy::cast_precision_loss, reason = "a small constant")]
     let count = AVERAGED as f64;
     let before = rollup("Private_Dirty:")?;
@@ -214,17 +183,13 @@ fn cold_report(starts: &[Start], idle: f64, served: f64) -> Report {
     Report { table, json: report.into() }
 }
 
-async fn density(
-    subject: &Subject<'_>,
-    workers: usize,
-    isolates: usize,
-) -> Result<Report, Failure> {
+async fn density(settings: &Settings, workers: usize, isolates: usize) -> Result<Report, Failure> {
     let each = isolates.div_ceil(workers);
     let pool = PoolSettings { isolates_max: each, requests_max: each, ..PoolSettings::default() };
     let before = rollup("Pss:")?;
     let mut started = Vec::new();
     for number in 1..=workers {
-        let (worker, _) = subject.start(pool.clone(), number).await?;
+        let (worker, _) = start(settings, pool.clone(), number).await?;
         worker.warm(each).await;
         started.push(worker);
     }

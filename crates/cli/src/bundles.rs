@@ -1,18 +1,13 @@
 //! `taipan bundle`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use serde_json::json;
 use taipan_bundle::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
-use taipan_store::{Cache, Step};
-use taipan_worker::{
-    SnapshotFile, Standing, WEBASSEMBLY_ENTRIES, bundle_id, prepare, standing, webassembly_prefix,
-};
+use taipan_store::Cache;
+use taipan_worker::{WEBASSEMBLY_ENTRIES, bundle_id, prepare};
 
 use crate::{
     arguments::BuildArguments, command::Command, console, failure::Failure, progress::Display,
@@ -23,10 +18,10 @@ use crate::{
 pub(crate) const BUNDLES: &str = "bundle";
 
 /// The kinds of entry that belong to releases.
-const KINDS: [&str; 2] = ["npm", BUNDLES];
+pub(crate) const KINDS: [&str; 2] = ["npm", BUNDLES];
 
 /// The kind of entry that belongs to workers.
-const SNAPSHOTS: &str = "snapshot";
+pub(crate) const SNAPSHOTS: &str = "snapshot";
 
 /// Prints the releases that are known, what selects them, and which bundles the cache holds.
 pub(crate) fn list(command: &Command, json: bool) -> Result<ExitCode, Failure> {
@@ -91,6 +86,7 @@ pub(crate) fn build(command: &Command, which: &BuildArguments) -> Result<ExitCod
     let (sources, cache) = (sources(command, which)?, command.cache()?);
     for release in releases(command, which)? {
         let display = Display::new(command.quiet);
+        fetch(release, &sources, &cache, &|step| display.show(step))?;
         let bundle = prepare(release, &sources, &cache, &|step| display.show(step))?;
         drop(display);
         if !command.quiet {
@@ -182,49 +178,6 @@ fn server_name(server: Server) -> &'static str {
         Server::Linked => "the link step",
         Server::Null => "a null address",
     }
-}
-
-/// Removes bundles and files of releases that this Taipan does not use, and snapshots of bundles that are gone.
-/// What a process uses stays.
-pub(crate) fn collect(command: &Command) -> Result<ExitCode, Failure> {
-    let cache = command.cache()?;
-    let display = Display::new(command.quiet);
-    let progress = |step: Step<'_>| display.show(step);
-    let mut kept: BTreeSet<String> = BTreeSet::new();
-    for release in RELEASES {
-        kept.insert(cache.entry(BUNDLES, &bundle_id(release)?.to_string())?.name().to_owned());
-        for package in [&release.pyodide, &release.web_streams] {
-            kept.insert(package.entry(&cache)?.name().to_owned());
-        }
-    }
-    let mut text = String::new();
-    for kind in KINDS {
-        for entry in cache.entries(kind)?.iter().filter(|entry| !kept.contains(entry.name())) {
-            let gone = entry.remove_unused(&progress)?;
-            text += &format!("{}  {}\n", if gone { "removed" } else { "in use " }, entry.name());
-        }
-    }
-    let prefix = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
-    for entry in cache.entries(WEBASSEMBLY_ENTRIES)? {
-        if !entry.name().starts_with(&prefix) && entry.remove_unused(&progress)? {
-            text += &format!("removed  {}\n", entry.name());
-        }
-    }
-    for entry in cache.entries(SNAPSHOTS)? {
-        // One that cannot be read is made again when it is next used.
-        let file = SnapshotFile::of_entry(&entry);
-        let standing = file.and_then(|file| standing(&file, &cache));
-        let is_used = matches!(standing, Ok(Standing::Good));
-        if !is_used && entry.remove_unused(&progress)? {
-            text += &format!("removed  {}\n", entry.name());
-        }
-    }
-    drop(display);
-    if text.is_empty() {
-        text = "nothing to remove\n".to_owned();
-    }
-    console::write(text.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Compares everything in the cache with its digests.

@@ -12,7 +12,7 @@ use taipan_webapi::{
 
 use crate::{
     arguments::{
-        Arguments, BenchAction, Bound, BundleAction, DoctorArguments, EVERYWHERE, RunArguments,
+        Arguments, BenchAction, Bound, BundleAction, DoctorArguments, EVERYWHERE, GcArguments, RunArguments,
         ServeArguments, SnapshotAction, Verb,
     },
     environment::Environment,
@@ -49,6 +49,7 @@ pub(crate) enum Action {
     Bench(BenchAction),
     Snapshot(SnapshotAction),
     Doctor(DoctorArguments),
+    Gc(GcArguments),
     Flags { json: bool },
     Completions(clap_complete::Shell),
 }
@@ -114,6 +115,7 @@ impl Command {
             Verb::Bundle(action) => Action::Bundle(action),
             Verb::Bench(action) => Action::Bench(action),
             Verb::Doctor(arguments) => Action::Doctor(arguments),
+            Verb::Gc(arguments) => Action::Gc(arguments),
             Verb::Snapshot(action) => Action::Snapshot(action),
             Verb::Flags { json } => Action::Flags { json },
             Verb::Completions { shell } => Action::Completions(shell),

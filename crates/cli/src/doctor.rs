@@ -16,6 +16,7 @@ use crate::{
     command::{Command, configuration_name},
     console,
     failure::{FINDINGS, Failure},
+    prepare::Prepared,
     project::{Project, Variables},
     snapshots,
 };
@@ -57,7 +58,8 @@ pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<Exit
     let project = Project::read(&arguments.directory, config.as_deref(), Variables::Configured)?;
     let configuration = project.warnings.iter().map(ToString::to_string);
     let mut findings = all(Kind::Configuration, configuration);
-    let mut settings = snapshots::settings(command, project)?;
+    let Prepared { mut settings, warnings, .. } = snapshots::prepared(command, project)?;
+    findings.extend(all(Kind::Configuration, warnings));
     // What the worker prints is none of the findings; warnings come with the snapshot.
     settings.log = Log::new(|_| ());
     let begin = Instant::now();

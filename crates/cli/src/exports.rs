@@ -3,8 +3,8 @@
 use std::{env::consts, path::Path, process::ExitCode};
 
 use serde::{Deserialize, Serialize};
-use taipan_bundle::{Release, Source, release};
-use taipan_store::{Cache, Entry, Import};
+use taipan_bundle::{Release, Source, fetch, release};
+use taipan_store::{Cache, Entry, Import, Step};
 use taipan_worker::{bundle_id, prepare, processor};
 
 use crate::{bundles::BUNDLES, command::Command, console, failure::Failure, progress::Display};
@@ -51,7 +51,10 @@ fn bundle(release: &Release, cache: &Cache) -> Result<Entry, Failure> {
 pub(crate) fn export(command: &Command, version: &str, path: &Path) -> Result<ExitCode, Failure> {
     let (release, cache) = (release(version)?, command.cache()?);
     let display = Display::new(command.quiet);
-    let _held = prepare(release, &command.sources()?, &cache, &|step| display.show(step))?;
+    let (sources, show) = (command.sources()?, |step: Step<'_>| display.show(step));
+    // A bundle is there without the release that it was made of, when somebody removed that.
+    fetch(release, &sources, &cache, &show)?;
+    let _held = prepare(release, &sources, &cache, &show)?;
     drop(display);
     let about = serde_json::json!(About::new(release)?).to_string();
     let entries = [

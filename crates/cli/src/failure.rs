@@ -126,6 +126,12 @@ pub(crate) enum Failure {
     /// A script was stopped at a limit.
     #[error(transparent)]
     Stopped(taipan_worker::Error),
+    /// A snapshot that was made, and that the cache cannot keep.
+    #[error("the cache {} can only be read, so the snapshot is not kept", cache.display())]
+    NotKept {
+        /// The cache.
+        cache: PathBuf,
+    },
     /// Something about a snapshot file.
     #[error("cannot use the snapshot")]
     Snapshot(#[source] taipan_worker::Error),
@@ -240,10 +246,12 @@ impl Failure {
             | Failure::NotADirectory { .. }
             | Failure::NoSnapshot { .. } => NOT_FOUND,
             Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
+            Failure::Server(taipan_server::Error::Clock) => SYSTEM,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_)
             | Failure::Store(_)
             | Failure::Foreign { .. }
+            | Failure::NotKept { .. }
             | Failure::Damaged { .. } => CACHE,
             Failure::Program { .. } | Failure::Start { .. } => WORKER,
             Failure::Worker(error) | Failure::Snapshot(error) | Failure::Stopped(error) => {
@@ -269,6 +277,9 @@ impl Failure {
                 "export it with the same version of Taipan, on a machine of the same CPU family",
             ),
             Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
+            Failure::NotKept { .. } => {
+                Some("name a file with --output, or run this as somebody who may write there")
+            }
             Failure::Selection { .. } => {
                 Some("`taipan bundle list` shows the releases, `taipan flags` what selects them")
             }
@@ -302,6 +313,16 @@ fn snapshot_hint(error: &taipan_worker::Error) -> Option<&'static str> {
     }
 }
 
+/// Has the process end with a report when a file that it has mapped is cut short.
+pub(crate) fn end_on_lost_pages() -> Result<(), Failure> {
+    const BEFORE: &str =
+        "error: a file that is in use was cut short, or its disk does not give it any more: ";
+    const BEHIND: &str =
+        "\n\nhint: start again: what is damaged in the cache is made again; see who writes there\n";
+    taipan_worker::end_on_lost_pages(BEFORE, BEHIND, CACHE.into())
+        .map_err(|source| Failure::System { what: "watch over the files of the cache", source })
+}
+
 /// Whose fault it is that a worker or a script is not there.
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
@@ -314,7 +335,10 @@ fn worker_code(error: &taipan_worker::Error) -> u8 {
         Error::Guest { source, .. } if source.is_systems() => SYSTEM,
         Error::ScriptLimit { reason } => limit_code(*reason),
         Error::ScriptOutput => OUTPUT,
-        Error::Read { .. } | Error::Client(_) | Error::Thread { .. } => SYSTEM,
+        Error::Read { .. }
+        | Error::AddressSpace { .. }
+        | Error::Client(_)
+        | Error::Thread { .. } => SYSTEM,
         Error::Store(_)
         | Error::Bundle(_)
         | Error::Snapshot { .. }

@@ -10,6 +10,8 @@ mod environment;
 mod exports;
 mod failure;
 mod flags;
+mod garbage;
+mod prepare;
 mod progress;
 mod project;
 mod scripts;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<ExitCode, Failure> {
+    failure::end_on_lost_pages()?;
     match &command.action {
         Action::Serve(request) => serving::serve(command, request),
         Action::Dev(request) => serving::dev(command, request),
@@ -57,7 +60,9 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
             bundles::inspect(command, command.choice.version(release.as_deref()))
         }
         Action::Bundle(BundleAction::Verify) => bundles::verify(command),
-        Action::Bundle(BundleAction::Gc) => bundles::collect(command),
+        Action::Bundle(BundleAction::Gc(arguments)) | Action::Gc(arguments) => {
+            garbage::collect(command, arguments)
+        }
         Action::Bench(action) => bench::run(command, action),
         Action::Doctor(arguments) => doctor::run(command, arguments),
         Action::Snapshot(action) => snapshots::run(command, action),

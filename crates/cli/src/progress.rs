@@ -43,6 +43,11 @@ impl Display {
     /// Shows one step.
     pub(crate) fn show(&self, step: Step<'_>) {
         match (self.mode, step) {
+            (_, Step::Damaged { what }) => console::warn(format_args!("{what}; it is made again")),
+            (_, Step::Apart { entry }) => console::warn(format_args!(
+                "the cache can only be read, so {entry} is made again at each start: make it beforehand, as somebody \
+                 who may write there"
+            )),
             (Mode::Silent, _) | (Mode::Lines, Step::Advance { .. }) => (),
             (Mode::Lines, Step::Begin { label, .. }) => console::say(label),
             (Mode::Lines, Step::Waiting { entry }) => console::say(waiting(entry)),

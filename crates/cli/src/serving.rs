@@ -1,6 +1,6 @@
 //! `taipan serve` and `taipan dev`.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
@@ -11,11 +11,15 @@ use crate::{
     command::{Command, ServeRequest},
     console,
     failure::Failure,
+    prepare::{Means, prepare},
     project::{Project, Variables},
     signals::Signals,
     watching::Changes,
     workers::{self, Current, State, Worker},
 };
+
+/// Snapshots of a worker that `dev` leaves in the cache, so that what is taken back starts at once.
+const SNAPSHOTS_KEPT: usize = 3;
 
 /// Serves a worker until it is told to stop.
 pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
@@ -65,7 +69,11 @@ async fn keep_current(
     let mut project = Ok(project);
     loop {
         let worker = match project {
-            Ok(project) => start(command, guard, project).await,
+            Ok(project) => {
+                let directory = project.directory.clone();
+                let worker = start(command, guard, project).await;
+                worker.inspect(|worker| keep_few(command, &directory, worker))
+            }
             Err(failure) => Err(failure),
         };
         state.send_replace(match worker {
@@ -81,6 +89,20 @@ async fn keep_current(
             console::say("a file has changed, starting again");
         }
         project = read(request, Variables::Development);
+    }
+}
+
+/// Has the cache keep the last few snapshots of a worker that is being written: each save makes another.
+fn keep_few(command: &Command, directory: &Path, worker: &Worker) {
+    let kept = command.cache().and_then(|cache| {
+        let whose = format!("dev {}", directory.display());
+        Ok(cache.keep_recent(&whose, worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
+    });
+    match kept {
+        // That has told of itself, and has nothing to remove.
+        Err(Failure::Store(error)) if error.is_read_only() => {}
+        Err(failure) => console::warn(format_args!("older snapshots stay in the cache: {failure}")),
+        Ok(()) => {}
     }
 }
 
@@ -142,15 +164,9 @@ fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure
 }
 
 async fn start(command: &Command, guard: &Guard, project: Project) -> Result<Worker, Failure> {
-    let Project { directory, mut manifest, warnings: _ } = project;
-    command.choice.open_gates(&mut manifest)?;
-    let release = command.choice.release_for(&manifest)?;
-    let (cache, sources, quiet) = (command.cache()?, command.sources()?, command.quiet);
-    let made = spawn_blocking(move || workers::bundle(release, &cache, &sources, quiet));
-    let bundle = made.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-    let (cache, guard, proxies) = (command.cache()?, guard.clone(), command.proxies.clone());
-    let settings = workers::Settings { directory, manifest, bundle, proxies, cache, guard, quiet };
-    Worker::start(settings).await
+    let means = Means::of(command, guard)?;
+    let prepared = spawn_blocking(move || prepare(means, project)).await;
+    Worker::start(prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??).await
 }
 
 /// The command line goes first, then the configuration.

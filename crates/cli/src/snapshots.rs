@@ -12,6 +12,7 @@ use crate::{
     command::{Command, configuration_name},
     console,
     failure::Failure,
+    prepare::{Means, Prepared, prepare},
     progress::Display,
     project::{Project, Variables},
     workers,
@@ -34,9 +35,12 @@ pub(crate) fn run(command: &Command, action: &SnapshotAction) -> Result<ExitCode
 
 fn create(command: &Command, arguments: &CreateArguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.clone().map(configuration_name).transpose()?;
-    let Created { file, made, .. } =
+    let Created { file, made, kept, .. } =
         find_or_make(command, &arguments.directory, config.as_deref())?;
     let path = match &arguments.output {
+        None if !kept => {
+            return Err(Failure::NotKept { cache: command.cache()?.root().to_owned() });
+        }
         Some(path) => {
             file.copy(path)?;
             warn_of_place(path, &arguments.directory);
@@ -228,12 +232,12 @@ pub(crate) fn settings(
     command: &Command,
     project: Project,
 ) -> Result<taipan_worker::Settings, Failure> {
-    let Project { directory, mut manifest, warnings: _ } = project;
-    command.choice.open_gates(&mut manifest)?;
-    let (cache, quiet) = (command.cache()?, command.quiet);
-    let release = command.choice.release_for(&manifest)?;
-    let bundle = workers::bundle(release, &cache, &command.sources()?, quiet)?;
-    let proxies = command.proxies.clone();
-    let guard = workers::guard()?;
-    workers::ready(workers::Settings { directory, manifest, bundle, proxies, cache, guard, quiet })
+    let Prepared { settings, warnings, .. } = prepared(command, project)?;
+    warnings.iter().for_each(console::warn);
+    Ok(settings)
+}
+
+/// As [`settings`], with all that is told of it.
+pub(crate) fn prepared(command: &Command, project: Project) -> Result<Prepared, Failure> {
+    prepare(Means::of(command, &workers::guard()?)?, project)
 }

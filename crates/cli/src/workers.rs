@@ -1,17 +1,16 @@
 //! The only place that touches the worker crate: HTTP on the one side, a worker on
 //! the other.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::stream;
 use http::StatusCode;
 use taipan_bundle::{Release, Source};
 use taipan_manifest::{self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, Variable};
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
-use taipan_store::Cache;
+use taipan_store::{Cache, Entry};
 use taipan_webapi::{
     body::BodyReader,
-    fetch::{self, client},
     headers,
     requests::{Answer, AnswerBody},
 };
@@ -21,23 +20,9 @@ use taipan_worker::{
 use tokio::{
     runtime::{Builder, Runtime},
     sync::watch,
-    task::spawn_blocking,
 };
 
-use crate::{failure::Failure, progress::Display, terminal};
-
-/// What a worker is started from.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// Where `main` is found.
-    pub(crate) directory: PathBuf,
-    pub(crate) manifest: Manifest,
-    pub(crate) bundle: Arc<Bundle>,
-    pub(crate) proxies: fetch::Settings,
-    pub(crate) cache: Cache,
-    pub(crate) guard: Guard,
-    pub(crate) quiet: bool,
-}
+use crate::{console, failure::Failure, prepare::Prepared, progress::Display};
 
 /// A worker that runs.
 #[derive(Debug)]
@@ -79,15 +64,18 @@ pub(crate) fn bundle(
 
 impl Worker {
     /// Starts a worker: its top level has run when this returns.
-    pub(crate) async fn start(settings: Settings) -> Result<Self, Failure> {
-        let display = Display::new(settings.quiet);
-        let clients = clients(&settings.manifest.limits);
-        let settings = spawn_blocking(move || ready(settings));
-        let settings =
-            settings.await.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
+    pub(crate) async fn start(prepared: Prepared) -> Result<Self, Failure> {
+        let Prepared { settings, clients, warnings, quiet } = prepared;
+        warnings.iter().for_each(console::warn);
+        let display = Display::new(quiet);
         let shown = Box::new(move |step: taipan_store::Step<'_>| display.show(step));
         let worker = taipan_worker::Worker::start(settings, shown).await?;
         Ok(Self { worker, clients })
+    }
+
+    /// The entry of the cache with its snapshot.
+    pub(crate) fn snapshot(&self) -> &Entry {
+        self.worker.snapshot()
     }
 
     async fn fetch(&self, request: Request) -> Result<Response, Fault> {
@@ -105,28 +93,6 @@ impl Worker {
             Fault::new(status(&fault.kind), message(&fault.kind)).with_detail(detail)
         })
     }
-}
-
-/// What a worker is made from: reads its files.
-pub(crate) fn ready(settings: Settings) -> Result<taipan_worker::Settings, Failure> {
-    let Settings { directory, manifest, bundle, proxies, cache, guard, quiet: _ } = settings;
-    let code = taipan_worker::from_directory(&directory)?;
-    let modules = modules(&manifest, &code).into();
-    Ok(taipan_worker::Settings {
-        bundle,
-        cache,
-        pool: pool(&manifest),
-        limits: limits(&manifest.limits),
-        guard,
-        warmup: manifest.warmup,
-        modules,
-        code,
-        main: manifest.main,
-        flags: flags(&manifest.flags),
-        variables: variables(manifest.vars),
-        client: client(&proxies).map_err(taipan_worker::Error::Client)?,
-        log: terminal::log(),
-    })
 }
 
 /// What JavaScript may import of a worker's files.
@@ -161,7 +127,7 @@ pub(crate) fn modules(manifest: &Manifest, code: &Code) -> OwnModules {
 }
 
 /// How the isolates of a worker come and go.
-fn pool(manifest: &Manifest) -> PoolSettings {
+pub(crate) fn pool(manifest: &Manifest) -> PoolSettings {
     let Manifest { isolates, isolation, limits, .. } = manifest;
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     PoolSettings {
@@ -179,7 +145,7 @@ fn pool(manifest: &Manifest) -> PoolSettings {
 }
 
 /// What is taken of clients.
-fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
+pub(crate) fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
     taipan_server::Limits {
         body_bytes_max: u64::from(limits.request_body_mb) << 20,
         requests_max: usize::try_from(limits.requests).unwrap_or(usize::MAX),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use taipan_store::Cache;
 use taipan_worker::{
-    Bundle, Guard, Limits, Log, Milestone, PoolSettings, Record, Settings, Worker,
+    Bundle, Guard, Limits, Log, Milestone, Network, PoolSettings, Record, Settings, Worker,
 };
 use tokio::runtime;
 
@@ -104,7 +104,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
         code: taipan_worker::from_directory(&Path::new(SAMPLES).join("hello"))?,
         main: "entry.py".into(),
         variables: BTreeMap::new(),
-        client: taipan_webapi::fetch::client(&taipan_webapi::fetch::Settings::default())?,
+        network: Network::new(taipan_webapi::fetch::Settings::default())?,
         log,
     };
     Worker::start(settings, Box::new(|_| ())).await?;

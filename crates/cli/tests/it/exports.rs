@@ -42,7 +42,7 @@ fn there_and_damaged() {
     let release = find(b"pyodide.asm.wasm\0") + 512 + 100_000;
     check_refused("release", &changed(release), "pyodide.asm.wasm");
     let code = find(b"main.code\0") + 512 + 100_000;
-    check_refused("code", &changed(code), "is damaged: main.code: sha256");
+    check_refused("code", &changed(code), "is damaged: main.code: blake3");
     let id = find(b"\"bundle\":\"") + 10;
     check_refused("another's", &changed(id), "is for another Taipan: it was made by Taipan");
 

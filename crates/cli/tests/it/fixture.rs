@@ -12,8 +12,8 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Longer than anything here takes, so that a hanging test fails instead.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything here takes, the making of a bundle on a busy machine too, so that a hanging test fails instead.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often it is looked whether a server has ended.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -44,7 +44,7 @@ impl Place {
         self.root.path().canonicalize().unwrap().join("worker")
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
         command.args(words).current_dir(self.path()).env_remove("CLICOLOR_FORCE");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -66,17 +66,7 @@ impl Place {
     /// Starts a server with the cache that all tests share, and waits until it
     /// listens.
     pub(crate) fn serve(&self, words: &[&str]) -> Serving {
-        let mut child = self.command(words).spawn().unwrap();
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in errors.lines() {
-                sender.send(line.unwrap()).unwrap();
-            }
-        });
-        let mut serving = Serving { child, lines, unread: None, address: String::new() };
-        serving.address = address(&serving.line_with("listening on "));
-        serving
+        Serving::start(&mut self.command(words))
     }
 
     /// The same, of which nothing is read after that.
@@ -85,7 +75,8 @@ impl Place {
         let mut errors = child.stderr.take().unwrap();
         let address = address(&until_listening(&mut errors));
         let (_, lines) = mpsc::channel();
-        Serving { child, lines, unread: Some(errors), address }
+        let before = String::new();
+        Serving { child, lines, unread: Some(errors), before, address }
     }
 }
 
@@ -124,10 +115,36 @@ pub(crate) struct Serving {
     /// Standard error, when nobody reads it.
     unread: Option<ChildStderr>,
     lines: mpsc::Receiver<String>,
+    /// What it said before it listened.
+    pub(crate) before: String,
     pub(crate) address: String,
 }
 
 impl Serving {
+    /// Starts a server, and waits until it listens.
+    pub(crate) fn start(command: &mut Command) -> Serving {
+        let mut child = command.spawn().unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in errors.lines() {
+                // A test that has seen enough listens no more.
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        let (before, address) = (String::new(), String::new());
+        let mut serving = Serving { child, lines, unread: None, before, address };
+        let line = loop {
+            let line = serving.line_with("");
+            if line.contains("listening on ") {
+                break line;
+            }
+            serving.before += &(line + "\n");
+        };
+        serving.address = self::address(&line);
+        serving
+    }
+
     /// The next line on standard error that contains `part`; its time is cut.
     pub(crate) fn line_with(&self, part: &str) -> String {
         loop {
@@ -137,6 +154,22 @@ impl Serving {
                 return line[..time.unwrap_or(line.len())].to_owned();
             }
         }
+    }
+
+    /// All that it says until it ends.
+    pub(crate) fn rest(&self) -> String {
+        self.lines.iter().map(|line| line + "\n").collect()
+    }
+
+    /// What comes of a GET request, if anything does.
+    pub(crate) fn get_anything(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        // A process that ends resets its connections.
+        let _ = stream.read_to_string(&mut answer);
+        answer
     }
 
     /// The answer to a GET request, without its head's date.

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
+mod damage;
 mod doctor;
 mod documents;
 mod exports;
 mod fetching;
 mod fixture;
+mod housekeeping;
 mod limits;
 mod logs;
 mod outcomes;

@@ -17,9 +17,9 @@ use taipan_snapshot::{Image, Kind, Snapshot, State, decode, encode};
 use crate::fixture::Place;
 
 /// What the tests' worker answers.
-const ANSWER_LINE: &str = "\nthe answer is 42\n";
+pub(crate) const ANSWER_LINE: &str = "\nthe answer is 42\n";
 
-const WORKER: &str = "\
+pub(crate) const WORKER: &str = "\
 from js import Response
 ANSWER = 6 * 7
 def on_fetch(request, env, ctx):
@@ -48,8 +48,8 @@ type Damage = Box<dyn Fn(&mut Vec<u8>)>;
 
 /// A worker's directory, and a cache in which there is a bundle and nothing else.
 pub(crate) struct Cached {
-    place: Place,
-    cache: PathBuf,
+    pub(crate) place: Place,
+    pub(crate) cache: PathBuf,
     shared: PathBuf,
 }
 
@@ -75,10 +75,32 @@ impl Cached {
         self.place.path()
     }
 
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
-        command.args(["--cache", self.cache.to_str().unwrap()]).args(words);
-        command.current_dir(self.place.path()).stdin(Stdio::null());
+    /// The same with a bundle of its own, which may be damaged; and where it is.
+    pub(crate) fn with_own_bundle(worker: &str) -> (Self, PathBuf) {
+        let cached = Self::new(worker);
+        let bundle = decode(&fs_err::read(cached.create()).unwrap()).unwrap().provenance.bundle;
+        let bundles = cached.cache.join("entries/bundle");
+        fs_err::remove_file(&bundles).unwrap();
+        let folder = bundles.join(bundle.to_string());
+        fs_err::create_dir_all(&folder).unwrap();
+        let shared = cached.shared.join("bundle").join(bundle.to_string());
+        for file in fs_err::read_dir(shared).unwrap() {
+            let file = file.unwrap();
+            fs_err::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+        (cached, folder)
+    }
+
+    /// The same with nothing of the cache that all tests share: what is removed here is in no other.
+    pub(crate) fn apart(worker: &str) -> Self {
+        let (cached, _) = Self::with_own_bundle(worker);
+        fs_err::remove_file(cached.cache.join("entries/npm")).unwrap();
+        cached
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.place.command(words);
+        command.env("TAIPAN_CACHE", &self.cache);
         command
     }
 
@@ -90,7 +112,7 @@ impl Cached {
     }
 
     /// Makes the snapshot, or finds it: where it is.
-    fn create(&self) -> PathBuf {
+    pub(crate) fn create(&self) -> PathBuf {
         let output = self.command(&["snapshot", "create", "--quiet"]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().lines().next().unwrap().into()
@@ -111,16 +133,16 @@ impl Cached {
         let name = path.file_name().unwrap().to_str().unwrap();
         let text = fs_err::read_to_string(&inventory).unwrap();
         let line = text.lines().find(|line| line.ends_with(name)).unwrap();
-        let digest = taipan_store::Digest::of(bytes);
+        let digest = blake3::hash(bytes);
         let listed = text.replace(line, &format!("{digest} {} {name}", bytes.len()));
         let listed = &listed[..listed.find("end ").unwrap()];
-        let end = taipan_store::Digest::of(listed.as_bytes());
+        let end = blake3::hash(listed.as_bytes());
         write(&inventory, format!("{listed}end {end}\n").as_bytes());
         write(path, bytes);
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) {
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
     fs_err::remove_file(path).ok();
     let mut file = fs_err::File::create(path).unwrap();
     std::io::Write::write_all(&mut file, bytes).unwrap();
@@ -421,16 +443,7 @@ fn hostile_states_do_no_harm() {
 
 #[test]
 fn a_damaged_baseline_is_made_again() {
-    let cached = Cached::new(WORKER);
-    let bundle = decode(&fs_err::read(cached.create()).unwrap()).unwrap().provenance.bundle;
-    let bundles = cached.cache.join("entries/bundle");
-    fs_err::remove_file(&bundles).unwrap();
-    let folder = bundles.join(bundle.to_string());
-    fs_err::create_dir_all(&folder).unwrap();
-    for file in fs_err::read_dir(cached.shared.join("bundle").join(bundle.to_string())).unwrap() {
-        let file = file.unwrap();
-        fs_err::copy(file.path(), folder.join(file.file_name())).unwrap();
-    }
+    let (cached, folder) = Cached::with_own_bundle(WORKER);
     let path = folder.join("baseline.snapshot");
     let sound = fs_err::read(&path).unwrap();
     let mut damaged = sound.clone();

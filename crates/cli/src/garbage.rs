@@ -1,0 +1,155 @@
+//! `taipan gc`: removes from the cache what nothing uses.
+
+#![expect(clippy::disallowed_methods, reason = "how long ago something was used counts from now")]
+
+use std::{
+    collections::BTreeSet,
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+use taipan_bundle::RELEASES;
+use taipan_store::{Cache, Entry, Step};
+use taipan_worker::{
+    SnapshotFile, Standing, WEBASSEMBLY_ENTRIES, bundle_id, standing, webassembly_prefix,
+};
+
+use crate::{
+    arguments::GcArguments,
+    bundles::{BUNDLES, KINDS, SNAPSHOTS},
+    command::Command,
+    console,
+    failure::Failure,
+    progress::Display,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes of a MB.
+const MB: u64 = 1 << 20;
+
+/// An entry of the cache, as far as its removal is concerned.
+#[derive(Debug)]
+struct Found<E> {
+    entry: E,
+    /// Whether this Taipan has a use for it.
+    useful: bool,
+    /// Whether it is made again without the network.
+    is_made: bool,
+    bytes: u64,
+    /// How long nobody has used it.
+    age: Duration,
+}
+
+/// Removes what this Taipan does not use, what nobody has used for long, and of the rest what is too much. What a
+/// process uses stays.
+pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<ExitCode, Failure> {
+    let cache = command.cache()?;
+    let age_max = DAY.saturating_mul(arguments.older_than);
+    let bytes_max = arguments.max_size.map(|megabytes| megabytes.saturating_mul(MB));
+    let display = Display::new(command.quiet);
+    let progress = |step: Step<'_>| display.show(step);
+    let mut text = String::new();
+    for entry in chosen(found(&cache)?, age_max, bytes_max) {
+        let outcome = match arguments.dry_run {
+            true => "would go",
+            false if entry.remove_unused(&progress)? => "removed",
+            false => "in use",
+        };
+        text += &format!("{outcome:<8} {}\n", entry.name());
+    }
+    drop(display);
+    if text.is_empty() {
+        text = "nothing to remove\n".to_owned();
+    }
+    console::write(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All entries.
+fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
+    let mut own: BTreeSet<String> = BTreeSet::new();
+    for release in RELEASES {
+        own.insert(cache.entry(BUNDLES, &bundle_id(release)?.to_string())?.name().to_owned());
+        for package in [&release.pyodide, &release.web_streams] {
+            own.insert(package.entry(cache)?.name().to_owned());
+        }
+    }
+    let webassembly = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
+    let now = SystemTime::now();
+    let mut all = Vec::new();
+    for kind in KINDS.into_iter().chain([WEBASSEMBLY_ENTRIES, SNAPSHOTS]) {
+        for entry in cache.entries(kind)? {
+            let useful = match kind {
+                WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
+                // One that cannot be read is made again when it is next used.
+                SNAPSHOTS => matches!(
+                    SnapshotFile::of_entry(&entry).and_then(|file| standing(&file, cache)),
+                    Ok(Standing::Good)
+                ),
+                _ => own.contains(entry.name()),
+            };
+            let is_made = kind != KINDS[0];
+            // A clock that was set back has seen nothing long ago.
+            let age = now.duration_since(entry.last_use()?).unwrap_or_default();
+            all.push(Found { useful, is_made, bytes: entry.bytes()?, age, entry });
+        }
+    }
+    Ok(all)
+}
+
+/// Those to remove: what is of no use, what is older than `age_max`, and then the oldest until no more than
+/// `bytes_max` are left. What comes from the network stays for as long as it is of use.
+fn chosen<E>(mut all: Vec<Found<E>>, age_max: Duration, bytes_max: Option<u64>) -> Vec<E> {
+    all.sort_by_key(|found| std::cmp::Reverse(found.age));
+    let is_old = |found: &Found<E>| !found.useful || found.is_made && found.age > age_max;
+    let (mut chosen, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(is_old);
+    let mut bytes = rest.iter().fold(0u64, |sum, found| sum.saturating_add(found.bytes));
+    for found in rest {
+        if bytes_max.is_some_and(|max| bytes > max) && found.is_made {
+            bytes -= found.bytes;
+            chosen.push(found);
+        }
+    }
+    chosen.into_iter().map(|found| found.entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a release, a bundle and two snapshots, one of them old, those that go.
+    #[track_caller]
+    fn check(useful: bool, days: u32, bytes_max: Option<u64>, expect: &[&str]) {
+        let found =
+            |entry, is_made, bytes, days| Found { entry, useful, is_made, bytes, age: DAY * days };
+        let all = vec![
+            found("release", false, 10, 100),
+            found("bundle", true, 20, 1),
+            found("new", true, 5, 0),
+            found("old", true, 5, 40),
+        ];
+        assert_eq!(chosen(all, DAY * days, bytes_max), expect);
+    }
+
+    #[test]
+    fn by_age() {
+        check(true, 30, None, &["old"]);
+        check(true, 40, None, &[]);
+        check(true, 0, None, &["old", "bundle"]);
+    }
+
+    #[test]
+    fn by_size() {
+        check(true, 50, Some(40), &[]);
+        check(true, 50, Some(39), &["old"]);
+        check(true, 50, Some(34), &["old", "bundle"]);
+        check(true, 50, Some(0), &["old", "bundle", "new"]);
+        check(true, 30, Some(34), &["old", "bundle"]);
+    }
+
+    #[test]
+    fn of_no_use() {
+        check(false, 50, None, &["release", "old", "bundle", "new"]);
+    }
+}

@@ -1,0 +1,229 @@
+//! What is kept of the cache and what goes; limits and clocks of the machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use crate::fixture::Serving;
+use crate::snapshots::{ANSWER_LINE, Cached, WORKER};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The entries of a kind, by name.
+fn entries(cached: &Cached, kind: &str) -> Vec<PathBuf> {
+    let found = fs_err::read_dir(cached.cache.join("entries").join(kind)).into_iter().flatten();
+    let mut found: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+/// Says that an entry was used so many days ago.
+fn age(cached: &Cached, entry: &Path, days: u32) {
+    let key = entry.file_name().unwrap().to_str().unwrap();
+    let used = cached.cache.join("locks/snapshot").join(format!(".{key}"));
+    #[expect(clippy::disallowed_methods, reason = "ages count from now")]
+    let time = SystemTime::now() - DAY * days;
+    fs_err::OpenOptions::new().write(true).open(used).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn garbage_by_age_and_size() {
+    let cached = Cached::apart(WORKER);
+    let mut made = Vec::new();
+    for number in 0..3 {
+        cached.place.write("entry.py", &format!("{WORKER}NUMBER = {number}\n"));
+        made.push(cached.create().parent().unwrap().to_owned());
+    }
+    let gone = |made: &[PathBuf]| made.iter().map(|path| !path.exists()).collect::<Vec<_>>();
+    age(&cached, &made[0], 40);
+    age(&cached, &made[1], 20);
+    let name = |entry: &PathBuf| entry.file_name().unwrap().to_str().unwrap().to_owned();
+    let (code, text) = cached.run(&["gc", "--dry-run", "--quiet"]);
+    assert_eq!((code, text), (Some(0), format!("would go snapshot/{}\n", name(&made[0]))));
+    assert_eq!(gone(&made), [false, false, false]);
+    let (code, text) = cached.run(&["gc", "--quiet"]);
+    assert_eq!((code, text), (Some(0), format!("removed  snapshot/{}\n", name(&made[0]))));
+    assert_eq!(gone(&made), [true, false, false]);
+
+    // The worker of the newest is in use.
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    let (code, text) = cached.run(&["gc", "--older-than", "0", "--quiet"]);
+    assert!(
+        code == Some(0) && text.contains(&format!("in use   snapshot/{}\n", name(&made[2]))),
+        "{text}"
+    );
+    assert_eq!(gone(&made), [true, true, false]);
+    drop(server);
+}
+
+#[test]
+fn a_use_is_remembered() {
+    let cached = Cached::apart(WORKER);
+    let entry = cached.create().parent().unwrap().to_owned();
+    age(&cached, &entry, 40);
+    cached.create();
+    let (code, text) = cached.run(&["gc", "--quiet"]);
+    assert_eq!((code, &*text), (Some(0), "nothing to remove\n"));
+}
+
+#[test]
+fn dev_keeps_the_last_few_snapshots() {
+    let cached = Cached::new(WORKER);
+    // Made by another command, so not the server's to remove.
+    cached.create();
+    let server = Serving::start(&mut cached.command(&["dev", "--port", "0"]));
+    server.get("/", "");
+    for number in 0..6 {
+        let worker = WORKER.replace("the answer is", &format!("{number}: the answer is"));
+        cached.place.write("entry.py", &worker);
+        server.line_with("a file has changed");
+        assert!(server.get("/", "").contains(&format!("{number}: the answer is 42")));
+    }
+    drop(server);
+    let kept = entries(&cached, "snapshot").len();
+    assert!((3..=4).contains(&kept), "{kept}");
+}
+
+/// What a limit lets the top level see is in its snapshot, so another limit is another snapshot.
+#[test]
+fn limits_are_in_the_key() {
+    let cached = Cached::new(
+        "\
+from js import Response, setTimeout, clearTimeout
+timers = []
+try:
+    for _ in range(20):
+        timers.append(setTimeout(lambda: None, 1000))
+except Exception:
+    pass
+COUNT = len(timers)
+for timer in timers:
+    clearTimeout(timer)
+def on_fetch(request, env, ctx):
+    return Response.new(f'\\n{COUNT} timers\\n')
+",
+    );
+    for (limit, expect) in [(5, "\n5 timers\n"), (10, "\n10 timers\n"), (5, "\n5 timers\n")] {
+        let configuration = format!("main = \"entry.py\"\n[taipan.limits]\ntimers = {limit}\n");
+        cached.place.write("wrangler.toml", &configuration);
+        let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+        let answer = server.get("/", "");
+        assert!(answer.ends_with(expect), "{limit}: {answer}");
+    }
+    assert_eq!(entries(&cached, "snapshot").len(), 2);
+}
+
+/// All commands start the very same worker.
+#[test]
+fn one_worker_one_snapshot() {
+    let cached = Cached::new(WORKER);
+    cached.place.write("wrangler.toml", "main = \"entry.py\"\n[taipan]\nwarmup = [\"/\"]\n");
+    cached.create();
+    for words in [&["bench", "cold", "--runs", "1"][..], &["doctor"], &["snapshot", "verify", "."]]
+    {
+        let (code, text) = cached.run(words);
+        assert_eq!(code, Some(0), "{words:?}: {text}");
+    }
+    drop(Serving::start(&mut cached.command(&["serve", "--port", "0"])));
+    let server = Serving::start(&mut cached.command(&["dev", "--port", "0"]));
+    assert!(server.get("/", "").ends_with(ANSWER_LINE));
+    assert_eq!(entries(&cached, "snapshot").len(), 1);
+}
+
+#[test]
+fn files_with_secrets_are_not_there() {
+    let cached = Cached::new(
+        "\
+import os
+from js import Response
+def on_fetch(request, env, ctx):
+    return Response.new('\\n' + ' '.join(sorted(os.listdir('/session/metadata'))) + f' {env.NAME}\\n')
+",
+    );
+    for name in [".dev.vars", ".env", ".env.local"] {
+        cached.place.write(name, "NAME = \"of the file\"\n");
+    }
+    cached.place.write("wrangler.toml", "main = \"entry.py\"\n[vars]\nNAME = \"configured\"\n");
+    cached.place.write("../elsewhere/module.py", "");
+    let link = cached.place.path().join("linked");
+    fs_err::os::unix::fs::symlink("../elsewhere", link).unwrap();
+    for (command, name) in [("serve", "configured"), ("dev", "of the file")] {
+        let server = Serving::start(&mut cached.command(&[command, "--port", "0"]));
+        let answer = server.get("/", "");
+        assert!(answer.ends_with(&format!("\nentry.py wrangler.toml {name}\n")), "{answer}");
+    }
+    let (code, text) = cached.run(&["doctor", "--quiet"]);
+    assert!(
+        code == Some(1) && text.contains("configuration: linked is left out: it is a link to"),
+        "{text}"
+    );
+}
+
+/// Has a command run under limits of the shell.
+fn limited(cached: &Cached, limit: &str, words: &str) -> (Option<i32>, String) {
+    let script = format!("{limit}; exec {} {words}", env!("CARGO_BIN_EXE_taipan"));
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(cached.place.path())
+        .env("TAIPAN_CACHE", &cached.cache)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn too_little_address_space() {
+    let cached = Cached::new(WORKER);
+    for (mebibytes, words, isolates) in [
+        (2048, "run -c 1", "1 isolates"),
+        (6144, "serve --port 0", "1 isolates"),
+        (12288, "serve --port 0", "isolates"),
+    ] {
+        let (code, text) = limited(&cached, &format!("ulimit -v {}", mebibytes << 10), words);
+        assert_eq!(code, Some(74), "{words}: {text}");
+        let limit =
+            format!("this process may have {mebibytes} MiB of address space (RLIMIT_AS), and ");
+        assert!(text.contains(&limit) && text.contains(isolates), "{words}: {text}");
+        assert!(text.contains("hint: raise the limit (`ulimit -v unlimited`"), "{words}: {text}");
+    }
+}
+
+/// A clock that shows a time before 1970: a library that is loaded before the C library's own function says so.
+const CLOCK: &str = "\
+struct timespec { long seconds, nanoseconds; };
+long syscall(long number, ...);
+int clock_gettime(int clock, struct timespec *time) {
+    long status = syscall(228, clock, time);
+    if (clock == 0) time->seconds = -86400L * 365;
+    return (int)status;
+}
+";
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_clock_before_1970() {
+    let cached = Cached::new(WORKER);
+    cached.place.write("../clock.c", CLOCK);
+    let folder = cached.cache.parent().unwrap();
+    let made = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o", "clock.so", "clock.c"])
+        .current_dir(folder)
+        .status();
+    assert!(made.unwrap().success());
+    for command in ["serve", "dev"] {
+        let mut command = cached.command(&[command, "--port", "0"]);
+        let output = command.env("LD_PRELOAD", folder.join("clock.so")).output().unwrap();
+        assert_eq!(output.status.code(), Some(74));
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            "error: cannot start the server\n  caused by: the clock of this machine shows a time before 1970 or after \
+             9999\n\nhint: set the clock, with `date --set` or by starting a time service\n"
+        );
+    }
+    let (code, text) = cached.run(&["snapshot", "create", "--quiet"]);
+    assert_eq!(code, Some(0), "{text}");
+    let mut command = cached.command(&["run", "-c", "import time; print(time.time())"]);
+    command.env("LD_PRELOAD", folder.join("clock.so"));
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "0.0\n");
+}
