@@ -12,8 +12,8 @@ use taipan_webapi::{
 
 use crate::{
     arguments::{
-        Arguments, BenchAction, Bound, BundleAction, DoctorArguments, EVERYWHERE, GcArguments, RunArguments,
-        ServeArguments, SnapshotAction, Verb,
+        Arguments, BenchAction, Bound, BundleAction, DoctorArguments, EVERYWHERE, GcArguments,
+        RunArguments, ServeArguments, SnapshotAction, Verb,
     },
     environment::Environment,
     failure::Failure,

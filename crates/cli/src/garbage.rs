@@ -10,9 +10,7 @@ use std::{
 
 use taipan_bundle::RELEASES;
 use taipan_store::{Cache, Entry, Step};
-use taipan_worker::{
-    SnapshotFile, Standing, WEBASSEMBLY_ENTRIES, bundle_id, standing, webassembly_prefix,
-};
+use taipan_worker::{SnapshotFile, WEBASSEMBLY_ENTRIES, bundle_id, webassembly_prefix};
 
 use crate::{
     arguments::GcArguments,
@@ -83,10 +81,10 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 // One that cannot be read is made again when it is next used.
-                SNAPSHOTS => matches!(
-                    SnapshotFile::of_entry(&entry).and_then(|file| standing(&file, cache)),
-                    Ok(Standing::Good)
-                ),
+                SNAPSHOTS => SnapshotFile::glance(&entry).is_ok_and(|file| {
+                    let bundle = file.snapshot().provenance.bundle.to_string();
+                    cache.entry(BUNDLES, &bundle).is_ok_and(|bundle| bundle.path().exists())
+                }),
                 _ => own.contains(entry.name()),
             };
             let is_made = kind != KINDS[0];

@@ -48,13 +48,16 @@ impl SnapshotFile {
         Ok(SnapshotFile { path: path.into(), opened: snapshots::open(path)? })
     }
 
-    /// The snapshot that an entry of the cache holds.
+    /// The snapshot that an entry of the cache holds, of which no page is looked at.
     ///
     /// # Errors
     ///
-    /// As [`SnapshotFile::open`].
-    pub fn of_entry(entry: &taipan_store::Entry) -> Result<SnapshotFile, Error> {
-        SnapshotFile::open(&entry.path().join(frozen::FILE))
+    /// [`Error::Snapshot`] for what is none.
+    pub fn glance(entry: &taipan_store::Entry) -> Result<SnapshotFile, Error> {
+        let path = entry.path().join(frozen::FILE);
+        let file = fs_err::File::open(&path)
+            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        Ok(SnapshotFile { opened: snapshots::of_entry(&path, file)?, path })
     }
 
     /// The snapshot of a worker, if the cache has it.
