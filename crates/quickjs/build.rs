@@ -5,26 +5,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads its environment and files")]
 
+#[path = "corrections.rs"]
+mod corrections;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
 const SOURCES: [&str; 3] = ["libregexp.c", "libunicode.c", "dtoa.c"];
-
-/// What QuickJS-ng 0.16.2 has wrong in `quickjs.c`, and what it should be.
-///
-/// `js_bigint_float64_cmp` compares the magnitudes of two negative numbers and
-/// forgets their sign: `-5n < -1000` is true. Emscripten's glue asks so of each
-/// file offset, and refused `seek(-5, SEEK_END)`.
-const CORRECTIONS: [(&str, &str); 1] = [(
-    "            if (f < e)
-                return -1;
-            else
-                return 1;
-",
-    "            return (f < e) == a_sign ? 1 : -1;
-",
-)];
 
 /// Versions that are tried, newest first; the oldest is the first whose
 /// `wasm-ld` links position-independent modules without complaint.
@@ -32,6 +20,7 @@ const VERSIONS: [&str; 5] = ["22", "21", "20", "19", ""];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=corrections.rs");
     println!("cargo::rerun-if-changed=c");
     println!("cargo::rerun-if-env-changed=TAIPAN_CLANG");
     println!("cargo::rerun-if-env-changed=TAIPAN_WASM_LD");
@@ -73,10 +62,10 @@ fn source_package() -> PathBuf {
 /// Writes the source `from` with its corrections to `to`.
 fn correct(from: &Path, to: &Path) {
     let mut source = fs::read_to_string(from).expect("the package carries the source");
-    for (wrong, right) in CORRECTIONS {
+    for (wrong, right) in corrections::ALL.into_iter().flatten() {
         let count = source.matches(wrong).count();
         assert!(count == 1, "{count} places in {} read\n{wrong}", from.display());
-        source = source.replace(wrong, right);
+        source = source.replacen(wrong, right, 1);
     }
     fs::write(to, source).expect("the build folder can be written to");
 }

@@ -13,11 +13,16 @@ use wasmtime::{
     ThrownException, Trap, Val, ValType,
 };
 
+use crate::limits::Held;
 use crate::scope::{HostObject, Scope};
+use crate::value::RawValue;
 use crate::{Error, Throw};
 
 /// Exceptions that JavaScript may hold at once: they live on the host's side.
 const HELD_MAX: usize = 1 << 20;
+
+/// Bytes of the host that one of them takes, about.
+const HELD_BYTES: usize = 256;
 
 /// An exception of JavaScript that nothing caught, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +51,7 @@ impl fmt::Display for JsError {
 #[derive(Default)]
 pub(crate) struct Exceptions {
     javascript: Option<JavaScriptTag>,
-    held: Vec<Option<OwnedRooted<ExnRef>>>,
+    held: Vec<Option<(OwnedRooted<ExnRef>, Held)>>,
     free: Vec<usize>,
 }
 
@@ -78,7 +83,7 @@ impl Exceptions {
     }
 
     pub(crate) fn held(&self, index: usize) -> Option<OwnedRooted<ExnRef>> {
-        self.held.get(index)?.clone()
+        self.held.get(index)?.as_ref().map(|(exception, _)| exception.clone())
     }
 
     /// Whether JavaScript holds an exception.
@@ -86,7 +91,7 @@ impl Exceptions {
         self.held.iter().any(Option::is_some)
     }
 
-    pub(crate) fn hold(&mut self, exception: OwnedRooted<ExnRef>) -> Result<usize, Error> {
+    fn hold(&mut self, exception: (OwnedRooted<ExnRef>, Held)) -> Result<usize, Error> {
         if let Some(index) = self.free.pop() {
             self.held[index] = Some(exception);
             return Ok(index);
@@ -106,6 +111,16 @@ impl Exceptions {
             self.free.push(index);
         }
     }
+}
+
+/// The object of an exception that JavaScript is to hold.
+pub(crate) fn to_javascript(
+    scope: &mut Scope<'_>,
+    exception: OwnedRooted<ExnRef>,
+) -> wasmtime::Result<RawValue> {
+    let bytes = scope.hold(HELD_BYTES, "an exception that JavaScript holds")?;
+    let index = scope.state_mut().exceptions.hold((exception, bytes))?;
+    scope.new_host_object(HostObject::Exception, index)
 }
 
 /// Throws the engine's pending exception into the WebAssembly that called.
@@ -166,8 +181,7 @@ fn catch(scope: &mut Scope<'_>, exception: Rooted<ExnRef>) -> Result<Throw, wasm
         return Ok(Throw::Pending);
     }
     let owned = exception.to_owned_rooted(&mut scope.store)?;
-    let index = scope.state_mut().exceptions.hold(owned)?;
-    let value = scope.new_host_object(HostObject::Exception, index)?;
+    let value = to_javascript(scope, owned)?;
     scope.throw_value(value)?;
     Ok(Throw::Pending)
 }

@@ -379,28 +379,6 @@ impl Scope<'_> {
         outcome?.map(|value| self.new_handle(value)).transpose()
     }
 
-    /// Frees what nobody reaches any more: cycles of JavaScript, and references that WebAssembly dropped.
-    ///
-    /// # Errors
-    ///
-    /// A trap.
-    pub fn collect(&mut self) -> Result<(), Error> {
-        let javascript = self.javascript()?;
-        self.store.gc(None)?;
-        self.release_dropped()?;
-        Ok(javascript.collect.call(&mut self.store, ())?)
-    }
-
-    /// How many bytes of the memory are JavaScript's.
-    ///
-    /// # Errors
-    ///
-    /// A trap.
-    pub fn heap_bytes(&mut self) -> Result<u32, Error> {
-        let javascript = self.javascript()?;
-        Ok(javascript.heap_bytes.call(&mut self.store, ())?)
-    }
-
     /// Runs promise jobs until none is left.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ macro_rules! exports {
             pub(crate) handles: u32,
             /// How many bytes before the address in a value its count of references lies.
             pub(crate) count_offset: u32,
+            /// The address of the number of bytes that the engine's heap has.
+            pub(crate) heap_bytes: u32,
+            /// The address of the number of targets that its FinalizationRegistries have; behind it, that of the
+            /// callbacks that are due and need not wait for the end of the turn.
+            pub(crate) targets: u32,
             pub(crate) malloc: TypedFunc<u32, u32>,
             pub(crate) mfree: TypedFunc<u32, ()>,
             $($(#[$doc])* pub(crate) $name: TypedFunc<$params, $results>,)*
@@ -55,6 +60,8 @@ macro_rules! exports {
                     table_base: parts.table_base,
                     handles: 0,
                     count_offset: 0,
+                    heap_bytes: 0,
+                    targets: 0,
                     malloc: parts.malloc,
                     mfree: parts.mfree,
                     $($name,)*
@@ -82,9 +89,11 @@ exports! {
     module_namespace: (u32, u32), i32;
     run_jobs: i32, i32;
     collect: (), ();
+    finalize: (), ();
     reseed: u64, ();
     stack: u32, i32;
-    heap_bytes: (), u32;
+    heap_counter: (), u32;
+    targets_counter: (), u32;
     throw: u32, ();
     take_exception: u32, ();
     throw_error: (u32, u32, u32, u32), ();
@@ -193,6 +202,8 @@ pub(crate) fn link_again(
 fn locate(store: &mut Store<State>, javascript: &mut Javascript) -> Result<(), Error> {
     javascript.handles = javascript.handles_address.call(&mut *store, ())?;
     javascript.count_offset = javascript.count_distance.call(&mut *store, ())?;
+    javascript.heap_bytes = javascript.heap_counter.call(&mut *store, ())?;
+    javascript.targets = javascript.targets_counter.call(&mut *store, ())?;
     Ok(())
 }
 

@@ -47,6 +47,7 @@ pub use exception::JsError;
 pub use handle::Handle;
 pub use host::{Extensions, Host};
 pub use isolate::{Isolate, SourceType};
+pub use limits::{Held, HostMemory};
 pub use lost_page::end_on_lost_pages;
 pub use mapping::Run;
 pub use modules::{ModuleRecord, Modules, join};

@@ -52,6 +52,9 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
                 modules::load(&mut Scope::of(&mut caller), (name, name_length), code, length)
             },
         ),
+        "relieve" => {
+            Func::wrap(store, |mut caller: Caller<'_, State>| Scope::of(&mut caller).release_dead())
+        }
         "release" => Func::wrap(store, |mut caller: Caller<'_, State>, _kind: i32, index: u32| {
             caller.data_mut().exceptions.release(index as usize);
         }),

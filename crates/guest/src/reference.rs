@@ -25,6 +25,7 @@ impl Scope<'_> {
     ///
     /// When the memory has no such bytes, or the isolate is out of memory.
     pub fn text_at(&mut self, address: u32, length: u32) -> NativeResult<Reference> {
+        self.release_now_and_then()?;
         self.bytes(address, length)?;
         let javascript = self.javascript()?;
         let value = self.with_frame::<_, Error>(1, |scope, frame| {
@@ -51,6 +52,7 @@ impl Scope<'_> {
         count: u32,
         width: u32,
     ) -> NativeResult<Reference> {
+        self.release_now_and_then()?;
         let length = count.saturating_mul(width);
         let points =
             self.bytes(address, length)?.chunks_exact(width.max(1) as usize).map(|bytes| {

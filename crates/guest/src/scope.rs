@@ -4,6 +4,7 @@ mod calls;
 mod exceptions;
 mod limits;
 mod memory;
+mod pressure;
 mod references;
 mod values;
 
@@ -17,6 +18,8 @@ use crate::host::{Extensions, Host};
 use crate::javascript::Javascript;
 use crate::state::{Linked, State};
 use crate::value::RawValue;
+
+pub(crate) use pressure::Pressure;
 
 /// A value that the host gives to JavaScript.
 #[derive(Clone, Copy, Debug)]

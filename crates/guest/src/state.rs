@@ -18,6 +18,7 @@ use crate::modules::Modules;
 use crate::origin::Recorder;
 use crate::program::Program;
 use crate::resume::ResumeTimes;
+use crate::scope::Pressure;
 use crate::webassembly::Entities;
 
 /// The name under which the main module exports its function table.
@@ -29,8 +30,8 @@ pub struct State {
     pub(crate) host: Box<dyn Host>,
     pub(crate) extensions: Extensions,
     pub(crate) released: Released,
-    /// References that WebAssembly was given since the last collection.
-    pub(crate) references_made: u32,
+    /// When the next collection is due.
+    pub(crate) pressure: Pressure,
     /// The main module's imports: the handle of the JavaScript function that serves each, negative while there is none.
     pub(crate) imports: Vec<i32>,
     /// What JavaScript may import.
@@ -76,7 +77,7 @@ impl State {
             host,
             extensions: Extensions::default(),
             released: Released::default(),
-            references_made: 0,
+            pressure: Pressure::default(),
             imports: Vec::new(),
             modules: Arc::new(BTreeMap::<String, Bytes>::new()),
             functions: Functions::default(),

@@ -84,6 +84,8 @@ unsafe fn call_javascript(
         let value = to_js_value(scope, raw, *type_)?;
         scope.write_value(frame.slot(slot), value)?;
     }
+    // The arguments are the engine's now: nothing of WebAssembly is in the host's hands.
+    scope.collect_now_and_then()?;
     let result = frame.slot(count);
     let call = (handle, count.cast_signed(), frame.address, result);
     if javascript.call.call(&mut scope.store, call).map_err(Error::engine_stopped)? < 0 {

@@ -172,6 +172,15 @@ impl Entities {
 /// Entities of one kind that an isolate may have.
 const ENTITIES_MAX: usize = 1 << 20;
 
+/// Bytes of the host that a table or a tag takes for as long as the isolate lives, about: wasmtime makes an instance
+/// for each.
+const ENTITY_BYTES: usize = 2 << 10;
+
+/// Counts the bytes of a new table, global or tag.
+fn count(call: &mut Call<'_>, bytes: usize) -> Result<(), Throw> {
+    Ok(call.scope.hold_for_good(bytes, "a WebAssembly entity")?)
+}
+
 /// Adds an entity and returns its place.
 fn add<T>(entities: &mut Vec<T>, entity: T) -> Result<u32, Throw> {
     if entities.len() >= ENTITIES_MAX {

@@ -55,6 +55,8 @@ export async function boot(settings) {
   const emscripten = emscriptenSettings(settings, queue, runSync);
   const module = await settings.createModule(emscripten);
   const { API } = module;
+  // Python objects whose proxies are gone need not wait for the end of the turn.
+  host.finalize_early(module.finalizationRegistry);
   API.scheduleCallback = (callback, milliseconds = 0) => {
     if (milliseconds <= IMMEDIATE_MILLISECONDS_MAXIMUM) {
       queue.schedule(callback);

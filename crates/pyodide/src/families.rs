@@ -88,6 +88,8 @@ const RELOCATABLE: &[Patch] = &[
     RELOCATED_EXPORTS_OUT_OF_TABLE,
     NO_GRAPHICS,
     GLUE_FRAMES_OLD,
+    HELD_CALLABLE,
+    HELD_ITERATOR,
 ];
 
 /// Of those whose glue has another Emscripten's (3.1.58) form.
@@ -109,6 +111,22 @@ const EXPORTS_OUT_OF_TABLE: Patch = Patch {
     find: "updateGOT(origExports);",
     replace: "",
     count: 1,
+};
+
+const HELD_CALLABLE: Patch = Patch {
+    name: "a callable that JavaScript drops is freed",
+    reason: "up to 0.29 the callback of its registry looks for `ptr` in an array, and frees nothing",
+    find: "register(wrapper,[obj,undefined],wrapper)",
+    replace: "register(wrapper,{ptr:obj},wrapper)",
+    count: 1,
+};
+
+const HELD_ITERATOR: Patch = Patch {
+    name: "an iterator that JavaScript drops is freed",
+    find: "finalizationRegistry.register(«o»,[«n»,void 0],«t»)",
+    replace: "finalizationRegistry.register(«o»,{ptr:«n»},«t»)",
+    count: 2,
+    ..HELD_CALLABLE
 };
 
 const SLEEP: Patch = Patch {

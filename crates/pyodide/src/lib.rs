@@ -30,7 +30,7 @@ pub use error::Error;
 pub use families::Family;
 pub use frames::frames;
 pub use generators::keep_generators;
-pub use limits::set_soft_stop;
+pub use limits::{set_collector, set_soft_stop};
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
 pub use origins::{LOCATE, entropy, entropy_message};

@@ -38,6 +38,11 @@ pub fn set_soft_stop(scope: &mut Scope<'_>) -> Result<(), Error> {
     })
 }
 
+/// Has Python's collector run when memory is scarce: to be called once for each isolate, when CPython is initialised.
+pub fn set_collector(scope: &mut Scope<'_>) {
+    scope.set_collector("PyGC_Collect");
+}
+
 /// Defines what CPython asks.
 pub(crate) fn define(linker: &mut Linker) -> DefineResult {
     let check = |mut caller: NativeCaller<'_>| -> NativeResult<i32> {

@@ -67,6 +67,7 @@ pub fn restore(scope: &mut Scope<'_>, bytes: &[u8]) -> Result<(), Error> {
     let (descriptors, generators) =
         decode(bytes, scope.extensions().of::<Layers>().unwrap_or(&empty))?;
     scope.extensions_mut().insert(descriptors);
+    crate::set_collector(scope);
     draw(scope, &generators).map_err(|error| Error::Saved { what: error.to_string() })
 }
 

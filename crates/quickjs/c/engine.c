@@ -63,6 +63,9 @@ HOST(resolve) char *host_resolve(const char *referrer, uint32_t referrer_length,
 // What a module is (`MODULE_…`), and its code with a zero byte behind it, from the main module's `malloc`.
 HOST(module) int host_module(const char *name, uint32_t name_length, uint8_t **code, uint32_t *length);
 
+// Lets go of what the host holds of JavaScript for others that are dead, because an allocation would fail.
+HOST(relieve) void host_relieve(void);
+
 enum { RELEASE_EXCEPTION = 0, RELEASE_OBJECT = 1 };
 
 static JSRuntime *runtime;
@@ -211,9 +214,70 @@ static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque)
     return definition;
 }
 
+/* --- memory ---------------------------------------------------------------- */
+
+// What fails is tried once more, after what is dead was freed. Only for large blocks: where quickjs.c asks for small
+// ones, its objects are not always whole enough for a collection. Nor are they where it asks for a block to grow (a
+// shape is in no list then), so that only frees what the host holds.
+enum { RELIEVED_BYTES_MIN = 64 << 10 };
+
+static bool relieve(size_t size, bool collect)
+{
+    static bool relieving;
+    if (size < RELIEVED_BYTES_MIN || relieving || !runtime)
+        return false;
+    relieving = true;
+    host_relieve();
+    if (collect && runtime->gc_phase == JS_GC_PHASE_NONE)
+        JS_RunGC(runtime);
+    relieving = false;
+    return true;
+}
+
+static void *engine_calloc(void *opaque, size_t count, size_t size)
+{
+    void *block = calloc(count, size);
+    (void)opaque;
+    return block || !relieve(count * size, true) ? block : calloc(count, size);
+}
+
+static void *engine_malloc(void *opaque, size_t size)
+{
+    void *block = malloc(size);
+    (void)opaque;
+    return block || !relieve(size, true) ? block : malloc(size);
+}
+
+static void engine_mfree(void *opaque, void *block)
+{
+    (void)opaque;
+    free(block);
+}
+
+static void *engine_realloc(void *opaque, void *block, size_t size)
+{
+    void *grown = realloc(block, size);
+    (void)opaque;
+    return grown || !relieve(size, false) ? grown : realloc(block, size);
+}
+
+// Where it is counted what the engine has: the bytes of its heap; the targets of its FinalizationRegistries, and behind
+// them the callbacks that are due and need not wait for the end of the turn.
+uint32_t EXPORT(engine_heap_counter)(void)
+{
+    return (uint32_t)(uintptr_t)&runtime->malloc_state.malloc_size;
+}
+
+uint32_t EXPORT(engine_targets_counter)(void)
+{
+    return (uint32_t)(uintptr_t)&finalization;
+}
+
 int EXPORT(engine_start)(uint32_t stack_size, uint32_t gc_threshold)
 {
-    runtime = JS_NewRuntime();
+    static const JSMallocFunctions functions = {engine_calloc, engine_malloc, engine_mfree, engine_realloc,
+                                                js__malloc_usable_size};
+    runtime = JS_NewRuntime2(&functions, NULL);
     if (!runtime)
         return -1;
     // quickjs.c sets no limit where `__wasi__` is defined.
@@ -393,6 +457,32 @@ void EXPORT(engine_collect)(void)
     JS_RunGC(runtime);
 }
 
+// Calls what is due of the registry that `host_finalize_early` was given.
+void EXPORT(engine_finalize)(void)
+{
+    struct list_head due, *each, *next;
+    init_list_head(&due);
+    list_for_each_safe(each, next, &runtime->job_list) {
+        JSJobEntry *job = list_entry(each, JSJobEntry, link);
+        if (job->job_func == js_finrec_job && is_early(job->argv[0])) {
+            list_del(&job->link);
+            list_add_tail(&job->link, &due);
+        }
+    }
+    // Other jobs keep their order and their time.
+    while (!list_empty(&due)) {
+        JSJobEntry *job = list_entry(due.next, JSJobEntry, link);
+        list_del(&job->link);
+        JSValue result = job->job_func(job->ctx, job->argc, (JSValueConst *)job->argv);
+        for (int i = 0; i < job->argc; i++)
+            JS_FreeValue(job->ctx, job->argv[i]);
+        if (JS_IsException(result))
+            JS_FreeValue(context, JS_GetException(context));
+        JS_FreeValue(context, result);
+        js_free(context, job);
+    }
+}
+
 // Begins the sequence of `Math.random` anew; the other use of the state, hashing, has its own copy.
 void EXPORT(engine_reseed)(uint64_t seed)
 {
@@ -410,14 +500,6 @@ int EXPORT(engine_stack)(JSValue *result)
     *result = JS_GetPropertyStr(context, error, "stack");
     JS_FreeValue(context, error);
     return JS_IsException(*result) ? -1 : 0;
-}
-
-// The bytes that the engine has taken from the main module's `malloc`.
-uint32_t EXPORT(engine_heap_bytes)(void)
-{
-    JSMemoryUsage usage;
-    JS_ComputeMemoryUsage(runtime, &usage);
-    return (uint32_t)usage.malloc_size;
 }
 
 /* --- exceptions ------------------------------------------------------------ */
@@ -452,11 +534,23 @@ void EXPORT(engine_throw_error)(const char *class_name, uint32_t class_length, c
 
 /* --- values ---------------------------------------------------------------- */
 
-// UTF-8 bytes with a NUL behind; free with `engine_string_free`. NULL: exception.
+// The UTF-8 of a string, where a lone surrogate (three bytes in quickjs.c's WTF-8) becomes U+FFFD (three too).
+static char *well_formed(JSContext *ctx, JSValueConst value, size_t *length)
+{
+    char *bytes = (char *)JS_ToCStringLen(ctx, length, value);
+    if (!bytes)
+        return NULL;
+    for (char *at = bytes; (at = memchr(at, 0xed, (size_t)(bytes + *length - at))); at++)
+        if ((uint8_t)at[1] >= 0xa0)
+            memcpy(at, "\xef\xbf\xbd", 3);
+    return bytes;
+}
+
+// Well-formed UTF-8 bytes with a NUL behind; free with `engine_string_free`. NULL: exception.
 const char *EXPORT(engine_string)(JSValue *value, uint32_t *length)
 {
     size_t size = 0;
-    const char *bytes = JS_ToCStringLen(context, &size, *value);
+    const char *bytes = well_formed(context, *value, &size);
     *length = (uint32_t)size;
     return bytes;
 }
@@ -543,12 +637,14 @@ wrong:
     return -1;
 }
 
+// Bytes of the host count as the engine's own, so that their number makes it collect.
 static void *free_buffer(JSRuntime *rt, void *opaque, void *bytes, size_t size)
 {
-    (void)rt;
     (void)opaque;
-    if (size == 0)
+    if (size == 0) {
+        rt->malloc_state.malloc_size -= malloc_usable_size(bytes);
         free(bytes);
+    }
     return NULL;
 }
 
@@ -560,6 +656,7 @@ int EXPORT(engine_new_bytes)(uint8_t *bytes, uint32_t length, JSValue *result)
         free(bytes);
         return -1;
     }
+    runtime->malloc_state.malloc_size += malloc_usable_size(bytes);
     JSValue arguments[3] = {buffer, JS_NewInt32(context, 0), JS_NewInt32(context, (int32_t)length)};
     *result = JS_NewTypedArray(context, 3, arguments, JS_TYPED_ARRAY_UINT8);
     JS_FreeValue(context, buffer);
@@ -816,18 +913,6 @@ static JSValue host_utf8_decode(JSContext *ctx, JSValueConst this_value, int arg
     return string;
 }
 
-// The UTF-8 of a string, where a lone surrogate (three bytes in quickjs.c's WTF-8) becomes U+FFFD (three too).
-static char *well_formed(JSContext *ctx, JSValueConst value, size_t *length)
-{
-    char *bytes = (char *)JS_ToCStringLen(ctx, length, value);
-    if (!bytes)
-        return NULL;
-    for (size_t i = 0; i + 2 < *length; i++)
-        if ((uint8_t)bytes[i] == 0xed && (uint8_t)bytes[i + 1] >= 0xa0)
-            memcpy(bytes + i, "\xef\xbf\xbd", 3);
-    return bytes;
-}
-
 static JSValue host_utf8_encode(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
     size_t length;
@@ -945,6 +1030,33 @@ static JSValue host_string_copy(JSContext *ctx, JSValueConst this_value, int arg
     return JS_UNDEFINED;
 }
 
+// prototype_of(object): its prototype, or undefined for a proxy: no trap runs, and a revoked one throws nothing.
+static JSValue host_prototype_of(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    (void)ctx;
+    (void)this_value;
+    (void)argc;
+    if (!JS_IsObject(argv[0]) || JS_VALUE_GET_OBJ(argv[0])->class_id == JS_CLASS_PROXY)
+        return JS_UNDEFINED;
+    JSObject *prototype = JS_VALUE_GET_OBJ(argv[0])->shape->proto;
+    return prototype ? js_dup(JS_MKPTR(JS_TAG_OBJECT, prototype)) : JS_NULL;
+}
+
+// finalize_early(registry): its callbacks may be called before the end of the turn, wherever JavaScript calls
+// WebAssembly or the host. One registry has this: that of the proxies of the main module's objects.
+static JSValue host_finalize_early(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    (void)this_value;
+    (void)argc;
+    JSFinalizationRegistryData *registry = JS_GetOpaque2(ctx, argv[0], JS_CLASS_FINALIZATION_REGISTRY);
+    if (!registry)
+        return JS_EXCEPTION;
+    if (early_callback)
+        return JS_ThrowTypeError(ctx, "another registry is finalized early");
+    early_callback = JS_VALUE_GET_PTR(JS_DupValue(ctx, registry->cb));
+    return JS_UNDEFINED;
+}
+
 // evaluate(text, name): the value of a classic script.
 static JSValue host_evaluate(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
@@ -999,6 +1111,8 @@ int EXPORT(engine_start_host_module)(void)
         JS_CFUNC_DEF("utf8_encode_into", 2, host_utf8_encode_into),
         JS_CFUNC_DEF("string_measure", 1, host_string_measure),
         JS_CFUNC_DEF("string_copy", 4, host_string_copy),
+        JS_CFUNC_DEF("prototype_of", 1, host_prototype_of),
+        JS_CFUNC_DEF("finalize_early", 1, host_finalize_early),
         JS_CFUNC_DEF("evaluate", 2, host_evaluate),
         JS_CFUNC_DEF("import_now", 1, host_import_now),
         JS_CFUNC_MAGIC_DEF("set_error_factory", 1, set_factory, ERROR_FACTORY),

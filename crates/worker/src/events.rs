@@ -337,6 +337,7 @@ pub(crate) fn wait_for_requests(scope: &mut Scope<'_>) -> Result<bool, taipan_gu
 
 /// `host.interpreter_started()`: what only JavaScript notices.
 fn interpreter_started(call: &mut Call<'_>) -> Result<Output, Throw> {
+    taipan_pyodide::set_collector(&mut call.scope);
     if let Some(state) = call.scope.extensions().of::<Loop>() {
         state.log.write(Record::Reached(Milestone::Interpreter));
     }

@@ -3,6 +3,7 @@
 use super::Scope;
 use crate::Error;
 use crate::control::SoftStop;
+use crate::limits::{Held, HostMemory};
 
 impl Scope<'_> {
     /// Says how the guest is told that it should end, before it is stopped for good ([`crate::Control`]).
@@ -30,6 +31,34 @@ impl Scope<'_> {
             self.write(address, &word.to_le_bytes())?;
         }
         Ok(control.take_signal())
+    }
+
+    /// The bytes of the host that the isolate holds, which count as its memory.
+    #[must_use]
+    pub fn host_memory(&self) -> HostMemory {
+        self.state().limits.host.clone()
+    }
+
+    /// Counts bytes of the host that the isolate is about to hold, until what is given is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`] when there would be more than the isolate may have, even after a collection.
+    pub fn hold(&mut self, bytes: usize, what: &'static str) -> Result<Held, Error> {
+        if !self.state().limits.allow(bytes) {
+            self.collect()?;
+        }
+        let limits = &mut self.state_mut().limits;
+        if limits.allow(bytes) {
+            return Ok(limits.host.hold(bytes));
+        }
+        limits.refuse();
+        Err(Error::OutOfMemory { what })
+    }
+
+    /// Counts bytes of the host that the isolate holds for as long as it lives.
+    pub(crate) fn hold_for_good(&mut self, bytes: usize, what: &'static str) -> Result<(), Error> {
+        self.hold(bytes, what).map(Held::keep)
     }
 
     /// How large the linear memory may become, in bytes, if the main module allows it.

@@ -1,38 +1,17 @@
 //! Values of JavaScript as references of WebAssembly.
 
-use wasmtime::{AnyRef, ExternRef, I31, Rooted};
+use wasmtime::{AnyRef, ExternRef, GcHeapOutOfMemory, I31, Rooted};
 
 use super::Scope;
+use crate::Error;
 use crate::handle::Handle;
 use crate::value::{Kind, RawValue};
-
-/// After so many references given to WebAssembly, those that it dropped are looked for.
-const REFERENCES_PER_COLLECTION: u32 = 16 << 10;
 
 #[expect(
     clippy::wrong_self_convention,
     reason = "named for the conversions of ECMA-262, which change the isolate"
 )]
 impl<'a> Scope<'a> {
-    /// Releases the handles that were dropped.
-    pub(crate) fn release_dropped(&mut self) -> wasmtime::Result<()> {
-        let javascript = self.javascript()?;
-        for index in self.state().released.take() {
-            javascript.handle_free.call(&mut self.store, index)?;
-        }
-        Ok(())
-    }
-
-    /// Looks for references that WebAssembly dropped, now and then.
-    pub(crate) fn collect_now_and_then(&mut self) -> wasmtime::Result<()> {
-        if self.state().references_made < REFERENCES_PER_COLLECTION {
-            return Ok(());
-        }
-        self.state_mut().references_made = 0;
-        self.store.gc(None)?;
-        self.release_dropped()
-    }
-
     /// The reference that stands for a value in WebAssembly; takes the value over.
     pub(crate) fn to_externref(
         &mut self,
@@ -50,8 +29,20 @@ impl<'a> Scope<'a> {
             return Ok(Some(ExternRef::convert_any(&mut self.store, any)?));
         }
         let handle = self.new_handle(value)?;
-        self.state_mut().references_made += 1;
-        Ok(Some(ExternRef::new(&mut self.store, handle)?))
+        self.state_mut().pressure.references_made += 1;
+        let error = match ExternRef::new(&mut self.store, handle) {
+            Ok(reference) => return Ok(Some(reference)),
+            Err(error) => error,
+        };
+        let (handle, _) = error.downcast::<GcHeapOutOfMemory<Handle>>()?.take_inner();
+        self.relieve()?;
+        ExternRef::new(&mut self.store, handle).map(Some).map_err(|error| {
+            if error.is::<GcHeapOutOfMemory<Handle>>() {
+                Error::OutOfMemory { what: "a reference" }.into()
+            } else {
+                error
+            }
+        })
     }
 
     /// The value that a reference stands for, with a reference count of its own.

@@ -143,7 +143,11 @@ impl<'a> Scope<'a> {
         let javascript = self.javascript()?;
         let length =
             u32::try_from(bytes.len() + 1).map_err(|_| Error::OutOfMemory { what: WHAT })?;
-        let address = javascript.malloc.call(&mut self.store, length)?;
+        let mut address = javascript.malloc.call(&mut self.store, length)?;
+        if address == 0 {
+            self.relieve()?;
+            address = javascript.malloc.call(&mut self.store, length)?;
+        }
         if address == 0 {
             return Err(Error::OutOfMemory { what: WHAT });
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{ExnRef, ExnRefPre, ExnType, OwnedRooted, Tag, Val};
 
+use crate::exception::to_javascript;
 use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::HostObject;
@@ -39,8 +40,7 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let allocator = Arc::new(ExnRefPre::new(&mut *store, ExnType::from_tag_type(&type_)?));
     let exception =
         ExnRef::new(&mut *store, &allocator, &tag, &payload)?.to_owned_rooted(&mut *store)?;
-    let index = call.scope.state_mut().exceptions.hold(exception)?;
-    let value = call.scope.new_host_object(HostObject::Exception, index)?;
+    let value = to_javascript(&mut call.scope, exception)?;
     Ok(Output::Value(OutputValue(value)))
 }
 

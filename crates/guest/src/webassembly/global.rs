@@ -6,13 +6,17 @@ use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::Scope;
 use crate::value::RawValue;
-use crate::webassembly::{ENTITIES_MAX, GlobalOrigin, value_type};
+use crate::webassembly::{ENTITIES_MAX, GlobalOrigin, count, value_type};
+
+/// Bytes of the host that a global takes for as long as the isolate lives, about.
+const GLOBAL_BYTES: usize = 512;
 
 /// `new Global(descriptor, value)`: value type, mutable, value.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
     let type_ = value_type(&name)?;
     let mutability = if call.boolean(1)? { Mutability::Var } else { Mutability::Const };
+    count(call, GLOBAL_BYTES)?;
     let value = to_val(call, 2, &type_)?;
     let type_ = GlobalType::new(type_, mutability);
     let global = Global::new(&mut call.scope.store, type_.clone(), value)?;

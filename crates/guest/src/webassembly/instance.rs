@@ -15,8 +15,8 @@ use crate::state::FUNCTION_TABLE;
 use crate::trampoline;
 use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
 use crate::webassembly::{
-    GlobalOrigin, Ingredient, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin, add, entity,
-    global, window,
+    GlobalOrigin, Ingredient, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin, add, count,
+    entity, global, window,
 };
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
@@ -169,6 +169,9 @@ const INSTANCE_BYTES_MAX: usize = 64 << 20;
 const INSTANCE_BYTES: usize = 8192;
 const FUNCTION_BYTES: usize = 64;
 
+/// Bytes of the host that a function of JavaScript with a type takes, about.
+const TYPED_FUNCTION_BYTES: usize = 512;
+
 fn account(call: &mut Call<'_>, compiled: &CompiledModule) -> Result<(), Throw> {
     let section = Parser::new(0).parse_all(&compiled.bytes).find_map(|payload| match payload {
         Ok(Payload::FunctionSection(section)) => Some(section.count() as usize),
@@ -195,6 +198,7 @@ fn function_argument(
         return Ok(function);
     }
     call.scope.state_mut().functions.add_typed()?;
+    count(call, TYPED_FUNCTION_BYTES)?;
     let value = call.scope.retain(value)?;
     let slot = call.scope.new_slot(value)?;
     let function = trampoline::host_function(&mut call.scope, slot, type_.clone());

@@ -5,7 +5,7 @@ use wasmtime::{Ref, RefType, Table, TableType, ValType};
 use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::value::{Kind, RawValue};
-use crate::webassembly::{TableEntity, TableOrigin, add, entity, value_type};
+use crate::webassembly::{ENTITY_BYTES, TableEntity, TableOrigin, add, count, entity, value_type};
 
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
@@ -21,6 +21,7 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     if initial > LENGTH_MAX || maximum.is_some_and(|maximum| maximum < initial) {
         return Err(Throw::range_error(format!("a table of {initial} elements cannot be made")));
     }
+    count(call, ENTITY_BYTES)?;
     let (value, _) = self::element(call, &element, 3)?;
     let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), value)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;

@@ -3,12 +3,13 @@
 use wasmtime::{Engine, FuncType, Tag, TagType};
 
 use crate::operation::{Call, Output, Throw};
-use crate::webassembly::{TagEntity, TagOrigin, add, value_type};
+use crate::webassembly::{ENTITY_BYTES, TagEntity, TagOrigin, add, count, value_type};
 
 /// `new Tag(type)`: the parameters' types, with commas between.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let names = call.text(0)?;
     let engine = call.scope.state().program.engine.clone();
+    count(call, ENTITY_BYTES + names.len())?;
     let type_ = type_of(&engine, &names)?;
     let tag = Tag::new(&mut call.scope.store, &type_)?;
     let entity = TagEntity { tag, origin: TagOrigin::Own(names) };

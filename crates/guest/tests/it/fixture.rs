@@ -152,6 +152,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { name: "test_report", call: test_report },
     Operation { name: "test_keep", call: test_keep },
     Operation { name: "test_memory_bytes", call: test_memory_bytes },
+    Operation { name: "test_bytes", call: test_bytes },
 ];
 
 fn test_module(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -179,6 +180,10 @@ fn test_keep(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 fn test_memory_bytes(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(u32::try_from(call.scope.memory_bytes()?).unwrap().into())
+}
+
+fn test_bytes(call: &mut Call<'_>) -> Result<Output, Throw> {
+    Ok(Output::Bytes(vec![1; call.unsigned(0)? as usize]))
 }
 
 /// The engine as a bundle has it.

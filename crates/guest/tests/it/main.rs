@@ -7,6 +7,7 @@ mod engine;
 mod exceptions;
 mod fixture;
 mod forging;
+mod garbage;
 mod hostile;
 mod memory;
 mod modules;
