@@ -119,7 +119,7 @@ function rememberTypeFlags(imports) {
   const compute = imports.JsProxy_compute_typeflags;
   const remembered = new Map([Request, Response, Headers, URL, ExecutionContext].map(({ prototype }) => [prototype, undefined]));
   imports.JsProxy_compute_typeflags = (object, ...rest) => {
-    const prototype = Object.getPrototypeOf(object);
+    const prototype = host.prototype_of(object);
     if (!remembered.has(prototype)) return compute(object, ...rest);
     let flags = remembered.get(prototype);
     if (flags === undefined) remembered.set(prototype, (flags = compute(object, ...rest)));
