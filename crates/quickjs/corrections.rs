@@ -4,8 +4,8 @@
 /// Texts that take the place of others.
 type Correction = &'static [(&'static str, &'static str)];
 
-pub(crate) const ALL: [Correction; 4] =
-    [BIGINT_COMPARISON, WEAK_REFERENCES, FINALIZATION_REGISTRY, COUNTED_TARGETS];
+pub(crate) const ALL: [Correction; 5] =
+    [BIGINT_COMPARISON, WEAK_REFERENCES, FINALIZATION_REGISTRY, COUNTED_TARGETS, OWNERS];
 
 /// `js_bigint_float64_cmp` compares the magnitudes of two negative numbers and
 /// forgets their sign: `-5n < -1000` is true. Emscripten's glue asks so of each
@@ -350,6 +350,64 @@ int JS_AddIntrinsicWeakRef(JSContext *ctx)
 }
 
 int JS_AddIntrinsicWeakRef(JSContext *ctx)
+",
+    ),
+];
+
+/// What `quickjs.c` must do beside, so that it is known in whose name JavaScript runs (`current_owner` in `c/engine.c`):
+/// a job runs in the name of whoever made it, and a reaction to a promise in that of whoever asked for it, not of whoever
+/// settles the promise. That is what an `AsyncContext.Variable` of the proposal of TC39 would do.
+const OWNERS: Correction = &[
+    (
+        "    int argc;
+    JSValue argv[];
+} JSJobEntry;
+",
+        "    int argc;
+    uint32_t owner;
+    JSValue argv[];
+} JSJobEntry;
+",
+    ),
+    (
+        "    e->job_func = job_func;
+",
+        "    e->job_func = job_func;
+    e->owner = current_owner;
+",
+    ),
+    (
+        "    res = e->job_func(e->ctx, e->argc, vc(e->argv));
+",
+        "    current_owner = e->owner;
+    res = e->job_func(e->ctx, e->argc, vc(e->argv));
+",
+    ),
+    (
+        "    JSValue handler;
+} JSPromiseReactionData;
+",
+        "    JSValue handler;
+    uint32_t owner;
+} JSPromiseReactionData;
+",
+    ),
+    (
+        "        rd->handler = js_dup(handler);
+",
+        "        rd->handler = js_dup(handler);
+        rd->owner = current_owner;
+",
+    ),
+    (
+        "        args[4] = value;
+        JS_EnqueueJob(ctx, promise_reaction_job, 5, args);
+",
+        "        args[4] = value;
+        uint32_t settler = current_owner;
+        current_owner = rd->owner;
+        JS_EnqueueJob(ctx, promise_reaction_job, 5, args);
+        current_owner = settler;
 ",
     ),
 ];

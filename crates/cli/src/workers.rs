@@ -233,7 +233,7 @@ fn incoming(body: RequestBody) -> BodyReader {
 
 /// The answer of a worker, as the server sends it.
 fn outgoing(answer: Answer) -> Response {
-    let Answer { status, status_text, headers, body } = answer;
+    let Answer { status, status_text, headers, held: _held, body } = answer;
     let body = match body {
         AnswerBody::Empty => Body::Empty,
         AnswerBody::Bytes(bytes) => Body::Bytes(bytes),

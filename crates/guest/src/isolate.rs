@@ -77,9 +77,9 @@ impl Isolate {
         &self.attached.control
     }
 
-    /// Lets the linear memory grow to `bytes` at most, if that is less than the main module's own maximum.
+    /// Lets the linear memory, and what the host holds for the isolate, be `bytes` together at most.
     pub fn set_memory_limit(&mut self, bytes: usize) {
-        self.store.data_mut().limits.memory_bytes_max = bytes;
+        self.store.data().limits.memory.set_maximum(bytes);
     }
 
     fn add_operations(&mut self, program: &Program) -> Result<(), Error> {
@@ -257,9 +257,9 @@ impl Scope<'_> {
         &self.state().control
     }
 
-    /// Whether growth of the linear memory was refused since this was last asked.
+    /// Whether memory was refused to the isolate since this was last asked.
     pub fn memory_refused(&mut self) -> bool {
-        std::mem::take(&mut self.state_mut().limits.memory_refused)
+        self.state().limits.memory.take_refused()
     }
 
     /// Says what JavaScript may import.

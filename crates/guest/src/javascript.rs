@@ -36,6 +36,8 @@ macro_rules! exports {
             pub(crate) table_base: u32,
             /// The address of the pointer to the table of handles.
             pub(crate) handles: u32,
+            /// The address of the number in whose name JavaScript runs.
+            pub(crate) owner: u32,
             /// How many bytes before the address in a value its count of references lies.
             pub(crate) count_offset: u32,
             /// The address of the number of bytes that the engine's heap has.
@@ -59,6 +61,7 @@ macro_rules! exports {
                     memory_base: parts.memory_base,
                     table_base: parts.table_base,
                     handles: 0,
+                    owner: 0,
                     count_offset: 0,
                     heap_bytes: 0,
                     targets: 0,
@@ -76,6 +79,7 @@ exports! {
     start_host_module: (), i32;
     add_operation: (i32, u32), i32;
     handles_address: (), u32;
+    owner_address: (), u32;
     count_distance: (), u32;
     handle_new: u32, i32;
     handle_free: i32, ();
@@ -201,6 +205,7 @@ pub(crate) fn link_again(
 
 fn locate(store: &mut Store<State>, javascript: &mut Javascript) -> Result<(), Error> {
     javascript.handles = javascript.handles_address.call(&mut *store, ())?;
+    javascript.owner = javascript.owner_address.call(&mut *store, ())?;
     javascript.count_offset = javascript.count_distance.call(&mut *store, ())?;
     javascript.heap_bytes = javascript.heap_counter.call(&mut *store, ())?;
     javascript.targets = javascript.targets_counter.call(&mut *store, ())?;

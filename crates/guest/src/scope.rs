@@ -4,6 +4,7 @@ mod calls;
 mod exceptions;
 mod limits;
 mod memory;
+mod owner;
 mod pressure;
 mod references;
 mod values;

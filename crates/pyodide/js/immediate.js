@@ -3,9 +3,11 @@
 // Each `call_soon`, each step of a task is one. They share one timer of the host
 // instead of taking one each.
 
-/// A queue of such callbacks. `schedule(callback)` adds one. `wake()` makes sure that
-/// those still waiting are run by an event of their own: to be called before a
-/// callback blocks.
+import host from "taipan:host";
+
+/// A queue of such callbacks. `schedule(callback, owner)` adds one, which runs in the name of `owner`.
+/// `wake()` makes sure that those still waiting are run by an event of their own: to be called before
+/// a callback blocks.
 export function newImmediateQueue() {
   const waiting = [];
   let awake = false; // whether a timer is on its way that will call `run`
@@ -25,7 +27,9 @@ export function newImmediateQueue() {
     try {
       while (remaining > 0 && waiting.length > 0) {
         remaining -= 1;
-        waiting.shift()();
+        const { callback, owner } = waiting.shift();
+        host.set_owner(owner);
+        callback();
       }
     } finally {
       wake();
@@ -34,8 +38,8 @@ export function newImmediateQueue() {
 
   return {
     wake,
-    schedule(callback) {
-      waiting.push(callback);
+    schedule(callback, owner = host.owner()) {
+      waiting.push({ callback, owner });
       wake();
     },
   };

@@ -47,7 +47,9 @@ pub fn define(linker: &mut Linker) -> DefineResult {
 
 /// Grows by a fifth more than what is asked for, as Emscripten's own does (libcore.js, `emscripten_resize_heap`).
 fn resize_heap(scope: &mut Scope<'_>, requested: usize) -> NativeResult<u32> {
-    let (size, limit) = (scope.memory_bytes()?, scope.memory_limit().min(MEMORY_BYTES_MAX));
+    let size = scope.memory_bytes()?;
+    let limit = scope.memory_limit().saturating_sub(scope.host_memory().held());
+    let limit = limit.min(MEMORY_BYTES_MAX);
     // What is asked for beyond the limit is tried, so that its refusal is known.
     let generous = (size + size / 5).min(limit).max(requested);
     let grown = scope.grow_memory(generous)? || scope.grow_memory(requested)?;

@@ -44,6 +44,10 @@ static struct tm *engine_localtime_r(const time_t *time, struct tm *result)
     return result;
 }
 
+// In whose name JavaScript runs: a number that the host or JavaScript sets, which the jobs that are made meanwhile and
+// the reactions to promises that are asked for take along (`OWNERS` in build.rs). 0 is nobody's.
+static uint32_t current_owner;
+
 #define gettimeofday engine_gettimeofday
 #define clock_gettime(clock, time) engine_clock_gettime(time)
 #define localtime_r engine_localtime_r
@@ -310,6 +314,11 @@ static int handles_free = -1;
 JSValue **EXPORT(engine_handles_address)(void)
 {
     return &handles;
+}
+
+uint32_t *EXPORT(engine_owner_address)(void)
+{
+    return &current_owner;
 }
 
 // How many bytes before the address in a value its count of references lies.
@@ -1102,6 +1111,26 @@ static JSValue host_import_now(JSContext *ctx, JSValueConst this_value, int argc
     return JS_GetModuleNamespace(ctx, definition);
 }
 
+// owner(): in whose name JavaScript runs.
+static JSValue host_owner(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    (void)this_value;
+    (void)argc;
+    (void)argv;
+    return JS_NewUint32(ctx, current_owner);
+}
+
+// set_owner(number): in whose name it runs from now on, until the next job; the one before.
+static JSValue host_set_owner(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    uint32_t before = current_owner;
+    (void)this_value;
+    (void)argc;
+    if (JS_ToUint32(ctx, &current_owner, argv[0]))
+        return JS_EXCEPTION;
+    return JS_NewUint32(ctx, before);
+}
+
 // Makes "taipan:host" with the functions that need no host.
 int EXPORT(engine_start_host_module)(void)
 {
@@ -1115,6 +1144,8 @@ int EXPORT(engine_start_host_module)(void)
         JS_CFUNC_DEF("finalize_early", 1, host_finalize_early),
         JS_CFUNC_DEF("evaluate", 2, host_evaluate),
         JS_CFUNC_DEF("import_now", 1, host_import_now),
+        JS_CFUNC_DEF("owner", 0, host_owner),
+        JS_CFUNC_DEF("set_owner", 1, host_set_owner),
         JS_CFUNC_MAGIC_DEF("set_error_factory", 1, set_factory, ERROR_FACTORY),
         JS_CFUNC_MAGIC_DEF("set_synthetic_factory", 1, set_factory, SYNTHETIC_FACTORY),
     };

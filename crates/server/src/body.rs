@@ -12,10 +12,11 @@ use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{runtime::Handle, sync::mpsc, time::timeout};
 
 use crate::{
     Fault,
+    closing::Unread,
     limits::Size,
     link::{For, Turn},
 };
@@ -23,6 +24,13 @@ use crate::{
 /// Chunks of a response that wait for the client before `send` does: enough to
 /// keep the socket busy while the handler makes the next one.
 const CHUNKS_PENDING_MAX: usize = 4;
+
+/// Bytes of a body that nobody wants which are read over, so that the connection can take the next request (RFC 9112,
+/// 9.3); beyond that it is closed. Go's `net/http` reads as many.
+const UNWANTED_BYTES_MAX: usize = 256 << 10;
+
+/// How long a client may take to send them.
+const UNWANTED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the body of a request cannot be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +102,8 @@ pub struct RequestBody {
     blame: Blame,
     /// Of the request, where it has a client.
     turn: Option<Arc<Turn>>,
+    /// Where the next request comes behind this body on the same connection.
+    unread: Option<Unread>,
 }
 
 /// While this lives, the request waits for more of its body.
@@ -129,9 +139,10 @@ impl RequestBody {
         limits: BodyLimits,
         blame: Blame,
         turn: Arc<Turn>,
+        unread: Option<Unread>,
     ) -> Self {
         let (source, bytes_left) = (Source::Client(incoming), limits.bytes_max);
-        Self { source, bytes_left, limits, blame, turn: Some(turn) }
+        Self { source, bytes_left, limits, blame, turn: Some(turn), unread }
     }
 
     /// The most that is taken.
@@ -153,6 +164,7 @@ impl RequestBody {
         let chunk = self.read().await;
         if let Err(error) = &chunk {
             self.source = Source::Ended;
+            self.unread.iter().for_each(|unread| unread.set(true));
             // The first error is the cause of all that follow.
             self.blame.set(error.fault()).ok();
         }
@@ -201,7 +213,38 @@ impl From<Bytes> for RequestBody {
             limits,
             blame: Blame::default(),
             turn: None,
+            unread: None,
         }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let (source, unread) =
+            (std::mem::replace(&mut self.source, Source::Ended), self.unread.take());
+        let (Source::Client(incoming), Some(unread)) = (source, unread) else { return };
+        if incoming.is_end_stream() {
+            return;
+        }
+        unread.set(true);
+        // Without a runtime there is no server either.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(read_over(incoming, unread));
+        }
+    }
+}
+
+/// Reads what nobody wants of a body, as far as that is worth it; else hyper closes the connection after the response.
+async fn read_over(mut incoming: Incoming, unread: Unread) {
+    let mut left = UNWANTED_BYTES_MAX;
+    let all = timeout(UNWANTED_TIMEOUT, async {
+        while let Ok(Some(data)) = next_data(&mut incoming).await {
+            left = left.checked_sub(data.len())?;
+        }
+        Some(())
+    });
+    if let Ok(Some(())) = all.await {
+        unread.set(false);
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     Body, BodyError, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody,
     Response, Settings, Summary,
     body::{Blame, BodyLimits},
+    closing::Unread,
     limits::{Limits, Places},
     link::{For, Link, Turn},
     target::{Target, target},
@@ -42,10 +43,21 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 const MADE_ROOM: &str = "the client was too slow, its connection was closed";
 
 /// The two ends of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ends {
     pub(crate) local: SocketAddr,
     pub(crate) peer: SocketAddr,
+    /// Whether the peer has sent what nobody has read.
+    pub(crate) unread: Unread,
+}
+
+impl Ends {
+    /// To be told when a body is left unread, behind which the next request would come. Over HTTP/2 that is a stream's
+    /// own affair; and who waits to be asked for his body is not asked.
+    fn unread(&self, head: &http::request::Parts) -> Option<Unread> {
+        let follows = head.version < Version::HTTP_2 && !head.headers.contains_key(header::EXPECT);
+        follows.then(|| self.unread.clone())
+    }
 }
 
 /// Has `handler` answer `request`, and sees to it that there is an answer.
@@ -64,10 +76,11 @@ pub(crate) async fn exchange<H: Handler>(
     let limits = handler.limits();
     let body_limits =
         BodyLimits { bytes_max: limits.body_bytes_max, time_max: settings.body_read_timeout };
-    let body = RequestBody::new(incoming, body_limits, blame.clone(), turn);
+    let unread = ends.unread(&head);
+    let body = RequestBody::new(incoming, body_limits, blame.clone(), turn, unread);
     let method = head.method.clone();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let admitted = admit(head, body, &settings, ends, &watch)
+    let admitted = admit(head, body, &settings, &ends, &watch)
         .and_then(|request| watch.take_place(requests, limits).map(|()| request));
     let answer = match admitted {
         Ok(request) => answer(&handler, request).await,
@@ -86,7 +99,7 @@ fn admit(
     head: http::request::Parts,
     body: RequestBody,
     settings: &Settings,
-    ends: Ends,
+    ends: &Ends,
     watch: &Watch,
 ) -> Result<Request, Fault> {
     let Target { url, authority } = target(&head, ends.local, settings.hosts)?;

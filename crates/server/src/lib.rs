@@ -11,6 +11,7 @@
 
 mod body;
 mod clock;
+mod closing;
 mod error;
 mod event;
 mod exchange;

@@ -14,6 +14,7 @@ use tokio::{
 
 use crate::{
     Details, Error, Event, Handler, Hosts, Listener, Observer, clock,
+    closing::{Closing, Unread},
     exchange::{Ends, exchange},
     limits::Places,
     link::Link,
@@ -183,7 +184,7 @@ async fn accept(listener: &Listener, observer: &Observer) -> Arrival {
         let accepted = listener.socket.accept().await.and_then(|(stream, peer)| {
             stream.set_nodelay(true)?;
             let local = stream.local_addr()?;
-            Ok((stream, Ends { local, peer }))
+            Ok((stream, Ends { local, peer, unread: Unread::default() }))
         });
         match accepted {
             Ok(arrival) => return arrival,
@@ -254,7 +255,7 @@ struct Connection<H> {
 impl<H: Handler> Connection<H> {
     async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
         let Self { handler, settings, requests, protocol, link, ends } = self;
-        let observer = settings.observer.clone();
+        let (observer, peer) = (settings.observer.clone(), ends.peer);
         if !clock::has_date() {
             // It was set back while the server ran.
             observer(&Event::NotAccepted { error: &io::Error::other(Error::Clock) });
@@ -262,18 +263,19 @@ impl<H: Handler> Connection<H> {
         }
         let stream = Arc::new(stream);
         let socket = Socket::new(stream.clone(), link.clone());
+        let socket = Closing::new(socket, ends.unread.clone());
         let socket = Opening::new(socket, link.clone(), settings.head_read_timeout);
         let of_service = link.clone();
         let service = hyper::service::service_fn(move |request| {
             let (handler, link) = (handler.clone(), of_service.clone());
-            exchange(handler, settings.clone(), requests.clone(), link, ends, request)
+            exchange(handler, settings.clone(), requests.clone(), link, ends.clone(), request)
         });
         let connection = protocol.serve_connection(TokioIo::new(socket), service).into_owned();
         tokio::select! {
             // First, so that what it begins is known to the others.
             biased;
             outcome = watcher.watch(connection) => if let Err(error) = outcome {
-                observer(&Event::Disconnected { peer: ends.peer, error: &*error });
+                observer(&Event::Disconnected { peer, error: &*error });
             },
             () = link.closed.cancelled() => (),
             () = left(&stream, &link) => (),

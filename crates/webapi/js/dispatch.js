@@ -7,7 +7,7 @@ import { createContext, promiseOf } from "./execution_context.js";
 import { fire } from "./event_target.js";
 import { globalTarget } from "./global_target.js";
 import { inspect } from "./inspect.js";
-import { host } from "./operations.js";
+import { host, isEnded } from "./operations.js";
 import { PromiseRejectionEvent } from "./promise_rejection_event.js";
 import { abortRequest, requestFromHost } from "./request.js";
 import { isResponse, responseHeaders, responseParts } from "./response.js";
@@ -62,10 +62,11 @@ export function fetch(requestId, method, url, headers, bodyId) {
   }
 }
 
-/** The client has gone away. */
-export function cancel(requestId) {
+/** The client has gone away; or the request is over, whatever it waits for. */
+export function cancel(requestId, over) {
   const entry = active.get(requestId);
   if (entry === undefined) return;
+  if (over) active.delete(requestId);
   const reason = new DOMException("the client has disconnected", "AbortError");
   entry.canceled = reason;
   abortRequest(entry.request, reason);
@@ -74,6 +75,8 @@ export function cancel(requestId) {
 
 /** A promise was rejected and has no handler at the end of the turn. */
 export function unhandledRejection(promise, reason) {
+  // Nobody waited for what a request had left under way.
+  if (isEnded(reason)) return;
   const event = new PromiseRejectionEvent("unhandledrejection", { promise, reason, cancelable: true });
   if (fire(globalTarget, event)) logError("Uncaught (in promise)", reason);
 }
@@ -102,8 +105,7 @@ function extend(requestId, entry, promise) {
 /** One thing less to wait for. */
 function settle(requestId, entry) {
   entry.waiting--;
-  if (entry.waiting > 0) return;
-  active.delete(requestId);
+  if (entry.waiting > 0 || !active.delete(requestId)) return;
   host.request_done(requestId);
 }
 

@@ -4,13 +4,13 @@
 import { cancel, host, whenCompleted } from "./operations.js";
 import { ReadableStream } from "./streams.js";
 
-/** Bodies that were dropped unread: the host need not keep them. */
+/** Bodies that were dropped unread: the host need not keep them until their request ends. */
 const abandoned = new FinalizationRegistry((id) => host.body_cancel(id));
 
 export class HostBody {
   constructor(id) {
     this.id = id;
-    /** The read under way: { operation, reject }. */
+    /** The read under way: { operation, resolve, reject }. */
     this.pending = null;
     /** Why there is nothing more to read: { reason }. */
     this.failure = null;
@@ -26,7 +26,7 @@ export class HostBody {
     if (now !== undefined) return Promise.resolve(now);
     const operation = host.body_read(this.id);
     return new Promise((resolve, reject) => {
-      this.pending = { operation, reject };
+      this.pending = { operation, resolve, reject };
       whenCompleted(operation, (chunk) => {
         this.pending = null;
         resolve(chunk);
@@ -37,22 +37,26 @@ export class HostBody {
     });
   }
 
-  /** Nobody wants the rest. */
+  /** Nobody wants the rest: a read under way is at the end. */
   cancel() {
     abandoned.unregister(this);
     host.body_cancel(this.id);
+    this.stopReading()?.resolve(null);
+  }
+
+  /** Takes the read under way, if there is one, which will not be completed. */
+  stopReading() {
+    const { pending } = this;
+    if (pending !== null) cancel(pending.operation);
+    this.pending = null;
+    return pending;
   }
 
   /** Nobody shall have the rest: readers get `reason`. */
   abort(reason) {
     if (this.failure !== null) return;
     this.failure = { reason };
-    if (this.pending !== null) {
-      const { operation, reject } = this.pending;
-      this.pending = null;
-      cancel(operation);
-      reject(reason);
-    }
+    this.stopReading()?.reject(reason);
     this.cancel();
     this.onAbort?.(reason);
   }

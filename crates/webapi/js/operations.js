@@ -8,10 +8,16 @@
 // that the host encodes as UTF-8, a lone surrogate as U+FFFD. A body id names
 // one end of a byte channel in the host; whoever was given the id owns it.
 //
+// What is begun belongs to the request in whose name JavaScript runs, which the
+// host sets for each event and promises hand on; it is given up when that request
+// has ended (src/owner.rs). What waits for it is rejected then, timers too.
+//
 // At once:
 //   console(level, text)                     level: "debug" "log" "info" "warn" "error"
 //   monotonic_now() → milliseconds since time_origin(), a fraction included
 //   time_origin() → milliseconds since the Unix epoch
+//   owner() → in whose name JavaScript runs: a number
+//   set_owner(number) → the one before       until the next event or promise job
 //   random_fill(bytes)                       fills a Uint8Array from the host's entropy
 //   utf8_encode(text) → Uint8Array
 //   utf8_encode_into(text, bytes) → count of bytes written, whole characters only;
@@ -33,10 +39,10 @@
 //   body_cancel(body)                        gives up reading
 //   response_start(request, status, statusText, headers, bytes or text or null, body id or -1)
 //   response_fault(request, kind, message, detail)
-//   request_done(request)                    nothing more will happen for this request
+//   request_done(request)                    nothing more will happen for this request: what it opened is given up
 //   operation_cancel(operation)              unknown ids are ignored
 //
-// Started at once, returning an operation id, and completed later:
+// Started at once, returning an operation id, and completed later; an Error when the request has ended:
 //   timer_start(milliseconds) → undefined; RangeError when too many wait
 //   body_read(body) → Uint8Array, or null at the end
 //   body_write(body, bytes) → undefined, once there is room for more
@@ -60,17 +66,33 @@ host.on_completion((id, error, value) => {
 
 const CONSTRUCTORS = { Error, TypeError, RangeError, SyntaxError };
 
+/** Of what was given up, since its request has ended (src/operations.rs). */
+const ENDED = "EndedError";
+
+/** The errors of what was given up: that nobody waits for it is no fault. */
+const ended = new WeakSet();
+
+/** Whether an error says that something was given up because its request has ended. */
+export function isEnded(error) {
+  return ended.has(error);
+}
+
 /** The error that "ClassName: message" stands for; other names are those of a DOMException. */
 function errorFromHost(text) {
   const colon = text.indexOf(": ");
   const name = colon < 0 ? "Error" : text.slice(0, colon);
   const message = colon < 0 ? text : text.slice(colon + 2);
+  if (name === ENDED) {
+    const error = new Error(message);
+    ended.add(error);
+    return error;
+  }
   const constructor = Object.hasOwn(CONSTRUCTORS, name) ? CONSTRUCTORS[name] : null;
   return constructor === null ? new DOMException(message, name) : new constructor(message);
 }
 
 /** Calls `resolve` or `reject` when the operation ends. */
-export function whenCompleted(id, resolve, reject) {
+export function whenCompleted(id, resolve, reject = () => {}) {
   waiting.set(id, { resolve, reject });
 }
 
@@ -83,6 +105,16 @@ export function completion(id) {
 export function cancel(id) {
   waiting.delete(id);
   host.operation_cancel(id);
+}
+
+/** Calls `work` in the name of `owner`. */
+export function inTheNameOf(owner, work) {
+  const before = host.set_owner(owner);
+  try {
+    return work();
+  } finally {
+    host.set_owner(before);
+  }
 }
 
 export { host };

@@ -48,7 +48,8 @@ function start(handler, timeout, rest, repeat) {
 function arm(id, timer) {
   const operation = host.timer_start(timer.delay);
   operations.set(id, operation);
-  whenCompleted(operation, () => fire(id, timer), reportException);
+  // It is given up when its request has ended: its handler is not called.
+  whenCompleted(operation, () => fire(id, timer), () => operations.delete(id));
 }
 
 function fire(id, timer) {

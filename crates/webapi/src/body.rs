@@ -13,8 +13,8 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::mpsc;
 
-use crate::Error;
 use crate::limits::ResponseBody;
+use crate::{Error, Owner};
 
 /// Bodies that an isolate has open at once.
 pub const BODIES_MAX: usize = 4096;
@@ -155,6 +155,7 @@ pub struct Bodies {
 
 #[derive(Debug)]
 struct Ends {
+    owner: Owner,
     reader: Reader,
     writer: Option<BodyWriter>,
 }
@@ -163,8 +164,8 @@ struct Ends {
 enum Reader {
     /// Nobody reads.
     Here(BodyReader),
-    /// A read is under way.
-    Reading,
+    /// A read is under way: the operation, if it waits.
+    Reading(Option<u32>),
     /// Read to its end, cancelled, or given to somebody else.
     Gone,
 }
@@ -175,9 +176,9 @@ impl Bodies {
     /// # Errors
     ///
     /// More than [`BODIES_MAX`] bodies.
-    pub fn open(&mut self) -> Result<u32, Error> {
+    pub fn open(&mut self, owner: Owner) -> Result<u32, Error> {
         let (writer, reader) = channel();
-        self.insert(Ends { reader: Reader::Here(reader), writer: Some(writer) })
+        self.insert(Ends { owner, reader: Reader::Here(reader), writer: Some(writer) })
     }
 
     /// A body that comes from elsewhere.
@@ -185,8 +186,8 @@ impl Bodies {
     /// # Errors
     ///
     /// More than [`BODIES_MAX`] bodies.
-    pub fn adopt(&mut self, reader: BodyReader) -> Result<u32, Error> {
-        self.insert(Ends { reader: Reader::Here(reader), writer: None })
+    pub fn adopt(&mut self, owner: Owner, reader: BodyReader) -> Result<u32, Error> {
+        self.insert(Ends { owner, reader: Reader::Here(reader), writer: None })
     }
 
     /// The last number that was given.
@@ -202,6 +203,29 @@ impl Bodies {
     /// The numbers of the bodies that are open.
     pub(crate) fn ids(&self) -> Vec<u32> {
         self.open.keys().copied().collect()
+    }
+
+    /// Whose a body is.
+    ///
+    /// # Errors
+    ///
+    /// No such body.
+    pub(crate) fn owner(&self, id: u32) -> Result<Owner, Error> {
+        self.open.get(&id).map(|ends| ends.owner).ok_or_else(|| self.unknown(id))
+    }
+
+    /// Drops both ends of the bodies of those whom `whose` names.
+    pub(crate) fn give_up(&mut self, whose: impl Fn(Owner) -> bool) {
+        self.open.retain(|_, ends| !whose(ends.owner));
+    }
+
+    /// What is said of a body that is not there: it never was, or its request has ended.
+    fn unknown(&self, id: u32) -> Error {
+        if (1..=self.last).contains(&id) {
+            Error::Ended
+        } else {
+            Error::Unknown { what: "body", id }
+        }
     }
 
     fn insert(&mut self, ends: Ends) -> Result<u32, Error> {
@@ -246,10 +270,14 @@ impl Bodies {
     ///
     /// No such body; a read is under way.
     pub fn start_read(&mut self, id: u32) -> Result<BodyReader, Error> {
-        let ends = self.open.get_mut(&id).ok_or(Error::Unknown { what: "body", id })?;
-        match std::mem::replace(&mut ends.reader, Reader::Reading) {
+        let unknown = self.unknown(id);
+        let ends = self.open.get_mut(&id).ok_or(unknown)?;
+        match std::mem::replace(&mut ends.reader, Reader::Reading(None)) {
             Reader::Here(reader) => Ok(reader),
-            Reader::Reading => Err(Error::Busy { what: "body", id }),
+            reading @ Reader::Reading(_) => {
+                ends.reader = reading;
+                Err(Error::Busy { what: "body", id })
+            }
             Reader::Gone => {
                 ends.reader = Reader::Gone;
                 Err(Error::Unknown { what: "body", id })
@@ -257,11 +285,18 @@ impl Bodies {
         }
     }
 
+    /// The read that was started goes on as this operation.
+    pub fn reads(&mut self, id: u32, operation: u32) {
+        if let Some(Ends { reader: reader @ Reader::Reading(_), .. }) = self.open.get_mut(&id) {
+            *reader = Reader::Reading(Some(operation));
+        }
+    }
+
     /// Puts the read end back, or forgets it at the end of the body.
     pub fn end_read(&mut self, id: u32, reader: Option<BodyReader>) {
         let Some(ends) = self.open.get_mut(&id) else { return };
         // It may have been cancelled while it was read.
-        if matches!(ends.reader, Reader::Reading) {
+        if matches!(ends.reader, Reader::Reading(_)) {
             ends.reader = reader.map_or(Reader::Gone, Reader::Here);
         }
         self.forget_ended(id);
@@ -287,7 +322,7 @@ impl Bodies {
     /// No such body, or one that the isolate does not write.
     pub fn writer(&self, id: u32) -> Result<BodyWriter, Error> {
         let writer = self.open.get(&id).and_then(|ends| ends.writer.clone());
-        writer.ok_or(Error::Unknown { what: "body", id })
+        writer.ok_or_else(|| self.unknown(id))
     }
 
     /// Takes the write end for good, to close it or to abort it.
@@ -298,15 +333,18 @@ impl Bodies {
     pub fn take_writer(&mut self, id: u32) -> Result<BodyWriter, Error> {
         let writer = self.open.get_mut(&id).and_then(|ends| ends.writer.take());
         self.forget_ended(id);
-        writer.ok_or(Error::Unknown { what: "body", id })
+        writer.ok_or_else(|| self.unknown(id))
     }
 
-    /// Drops the read end, if it is here.
-    pub fn cancel(&mut self, id: u32) {
-        if let Some(ends) = self.open.get_mut(&id) {
-            ends.reader = Reader::Gone;
-        }
+    /// Drops the read end, if it is here; else gives the operation that has it.
+    pub fn cancel(&mut self, id: u32) -> Option<u32> {
+        let ends = self.open.get_mut(&id)?;
+        let reader = std::mem::replace(&mut ends.reader, Reader::Gone);
         self.forget_ended(id);
+        match reader {
+            Reader::Reading(operation) => operation,
+            Reader::Here(_) | Reader::Gone => None,
+        }
     }
 
     fn forget_ended(&mut self, id: u32) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 
-use crate::Error;
+use crate::{Error, Owner};
 
 /// Decoders in the middle of a stream, per isolate. A worker has a few.
 pub const DECODERS_MAX: usize = 1024;
@@ -38,7 +38,7 @@ pub fn decode(encoding: &str, options: Options, bytes: &[u8]) -> Result<String, 
 #[derive(Default)]
 pub struct Decoders {
     last: u32,
-    open: HashMap<u32, (Decoder, Options)>,
+    open: HashMap<u32, (Decoder, Options, Owner)>,
 }
 
 impl std::fmt::Debug for Decoders {
@@ -68,13 +68,13 @@ impl Decoders {
     /// # Errors
     ///
     /// An unknown encoding; more than [`DECODERS_MAX`] streams.
-    pub fn open(&mut self, encoding: &str, options: Options) -> Result<u32, Error> {
+    pub fn open(&mut self, owner: Owner, encoding: &str, options: Options) -> Result<u32, Error> {
         if self.open.len() >= DECODERS_MAX {
             return Err(Error::TooMany { what: "text decoders", maximum: DECODERS_MAX });
         }
         let decoder = decoder(encoding, options)?;
         self.last = self.last.wrapping_add(1);
-        self.open.insert(self.last, (decoder, options));
+        self.open.insert(self.last, (decoder, options, owner));
         Ok(self.last)
     }
 
@@ -82,15 +82,19 @@ impl Decoders {
     ///
     /// # Errors
     ///
-    /// An unknown stream; malformed bytes, when they are fatal.
+    /// A stream that is not there any more; malformed bytes, when they are fatal.
     pub fn decode(&mut self, id: u32, bytes: &[u8], last: bool) -> Result<String, Error> {
-        let (mut decoder, options) =
-            self.open.remove(&id).ok_or(Error::Unknown { what: "text decoder", id })?;
+        let (mut decoder, options, owner) = self.open.remove(&id).ok_or(Error::Ended)?;
         let text = decode_piece(&mut decoder, options, bytes, last)?;
         if !last {
-            self.open.insert(id, (decoder, options));
+            self.open.insert(id, (decoder, options, owner));
         }
         Ok(text)
+    }
+
+    /// Forgets the streams of those whom `whose` names.
+    pub(crate) fn give_up(&mut self, whose: impl Fn(Owner) -> bool) {
+        self.open.retain(|_, (.., owner)| !whose(*owner));
     }
 
     /// Forgets a stream, if there is one.
@@ -144,7 +148,7 @@ mod tests {
         let whole = decode(encoding, options, &pieces.concat()).map_err(|error| error.to_string());
         assert_eq!(whole.as_deref().map_err(String::as_str), expected, "in one piece");
         let mut decoders = Decoders::default();
-        let id = decoders.open(encoding, options).unwrap();
+        let id = decoders.open(Owner::ISOLATE, encoding, options).unwrap();
         let mut text: Result<String, Error> = Ok(String::new());
         for (index, piece) in pieces.iter().enumerate() {
             let last = index + 1 == pieces.len();
@@ -198,18 +202,18 @@ mod tests {
     #[test]
     fn unknown() {
         assert!(matches!(decode("nothing", FATAL, b""), Err(Error::Encoding { .. })));
-        assert!(matches!(
-            Decoders::default().decode(7, b"", true),
-            Err(Error::Unknown { id: 7, .. })
-        ));
+        assert!(matches!(Decoders::default().decode(7, b"", true), Err(Error::Ended)));
     }
 
     #[test]
     fn bounded() {
         let mut decoders = Decoders::default();
         for _ in 0..DECODERS_MAX {
-            decoders.open("utf-8", FATAL).unwrap();
+            decoders.open(Owner::ISOLATE, "utf-8", FATAL).unwrap();
         }
-        assert!(matches!(decoders.open("utf-8", FATAL), Err(Error::TooMany { .. })));
+        assert!(matches!(
+            decoders.open(Owner::ISOLATE, "utf-8", FATAL),
+            Err(Error::TooMany { .. })
+        ));
     }
 }

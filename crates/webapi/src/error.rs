@@ -23,6 +23,20 @@ pub enum Error {
         /// The name.
         id: u32,
     },
+    /// `Error`; what waited for it is rejected with an error that is no fault of the worker's
+    #[error(
+        "the request in whose name this was begun has ended, and all that it had opened with it: await it before the \
+         response, or give its promise to ctx.waitUntil()"
+    )]
+    Ended,
+    /// `RangeError`
+    #[error("the isolate has no memory left for {what}: {no_room} (`limits.memory_mb`)")]
+    Memory {
+        /// What it would have been for.
+        what: &'static str,
+        /// How much.
+        no_room: taipan_guest::NoRoom,
+    },
     /// `TypeError`
     #[error("{what} {id} is in use")]
     Busy {
@@ -155,8 +169,11 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
-            Error::Encoding { .. } | Error::TooMany { .. } | Error::Timers { .. } => "RangeError",
-            Error::Subrequests { .. } | Error::ResponseBody { .. } => "Error",
+            Error::Encoding { .. }
+            | Error::TooMany { .. }
+            | Error::Timers { .. }
+            | Error::Memory { .. } => "RangeError",
+            Error::Ended | Error::Subrequests { .. } | Error::ResponseBody { .. } => "Error",
             Error::Malformed
             | Error::Unknown { .. }
             | Error::Busy { .. }

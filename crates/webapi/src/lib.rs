@@ -20,6 +20,7 @@ pub mod fetch;
 pub mod headers;
 pub mod limits;
 mod operations;
+mod owner;
 pub mod pending;
 pub mod requests;
 mod saved;
@@ -28,7 +29,8 @@ mod unsaved;
 pub mod url;
 
 pub use error::Error;
-pub use operations::{Console, OPERATIONS, deliver};
+pub use operations::{Console, OPERATIONS, deliver, give_up};
+pub use owner::Owner;
 pub use saved::{check, restore, save};
 pub use sources::{DISPATCH, INSTALL, JAVASCRIPT, Source, WEB_STREAMS};
 pub use unsaved::{Unsaved, unsaved};

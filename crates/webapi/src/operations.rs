@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use taipan_guest::{Argument, Call, Operation, Output, Scope, Throw};
+use taipan_guest::{Argument, Call, Held, HostMemory, Operation, Output, Scope, Throw};
 
 use crate::body::{Bodies, BodyReader, Now};
 use crate::encoding::{self, Decoders, Options};
@@ -13,10 +13,13 @@ use crate::limits::Allowances;
 use crate::pending::{Completion, Outcome, Pending};
 use crate::requests::{Answer, AnswerBody, Fault, Requests};
 use crate::unsaved::{self, Id, Kind};
-use crate::{Error, headers, url};
+use crate::{Error, Owner, headers, url};
 
 /// Bytes that `crypto.getRandomValues` gives in one call (Web Cryptography API, 10.1.1).
 const RANDOM_BYTES_MAX: u32 = 65_536;
+
+/// What `js/operations.js` calls the error of what is given up.
+const ENDED: &str = "EndedError";
 
 /// Takes a level and a text.
 type Write = dyn Fn(&str, &str) + Send + Sync;
@@ -98,6 +101,28 @@ fn decoders<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Decoders, Throw> {
     state(call, "decoding in pieces")
 }
 
+/// Whose it is what the call begins.
+fn owner(call: &Call<'_>) -> Result<Owner, Throw> {
+    let number = call.scope.owner()?;
+    let requests = call.scope.extensions().of::<Requests>();
+    Ok(requests.map_or(Ok(Owner::ISOLATE), |requests| requests.owner(number))?)
+}
+
+/// Counts memory of the host that is held for the isolate.
+fn hold(call: &Call<'_>, bytes: usize, what: &'static str) -> Result<Held, Throw> {
+    let held = call.scope.host_memory().hold(bytes);
+    held.map_err(|no_room| Error::Memory { what, no_room }.into())
+}
+
+/// Bytes that count as the isolate's for as long as anybody has them.
+struct HeldBytes<T>(T, #[expect(dead_code, reason = "it is held, not read")] Held);
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for HeldBytes<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
 /// What the isolate may use: without limits where it answers no requests.
 fn allowances(call: &Call<'_>) -> Allowances {
     let requests = call.scope.extensions().of::<Requests>();
@@ -158,7 +183,8 @@ fn text_decode(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn text_decoder_open(call: &mut Call<'_>) -> Result<Output, Throw> {
     let encoding = call.text(0)?;
     let options = Options { fatal: call.boolean(1)?, ignore_bom: call.boolean(2)? };
-    let id = decoders(call)?.open(&encoding, options)?;
+    let owner = owner(call)?;
+    let id = decoders(call)?.open(owner, &encoding, options)?;
     unsaved::note(&mut call.scope, Id::Decoder(id), || Kind::Decoder);
     Ok(id.into())
 }
@@ -194,7 +220,8 @@ fn url_set(call: &mut Call<'_>) -> Result<Output, Throw> {
 }
 
 fn body_open(call: &mut Call<'_>) -> Result<Output, Throw> {
-    let id = bodies(call)?.open()?;
+    let owner = owner(call)?;
+    let id = bodies(call)?.open(owner)?;
     unsaved::note(&mut call.scope, Id::Body(id), || Kind::Body);
     Ok(id.into())
 }
@@ -224,30 +251,37 @@ fn body_abort(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 fn body_cancel(call: &mut Call<'_>) -> Result<Output, Throw> {
     let id = call.unsigned(0)?;
-    bodies(call)?.cancel(id);
+    if let Some(read) = bodies(call)?.cancel(id) {
+        pending(call)?.cancel(read);
+    }
     Ok(Output::Undefined)
 }
 
-/// An argument that is bytes, text or null.
-fn data(call: &mut Call<'_>, index: u32) -> Result<Option<Bytes>, Throw> {
+/// An argument that is bytes, text or null; a copy, which counts as the isolate's.
+fn data(call: &mut Call<'_>, index: u32, what: &'static str) -> Result<Option<Bytes>, Throw> {
     if call.is_nullish(index)? {
         return Ok(None);
     }
-    Ok(Some(if call.is_text(index)? {
-        call.text(index)?.into()
-    } else {
-        call.bytes(index)?.into()
-    }))
+    if call.is_text(index)? {
+        let text = call.text(index)?;
+        let held = hold(call, text.len(), what)?;
+        return Ok(Some(Bytes::from_owner(HeldBytes(text, held))));
+    }
+    let (_, length) = call.byte_range(index)?;
+    let held = hold(call, length as usize, what)?;
+    Ok(Some(Bytes::from_owner(HeldBytes(call.bytes(index)?, held))))
 }
 
 fn response_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (request, status, status_text) = (call.unsigned(0)?, call.integer(1)?, call.text(2)?);
-    let headers = headers::from_text(&call.text(3)?)?;
+    let headers = call.text(3)?;
+    let held = hold(call, headers.len(), "the headers of a response")?;
+    let headers = headers::from_text(&headers)?;
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let status =
         status.ok_or_else(|| Throw::range_error("the status of a response is from 200 to 599"))?;
     let limit = allowances(call).response_body();
-    let body = match (data(call, 4)?, u32::try_from(call.integer(5)?)) {
+    let body = match (data(call, 4, "the body of a response")?, u32::try_from(call.integer(5)?)) {
         (Some(bytes), _) => match limit {
             Some(limit) if bytes.len() as u64 > limit.bytes_max() => {
                 return Err(limit.exceeded().into());
@@ -263,7 +297,7 @@ fn response_start(call: &mut Call<'_>) -> Result<Output, Throw> {
         }
         (None, Err(_)) => AnswerBody::Empty,
     };
-    requests(call)?.answer(request, Answer { status, status_text, headers, body });
+    requests(call)?.answer(request, Answer { status, status_text, headers, held, body });
     Ok(Output::Undefined)
 }
 
@@ -277,7 +311,36 @@ fn response_fault(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn request_done(call: &mut Call<'_>) -> Result<Output, Throw> {
     let request = call.unsigned(0)?;
     requests(call)?.done(request);
+    give_up(&mut call.scope, request)?;
     Ok(Output::Undefined)
+}
+
+/// Gives up what was opened in the name of a request that has ended, and was not given to anybody else. When no other
+/// request is open, nothing is left but what is the isolate's own.
+///
+/// A timer goes on for as long as others are open, who may wait for what it does.
+///
+/// # Errors
+///
+/// A fault of the isolate, or what its JavaScript throws.
+pub fn give_up(scope: &mut Scope<'_>, request: u32) -> Result<(), taipan_guest::Error> {
+    let extensions = scope.extensions_mut();
+    let idle = extensions.of::<Requests>().is_none_or(Requests::is_idle);
+    let whose = |owner: Owner| match idle {
+        true => owner != Owner::ISOLATE,
+        false => owner == Owner::request(request),
+    };
+    if let Some(bodies) = extensions.of_mut::<Bodies>() {
+        bodies.give_up(whose);
+    }
+    if let Some(decoders) = extensions.of_mut::<Decoders>() {
+        decoders.give_up(whose);
+    }
+    let pending = extensions.of_mut::<Pending>();
+    let given_up = pending.map_or(Vec::new(), |pending| pending.give_up(idle, whose));
+    // A name that JavaScript knows: nobody needs to be told that nobody waited for it.
+    let error = format!("{ENDED}: {}", Error::Ended);
+    given_up.into_iter().try_for_each(|id| scope.complete(id, Some(&error), Argument::Undefined))
 }
 
 fn operation_cancel(call: &mut Call<'_>) -> Result<Output, Throw> {
@@ -290,37 +353,49 @@ fn timer_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let delay = call.number(0)?;
     let now = call.scope.host().monotonic_clock();
     let allowances = allowances(call);
+    // One without delay does not wait: Python's event loop is made of them. What has ended may still run to its own end.
+    let waits = delay > 0.0;
+    let owner = owner(call);
+    let owner = if waits { owner? } else { owner.unwrap_or(Owner::UNKNOWN) };
     let pending = pending(call)?;
-    // One without delay does not wait: Python's event loop is made of them.
-    if delay > 0.0 {
+    if waits {
         allowances.timer(pending.timers())?;
     }
-    let operation = pending.start_timer(now, delay)?;
+    let operation = pending.start_timer(owner, now, delay)?;
     unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Timer);
     Ok(operation.into())
 }
 
-async fn read(body: u32, mut reader: BodyReader) -> Outcome {
-    let chunk = reader.chunk().await;
+async fn read(body: u32, mut reader: BodyReader, memory: HostMemory) -> Outcome {
+    let chunk = reader.chunk().await.and_then(|chunk| {
+        let Some(chunk) = chunk else { return Ok(None) };
+        let what = "a chunk of a body";
+        let held = memory.hold(chunk.len());
+        let held = held.map_err(|no_room| Error::Memory { what, no_room })?;
+        Ok(Some(Bytes::from_owner(HeldBytes(chunk, held))))
+    });
     let reader = matches!(chunk, Ok(Some(_))).then_some(reader);
     Outcome::Chunk { body, reader, chunk }
 }
 
 fn body_read(call: &mut Call<'_>) -> Result<Output, Throw> {
     let id = call.unsigned(0)?;
-    let reader = bodies(call)?.start_read(id)?;
-    let operation = pending(call)?.start(read(id, reader))?;
+    let bodies = bodies(call)?;
+    let (owner, reader) = (bodies.owner(id)?, bodies.start_read(id)?);
+    let work = read(id, reader, call.scope.host_memory().clone());
+    let operation = pending(call)?.start(owner, work)?;
+    self::bodies(call)?.reads(id, operation);
     unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Read);
     Ok(operation.into())
 }
 
 fn body_write(call: &mut Call<'_>) -> Result<Output, Throw> {
     let id = call.unsigned(0)?;
-    let chunk = data(call, 1)?.unwrap_or_default();
-    let writer = bodies(call)?.writer(id)?;
+    let chunk = data(call, 1, "a chunk of a body")?.unwrap_or_default();
+    let (owner, writer) = (bodies(call)?.owner(id)?, bodies(call)?.writer(id)?);
     let operation = match writer.write_now(chunk) {
-        Ok(()) => pending(call)?.complete(Outcome::Done)?,
-        Err(chunk) => pending(call)?.start(async move {
+        Ok(()) => pending(call)?.complete(owner, Outcome::Done)?,
+        Err(chunk) => pending(call)?.start(owner, async move {
             match writer.write(chunk).await {
                 Ok(()) => Outcome::Done,
                 Err(error) => Outcome::Failed(error),
@@ -339,16 +414,19 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
         let id = call.unsigned(3)?;
         Body::Stream(bodies(call)?.take_reader(id)?)
     } else {
-        Body::Bytes(data(call, 3)?.unwrap_or_default())
+        Body::Bytes(data(call, 3, "the body of a request")?.unwrap_or_default())
     };
     let mode = call.text(4)?;
     let redirect = Redirect::named(&mode)
         .ok_or_else(|| Throw::type_error(format!("no redirect mode {mode:?}")))?;
     let shown = if call.scope.is_recording() { url.clone() } else { String::new() };
+    let held = hold(call, url.len() + headers.len(), "the head of a request")?;
     let request = fetch::Request { method, url, headers, body, redirect };
     let client = state::<Client>(call, "fetch")?.clone();
+    let owner = owner(call)?;
     allowances(call).subrequest()?;
-    let operation = pending(call)?.start(async move {
+    let operation = pending(call)?.start(owner, async move {
+        let _held = held;
         match fetch::fetch(&client, request).await {
             Ok(response) => Outcome::Fetched(Box::new(response)),
             Err(error) => Outcome::Failed(error),
@@ -358,16 +436,21 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(operation.into())
 }
 
-/// Tells JavaScript what came of an operation.
+/// Tells JavaScript what came of an operation, and runs it in the name of whoever began that.
 ///
 /// # Errors
 ///
 /// A fault of the isolate.
-pub fn deliver(scope: &mut Scope<'_>, completion: Completion) -> Result<(), taipan_guest::Error> {
+pub fn deliver(
+    scope: &mut Scope<'_>,
+    owner: Owner,
+    completion: Completion,
+) -> Result<(), taipan_guest::Error> {
+    scope.set_owner(owner.number())?;
     let id = completion.id;
     unsaved::ended(scope, id);
     let adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>() {
-        Some(bodies) => bodies.adopt(reader),
+        Some(bodies) => bodies.adopt(owner, reader),
         None => Err(Error::Unknown { what: "table of bodies of operation", id }),
     };
     match completion.outcome {

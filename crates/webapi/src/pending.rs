@@ -1,8 +1,8 @@
 //! What an isolate has started and waits for: timers, reads, writes, fetches.
 //!
 //! An operation that cannot be done at once gets a number; what comes of it is
-//! a [`Completion`], which the isolate's owner delivers when the isolate is at
-//! rest. Timers need nobody else: the owner asks for the next deadline.
+//! a [`Completion`], which whoever runs the isolate delivers when it is at
+//! rest. Timers need nobody else: there is a next deadline to ask for.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use crate::Error;
 use crate::body::BodyReader;
 use crate::fetch::Response;
+use crate::owner::Owner;
 
 /// Operations that an isolate may wait for at once, timers included.
 pub const OPERATIONS_MAX: usize = 65_536;
@@ -59,13 +60,13 @@ pub type Sender = Arc<dyn Fn(Completion) + Send + Sync>;
 pub struct Pending {
     last: u32,
     /// Each with the microsecond since which it is ready.
-    ready: VecDeque<(u64, Completion)>,
+    ready: VecDeque<(u64, Owner, Completion)>,
     /// The latest microsecond of the monotonic clock that was heard of.
     now: u64,
     /// Ordered by the microsecond of the monotonic clock at which they fire.
     timers: BTreeSet<(u64, u32)>,
-    deadlines: HashMap<u32, u64>,
-    running: HashMap<u32, AbortHandle>,
+    deadlines: HashMap<u32, (u64, Owner)>,
+    running: HashMap<u32, (AbortHandle, Owner)>,
     sender: Sender,
     runtime: Handle,
 }
@@ -109,7 +110,7 @@ impl Pending {
 
     /// The numbers of all operations that have not ended.
     pub(crate) fn under_way(&self) -> Vec<u32> {
-        let ready = self.ready.iter().map(|(_, completion)| completion.id);
+        let ready = self.ready.iter().map(|(_, _, completion)| completion.id);
         ready.chain(self.deadlines.keys().copied()).chain(self.running.keys().copied()).collect()
     }
 
@@ -126,9 +127,9 @@ impl Pending {
     /// # Errors
     ///
     /// More than [`OPERATIONS_MAX`] operations.
-    pub fn complete(&mut self, outcome: Outcome) -> Result<u32, Error> {
+    pub fn complete(&mut self, owner: Owner, outcome: Outcome) -> Result<u32, Error> {
         let id = self.number()?;
-        self.ready.push_back((self.now, Completion { id, outcome }));
+        self.ready.push_back((self.now, owner, Completion { id, outcome }));
         Ok(id)
     }
 
@@ -139,17 +140,18 @@ impl Pending {
     /// More than [`OPERATIONS_MAX`] operations.
     pub fn start_timer(
         &mut self,
+        owner: Owner,
         now_milliseconds: f64,
         delay_milliseconds: f64,
     ) -> Result<u32, Error> {
         self.now = microseconds(now_milliseconds);
         if delay_milliseconds <= 0.0 || delay_milliseconds.is_nan() {
-            return self.complete(Outcome::Done);
+            return self.complete(owner, Outcome::Done);
         }
         let id = self.number()?;
         let deadline = microseconds(now_milliseconds + delay_milliseconds);
         self.timers.insert((deadline, id));
-        self.deadlines.insert(id, deadline);
+        self.deadlines.insert(id, (deadline, owner));
         Ok(id)
     }
 
@@ -166,6 +168,7 @@ impl Pending {
     /// More than [`OPERATIONS_MAX`] operations.
     pub fn start(
         &mut self,
+        owner: Owner,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> Result<u32, Error> {
         let id = self.number()?;
@@ -174,7 +177,7 @@ impl Pending {
             let outcome = work.await;
             sender(Completion { id, outcome });
         });
-        self.running.insert(id, task.abort_handle());
+        self.running.insert(id, (task.abort_handle(), owner));
         Ok(id)
     }
 
@@ -185,34 +188,50 @@ impl Pending {
 
     /// Forgets an operation: it has no completion any more.
     pub fn cancel(&mut self, id: u32) {
-        if let Some(task) = self.running.remove(&id) {
+        if let Some((task, _)) = self.running.remove(&id) {
             task.abort();
-        } else if let Some(deadline) = self.deadlines.remove(&id) {
+        } else if let Some((deadline, _)) = self.deadlines.remove(&id) {
             self.timers.remove(&(deadline, id));
         } else {
-            self.ready.retain(|(_, completion)| completion.id != id);
+            self.ready.retain(|(_, _, completion)| completion.id != id);
         }
     }
 
-    /// Whether a completion that arrived is still wanted; to be asked once for each.
-    pub fn end(&mut self, id: u32) -> bool {
-        self.running.remove(&id).is_some()
+    /// Forgets what runs elsewhere, and the `timers` if they are meant too, of those whom `whose` names: their numbers.
+    /// What is ready is delivered in any case, at once.
+    pub(crate) fn give_up(&mut self, timers: bool, whose: impl Fn(Owner) -> bool) -> Vec<u32> {
+        let running = self.running.iter().filter(|(_, (_, owner))| whose(*owner));
+        let mut given_up: Vec<u32> = running.map(|(id, _)| *id).collect();
+        if timers {
+            let deadlines = self.deadlines.iter().filter(|(_, (_, owner))| whose(*owner));
+            given_up.extend(deadlines.map(|(id, _)| *id));
+        }
+        given_up.sort_unstable();
+        for id in &given_up {
+            self.cancel(*id);
+        }
+        given_up
     }
 
-    /// The next completion that needs no waiting: what has been due for longest, so that
+    /// Whose a completion that arrived is, if it is still wanted; to be asked once for each.
+    pub fn end(&mut self, id: u32) -> Option<Owner> {
+        self.running.remove(&id).map(|(_, owner)| owner)
+    }
+
+    /// The next completion that needs no waiting, and whose it is: what has been due for longest, so that
     /// neither timers nor what is ready at once keep the others waiting for ever.
-    pub fn take_ready(&mut self, now_milliseconds: f64) -> Option<Completion> {
+    pub fn take_ready(&mut self, now_milliseconds: f64) -> Option<(Owner, Completion)> {
         self.now = microseconds(now_milliseconds);
         let timer = self.timers.first().copied().filter(|(deadline, _)| *deadline <= self.now);
-        let ready = self.ready.front().map(|(since, _)| *since);
+        let ready = self.ready.front().map(|(since, ..)| *since);
         let Some((deadline, id)) =
             timer.filter(|(deadline, _)| ready.is_none_or(|ready| *deadline < ready))
         else {
-            return self.ready.pop_front().map(|(_, completion)| completion);
+            return self.ready.pop_front().map(|(_, owner, completion)| (owner, completion));
         };
         self.timers.remove(&(deadline, id));
-        self.deadlines.remove(&id);
-        Some(Completion { id, outcome: Outcome::Done })
+        let (_, owner) = self.deadlines.remove(&id)?;
+        Some((owner, Completion { id, outcome: Outcome::Done }))
     }
 
     /// In how many milliseconds the next timer fires.
@@ -245,7 +264,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        for task in self.running.values() {
+        for (task, _) in self.running.values() {
             task.abort();
         }
     }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use taipan_guest::Held;
 use tokio::sync::oneshot;
 
 use crate::body::BodyReader;
 use crate::limits::Allowances;
+use crate::{Error, Owner};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Answer {
     pub status_text: String,
     /// The headers.
     pub headers: HeaderMap,
+    /// The memory that the headers count as, of the isolate's; the body has its own.
+    pub held: Held,
     /// The body.
     pub body: AnswerBody,
 }
@@ -74,6 +78,23 @@ impl Requests {
     /// What the isolate may use.
     pub(crate) fn allowances(&self) -> &Allowances {
         &self.allowances
+    }
+
+    /// Whose it is what JavaScript begins that runs in the name of `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ended`] for a request that is not open any more.
+    pub(crate) fn owner(&self, number: u32) -> Result<Owner, Error> {
+        if number == Owner::ISOLATE.number() || number == 0 && self.open.is_empty() {
+            Ok(Owner::ISOLATE)
+        } else if number == 0 {
+            Ok(Owner::UNKNOWN)
+        } else if self.open.contains_key(&number) {
+            Ok(Owner::request(number))
+        } else {
+            Err(Error::Ended)
+        }
     }
 
     /// Takes a request on, under a number that no open one has.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use taipan_guest::{Argument, Call, CpuLimit, Handle, Operation, Output, Scope, Throw};
 use taipan_webapi::body::{Bodies, BodyReader};
-use taipan_webapi::deliver;
 use taipan_webapi::pending::{Completion, Pending};
 use taipan_webapi::requests::{Reply, Requests};
+use taipan_webapi::{Owner, deliver, give_up};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
 use tokio::sync::oneshot;
@@ -98,8 +98,8 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     let ready =
         scope.extensions_mut().of_mut::<Pending>().and_then(|pending| pending.take_ready(now));
     let found = ready.is_some();
-    if let Some(completion) = ready {
-        health::contain(scope, |scope| deliver(scope, completion))?;
+    if let Some((owner, completion)) = ready {
+        health::contain(scope, |scope| deliver(scope, owner, completion))?;
         scope.run_jobs()?;
     }
     let receiver =
@@ -131,7 +131,7 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                 requests.gone(id);
             }
-            cancel(scope, id)
+            cancel(scope, id, false)
         }
         Event::Sent { id } => {
             if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
@@ -140,20 +140,17 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             Ok(())
         }
         Event::Expired { id } => {
-            cancel(scope, id)?;
-            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-                requests.done(id);
-            }
-            Ok(())
+            cancel(scope, id, true)?;
+            end(scope, id)
         }
         Event::Completed { instance, completion } => {
             let ours =
                 scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
-            let wanted = scope
-                .extensions_mut()
-                .of_mut::<Pending>()
-                .is_some_and(|pending| ours && pending.end(completion.id));
-            if wanted { health::contain(scope, |scope| deliver(scope, completion)) } else { Ok(()) }
+            let pending = scope.extensions_mut().of_mut::<Pending>();
+            match pending.filter(|_| ours).and_then(|pending| pending.end(completion.id)) {
+                Some(owner) => health::contain(scope, |scope| deliver(scope, owner, completion)),
+                None => Ok(()),
+            }
         }
         Event::Warm { done } => {
             // Whoever asked may have gone.
@@ -179,9 +176,10 @@ fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error>
         let cpu = state.cpu;
         scope.control().extend(cpu);
     }
-    let body = match body
-        .map(|body| scope.extensions_mut().of_mut::<Bodies>().map(|bodies| bodies.adopt(body)))
-    {
+    let owner = Owner::request(id);
+    scope.set_owner(owner.number())?;
+    let bodies = scope.extensions_mut().of_mut::<Bodies>();
+    let body = match body.map(|body| bodies.map(|bodies| bodies.adopt(owner, body))) {
         Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
         _ => -1,
     };
@@ -201,15 +199,25 @@ fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error>
     health::contain(scope, |scope| call_loop(scope, |state| &state.fetch, begin))
 }
 
-/// Tells the worker that nobody waits for the answer to a request any more.
-fn cancel(scope: &mut Scope<'_>, id: u32) -> Result<(), taipan_guest::Error> {
+/// Tells the worker that nobody waits for the answer to a request any more; and, if it is `over`, that what it waits for
+/// is not waited for either.
+fn cancel(scope: &mut Scope<'_>, id: u32, over: bool) -> Result<(), taipan_guest::Error> {
+    scope.set_owner(Owner::request(id).number())?;
     health::contain(scope, |scope| {
         call_loop(
             scope,
             |state| &state.cancel,
-            |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into())]),
+            |scope, cancel| scope.invoke(cancel, &[Argument::Number(id.into()), over.into()]),
         )
     })
+}
+
+/// Forgets a request, and what was opened in its name.
+fn end(scope: &mut Scope<'_>, id: u32) -> Result<(), taipan_guest::Error> {
+    if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+        requests.done(id);
+    }
+    health::contain(scope, |scope| give_up(scope, id))
 }
 
 /// Calls a function that the loop holds.
@@ -259,10 +267,13 @@ fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
     let scope = &mut call.scope;
     let standing = scope.extensions().of::<Loop>().and_then(|state| state.standing.clone());
     let _hold = standing.as_ref().map(Standing::hold);
+    let owner = scope.owner()?;
     loop {
         scope.run_jobs()?;
         let answer = scope.call(&predicate, &[])?;
         if scope.text(&answer)? == "true" {
+            // What is handled meanwhile is others'.
+            scope.set_owner(owner)?;
             return Ok(Output::Undefined);
         }
         if step(scope)? {
@@ -274,6 +285,7 @@ fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
         // No request begins here meanwhile, so that nothing else can come than what this isolate has under way.
         let idle = scope.extensions().of::<Pending>().is_none_or(Pending::is_idle);
         if idle || !wait(scope)? {
+            scope.set_owner(owner)?;
             return Err(Throw::error("Error", NEVER_IN_RUN_SYNC));
         }
     }

@@ -335,7 +335,7 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
             }
         }
     });
-    let event = Event::Request { id: 0, request, body: None, reply, place: None };
+    let event = Event::Request { id: 1, request, body: None, reply, place: None };
     let ended = instance.isolate.with_roots(|scope| {
         turn(scope, Some(event))?;
         wait_for_requests(scope)

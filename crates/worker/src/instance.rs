@@ -7,6 +7,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use taipan_guest::{Argument, Handle, Isolate, Reason};
+use taipan_webapi::Owner;
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::{Fault, Requests};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -44,7 +45,7 @@ impl Wake for Unpark {
 }
 
 impl Instance {
-    /// Calls a function of `worker.js` and waits for what it promises, as text.
+    /// Calls a function of `worker.js` and waits for what it promises, as text. What it begins is the isolate's own.
     pub(crate) fn call(
         &mut self,
         function: &str,
@@ -52,6 +53,7 @@ impl Instance {
     ) -> Result<String, Error> {
         let worker = &self.worker;
         let result = self.isolate.with_roots(|scope| {
+            scope.set_owner(Owner::ISOLATE.number())?;
             let function = scope.property(worker, function)?;
             let promise = scope.call(&function, arguments)?;
             let value = wait_for(scope, &promise)?;

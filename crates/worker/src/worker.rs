@@ -64,6 +64,10 @@ pub struct Settings {
     pub log: Log,
 }
 
+/// Numbers of requests are from 1 to this: JavaScript takes others for those of nobody and of the isolate
+/// ([`taipan_webapi::Owner`]).
+const REQUEST_NUMBER_MAX: u32 = i32::MAX.cast_unsigned();
+
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
@@ -175,7 +179,7 @@ impl Worker {
         body: Option<BodyReader>,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
-        let id = self.last.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff;
+        let id = self.last.fetch_add(1, Ordering::Relaxed) % REQUEST_NUMBER_MAX + 1;
         let (reply, answer) = oneshot::channel();
         let place = Some(seat.place.clone());
         seat.send(Event::Request { id, request, body, reply, place }).map_err(|_| ended())?;

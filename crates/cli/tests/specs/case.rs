@@ -21,12 +21,17 @@
 //! times = 20               # as many requests at once, all with the same answer
 //! within_ms = 500          # the longest that the request, or all of them, may take
 //! answer = "…"             # status, headers, empty line, body
-//! talk = [{ send = "…" }, { receive = "…" }, { then = "close" }]  # or "end"
+//! talk = [{ send = "…" }, { send_bytes = 1000 }, { receive = "…" }, { then = "close" }]  # or "end"
 //! signal = "TERM"
 //! output = "…"             # all of standard output since it was last compared
 //! errors = "…"             # the same of standard error
 //! code = 0                 # the program ends with that
+//! repeat = 200             # plays the steps [[step.each]] so many times
+//! grows = { descriptors = 2, mappings = 20, resident_mb = 10 }  # what the program has more after that, at most
 //! ```
+//!
+//! What `grows` bounds is first looked at after a quarter of the rounds: what is made once is no growth. A request
+//! without `answer` may fail, as the client sees it.
 //!
 //! A server that listens is played twice: as it is configured, and with `--isolation
 //! fresh`. A case has `isolation` when its point is what requests do or do not share,
@@ -108,6 +113,18 @@ pub(crate) struct Step {
     pub(crate) output: Option<String>,
     pub(crate) errors: Option<String>,
     pub(crate) code: Option<i32>,
+    pub(crate) repeat: usize,
+    pub(crate) each: Vec<Step>,
+    pub(crate) grows: Option<Growth>,
+}
+
+/// What a program may have more of than before.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Growth {
+    pub(crate) descriptors: usize,
+    pub(crate) mappings: usize,
+    pub(crate) resident_mb: usize,
 }
 
 /// One turn of a conversation over a raw socket.
@@ -116,6 +133,8 @@ pub(crate) struct Step {
 pub(crate) enum Turn {
     /// Sends this.
     Send(String),
+    /// Sends so many letters x.
+    SendBytes(usize),
     /// Reads until this has come.
     Receive(String),
     /// Waits until this was printed to standard output.

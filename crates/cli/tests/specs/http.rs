@@ -87,6 +87,7 @@ pub(crate) async fn talk(process: &Process, turns: &[Turn]) -> Result<(), String
     for turn in turns {
         match turn {
             Turn::Send(part) => stream.write_all(part.as_bytes()).await.map_err(text)?,
+            Turn::SendBytes(count) => stream.write_all(&vec![b'x'; *count]).await.map_err(text)?,
             Turn::Receive(part) => hear(&mut stream, &mut heard, part).await?,
             Turn::Output(text) => process.compare(&process.output, text).await?,
             Turn::Then(Last::End) => {

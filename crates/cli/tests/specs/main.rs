@@ -9,6 +9,7 @@ mod play;
 mod process;
 mod releases;
 mod upstream;
+mod watch;
 
 use std::{
     path::{Path, PathBuf},

@@ -8,7 +8,7 @@ use crate::{
     case::{Case, Step},
     http,
     process::{Process, difference},
-    releases,
+    releases, watch,
 };
 
 /// Plays a case to its end, or to the first step that does not hold.
@@ -17,8 +17,30 @@ pub(crate) async fn play(case: &Case) -> Result<(), String> {
     for (index, step) in case.script.steps.iter().enumerate() {
         let outcome = take(case, &mut process, step).await;
         outcome.map_err(|error| format!("step {}: {error}", index + 1))?;
+        if step.repeat > 0 {
+            let outcome = repeat(case, &mut process, step).await;
+            outcome.map_err(|error| format!("step {}: {error}", index + 1))?;
+        }
     }
     Ok(())
+}
+
+/// Plays what is to be repeated, and compares what the program has before and after.
+async fn repeat(case: &Case, process: &mut Process, step: &Step) -> Result<(), String> {
+    let mut before = None;
+    for round in 0..step.repeat {
+        if round == step.repeat / 4 {
+            before = Some(watch::usage(process)?);
+        }
+        for (index, each) in step.each.iter().enumerate() {
+            let outcome = take(case, process, each).await;
+            outcome.map_err(|error| format!("round {round}, step {}: {error}", index + 1))?;
+        }
+    }
+    match (&step.grows, before) {
+        (Some(growth), Some(before)) => watch::compare(process, &before, growth).await,
+        _ => Ok(()),
+    }
 }
 
 async fn take(case: &Case, process: &mut Process, step: &Step) -> Result<(), String> {

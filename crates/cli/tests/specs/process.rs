@@ -18,7 +18,7 @@ use crate::{case::Case, releases};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often the program's output is looked at.
-const GLANCE: Duration = Duration::from_millis(5);
+pub(crate) const GLANCE: Duration = Duration::from_millis(5);
 
 /// What a server says first.
 const LISTENING: &str = "listening on http://";
@@ -129,9 +129,14 @@ impl Process {
         releases::level(&text, self.release)
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sends a signal.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.child.id().unwrap().to_string();
+        let id = self.id().to_string();
         let done = Command::new("kill").args(["-s", name, &id]).status().await.unwrap();
         assert!(done.success());
     }

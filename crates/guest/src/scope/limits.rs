@@ -3,7 +3,7 @@
 use super::Scope;
 use crate::Error;
 use crate::control::SoftStop;
-use crate::limits::{Held, HostMemory};
+use crate::host_memory::{Held, HostMemory};
 
 impl Scope<'_> {
     /// Says how the guest is told that it should end, before it is stopped for good ([`crate::Control`]).
@@ -35,8 +35,8 @@ impl Scope<'_> {
 
     /// The bytes of the host that the isolate holds, which count as its memory.
     #[must_use]
-    pub fn host_memory(&self) -> HostMemory {
-        self.state().limits.host.clone()
+    pub fn host_memory(&self) -> &HostMemory {
+        &self.state().limits.memory
     }
 
     /// Counts bytes of the host that the isolate is about to hold, until what is given is dropped.
@@ -45,15 +45,10 @@ impl Scope<'_> {
     ///
     /// [`Error::OutOfMemory`] when there would be more than the isolate may have, even after a collection.
     pub fn hold(&mut self, bytes: usize, what: &'static str) -> Result<Held, Error> {
-        if !self.state().limits.allow(bytes) {
+        if !self.host_memory().has_room(bytes) {
             self.collect()?;
         }
-        let limits = &mut self.state_mut().limits;
-        if limits.allow(bytes) {
-            return Ok(limits.host.hold(bytes));
-        }
-        limits.refuse();
-        Err(Error::OutOfMemory { what })
+        self.state_mut().limits.hold(bytes).ok_or(Error::OutOfMemory { what })
     }
 
     /// Counts bytes of the host that the isolate holds for as long as it lives.
@@ -61,10 +56,10 @@ impl Scope<'_> {
         self.hold(bytes, what).map(Held::keep)
     }
 
-    /// How large the linear memory may become, in bytes, if the main module allows it.
+    /// How large the linear memory, and what the host holds for the isolate, may be together, in bytes.
     #[must_use]
     pub fn memory_limit(&self) -> usize {
-        self.state().limits.memory_bytes_max
+        self.host_memory().maximum()
     }
 
     /// Whether the guest can have so many bytes more: it is tried, after a collection if it must be, and given back.
@@ -73,13 +68,13 @@ impl Scope<'_> {
     ///
     /// A trap.
     pub fn has_room(&mut self, bytes: u32) -> Result<bool, Error> {
-        let refused = self.state().limits.memory_refused;
+        let refused = self.memory_refused();
         let room = self.try_room(bytes)? || {
             self.collect()?;
             self.try_room(bytes)?
         };
         // To ask is no fault of the guest's.
-        self.state_mut().limits.memory_refused = refused;
+        self.host_memory().set_refused(refused);
         Ok(room)
     }
 

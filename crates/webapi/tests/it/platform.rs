@@ -86,15 +86,15 @@ pub(crate) fn turn(scope: &mut Scope<'_>, receiver: &Receiver<Completion>) -> Re
     let completion = match pending.take_ready(now) {
         Some(completion) => Some(completion),
         None if pending.next_timer(now).is_some() => {
-            receiver.try_recv().ok().filter(|sent| pending.end(sent.id))
+            receiver.try_recv().ok().and_then(|sent| Some((pending.end(sent.id)?, sent)))
         }
         None => match receiver.recv_timeout(PATIENCE) {
-            Ok(sent) => Some(sent).filter(|sent| pending.end(sent.id)),
+            Ok(sent) => pending.end(sent.id).map(|owner| (owner, sent)),
             Err(_) => return Ok(false),
         },
     };
-    if let Some(completion) = completion {
-        deliver(scope, completion)?;
+    if let Some((owner, completion)) = completion {
+        deliver(scope, owner, completion)?;
     }
     scope.run_jobs()?;
     Ok(true)

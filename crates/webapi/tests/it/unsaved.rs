@@ -110,8 +110,8 @@ fn follows_from() {
         isolate.scope().start_recording(nowhere);
         let mut scope = isolate.scope();
         let pending = scope.extensions_mut().of_mut::<Pending>().unwrap();
-        let completion = pending.take_ready(1e9).unwrap();
-        deliver(&mut scope, completion).unwrap();
+        let (owner, completion) = pending.take_ready(1e9).unwrap();
+        deliver(&mut scope, owner, completion).unwrap();
         unsaved(&scope)
     });
     let places: Vec<_> = found

@@ -1,0 +1,30 @@
+//! In whose name JavaScript runs.
+
+use super::Scope;
+use crate::Error;
+
+impl Scope<'_> {
+    /// In whose name JavaScript runs: the number that was set last. Reactions to promises run in the name of whoever
+    /// asked for them, whoever settles the promise. 0 is nobody's.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn owner(&self) -> Result<u32, Error> {
+        self.read_u32(self.javascript()?.owner)
+    }
+
+    /// Has JavaScript run in another's name from now on; gives the one before.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn set_owner(&mut self, owner: u32) -> Result<u32, Error> {
+        let address = self.javascript()?.owner;
+        let before = self.read_u32(address)?;
+        if before != owner {
+            self.write(address, &owner.to_le_bytes())?;
+        }
+        Ok(before)
+    }
+}
