@@ -1,116 +1,125 @@
 // System calls on paths and files of layers, answered by the host.
 //
-// The file system of `layerfs.js` can do all of this, and does where a path must be
-// resolved or a file has been opened there; but each call through Emscripten's file
-// system costs 20 to 60 µs, and an import makes many.
+// The file system of `layerfs.js` can do all of this, and does where a path must be resolved; but each call through
+// Emscripten's file system costs 20 to 60 µs, and an import makes many. So a file that is opened here has its place in
+// Emscripten's own table, as any other: a small number, which `fcntl`, `dup`, `poll`, `/proc/self/fd` and whatever else
+// the glue has finds there. What is asked often goes to the host; for all else the stream finds its node, once.
 
 import host from "taipan:host";
 
-/// Descriptors from here on are the host's (`src/descriptors.rs`).
-const FIRST = 1 << 20;
-const NOT_HERE = 1;
-const OWN_POSITION = -1;
-
 // As Emscripten's musl numbers them.
-const EBADF = 8;
 const EINVAL = 28;
-const ENOTTY = 59;
-const F_DUPFD = 0;
-const F_GETFD = 1;
-const F_SETFD = 2;
-const F_GETFL = 3;
-const F_SETFL = 4;
-const F_DUPFD_CLOEXEC = 1030;
-const FD_CLOEXEC = 1;
 
-/// Puts our functions before the glue's. `module` is Emscripten's, `imports` what the main
-/// module gets.
+/// `sizeof(struct dirent)`, in which positions in a directory are counted.
+const ENTRY_BYTES = 280;
+/// A layer and a node of it in one number, as `layer_open` answers.
+const LAYER_UNIT = 2 ** 32;
+
+/// Puts our functions before the glue's. `module` is Emscripten's, `imports` what the main module gets.
 export function serveLayerFiles(module, imports) {
   const { env, wasi_snapshot_preview1: wasi } = imports;
-  const paths = {
-    __syscall_stat64: (path, result) => host.layer_stat(path >>> 0, result >>> 0),
-    // A layer has no links.
-    __syscall_lstat64: (path, result) => host.layer_stat(path >>> 0, result >>> 0),
-    __syscall_openat: (_directory, path, flags) => host.layer_open(path >>> 0, flags),
-  };
-  for (const [name, serve] of Object.entries(paths)) {
-    const elsewhere = env[name];
-    env[name] = (...given) => {
-      const answer = serve(...given);
-      return answer === NOT_HERE ? elsewhere(...given) : answer;
-    };
-  }
+  servePaths(module, env);
 
   const files = {
-    fd_close: (file) => host.layer_close(file),
-    fd_read: (file, buffers, count, result) =>
-      host.layer_read_at(file, buffers >>> 0, count >>> 0, result >>> 0, OWN_POSITION),
-    fd_pread: (file, buffers, count, position, result) =>
-      position < 0n ? EINVAL : host.layer_read_at(file, buffers >>> 0, count >>> 0, result >>> 0, Number(position)),
-    fd_seek: (file, offset, whence, result) => host.layer_seek(file, Number(offset), whence, result >>> 0),
+    fd_read: (file, buffers, count, result) => {
+      const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, file.position);
+      if (read < 0) return -read;
+      file.position += read;
+      return 0;
+    },
+    fd_pread: (file, buffers, count, position, result) => {
+      if (position < 0n) return EINVAL;
+      const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, Number(position));
+      return read < 0 ? -read : 0;
+    },
+    fd_seek: (file, offset, whence, result) => {
+      const position = host.layer_seek(file.layer, file.index, file.position, Number(offset), whence, result >>> 0);
+      if (position < 0) return -position;
+      file.position = position;
+      return 0;
+    },
+    fd_close: (file) => {
+      module.FS.closeStream(file.fd);
+      file.fd = null;
+      return 0;
+    },
   };
-  before(wasi, files);
-  before(env, {
-    __syscall_fstat64: (file, result) => host.layer_descriptor_stat(file, result >>> 0),
-    __syscall_getdents64: (file, address, length) => host.layer_entries(file, address >>> 0, length >>> 0),
-    __syscall_ioctl: () => -ENOTTY,
-    __syscall_fcntl64: (file, command) => control(module, file, command),
-    __syscall_dup: (file) => openAgain(module, file)?.fd ?? -EBADF,
+  before(module, wasi, files);
+  before(module, env, {
+    __syscall_fstat64: (file, result) => host.layer_node_stat(file.layer, file.index, result >>> 0),
+    __syscall_getdents64: (file, address, length) => {
+      const first = Math.floor(file.position / ENTRY_BYTES);
+      const written = host.layer_entries(file.layer, file.index, first, address >>> 0, length >>> 0);
+      if (written > 0) file.position = first * ENTRY_BYTES + written;
+      return written;
+    },
   });
-  for (const name of ["__syscall_dup3", "__syscall_fchdir", "__syscall_fstatfs64"]) {
-    inFileSystem(module, env, name, 0);
-  }
-  inFileSystem(module, env, "_mmap_js", 3);
-  inFileSystem(module, wasi, "fd_fdstat_get", 0);
 }
 
-function before(imports, functions) {
+/// Calls on paths: those of a layer the host answers, or opens.
+function servePaths(module, env) {
+  const { __syscall_stat64: stat, __syscall_lstat64: lstat, __syscall_openat: openat } = env;
+  const served = (elsewhere) => (path, result) => host.layer_stat(path >>> 0, result >>> 0) ?? elsewhere(path, result);
+  env.__syscall_stat64 = served(stat);
+  // A layer has no links.
+  env.__syscall_lstat64 = served(lstat);
+
+  let open;
+  env.__syscall_openat = (directory, path, flags, ...rest) => {
+    const found = host.layer_open(path >>> 0, flags);
+    if (found === undefined) return openat(directory, path, flags, ...rest);
+    if (found < 0) return found;
+    open ??= opener(module.FS);
+    return open(Math.floor(found / LAYER_UNIT), found % LAYER_UNIT, flags);
+  };
+}
+
+/// Answers what opens a node of a layer: its descriptor, or a negative error number.
+function opener(FS) {
+  class LayerStream extends FS.FSStream {
+    #node;
+    #path;
+
+    constructor(layer, index, flags) {
+      super();
+      this.layer = layer;
+      this.index = index;
+      this.shared = { flags, position: 0 };
+    }
+    get path() { return (this.#path ??= host.layer_path(this.layer, this.index)); }
+    get node() { return (this.#node ??= FS.lookupPath(this.path).node); }
+    get stream_ops() { return this.node.stream_ops; }
+    get seekable() { return true; }
+  }
+
+  // What is copied, as by `dup`, is copied whole; the position is shared.
+  const { createStream } = FS;
+  FS.createStream = (stream, fd) => {
+    if (!(stream instanceof LayerStream)) return createStream(stream, fd);
+    const { layer, index, shared, path, node, stream_ops, seekable } = stream;
+    return createStream({ layer, index, shared, path, node, stream_ops, seekable, ungotten: [], error: false }, fd);
+  };
+
+  return (layer, index, flags) => {
+    try {
+      const stream = new LayerStream(layer, index, flags);
+      stream.fd = FS.nextfd();
+      FS.streams[stream.fd] = stream;
+      return stream.fd;
+    } catch (error) {
+      if (error instanceof FS.ErrnoError) return -error.errno;
+      throw error;
+    }
+  };
+}
+
+/// Serves a call on a descriptor of a layer's file; each function is given its stream.
+function before(module, imports, functions) {
   for (const [name, serve] of Object.entries(functions)) {
     const elsewhere = imports[name];
-    imports[name] = (file, ...rest) => (file >= FIRST ? serve(file, ...rest) : elsewhere(file, ...rest));
+    imports[name] = (fd, ...rest) => {
+      const stream = module.FS.streams[fd];
+      return stream?.layer === undefined ? elsewhere(fd, ...rest) : serve(stream, ...rest);
+    };
   }
-}
-
-function control(module, file, command) {
-  switch (command) {
-    case F_DUPFD:
-    case F_DUPFD_CLOEXEC:
-      return openAgain(module, file)?.fd ?? -EBADF;
-    case F_GETFD:
-      return FD_CLOEXEC;
-    case F_SETFD:
-    case F_GETFL:
-    case F_SETFL:
-      return 0;
-    default:
-      return -EINVAL;
-  }
-}
-
-/// The same file in the file system, at the same position, which the two do not share; undefined when it is not open.
-function openAgain(module, file) {
-  const found = host.layer_path(file);
-  if (found === null) {
-    return undefined;
-  }
-  const [position, path] = found.split("\0");
-  const stream = module.FS.open(path, 0);
-  stream.position = Number(position);
-  return stream;
-}
-
-/// Calls that are rare: the file is opened in the file system for as long as they take.
-function inFileSystem(module, imports, name, place) {
-  const elsewhere = imports[name];
-  imports[name] = (...given) => {
-    const stream = given[place] >= FIRST ? openAgain(module, given[place]) : undefined;
-    if (stream === undefined) {
-      return elsewhere(...given);
-    }
-    try {
-      return elsewhere(...given.with(place, stream.fd));
-    } finally {
-      module.FS.close(stream);
-    }
-  };
 }

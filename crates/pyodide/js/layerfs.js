@@ -13,21 +13,23 @@ const EINVAL = 28;
 const EISDIR = 31;
 const ENODEV = 43;
 const ENOENT = 44;
-const ENOMEM = 48;
 const EROFS = 69;
 
-const DIRECTORY_MODE = 0o40555;
-const FILE_MODE = 0o100444;
+// Writable by their owner, so that a copy is, which has the same mode: what is written to a layer fails with EROFS, as on
+// any file system that is mounted read-only.
+const DIRECTORY_MODE = 0o40755;
+const FILE_MODE = 0o100644;
 const BLOCK_BYTES = 4096;
 // Device number of layer 0. Emscripten's in-memory files are on device 1.
 const DEVICE_FIRST = 2;
-// wasm's page: what Emscripten's munmap frees is aligned to it.
-const MAPPING_ALIGNMENT = 65536;
+const MAP_PRIVATE = 2;
 const SEEK_CURRENT = 1;
 const SEEK_END = 2;
 const ROOT = 0;
-// Files of a layer carry no time: the same inputs give the same image.
-const EPOCH = new Date(0);
+// Files of a layer carry no time: the same inputs give the same image. A zip file can say none before 1980, in any time
+// zone; the second day of that year is the first that none is before.
+const TIME_MILLISECONDS = 315_619_200_000;
+const TIME = new Date(TIME_MILLISECONDS);
 
 /// The file system type for `FS.mount(type, {layer}, path)`; `layer` is the
 /// number under which the host knows the layer.
@@ -42,7 +44,7 @@ export function layerFileSystem(module) {
     node.size = size;
     node.node_ops = nodeOperations;
     node.stream_ops = FS.isDir(mode) ? directoryStreamOperations : fileStreamOperations;
-    node.atime = node.mtime = node.ctime = 0;
+    node.atime = node.mtime = node.ctime = TIME_MILLISECONDS;
     return node;
   }
 
@@ -57,9 +59,9 @@ export function layerFileSystem(module) {
         gid: 0,
         rdev: 0,
         size: node.size,
-        atime: EPOCH,
-        mtime: EPOCH,
-        ctime: EPOCH,
+        atime: TIME,
+        mtime: TIME,
+        ctime: TIME,
         blksize: BLOCK_BYTES,
         blocks: Math.ceil(node.size / BLOCK_BYTES),
       };
@@ -93,15 +95,12 @@ export function layerFileSystem(module) {
     },
     write: refuse,
     llseek,
-    mmap(stream, length, position) {
-      const ptr = module._emscripten_builtin_memalign(MAPPING_ALIGNMENT, length);
-      if (!ptr) {
-        throw new FS.ErrnoError(ENOMEM);
-      }
-      const mapped = module.HEAPU8.subarray(ptr, ptr + length);
-      mapped.fill(0);
-      fileStreamOperations.read(stream, mapped, 0, length, position);
-      return { ptr, allocated: true };
+    mmap(stream, length, position, protection, flags) {
+      // As an empty file in memory, privately: what allocates is not to be had from outside in all releases.
+      const empty = { node: { mode: FILE_MODE, contents: new Uint8Array(0) } };
+      const mapping = FS.filesystems.MEMFS.stream_ops.mmap(empty, length, 0, protection, flags | MAP_PRIVATE);
+      fileStreamOperations.read(stream, module.HEAPU8, mapping.ptr, length, position);
+      return mapping;
     },
     msync() {
       return 0;
@@ -128,7 +127,7 @@ export function layerFileSystem(module) {
     throw new FS.ErrnoError(EROFS);
   }
 
-  return {
+  const type = {
     mount(mount) {
       if (!Number.isInteger(mount.opts.layer)) {
         throw new FS.ErrnoError(ENODEV);
@@ -139,6 +138,14 @@ export function layerFileSystem(module) {
       return root;
     },
   };
+
+  // To open for writing, to create, to remove: all ask for this permission first.
+  const { nodePermissions } = FS;
+  FS.nodePermissions = (node, wanted) => {
+    const refused = nodePermissions(node, wanted);
+    return refused === 0 && wanted.includes("w") && node.mount?.type === type ? EROFS : refused;
+  };
+  return type;
 }
 
 /// What is in the directory `node`: a map from name to {index, size}, with a

@@ -14,20 +14,38 @@ const MOUNTS_MAX: usize = 64;
 /// musl's `PATH_MAX`.
 const PATH_BYTES_MAX: u32 = 4096;
 
-/// What `layer_stat` answers for a path that is not for it to resolve.
-pub(crate) const NOT_HERE: i32 = 1;
 /// Error numbers, negative, as Emscripten's musl numbers them.
 const NO_ENTRY: i32 = -44;
 const NOT_A_DIRECTORY: i32 = -54;
 
 // The same as in `js/layerfs.js`.
-const DIRECTORY_MODE: u32 = 0o40555;
-const FILE_MODE: u32 = 0o100_444;
+const DIRECTORY_MODE: u32 = 0o40755;
+const FILE_MODE: u32 = 0o100_644;
 const BLOCK_BYTES: u32 = 4096;
 const DEVICE_FIRST: u32 = 2;
+const TIME_SECONDS: i64 = 315_619_200;
 
 /// `sizeof(struct stat)`, of which the fields are in [`encode`].
 const STAT_BYTES: usize = 96;
+
+/// Why a path has no node here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is in no layer, or only the file system can resolve it.
+    Elsewhere,
+    /// With a negative error number.
+    Error(i32),
+}
+
+impl Missing {
+    /// What the host answers: undefined sends the question to the file system.
+    pub(crate) fn answer(self) -> Output {
+        match self {
+            Missing::Elsewhere => Output::Undefined,
+            Missing::Error(number) => number.into(),
+        }
+    }
+}
 
 /// Where the layers of an isolate are mounted: path and number.
 #[derive(Debug, Default)]
@@ -54,35 +72,36 @@ pub fn mount_again(scope: &mut Scope<'_>, paths: impl IntoIterator<Item = String
 }
 
 /// `host.layer_stat(path, result)`: addresses of a C string and of a `struct stat`.
-/// Answers 0, a negative error number, or 1 for a path that is not in a layer.
+/// Answers 0, a negative error number, or undefined for a path that is not in a layer.
 pub(crate) fn layer_stat(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (path, result) = (call.unsigned(0)?, call.unsigned(1)?);
     let scope = &mut call.scope;
     let (number, index) = match find_path(scope, path) {
         Ok(found) => found,
-        Err(answer) => return Ok(answer.into()),
+        Err(missing) => return Ok(missing.answer()),
     };
     let layers = scope.extensions().of::<Layers>();
     let Some(layer) = layers.and_then(|layers| layers.0.get(number as usize)) else {
-        return Ok(NOT_HERE.into());
+        return Ok(Output::Undefined);
     };
-    let Some(node) = layer.node(index) else { return Ok(NOT_HERE.into()) };
+    let Some(node) = layer.node(index) else { return Ok(Output::Undefined) };
     let stat = encode(number, index, &node);
     scope.write(result, &stat)?;
     Ok(0.into())
 }
 
 /// The layer and the node of the path at an address, or what to answer instead.
-pub(crate) fn find_path(scope: &Scope<'_>, path: u32) -> Result<(u32, NodeIndex), i32> {
+pub(crate) fn find_path(scope: &Scope<'_>, path: u32) -> Result<(u32, NodeIndex), Missing> {
     let extensions = scope.extensions();
     let (Some(mounts), Some(layers)) = (extensions.of::<Mounts>(), extensions.of::<Layers>())
     else {
-        return Err(NOT_HERE);
+        return Err(Missing::Elsewhere);
     };
     // A path that is too long or no text has its error in the file system.
     let path = scope.c_string(path, PATH_BYTES_MAX).ok().and_then(|path| str::from_utf8(path).ok());
-    let (number, rest) = path.and_then(|path| find_mount(mounts, path)).ok_or(NOT_HERE)?;
-    let layer = layers.0.get(number as usize).ok_or(NOT_HERE)?;
+    let (number, rest) =
+        path.and_then(|path| find_mount(mounts, path)).ok_or(Missing::Elsewhere)?;
+    let layer = layers.0.get(number as usize).ok_or(Missing::Elsewhere)?;
     resolve(layer, rest).map(|(index, _)| (number, index))
 }
 
@@ -102,23 +121,25 @@ fn find_mount<'a>(mounts: &Mounts, path: &'a str) -> Option<(u32, &'a str)> {
 }
 
 /// The node at `path`, or what to answer instead.
-fn resolve<'a>(layer: &'a Layer<LayerBytes>, path: &str) -> Result<(NodeIndex, Node<'a>), i32> {
+fn resolve<'a>(layer: &'a Layer<LayerBytes>, path: &str) -> Result<(NodeIndex, Node<'a>), Missing> {
     let mut index = ROOT;
     for name in path.split('/').skip(1) {
         if matches!(name, "" | "." | "..") {
-            return Err(NOT_HERE);
+            return Err(Missing::Elsewhere);
         }
         match layer.node(index) {
-            Some(Node::Directory(_)) => index = layer.child(index, name).ok_or(NO_ENTRY)?,
-            Some(Node::File(_)) => return Err(NOT_A_DIRECTORY),
-            None => return Err(NO_ENTRY),
+            Some(Node::Directory(_)) => {
+                index = layer.child(index, name).ok_or(Missing::Error(NO_ENTRY))?;
+            }
+            Some(Node::File(_)) => return Err(Missing::Error(NOT_A_DIRECTORY)),
+            None => return Err(Missing::Error(NO_ENTRY)),
         }
     }
-    Ok((index, layer.node(index).ok_or(NO_ENTRY)?))
+    Ok((index, layer.node(index).ok_or(Missing::Error(NO_ENTRY))?))
 }
 
 /// A `struct stat` of Emscripten 5 (its system/lib/libc/musl/arch/emscripten/bits/stat.h).
-/// All times are zero.
+/// All times are [`TIME_SECONDS`].
 pub(crate) fn encode(layer: u32, index: NodeIndex, node: &Node<'_>) -> [u8; STAT_BYTES] {
     let (mode, size) = match node {
         Node::Directory(_) => (DIRECTORY_MODE, 0),
@@ -132,6 +153,9 @@ pub(crate) fn encode(layer: u32, index: NodeIndex, node: &Node<'_>) -> [u8; STAT
     stat[24..32].copy_from_slice(&size.to_le_bytes());
     stat[32..36].copy_from_slice(&BLOCK_BYTES.to_le_bytes());
     stat[36..40].copy_from_slice(&blocks.to_le_bytes());
+    for time in [40, 56, 72] {
+        stat[time..time + 8].copy_from_slice(&TIME_SECONDS.to_le_bytes());
+    }
     stat[88..96].copy_from_slice(&(u64::from(index.0) + 1).to_le_bytes());
     stat
 }
@@ -172,12 +196,12 @@ mod tests {
             ("", Ok(0)),
             ("/os.py", Ok(2)),
             ("/json/x.py", Ok(3)),
-            ("/json/y.py", Err(NO_ENTRY)),
-            ("/os.py/x", Err(NOT_A_DIRECTORY)),
-            ("/", Err(NOT_HERE)),
-            ("/json/", Err(NOT_HERE)),
-            ("/json/../os.py", Err(NOT_HERE)),
-            ("/json//x.py", Err(NOT_HERE)),
+            ("/json/y.py", Err(Missing::Error(NO_ENTRY))),
+            ("/os.py/x", Err(Missing::Error(NOT_A_DIRECTORY))),
+            ("/", Err(Missing::Elsewhere)),
+            ("/json/", Err(Missing::Elsewhere)),
+            ("/json/../os.py", Err(Missing::Elsewhere)),
+            ("/json//x.py", Err(Missing::Elsewhere)),
         ];
         for (path, expected) in table {
             assert_eq!(resolve(&layer, path).map(|(index, _)| index.0), expected, "{path}");
@@ -186,12 +210,18 @@ mod tests {
 
     #[test]
     fn fields() {
+        const TIME: u32 = 315_619_200;
         let stat = encode(3, NodeIndex(7), &Node::File(&[0; 5000]));
         let word = |at: usize| u32::from_le_bytes(stat[at..at + 4].try_into().unwrap());
         let words: Vec<_> = (0..STAT_BYTES).step_by(4).map(word).collect();
         assert_eq!(
             words,
-            [5, FILE_MODE, 1, 0, 0, 0, 5000, 0, 4096, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0]
+            [
+                [5, FILE_MODE, 1, 0, 0, 0, 5000, 0],
+                [4096, 2, TIME, 0, 0, 0, TIME, 0],
+                [0, 0, TIME, 0, 0, 0, 8, 0],
+            ]
+            .concat()
         );
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::json;
 use taipan_bundle::Digest;
 use taipan_guest::{CompiledModule, Host, Image, Isolate};
-use taipan_pyodide::{Ended, LOCATE, Layers, Prepared};
+use taipan_pyodide::{Ended, LOCATE, Prepared};
 use taipan_snapshot::Provenance;
 use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
 use taipan_webapi::Unsaved;
@@ -362,8 +362,7 @@ impl Frozen {
         own: &[CompiledModule],
     ) -> Result<Frozen, Error> {
         let runs = snapshots::all_runs(path, &bundle.baseline, &opened)?;
-        let mounted = Layers(layers.iter().map(|(layer, _)| layer.clone()).collect());
-        let saved = snapshots::saved(path, &opened.snapshot, &mounted)?;
+        let saved = snapshots::saved(path, &opened.snapshot)?;
         let memory_bytes = usize::try_from(opened.snapshot.memory_bytes).unwrap_or(usize::MAX);
         let image = Image::new(&bundle.program, own, opened.snapshot.state, memory_bytes, runs)
             .map_err(guest("joining the snapshot and its bundle"))?;

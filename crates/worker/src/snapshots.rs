@@ -13,7 +13,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use taipan_bundle::{BundleId, Digest};
 use taipan_guest::{Run, Scope};
-use taipan_pyodide::Layers;
 use taipan_snapshot::{self as snapshot, Image, Kind, Provenance, Snapshot};
 
 use crate::Error;
@@ -209,13 +208,12 @@ fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<
 }
 
 /// What this crate saved in a snapshot; checks what the others did.
-pub(crate) fn saved(path: &Path, snapshot: &Snapshot, layers: &Layers) -> Result<Saved, Error> {
+pub(crate) fn saved(path: &Path, snapshot: &Snapshot) -> Result<Saved, Error> {
     let wrong = |section: &'static str, source: Box<dyn std::error::Error + Send + Sync>| {
         Error::Section { path: path.into(), section, source }
     };
     let section = |name: &str| section(&snapshot.state, name);
-    taipan_pyodide::check(section(PYODIDE), layers)
-        .map_err(|error| wrong(PYODIDE, error.into()))?;
+    taipan_pyodide::check(section(PYODIDE)).map_err(|error| wrong(PYODIDE, error.into()))?;
     taipan_webapi::check(section(WEBAPI)).map_err(|error| wrong(WEBAPI, error.into()))?;
     decode(section(WORKER)).map_err(|error| wrong(WORKER, error.into()))
 }
