@@ -10,6 +10,7 @@ import { newImmediateQueue } from "taipan:pyodide/immediate";
 import * as interrupts from "taipan:pyodide/interrupts";
 import { serveLayerFiles } from "taipan:pyodide/layerfiles";
 import { layerFileSystem } from "taipan:pyodide/layerfs";
+import { listDescriptors } from "taipan:pyodide/procfs";
 import { limitMemoryFiles } from "taipan:pyodide/quota";
 import { asError } from "taipan:pyodide/reasons";
 import { serveRunSync } from "taipan:pyodide/runsync";
@@ -194,6 +195,7 @@ function prepareFiles(module, settings) {
   API.pyVersionTuple = [version >>> 24, (version >>> 16) & 0xff, (version >>> 8) & 0xff];
   API.sitePackages = `/lib/python${API.pyVersionTuple[0]}.${API.pyVersionTuple[1]}/site-packages`;
   limitMemoryFiles(module, settings.fileBytesMaximum);
+  listDescriptors(module);
   const type = layerFileSystem(module);
   for (const { layer, path } of settings.layers) {
     FS.mkdirTree(path);
