@@ -13,7 +13,7 @@ use wasmtime::{
     ThrownException, Trap, Val, ValType,
 };
 
-use crate::limits::Held;
+use crate::host_memory::Held;
 use crate::scope::{HostObject, Scope};
 use crate::value::RawValue;
 use crate::{Error, Throw};

@@ -70,10 +70,10 @@ export function furnish(path, variables, flags) {
 /// Answers "" or why it cannot be served: the error's last line, a zero character, the traceback if there is one.
 export async function loadPython(name) {
   const worker = pyodide.pyimport("_taipan.worker");
-  const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault);
+  const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault, host.owner());
   if (typeof outcome === "string") return outcome;
   // Python keeps the environment, so that it need not be made a Python object each time.
-  dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context));
+  dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context, host.owner()));
   return "";
 }
 

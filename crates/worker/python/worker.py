@@ -52,12 +52,13 @@ def no_response(value):
     return f"TypeError: the handler returned {name}, not a Response{remedy}"
 
 
-async def load(name, environment, fault):
-    """Import the module ``name``.
+async def load(name, environment, fault, owner):
+    """Import the module ``name``, in the name of ``owner``.
 
     Returns the function that answers requests, or a string: why there is none
     (one line, a zero character, the traceback or nothing).
     """
+    eventloop.request.set(owner)
     try:
         module = import_main(name)
     except BaseException as exception:
@@ -70,7 +71,8 @@ async def load(name, environment, fault):
     proxies = set()
     taken = parameters_of(handler)
 
-    async def answer(request, context):
+    async def answer(request, context, owner):
+        eventloop.request.set(owner)
         try:
             response = handler(*(request, environment, context)[:taken])
             if inspect.isawaitable(response):
@@ -88,11 +90,11 @@ async def load(name, environment, fault):
         except CpuTimeLimitExceeded as exception:
             return fault.new(*describe(exception), "cpu_ms")
 
-    def fetch(request, context):
+    def fetch(request, context, owner):
         # A handler that waits for nothing has answered when this returns: no turn
         # of the event loop, and no promise.
         eventloop.ensure_running()
-        task = asyncio.Task(answer(request, context), loop=eventloop.main, eager_start=True)
+        task = asyncio.Task(answer(request, context, owner), loop=eventloop.main, eager_start=True)
         return task.result() if task.done() else task
 
     return fetch

@@ -20,6 +20,10 @@ IMMEDIATE_MILLISECONDS_MAXIMUM = 2
 # The longest delay of JavaScript's timers.
 DELAY_MILLISECONDS_MAXIMUM = 2**31 - 1
 
+# In whose name a call is made, as the host numbers them (`owner.rs` of webapi): whoever wakes a task, it goes on in the
+# name of the request that began it. None: in that of whoever wakes it.
+request = contextvars.ContextVar("_taipan.eventloop.request", default=None)
+
 # Which call of `asyncio.run` a task belongs to.
 _owner = contextvars.ContextVar("_taipan.eventloop.owner", default=None)
 
@@ -32,7 +36,7 @@ _install_hooks = getattr(WebLoop, "_install_asyncgen_hooks", None)
 def install(timers):
     """Change Pyodide's loop.
 
-    ``timers`` has the functions ``soon(callback)``, ``start(callback, milliseconds)``, which
+    ``timers`` has the functions ``soon(callback, owner)``, ``start(callback, milliseconds)``, which
     returns the timer's number, and ``end(number, callback)``, which ends it before its time.
     """
     global main, _soon, _start, _end
@@ -79,7 +83,7 @@ def __init__(self):
 def call_soon(self, callback, *args, context=None):
     """Have ``callback`` called in the next turn."""
     handle = asyncio.Handle(callback, args, self, context)
-    _soon(create_once_callable(partial(_run, self, handle), _may_syncify=True))
+    _soon(create_once_callable(partial(_run, self, handle), _may_syncify=True), handle._context.get(request))
     return handle
 
 
@@ -94,7 +98,7 @@ def call_later(self, delay, callback, *args, context=None):
     milliseconds = min(delay * 1000, DELAY_MILLISECONDS_MAXIMUM)
     call = create_once_callable(partial(_run_timer, self, handle), _may_syncify=True)
     if milliseconds <= IMMEDIATE_MILLISECONDS_MAXIMUM:
-        _soon(call)
+        _soon(call, handle._context.get(request))
         return handle
     try:
         handle._timer = _start(call, milliseconds), call
