@@ -189,6 +189,10 @@ pub(crate) fn verify(command: &Command) -> Result<ExitCode, Failure> {
         for entry in cache.entries(kind)? {
             match entry.verify() {
                 Ok(_there) => text += &format!("good     {}\n", entry.name()),
+                Err(error) if error.is_other_version() => {
+                    let why = "written by another version of Taipan";
+                    text += &format!("unused   {}: {why}\n", entry.name());
+                }
                 Err(error) => {
                     count += 1;
                     text += &format!("damaged  {}: {error}\n", entry.name());

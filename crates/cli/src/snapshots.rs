@@ -148,11 +148,14 @@ fn verify_all(command: &Command) -> Result<ExitCode, Failure> {
     let mut count = 0;
     for (kind, name) in ENTRIES {
         for entry in cache.entries(kind)? {
-            // The bundles of earlier Taipans have no snapshot; what is missing, `verify` of the entry tells.
-            if entry.verify().is_ok() && !entry.path().join(name).exists() {
+            let there = entry.verify();
+            // The bundles of earlier Taipans have no snapshot, or another inventory; what is missing, `verify` tells.
+            if there.is_ok() && !entry.path().join(name).exists()
+                || there.as_ref().is_err_and(taipan_store::Error::is_other_version)
+            {
                 continue;
             }
-            let checked = entry.verify().map_err(Error::Store).and_then(|_there| {
+            let checked = there.map_err(Error::Store).and_then(|_there| {
                 let file = SnapshotFile::open(&entry.path().join(name))?;
                 taipan_worker::standing(&file, &cache)
             });

@@ -1,6 +1,5 @@
 //! What an isolate may take of the host's memory.
 
-
 use wasmtime::ResourceLimiter;
 
 use crate::host_memory::{Held, HostMemory};

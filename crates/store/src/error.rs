@@ -240,6 +240,8 @@ pub enum Damage {
         /// What the system says.
         kind: io::ErrorKind,
     },
+    /// It is an inventory of another version of Taipan, which had its own use for the entry.
+    Version,
     /// It is an inventory, and cannot be read as one.
     Inventory {
         /// Where reading stopped.
@@ -259,12 +261,19 @@ impl fmt::Display for Damage {
                 write!(formatter, "blake3 {found}, {expected} expected")
             }
             Damage::Unreadable { kind } => write!(formatter, "it cannot be read ({kind})"),
+            Damage::Version => formatter.write_str("written by another version of Taipan"),
             Damage::Inventory { why } => write!(formatter, "{why}"),
         }
     }
 }
 
 impl Error {
+    /// Whether an entry is not damaged, but another version's of Taipan.
+    #[must_use]
+    pub fn is_other_version(&self) -> bool {
+        matches!(self, Error::Damaged { damage: Damage::Version, .. })
+    }
+
     /// Whether it is that somebody may not write, which no other try changes.
     #[must_use]
     pub fn is_read_only(&self) -> bool {

@@ -108,7 +108,7 @@ fn decode(bytes: &[u8]) -> Result<Inventory, Damage> {
     let rest = text.strip_suffix('\n').ok_or(damage("cut short"))?;
     let (_, last) = rest.rsplit_once('\n').ok_or(damage("cut short"))?;
     if text.starts_with(ANY_FIRST_LINE) && text.lines().next() != Some(FIRST_LINE) {
-        return Err(damage("written by another version of Taipan"));
+        return Err(Damage::Version);
     }
     let listed = &text[..rest.len() - last.len()];
     if last.strip_prefix("end ").and_then(ContentDigest::from_hex)
