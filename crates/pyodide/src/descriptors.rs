@@ -58,8 +58,11 @@ fn layer(scope: &Scope<'_>, number: u32) -> Option<Arc<Layer<LayerBytes>>> {
     scope.extensions().of::<Layers>()?.0.get(number as usize).cloned()
 }
 
+/// A layer, and a node that it has.
+type Opened = (Arc<Layer<LayerBytes>>, NodeIndex);
+
 /// The layer and the node that the first two arguments name, if they do.
-fn opened(call: &mut Call<'_>) -> Result<Option<(Arc<Layer<LayerBytes>>, NodeIndex)>, Throw> {
+fn opened(call: &mut Call<'_>) -> Result<Option<Opened>, Throw> {
     let (number, index) = (call.unsigned(0)?, NodeIndex(call.unsigned(1)?));
     let layer = layer(&call.scope, number).filter(|layer| layer.node(index).is_some());
     Ok(layer.map(|layer| (layer, index)))
