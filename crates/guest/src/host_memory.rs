@@ -76,7 +76,8 @@ impl HostMemory {
     }
 
     /// Whether there is room for so many bytes more. To ask is no refusal.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
         let has = self.0.linear.load(Ordering::Relaxed).saturating_add(self.held());
         has.saturating_add(bytes) <= self.maximum()
     }

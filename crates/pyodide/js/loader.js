@@ -50,6 +50,7 @@ const RUNTIME = {
 ///   layers                [{layer, path}]: file layers by number, and where to
 ///                         mount them; the standard library first
 ///   fileBytesMaximum      limit of all in-memory files together
+///   isEnded(error)        whether an error only says that a request has ended which nobody waits for
 export async function boot(settings) {
   const queue = newImmediateQueue();
   const runSync = {};
@@ -74,7 +75,7 @@ export async function boot(settings) {
   withoutPackageManager(API, pyodide);
   API._pyodide.set_excepthook();
   connectStreams(API, pyodide);
-  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings), timersFor(queue), asError);
+  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings), timersFor(queue, settings.isEnded), asError);
   runSync.connect(pyodide.pyimport("_taipan.tasks"), runSync.main);
   return pyodide;
 }
@@ -97,9 +98,10 @@ function failing(fatalError) {
 const standardLibrary = (settings) => settings.layers[0].path;
 
 /// What Python's event loop is made of. The functions are kept: a program may put others in their place.
-function timersFor(queue) {
+function timersFor(queue, isEnded) {
   const { setTimeout, clearTimeout } = globalThis;
   return {
+    isEnded,
     soon: queue.schedule,
     start: (callback, milliseconds) => setTimeout(callback, milliseconds),
     end(number, callback) {

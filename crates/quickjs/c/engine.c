@@ -45,7 +45,7 @@ static struct tm *engine_localtime_r(const time_t *time, struct tm *result)
 }
 
 // In whose name JavaScript runs: a number that the host or JavaScript sets, which the jobs that are made meanwhile and
-// the reactions to promises that are asked for take along (`OWNERS` in build.rs). 0 is nobody's.
+// the reactions to promises that are asked for take along (`OWNERS` in corrections.rs). 0 is nobody's.
 static uint32_t current_owner;
 
 #define gettimeofday engine_gettimeofday

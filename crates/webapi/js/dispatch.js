@@ -86,11 +86,12 @@ export function rejectionHandled(promise, reason) {
   fire(globalTarget, new PromiseRejectionEvent("rejectionhandled", { promise, reason }));
 }
 
-/** Keeps a request open until `promise` settles: the one that came last, since nobody knows whose the call is. */
+/** Keeps the request open in whose name this is called, until `promise` settles. */
 export function waitUntil(promise) {
-  const [request] = [...active].slice(-1);
-  if (request === undefined) throw new Error("waitUntil() was called while no request was being answered");
-  extend(...request, promiseOf(promise));
+  const requestId = host.owner();
+  const entry = active.get(requestId);
+  if (entry === undefined) throw new Error("waitUntil() was called while no request was being answered");
+  extend(requestId, entry, promiseOf(promise));
 }
 
 /** Counts `promise` among what the request waits for. */

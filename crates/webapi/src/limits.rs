@@ -1,9 +1,8 @@
 //! What an isolate may use of the platform, and how much of it is left.
 //!
 //! Sub-requests and log bytes are counted for all requests of an isolate
-//! together, since nobody can tell whose a fetch or a line is: each request that
-//! begins adds its share, and takes what is left of it along when it ends.
-//! Between requests there is one share.
+//! together: each request that begins adds its share, and takes what is left of
+//! it along when it ends. Between requests there is one share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

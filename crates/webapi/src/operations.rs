@@ -108,8 +108,11 @@ fn owner(call: &Call<'_>) -> Result<Owner, Throw> {
     Ok(requests.map_or(Ok(Owner::ISOLATE), |requests| requests.owner(number))?)
 }
 
-/// Counts memory of the host that is held for the isolate.
-fn hold(call: &Call<'_>, bytes: usize, what: &'static str) -> Result<Held, Throw> {
+/// Counts memory of the host that is held for the isolate; garbage makes room for it.
+fn hold(call: &mut Call<'_>, bytes: usize, what: &'static str) -> Result<Held, Throw> {
+    if !call.scope.host_memory().has_room(bytes) {
+        call.scope.collect()?;
+    }
     let held = call.scope.host_memory().hold(bytes);
     held.map_err(|no_room| Error::Memory { what, no_room }.into())
 }

@@ -8,6 +8,7 @@ import { mainModule } from "taipan:webassembly";
 import * as dispatch from "taipan:webapi/dispatch.js";
 import { setForeignValues } from "taipan:webapi/foreign.js";
 import { inspect } from "taipan:webapi/inspect.js";
+import { isEnded } from "taipan:webapi/operations.js";
 import host from "taipan:host";
 import * as entrypointHelper from "pyodide:python-entrypoint-helper";
 
@@ -33,6 +34,7 @@ export async function start(layers, environment, fileBytesMaximum) {
     environment: JSON.parse(environment),
     layers: JSON.parse(layers),
     fileBytesMaximum,
+    isEnded,
   });
   setForeignValues(pythonValues(pyodide));
   keepIterators();

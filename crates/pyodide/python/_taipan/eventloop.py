@@ -12,7 +12,7 @@ import math
 from asyncio import _get_running_loop, _leave_task, _set_running_loop
 from functools import partial
 
-from pyodide.ffi import create_once_callable, run_sync
+from pyodide.ffi import JsException, create_once_callable, run_sync
 from pyodide.webloop import PyodideTask, WebLoop, WebLoopPolicy
 
 # What is due within this many milliseconds is due at once, as for `scheduleCallback` of Pyodide.
@@ -28,6 +28,7 @@ request = contextvars.ContextVar("_taipan.eventloop.request", default=None)
 _owner = contextvars.ContextVar("_taipan.eventloop.owner", default=None)
 
 _make_loop = WebLoop.__init__
+_report = WebLoop.call_exception_handler
 _run_in_other_loop = asyncio.Runner.run
 # Up to Pyodide 0.28 there are none.
 _install_hooks = getattr(WebLoop, "_install_asyncgen_hooks", None)
@@ -37,11 +38,12 @@ def install(timers):
     """Change Pyodide's loop.
 
     ``timers`` has the functions ``soon(callback, owner)``, ``start(callback, milliseconds)``, which
-    returns the timer's number, and ``end(number, callback)``, which ends it before its time.
+    returns the timer's number, ``end(number, callback)``, which ends it before its time, and ``isEnded(exception)``:
+    whether all that it says is that a request has ended.
     """
-    global main, _soon, _start, _end
+    global main, _soon, _start, _end, _is_ended
     main = _get_running_loop()
-    _soon, _start, _end = timers.soon, timers.start, timers.end
+    _soon, _start, _end, _is_ended = timers.soon, timers.start, timers.end, timers.isEnded
     for change in LOOP:
         setattr(WebLoop, change.__name__, change)
     for change in POLICY:
@@ -159,6 +161,14 @@ def create_task(self, coro, **options):
     return task
 
 
+def call_exception_handler(self, context):
+    """Report what went wrong. That nobody waited for what a request had left under way is no fault."""
+    exception = context.get("exception")
+    if isinstance(exception, JsException) and _is_ended(exception):
+        return
+    _report(self, context)
+
+
 def run_until_complete(self, future):
     """Wait until ``future``, a task of this loop if it is a coroutine, is done; its result."""
     future = asyncio.ensure_future(future, loop=self)
@@ -188,6 +198,7 @@ LOOP = (
     call_at,
     _timer_handle_cancelled,
     create_task,
+    call_exception_handler,
     run_until_complete,
 )
 
