@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "xtask talks to people; standard output is its programs'")]
 
 mod checks;
+mod fuzz;
 mod program;
 mod requirements;
 mod setup;
@@ -24,6 +25,8 @@ usage: cargo xtask COMMAND
   ci                test, and the documentation builds without a warning
   soak [--minutes N]
                     servers under hostile traffic, with what they hold watched
+  fuzz [--runs N] [TARGET …]
+                    each fuzz target, or those named, with 1,000,000 inputs
   deny              licences, advisories and duplicates of what we depend on";
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         ["test"] => checks::test(root),
         ["ci"] => checks::ci(root),
         ["soak", arguments @ ..] => checks::soak(root, arguments),
+        ["fuzz", arguments @ ..] => fuzz::fuzz(root, arguments),
         ["deny"] => checks::deny(root),
         [] | ["help" | "--help" | "-h"] => {
             eprintln!("{USAGE}");
