@@ -102,6 +102,7 @@ function timersFor(queue, isEnded) {
   const { setTimeout, clearTimeout } = globalThis;
   return {
     isEnded,
+    owner: host.owner,
     soon: queue.schedule,
     start: (callback, milliseconds) => setTimeout(callback, milliseconds),
     end(number, callback) {

@@ -38,12 +38,13 @@ def install(timers):
     """Change Pyodide's loop.
 
     ``timers`` has the functions ``soon(callback, owner)``, ``start(callback, milliseconds)``, which
-    returns the timer's number, ``end(number, callback)``, which ends it before its time, and ``isEnded(exception)``:
-    whether all that it says is that a request has ended.
+    returns the timer's number, ``end(number, callback)``, which ends it before its time, ``isEnded(exception)``:
+    whether all that it says is that a request has ended, and ``owner()``: in whose name JavaScript runs.
     """
-    global main, _soon, _start, _end, _is_ended
+    global main, _soon, _start, _end, _is_ended, _host_owner
     main = _get_running_loop()
     _soon, _start, _end, _is_ended = timers.soon, timers.start, timers.end, timers.isEnded
+    _host_owner = timers.owner
     for change in LOOP:
         setattr(WebLoop, change.__name__, change)
     for change in POLICY:
@@ -154,6 +155,10 @@ def _run(loop, handle):
 def create_task(self, coro, **options):
     """A task of ``coro``; ``name``, ``context`` and ``eager_start`` as CPython has them."""
     options = {name: value for name, value in options.items() if value is not None}
+    if "context" not in options and request.get() is None:
+        # JavaScript has called: the task is that one's in whose name it did.
+        options["context"] = contextvars.copy_context()
+        options["context"].run(request.set, _host_owner())
     make = PyodideTask if self._task_factory is None else self._task_factory
     task = PyodideTask(coro, loop=self, **options) if make is PyodideTask else make(self, coro, **options)
     self._in_progress += 1
