@@ -236,7 +236,7 @@ impl Client {
         limits::fault(Reason::WallTime { limit })
     }
 
-    /// The same body; he is served at its end.
+    /// The same body; the client is served at its end. The time is up even for one that takes none of it.
     fn watch(self, body: AnswerBody) -> AnswerBody {
         let reader = match body {
             AnswerBody::Stream(reader) => reader,
@@ -245,27 +245,50 @@ impl Client {
                 return whole;
             }
         };
-        let parts = stream::unfold(Some((reader, self)), async |state| {
-            let (mut reader, client) = state?;
-            let chunk = tokio::time::timeout_at(client.deadline, reader.chunk()).await;
-            let Ok(chunk) = chunk else {
-                let message = client.expire().message;
-                return Some((Err(taipan_webapi::Error::Aborted { message }), None));
-            };
-            match chunk.transpose() {
-                Some(Ok(chunk)) => Some((Ok(chunk), Some((reader, client)))),
-                Some(Err(error)) => {
-                    client.sent();
+        let (deadline, limit) = (self.deadline, self.wall);
+        let (end, ended) = oneshot::channel();
+        tokio::spawn(self.until(ended));
+        let parts = stream::unfold(Some((reader, end)), move |state| async move {
+            let (mut reader, end) = state?;
+            // Nobody waits for the end of a request whose time was up.
+            match tokio::time::timeout_at(deadline, reader.chunk()).await.map(Result::transpose) {
+                Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some((reader, end)))),
+                Ok(Some(Err(error))) => {
+                    _ = end.send(End::Sent);
                     Some((Err(error), None))
                 }
-                None => {
-                    client.sent();
+                Ok(None) => {
+                    _ = end.send(End::Sent);
                     None
+                }
+                Err(_elapsed) => {
+                    _ = end.send(End::Late);
+                    let message = limits::fault(Reason::WallTime { limit }).message;
+                    Some((Err(taipan_webapi::Error::Aborted { message }), None))
                 }
             }
         });
         AnswerBody::Stream(BodyReader::new(parts))
     }
+
+    /// Waits for the end of the body; a client that lets go of it before has gone away.
+    async fn until(self, ended: oneshot::Receiver<End>) {
+        match tokio::time::timeout_at(self.deadline, ended).await {
+            Ok(Ok(End::Sent)) => self.sent(),
+            Ok(Ok(End::Late)) | Err(_) => {
+                self.expire();
+            }
+            Ok(Err(_gone)) => {}
+        }
+    }
+}
+
+/// How the body of an answer ended.
+enum End {
+    /// All that there is of it was taken.
+    Sent,
+    /// The time was up.
+    Late,
 }
 
 impl Drop for Client {
