@@ -57,6 +57,36 @@ fn neighbours_go_on() {
     assert!(answer.ends_with("counted to 100"), "{answer}");
 }
 
+/// An answer without end.
+const ENDLESS: &str = r#"
+from js import ReadableStream, Response
+from pyodide.ffi import to_js
+
+
+async def pieces():
+    while True:
+        yield to_js(bytes(65536))
+
+
+async def on_fetch(request):
+    if request.url.endswith("/endless"):
+        return Response.new(getattr(ReadableStream, "from")(pieces()))
+    return Response.new("fine\n")
+"#;
+
+#[test]
+fn a_client_that_reads_nothing_holds_no_isolate() {
+    let configuration = r#"{ "main": "entry.py", "taipan": {
+        "isolation": "fresh", "isolates": { "max": 1 }, "limits": { "wall_ms": 1000 } } }"#;
+    let place = Place::new(&[("entry.py", ENDLESS), ("wrangler.jsonc", configuration)]);
+    let server = place.serve(&["serve", "--port", "0"]);
+    let mut idle = TcpStream::connect(&server.address).unwrap();
+    idle.write_all(b"GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    idle.read_exact(&mut [0; 16]).unwrap();
+    // Each of these waits for an isolate, until its own time is up.
+    assert!((0..20).any(|_| server.get("/", "").ends_with("fine\n")));
+}
+
 /// CPU time of all threads of the server (Linux, `Documentation/scheduler/sched-stats.rst`: the first number of
 /// `schedstat`, in nanoseconds).
 fn cpu_time(server: &Serving) -> Duration {

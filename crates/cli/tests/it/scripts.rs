@@ -52,7 +52,7 @@ fn closed_streams() {
 fn limits_of_the_system() {
     check(&[("a.py", "print('x')")], "ulimit -v 1000000; taipan run a.py", 74, "caused by");
     check(&[("a.py", "print('x')")], "ulimit -n 8; taipan run a.py", 75, "Too many open files");
-    check(&[("a.py", MANY_LINES)], "ulimit -f 8; taipan run a.py > out", 1, "File too large");
+    check(&[("a.py", MANY_LINES)], "ulimit -f 8; taipan run a.py > out", 153, "File size limit");
 }
 
 #[test]
