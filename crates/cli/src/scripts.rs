@@ -58,10 +58,9 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
         },
         guard: workers::guard()?,
     };
-    let runtime = workers::runtime()?;
+    // It ends with the process, which is soon: the thread of a script that was stopped may still wait for its clock.
+    let runtime = Box::leak(Box::new(workers::runtime()?));
     let outcome = runtime.block_on(taipan_worker::run_script(script));
-    // The script has ended; what it left under way ends with it.
-    runtime.shutdown_background();
     if output.is_exceeded() {
         return Err(Error::ScriptOutput.into());
     }
