@@ -29,6 +29,7 @@ pub(crate) fn level(text: &str, release: &str) -> String {
     let mut text = text.replace("jsnull", "None");
     for minor in 12..=15 {
         text = text.replace(&format!("/lib/python3.{minor}/"), "/lib/python3.14/");
+        text = text.replace(&format!("/bin/python3.{minor}:"), "/bin/python3.14:");
     }
     // How the main module of 0.27 and older aborts.
     text = text.replace("Aborted(). Build with -sASSERTIONS for more info.", "unreachable");
