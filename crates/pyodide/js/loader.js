@@ -247,7 +247,7 @@ export function furnish(pyodide, folder, layers) {
   if (folder !== null) {
     mountFolder(FS, folder, mount);
   }
-  if ([0, STANDARD_OUTPUT, STANDARD_ERROR].some(host.stdio_is_terminal)) {
+  if ([STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR].some(host.stdio_is_terminal)) {
     connectStreams(pyodide._api, pyodide);
   }
   return folder?.path ?? "";
