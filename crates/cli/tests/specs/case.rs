@@ -6,6 +6,7 @@
 //! worker = "samples/hello" # that folder's files instead of those beside
 //! listens = false          # a server that does not get so far
 //! isolation = "reuse"      # played so only, or "fresh", or "configured"; see below
+//! http1_only = true        # the case is about what HTTP/1 alone has
 //! input = "text"           # standard input
 //! files = { "name" = "…" } # more files of the worker
 //!
@@ -17,7 +18,7 @@
 //! headers = ["name: value"]
 //! body = "text"
 //! body_bytes = 1000000     # a body of that many letters x
-//! http2 = true
+//! http2 = true             # whatever the case is played over
 //! times = 20               # as many requests at once, all with the same answer
 //! within_ms = 500          # the longest that the request, or all of them, may take
 //! answer = "…"             # status, headers, empty line, body
@@ -33,9 +34,9 @@
 //! What `grows` bounds is first looked at after a quarter of the rounds: what is made once is no growth. A request
 //! without `answer` may fail, as the client sees it.
 //!
-//! A server that listens is played twice: as it is configured, and with `--isolation
-//! fresh`. A case has `isolation` when its point is what requests do or do not share,
-//! and says why beside it; "configured" is for one whose configuration chooses.
+//! A server that listens is played twice: over HTTP/1 as it is configured, and over HTTP/2 with
+//! `--isolation fresh`. A case has `isolation` when its point is what requests do or do not share,
+//! and says why beside it; "configured" is for one whose configuration chooses. Each `talk` is HTTP/1.
 //!
 //! In the command, files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
 //! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `TIME`
@@ -59,7 +60,14 @@ pub(crate) struct Case {
     pub(crate) upstream: SocketAddr,
     /// Of Pyodide.
     pub(crate) release: &'static str,
-    isolation: Isolation,
+    pub(crate) way: Way,
+}
+
+/// How a case is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) isolation: Isolation,
+    pub(crate) http2: bool,
 }
 
 /// How requests share isolates while a case is played.
@@ -86,6 +94,8 @@ pub(crate) struct Script {
     #[serde(default = "yes")]
     pub(crate) listens: bool,
     isolation: Option<Isolation>,
+    #[serde(default)]
+    http1_only: bool,
     #[serde(default)]
     files: BTreeMap<String, String>,
     /// Reasons by the beginnings of versions.
@@ -178,13 +188,26 @@ impl Script {
         self.differs.keys().any(|release| version.starts_with(release.as_str()))
     }
 
-    /// How the case is played.
-    pub(crate) fn isolations(&self) -> Vec<Isolation> {
-        match self.isolation {
-            Some(isolation) => vec![isolation],
-            None if self.serves() && self.listens => vec![Isolation::Configured, Isolation::Fresh],
-            None => vec![Isolation::Configured],
+    /// The ways in which the case is played.
+    pub(crate) fn ways(&self) -> Vec<Way> {
+        let isolation = self.isolation.unwrap_or(Isolation::Configured);
+        let first = Way { isolation, http2: false };
+        if !self.serves() || !self.listens {
+            return vec![first];
         }
+        let isolation = self.isolation.unwrap_or(Isolation::Fresh);
+        let http2 = !self.http1_only && self.steps.iter().any(Step::asks);
+        match self.isolation {
+            Some(_) if !http2 => vec![first],
+            _ => vec![first, Way { isolation, http2 }],
+        }
+    }
+}
+
+impl Step {
+    /// Whether it asks over whichever HTTP the case is played.
+    fn asks(&self) -> bool {
+        self.request.is_some() && !self.http2 || self.each.iter().any(Step::asks)
     }
 }
 
@@ -193,7 +216,7 @@ pub(crate) fn prepare(
     folder: &Path,
     script: Script,
     release: &'static str,
-    isolation: Isolation,
+    way: Way,
     upstream: SocketAddr,
 ) -> Case {
     let place = tempfile::tempdir().unwrap();
@@ -202,7 +225,7 @@ pub(crate) fn prepare(
         None => folder.to_owned(),
     };
     copy(&files, &place.path().join("worker"), upstream);
-    let case = Case { script, place, upstream, release, isolation };
+    let case = Case { script, place, upstream, release, way };
     case.script.files.iter().for_each(|(name, text)| case.save(name, text));
     case
 }
@@ -217,7 +240,7 @@ impl Case {
         if self.script.serves() {
             words.extend(["--port", "0"].map(str::to_owned));
         }
-        let isolation = match self.isolation {
+        let isolation = match self.way.isolation {
             Isolation::Configured => &[][..],
             Isolation::Reuse => &["--isolation", "reuse"],
             Isolation::Fresh => &["--isolation", "fresh"],

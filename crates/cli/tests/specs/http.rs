@@ -1,6 +1,7 @@
 //! The client of a case: requests by HTTP/1.1 and HTTP/2, and raw conversations.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -19,35 +20,60 @@ use crate::{
     process::{PATIENCE, Process, difference},
 };
 
-/// Asks, and gives the whole answer as text: status, headers, empty line, body.
-pub(crate) async fn ask(address: &str, step: &Step) -> Result<String, String> {
-    let request = request(address, step)?;
-    let exchange = async {
-        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
-        let response = if step.http2 {
-            let (mut sender, connection) =
-                http2::handshake(TokioExecutor::new(), stream).await.map_err(text)?;
-            tokio::spawn(connection);
-            sender.send_request(request).await
-        } else {
-            let (mut sender, connection) = http1::handshake(stream).await.map_err(text)?;
-            tokio::spawn(connection);
-            sender.send_request(request).await
-        };
-        describe(response.map_err(text)?).await
-    };
-    timeout(PATIENCE, exchange).await.map_err(|_| "there is no answer")?
+/// Requests at a time in one HTTP/2 connection: fewer than the server takes, so that none waits for another.
+const STREAMS_MAX: usize = 100;
+
+/// Asks as many times at once as the step says. The whole answers as text: status, headers, empty line, body.
+pub(crate) async fn ask(address: &str, step: &Step, http2: bool) -> Vec<Result<String, String>> {
+    let times = step.times.unwrap_or(1);
+    let share = if http2 { STREAMS_MAX } else { 1 };
+    let asked = (0..times).step_by(share).map(|first| async move {
+        let exchange = exchange(address, step, http2, share.min(times - first));
+        match timeout(PATIENCE, exchange).await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(error)) => vec![Err(error)],
+            Err(_elapsed) => vec![Err("there is no answer".to_owned())],
+        }
+    });
+    join_all(asked).await.into_iter().flatten().collect()
 }
 
-fn request(address: &str, step: &Step) -> Result<Request<Full<Bytes>>, String> {
+/// Asks so many times at once in one connection.
+async fn exchange(
+    address: &str,
+    step: &Step,
+    http2: bool,
+    times: usize,
+) -> Result<Vec<Result<String, String>>, String> {
+    let request = request(address, step, http2)?;
+    let stream = TcpStream::connect(address).await.unwrap();
+    // As all clients of HTTP/2 have it: else a window of it ends with a wait for the other system's acknowledgement.
+    stream.set_nodelay(true).unwrap();
+    let stream = TokioIo::new(stream);
+    if http2 {
+        let (sender, connection) =
+            http2::handshake(TokioExecutor::new(), stream).await.map_err(text)?;
+        tokio::spawn(connection);
+        let asked = (0..times).map(|_| {
+            let (mut sender, request) = (sender.clone(), request.clone());
+            async move { describe(sender.send_request(request).await.map_err(text)?).await }
+        });
+        Ok(join_all(asked).await)
+    } else {
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(text)?;
+        tokio::spawn(connection);
+        Ok(vec![describe(sender.send_request(request).await.map_err(text)?).await])
+    }
+}
+
+fn request(address: &str, step: &Step, http2: bool) -> Result<Request<Full<Bytes>>, String> {
     let line = step.request.as_deref().unwrap_or_default();
     let (method, path) = line.split_once(' ').ok_or("a request is a method and a path")?;
-    let authority = address.to_owned();
-    let uri = if step.http2 { format!("http://{authority}{path}") } else { path.to_owned() };
-    let mut builder = Request::builder().method(method).uri(uri);
-    if !step.http2 {
-        builder = builder.header("host", authority);
-    }
+    let mut builder = Request::builder().method(method);
+    builder = match http2 {
+        true => builder.uri(format!("http://{address}{path}")),
+        false => builder.uri(path).header("host", address),
+    };
     for header in &step.headers {
         let (name, value) = header.split_once(": ").ok_or("a header has no colon")?;
         builder = builder.header(name, value);
@@ -61,8 +87,11 @@ fn request(address: &str, step: &Step) -> Result<Request<Full<Bytes>>, String> {
 
 async fn describe(response: Response<Incoming>) -> Result<String, String> {
     let mut answer = format!("{}\n", response.status());
-    let mut headers: Vec<_> =
-        response.headers().iter().filter(|(name, _)| *name != "date").collect();
+    let mut headers: Vec<_> = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| !["date", "connection"].contains(&name.as_str()))
+        .collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     for (name, value) in headers {
         answer += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));

@@ -20,7 +20,7 @@ use std::{
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-use crate::case::Isolation;
+use crate::case::{Isolation, Way};
 
 /// The folder of all cases.
 const SPECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/specs");
@@ -33,22 +33,22 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// The trials of a case, one for each release and each way in which its worker is isolated.
+/// The trials of a case, one for each release and each way in which it is played.
 fn trials(folder: &Path, runtime: &Arc<Runtime>) -> Vec<Trial> {
     let name = folder.strip_prefix(SPECS).unwrap().display().to_string();
     let script = match case::script(folder) {
         Ok(script) => script,
         Err(error) => return vec![Trial::test(name, || Err(Failed::from(error)))],
     };
-    let trial = |release: &'static str, isolation| {
+    let trial = |release: &'static str, way: Way| {
         let (folder, runtime) = (folder.to_owned(), runtime.clone());
-        let name = format!("{name}{}{}", suffix(isolation), releases::suffix(release));
+        let name = format!("{name}{}{}", suffix(way), releases::suffix(release));
         Trial::test(name, move || {
             make_bundle(release);
             let script = case::script(&folder).map_err(Failed::from)?;
             runtime.block_on(async {
                 let upstream = upstream::start().await;
-                let case = case::prepare(&folder, script, release, isolation, upstream);
+                let case = case::prepare(&folder, script, release, way, upstream);
                 play::play(&case).await.map_err(Failed::from)
             })
         })
@@ -56,16 +56,19 @@ fn trials(folder: &Path, runtime: &Arc<Runtime>) -> Vec<Trial> {
     };
     let releases = releases::played().into_iter();
     let ways =
-        releases.flat_map(|release| script.isolations().into_iter().map(move |way| (release, way)));
-    ways.map(|(release, isolation)| trial(release, isolation)).collect()
+        releases.flat_map(|release| script.ways().into_iter().map(move |way| (release, way)));
+    ways.map(|(release, way)| trial(release, way)).collect()
 }
 
 /// What tells the trials of a case apart.
-fn suffix(isolation: Isolation) -> &'static str {
-    match isolation {
-        Isolation::Configured => "",
-        Isolation::Reuse => " (reuse)",
-        Isolation::Fresh => " (fresh)",
+fn suffix(Way { isolation, http2 }: Way) -> &'static str {
+    match (isolation, http2) {
+        (Isolation::Configured, false) => "",
+        (Isolation::Configured, true) => " (HTTP/2)",
+        (Isolation::Reuse, false) => " (reuse)",
+        (Isolation::Reuse, true) => " (reuse, HTTP/2)",
+        (Isolation::Fresh, false) => " (fresh)",
+        (Isolation::Fresh, true) => " (fresh, HTTP/2)",
     }
 }
 
