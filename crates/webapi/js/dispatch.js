@@ -127,7 +127,9 @@ function answer(requestId, entry, response) {
   const parts = responseParts(response);
   const { data, id, sent, stop } = handOver(parts.body);
   entry.stop = stop;
-  host.response_start(requestId, parts.status, parts.statusText, responseHeaders(parts), data, id);
+  // What nobody reads any more is given up before the answer goes: the server says so in the answer's head.
+  const last = sent === null && entry.waiting === 1;
+  host.response_start(requestId, parts.status, parts.statusText, responseHeaders(parts), data, id, last);
   if (sent === null) return settle(requestId, entry);
   if (entry.canceled !== null) stop(entry.canceled);
   return sent.then(() => settle(requestId, entry), (error) => {

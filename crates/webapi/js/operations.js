@@ -37,7 +37,8 @@
 //   body_close(body)                         ends what we write
 //   body_abort(body, message)                ends what we write with an error
 //   body_cancel(body)                        gives up reading
-//   response_start(request, status, statusText, headers, bytes or text or null, body id or -1)
+//   response_start(request, status, statusText, headers, bytes or text or null, body id or -1, last)
+//                                            last: what the request still has to read is given up before it is answered
 //   response_fault(request, kind, message, detail)
 //   request_done(request)                    nothing more will happen for this request: what it opened is given up
 //   operation_cancel(operation)              unknown ids are ignored

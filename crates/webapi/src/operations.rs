@@ -300,6 +300,10 @@ fn response_start(call: &mut Call<'_>) -> Result<Output, Throw> {
         }
         (None, Err(_)) => AnswerBody::Empty,
     };
+    if call.boolean(6)? {
+        let owner = Owner::request(request);
+        bodies(call)?.give_up(|whose| whose == owner);
+    }
     requests(call)?.answer(request, Answer { status, status_text, headers, held, body });
     Ok(Output::Undefined)
 }
