@@ -18,7 +18,7 @@ use crate::{
     Fault,
     closing::Unread,
     limits::Size,
-    link::{For, Turn},
+    turn::{For, Turn},
 };
 
 /// Chunks of a response that wait for the client before `send` does: enough to
@@ -27,7 +27,7 @@ const CHUNKS_PENDING_MAX: usize = 4;
 
 /// Bytes of a body that nobody wants which are read over, so that the connection can take the next request (RFC 9112,
 /// 9.3); beyond that it is closed. Go's `net/http` reads as many.
-const UNWANTED_BYTES_MAX: usize = 256 << 10;
+const UNWANTED_BYTES_MAX: u64 = 256 << 10;
 
 /// How long a client may take to send them.
 const UNWANTED_TIMEOUT: Duration = Duration::from_secs(1);
@@ -164,7 +164,7 @@ impl RequestBody {
         let chunk = self.read().await;
         if let Err(error) = &chunk {
             self.source = Source::Ended;
-            self.unread.iter().for_each(|unread| unread.set(true));
+            self.unread.iter().for_each(Unread::give_up);
             // The first error is the cause of all that follow.
             self.blame.set(error.fault()).ok();
         }
@@ -226,10 +226,14 @@ impl Drop for RequestBody {
         if incoming.is_end_stream() {
             return;
         }
-        unread.set(true);
-        // Without a runtime there is no server either.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(read_over(incoming, unread));
+        let left = incoming.size_hint().exact();
+        match Handle::try_current() {
+            Ok(runtime) if left.is_none_or(|left| left <= UNWANTED_BYTES_MAX) => {
+                unread.begin();
+                runtime.spawn(read_over(incoming, unread));
+            }
+            // Without a runtime there is no server either.
+            _ => unread.give_up(),
         }
     }
 }
@@ -239,12 +243,13 @@ async fn read_over(mut incoming: Incoming, unread: Unread) {
     let mut left = UNWANTED_BYTES_MAX;
     let all = timeout(UNWANTED_TIMEOUT, async {
         while let Ok(Some(data)) = next_data(&mut incoming).await {
-            left = left.checked_sub(data.len())?;
+            left = left.checked_sub(data.len() as u64)?;
         }
         Some(())
     });
-    if let Ok(Some(())) = all.await {
-        unread.set(false);
+    match all.await {
+        Ok(Some(())) => unread.end(),
+        Ok(None) | Err(_) => unread.give_up(),
     }
 }
 

@@ -4,20 +4,22 @@
 //! that it has not read yet. So the server ends its own side, and reads on for a while (RFC 9112, 9.6).
 
 use std::{
-    io,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::ReadBuf,
+    net::TcpStream,
     time::{Sleep, sleep},
 };
+
+use crate::socket::poll_receive;
 
 /// How long a client that is still sending may take to hear that nobody listens.
 const LINGER: Duration = Duration::from_secs(1);
@@ -30,85 +32,73 @@ const READ_BYTES: usize = 16 << 10;
 
 /// Whether a connection has a body that was not read to its end. A clone is the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Unread(Arc<AtomicBool>);
+pub(crate) struct Unread(Arc<AtomicU8>);
 
 impl Unread {
-    pub(crate) fn set(&self, unread: bool) {
-        self.0.store(unread, Ordering::Relaxed);
+    const NONE: u8 = 0;
+    const READ_OVER: u8 = 1;
+    const GIVEN_UP: u8 = 2;
+
+    /// Nobody wants the rest; it is read over.
+    pub(crate) fn begin(&self) {
+        self.0.store(Self::READ_OVER, Ordering::Relaxed);
+    }
+
+    /// It was read over: the next request comes.
+    pub(crate) fn end(&self) {
+        self.0.store(Self::NONE, Ordering::Relaxed);
+    }
+
+    /// It is not read: the connection closes after the response.
+    pub(crate) fn give_up(&self) {
+        self.0.store(Self::GIVEN_UP, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::GIVEN_UP
+    }
+
+    fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != Self::NONE
     }
 }
 
-/// A connection that ends in good order.
+/// What of a client is still read once the server's own side has ended.
 #[derive(Debug)]
-pub(crate) struct Closing<S> {
-    stream: S,
+pub(crate) struct Closing {
     unread: Unread,
-    /// Once its own side has ended: how long it still reads, and how much.
+    /// For how long, and how much.
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
-impl<S> Closing<S> {
-    pub(crate) fn new(stream: S, unread: Unread) -> Self {
-        Self { stream, unread, linger: None }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Closing<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Closing<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+impl Closing {
+    pub(crate) fn new(unread: Unread) -> Self {
+        Self { unread, linger: None }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    /// Whether the server's own side has ended already.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.linger.is_some()
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, unread, linger } = &mut *self;
-        if linger.is_none() {
-            ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
-            if !unread.0.load(Ordering::Relaxed) {
-                return Poll::Ready(Ok(()));
-            }
+    /// Reads on, if the client is still sending.
+    pub(crate) fn poll(&mut self, stream: &TcpStream, context: &mut Context<'_>) -> Poll<()> {
+        if !self.unread.is_any() {
+            return Poll::Ready(());
         }
-        let (time, bytes_left) =
-            linger.get_or_insert_with(|| (Box::pin(sleep(LINGER)), LINGER_BYTES_MAX));
+        let begin = || (Box::pin(sleep(LINGER)), LINGER_BYTES_MAX);
+        let (time, bytes_left) = self.linger.get_or_insert_with(begin);
         let mut bytes = [0; READ_BYTES];
         while time.as_mut().poll(context).is_pending() {
             let mut buffer = ReadBuf::new(&mut bytes);
             // What cannot be read any more is at its end.
-            let read = ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer));
+            let read = ready!(poll_receive(stream, context, &mut buffer));
             let length = buffer.filled().len();
             if read.is_err() || length == 0 || length > *bytes_left {
                 break;
             }
             *bytes_left -= length;
         }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        Poll::Ready(())
     }
 }

@@ -24,8 +24,9 @@ use crate::{
     body::{Blame, BodyLimits},
     closing::Unread,
     limits::{Limits, Places},
-    link::{For, Link, Turn},
+    link::Link,
     target::{Target, target},
+    turn::{For, Turn},
 };
 
 /// Headers that speak about one connection (RFC 9110, 7.6.1): ours, not the
@@ -39,8 +40,12 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Why a request ends with a connection that the server closes.
-const MADE_ROOM: &str = "the client was too slow, its connection was closed";
+/// Bytes of a response that are handed over at a time: what hyper takes before it waits until they are sent, so that it
+/// is seen how far a client is.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Why the server ends a request.
+const TOO_SLOW: &str = "the client was too slow, its request was ended";
 
 /// The two ends of a connection.
 #[derive(Clone, Debug)]
@@ -77,7 +82,7 @@ pub(crate) async fn exchange<H: Handler>(
     let body_limits =
         BodyLimits { bytes_max: limits.body_bytes_max, time_max: settings.body_read_timeout };
     let unread = ends.unread(&head);
-    let body = RequestBody::new(incoming, body_limits, blame.clone(), turn, unread);
+    let body = RequestBody::new(incoming, body_limits, blame.clone(), turn, unread.clone());
     let method = head.method.clone();
     let accept = head.headers.get(header::ACCEPT).cloned();
     let admitted = admit(head, body, &settings, &ends, &watch)
@@ -91,7 +96,13 @@ pub(crate) async fn exchange<H: Handler>(
             watch.faulted(&fault);
             fault.response(settings.details, accept.as_ref())
         });
-    Ok(outgoing(&method, response, watch))
+    let mut response = outgoing(&method, response, watch);
+    // What of the body is not read yet may still be read, by a handler that goes on, or over (`body.rs`): whether the
+    // connection must be closed can be known later than the head of the response is sent.
+    if unread.is_some_and(|unread| unread.is_given_up()) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// The request as the handler sees it.
@@ -201,7 +212,8 @@ fn outgoing(method: &Method, response: Response, mut watch: Watch) -> hyper::Res
     }
     watch.summary.status = Some(status);
     let expected = if *method == Method::HEAD { None } else { length };
-    let mut response = hyper::Response::new(Outgoing { body, expected, on_its_way: 0, watch });
+    let mut response =
+        hyper::Response::new(Outgoing { body, rest: Bytes::new(), expected, on_its_way: 0, watch });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if let Some(reason) = phrase(status, reason.as_deref().unwrap_or_default()) {
@@ -242,7 +254,7 @@ struct Watch {
     /// Cancels `gone`, unless it is disarmed.
     guard: Option<DropGuard>,
     /// Where the request has its place, once it was admitted.
-    place: Option<Arc<Places>>,
+    place: Option<(Arc<Places>, u64)>,
 }
 
 impl Watch {
@@ -264,8 +276,8 @@ impl Watch {
 
     /// Keeps a place until the request is over.
     fn take_place(&mut self, places: Arc<Places>, limits: Limits) -> Result<(), Fault> {
-        places.take(limits)?;
-        self.place = Some(places);
+        let number = places.take(limits, &self.turn)?;
+        self.place = Some((places, number));
         Ok(())
     }
 
@@ -284,13 +296,13 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(places) = &self.place {
-            places.give_back();
+        if let Some((places, number)) = &self.place {
+            places.give_back(*number);
         }
         self.turn.wait(For::Nothing);
         if self.summary.outcome == Outcome::Gone {
-            if self.turn.link.closed.is_cancelled() {
-                self.summary.outcome = Outcome::Broken(MADE_ROOM.to_owned());
+            if self.turn.is_closed() {
+                self.summary.outcome = Outcome::Broken(TOO_SLOW.to_owned());
             } else if self.version == Version::HTTP_2 {
                 self.turn.link.reset();
             }
@@ -303,6 +315,8 @@ impl Drop for Watch {
 /// A response's body on its way out.
 pub(crate) struct Outgoing {
     body: Body,
+    /// What it gave, and hyper has not asked for yet.
+    rest: Bytes,
     /// Bytes that must still come, where the length was announced.
     expected: Option<u64>,
     /// Bytes that came last, for which there may be no room yet.
@@ -311,17 +325,24 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Counts a frame, or the end; an error when the announced length is wrong.
-    fn count(&mut self, frame: Option<&Frame<Bytes>>) -> Result<(), Broken> {
-        let Some(frame) = frame else {
-            return match self.expected {
-                None | Some(0) => Ok(()),
-                Some(left) => {
-                    Err(Broken::Length { expected: self.watch.summary.body_bytes + left })
-                }
+    /// The next piece, of `PIECE_BYTES` at most.
+    fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, Broken>> {
+        if self.rest.is_empty() {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)).transpose()?
+            else {
+                return Poll::Ready(self.end().map(|()| None));
             };
-        };
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.rest = frame.into_data().unwrap_or_default();
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
+        Poll::Ready(self.count(piece.len() as u64).map(|()| Some(Frame::data(piece))))
+    }
+
+    /// Counts bytes; an error when they are more than was announced.
+    fn count(&mut self, length: u64) -> Result<(), Broken> {
         if let Some(left) = self.expected {
             let expected = self.watch.summary.body_bytes + left;
             let left = left.checked_sub(length).ok_or(Broken::Length { expected })?;
@@ -330,6 +351,14 @@ impl Outgoing {
         self.watch.summary.body_bytes += length;
         self.on_its_way = length;
         Ok(())
+    }
+
+    /// An error when more was announced than has come.
+    fn end(&self) -> Result<(), Broken> {
+        match self.expected {
+            None | Some(0) => Ok(()),
+            Some(left) => Err(Broken::Length { expected: self.watch.summary.body_bytes + left }),
+        }
     }
 }
 
@@ -344,20 +373,20 @@ impl http_body::Body for Outgoing {
         // That the next frame is asked for says that there is room for it.
         let taken = std::mem::take(&mut self.on_its_way);
         self.watch.turn.work(For::Room, taken);
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context)).transpose();
+        let piece = ready!(self.poll_piece(context));
         self.watch.turn.wait(For::Room);
-        let counted = frame.and_then(|frame| self.count(frame.as_ref()).map(|()| frame));
-        if let Err(error) = &counted {
+        if let Err(error) = &piece {
             self.watch.summary.outcome = Outcome::Broken(error.to_string());
         }
-        Poll::Ready(counted.transpose())
+        Poll::Ready(piece.transpose())
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Asked for before the first frame.
         self.body.size_hint()
     }
 }
@@ -365,7 +394,7 @@ impl http_body::Body for Outgoing {
 impl Drop for Outgoing {
     fn drop(&mut self) {
         // hyper does not ask for the end of a body whose announced bytes came.
-        let whole = self.body.is_end_stream() || self.expected == Some(0);
+        let whole = self.is_end_stream() || self.expected == Some(0);
         if whole && self.watch.summary.outcome == Outcome::Gone {
             self.watch.complete();
         }

@@ -24,7 +24,9 @@ mod opening;
 mod room;
 mod serve;
 mod socket;
+mod streams;
 mod target;
+mod turn;
 
 pub use body::{Body, BodyError, BodySender, Broken, Gone, RequestBody};
 pub use error::Error;

@@ -1,11 +1,16 @@
 //! What a handler takes of its clients.
 
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use http::StatusCode;
+use tokio::time::Instant;
 
-use crate::Fault;
+use crate::{Fault, room::count, turn::Turn};
 
 /// What a handler takes of its clients; asked for with each request, since what
 /// answers may change while a server runs.
@@ -32,30 +37,81 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// Bytes of one MiB.
 const MB: u64 = 1 << 20;
 
-/// Counts the requests that are being answered.
+/// How long a client may let its request wait before it may lose its place: as long as it may take until a packet that was
+/// lost is sent again (RFC 6298, 2.1).
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long after a look for such a client, when there was none, the next is due.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The requests that are being answered.
 #[derive(Debug, Default)]
-pub(crate) struct Places(AtomicUsize);
+pub(crate) struct Places(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    last: u64,
+    turns: HashMap<u64, Arc<Turn>>,
+    /// When nobody was found who could lose his place.
+    in_vain: Option<Instant>,
+}
 
 impl Places {
-    /// Takes a place, to be given back when the request is over.
-    pub(crate) fn take(&self, limits: Limits) -> Result<(), Fault> {
-        let Limits { requests_max, .. } = limits;
-        let one_more = |taken: usize| (taken < requests_max).then(|| taken + 1);
-        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
-            Ok(_taken) => Ok(()),
-            Err(_taken) => {
-                let message = format!(
-                    "too many requests at a time: {requests_max} are answered (`limits.requests`)"
-                );
-                Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, message)
-                    .with_retry_after(RETRY_AFTER_SECONDS))
-            }
-        }
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Nothing in here panics half way through a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a place back.
-    pub(crate) fn give_back(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    /// Takes a place, to be given back by its number when the request is over. When there is none, the request ends that
+    /// lets the server wait the longest for its client, first among those of the network that has the most.
+    pub(crate) fn take(&self, limits: Limits, turn: &Arc<Turn>) -> Result<u64, Fault> {
+        let Limits { requests_max, .. } = limits;
+        let mut taken = self.taken();
+        if taken.turns.len() >= requests_max && !taken.make_room(Instant::now()) {
+            let message = format!(
+                "too many requests at a time: {requests_max} are answered (`limits.requests`)"
+            );
+            return Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, message)
+                .with_retry_after(RETRY_AFTER_SECONDS));
+        }
+        taken.last += 1;
+        let number = taken.last;
+        taken.turns.insert(number, turn.clone());
+        Ok(number)
+    }
+
+    /// Gives a place back, unless somebody else has it.
+    pub(crate) fn give_back(&self, number: u64) {
+        self.taken().turns.remove(&number);
+    }
+
+    /// Ends the requests whose clients took nothing of what waits for them for longer than `time_max`.
+    pub(crate) fn sweep(&self, time_max: Duration) {
+        let now = Instant::now();
+        let taken = self.taken();
+        taken
+            .turns
+            .values()
+            .filter(|turn| turn.is_blocked_for(time_max, now))
+            .for_each(|turn| turn.close());
+    }
+}
+
+impl Taken {
+    /// Ends the slowest request; false when none is slow.
+    fn make_room(&mut self, now: Instant) -> bool {
+        if self.in_vain.is_some_and(|at| now - at < GLANCE) {
+            return false;
+        }
+        let counts = count(self.turns.values().map(|turn| turn.link.network));
+        let slow = self.turns.iter().filter_map(|(number, turn)| {
+            let waits = turn.waits(now).filter(|waits| *waits >= GRACE)?;
+            Some((*number, (counts.get(&turn.link.network), waits)))
+        });
+        let slowest = slow.max_by_key(|(_, rank)| *rank);
+        self.in_vain = slowest.is_none().then_some(now);
+        let turn = slowest.and_then(|(number, _)| self.turns.remove(&number));
+        turn.inspect(|turn| turn.close()).is_some()
     }
 }
 

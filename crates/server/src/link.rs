@@ -1,13 +1,10 @@
-//! A connection as its requests see it, and the list of connections: who waits for whom, and since when.
-//!
-//! The server works while a handler runs. Else it waits for its client: for a request, for more of a body, for room
-//! to send more. A client that lets it wait is the first that is closed when places run out (`room.rs`).
+//! A connection as its requests see it.
 
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -15,9 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Bytes per second that a client takes or sends at least. A slower one falls behind by the difference, as if it had
-/// paused; Apache's and Kestrel's limits are a tenth of this, and hold for a single connection that nobody needs.
-const RATE_MIN: u64 = 4 << 10;
+use crate::turn::Pace;
 
 /// Requests of one HTTP/2 connection that may be reset before they are answered, in a row; as many as there may be at a
 /// time (`STREAMS_MAX`), so that a page that is left takes all of its requests along.
@@ -49,18 +44,17 @@ pub(crate) struct Link {
     /// Cancelled to close it.
     pub(crate) closed: CancellationToken,
     progress: Mutex<Progress>,
+    /// Since when the system takes nothing more to send, if it does not.
+    full: Mutex<Option<Instant>>,
     /// How what the server sends begins, for `socket.rs`.
     pub(crate) sent: Sent,
 }
 
 #[derive(Debug)]
 struct Progress {
-    /// Requests that the server works on.
+    /// Requests that the server works on; while there are none it waits.
     working: u32,
-    /// When it began to wait for the client, if it works on none.
-    since: Instant,
-    /// How long it waited before, without what the client made good.
-    behind: Duration,
+    pace: Pace,
     /// Requests that were reset, and are not forgiven.
     resets: u32,
     forgiven: Instant,
@@ -73,8 +67,8 @@ pub(crate) struct Sent {
     pub(crate) http2: AtomicBool,
     /// There is a request, and nothing was sent since it came.
     pub(crate) nothing: AtomicBool,
-    /// Something that was to be sent waits for room.
-    pub(crate) blocked: AtomicBool,
+    /// Something is to be sent, and not all of it was.
+    pub(crate) sending: AtomicBool,
     /// The first byte of the answer was sent before the rest.
     pub(crate) first_byte: AtomicBool,
 }
@@ -85,6 +79,7 @@ impl Link {
             network: peer.into(),
             closed: CancellationToken::new(),
             progress: Mutex::new(Progress::new(Instant::now())),
+            full: Mutex::default(),
             sent: Sent::default(),
         }
     }
@@ -96,7 +91,35 @@ impl Link {
 
     /// How long the client lets the server wait; none when the server has to do something.
     pub(crate) fn waits(&self) -> Option<Duration> {
-        self.progress().waits(Instant::now())
+        self.progress().pace.waits(Instant::now())
+    }
+
+    /// A request has come.
+    pub(crate) fn begin(&self) {
+        self.progress().begin();
+        self.sent.nothing.store(true, Relaxed);
+    }
+
+    /// It is the client's turn in one of the requests.
+    pub(crate) fn wait(&self, now: Instant) {
+        self.progress().wait(now);
+    }
+
+    /// The client did what one of them waited for, and sent or took so many bytes.
+    pub(crate) fn work(&self, bytes: u64, now: Instant) {
+        self.progress().work(bytes, now);
+    }
+
+    /// The system takes nothing more to send until the client has taken some of what is on its way; or it does again.
+    pub(crate) fn set_full(&self, full: bool) {
+        let since = full.then(Instant::now);
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Whether the client has taken nothing for so long, though there is something.
+    pub(crate) fn is_full_for(&self, time: Duration) -> bool {
+        let since = *self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > time)
     }
 
     /// A request was reset before it was answered; too many close the connection.
@@ -109,11 +132,9 @@ impl Link {
 
 impl Progress {
     fn new(now: Instant) -> Self {
-        Self { working: 0, since: now, behind: Duration::ZERO, resets: 0, forgiven: now }
-    }
-
-    fn waits(&self, now: Instant) -> Option<Duration> {
-        (self.working == 0).then(|| self.behind + (now - self.since))
+        let mut pace = Pace::default();
+        pace.wait(now);
+        Self { working: 0, pace, resets: 0, forgiven: now }
     }
 
     /// Counts a reset; true when there were too many.
@@ -128,72 +149,22 @@ impl Progress {
         self.resets > RESETS_MAX
     }
 
-    /// A request has come.
     fn begin(&mut self) {
         if self.working == 0 {
-            self.behind = Duration::ZERO;
+            self.pace.begin();
         }
         self.working += 1;
     }
 
-    /// The client did what was waited for, and sent or took so many bytes.
     fn work(&mut self, bytes: u64, now: Instant) {
-        if self.working == 0 {
-            self.behind += now - self.since;
-        }
-        let good = Duration::from_millis(bytes.saturating_mul(1000) / RATE_MIN);
-        self.behind = self.behind.saturating_sub(good);
+        self.pace.work(bytes, now);
         self.working += 1;
     }
 
-    /// It is the client's turn in one of the requests.
     fn wait(&mut self, now: Instant) {
         self.working -= 1;
         if self.working == 0 {
-            self.since = now;
-        }
-    }
-}
-
-/// What a request waits for, when that is its client's to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum For {
-    /// More of the request's body.
-    Body = 1,
-    /// That the client takes what was sent.
-    Room = 2,
-    /// Nothing: it is over.
-    Nothing = 4,
-}
-
-/// Whose turn it is in a request.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) link: Arc<Link>,
-    waits: AtomicU8,
-}
-
-impl Turn {
-    /// A request has come: it is the server's turn.
-    pub(crate) fn begin(link: Arc<Link>) -> Arc<Turn> {
-        link.progress().begin();
-        link.sent.nothing.store(true, Relaxed);
-        Arc::new(Turn { link, waits: AtomicU8::new(0) })
-    }
-
-    /// The request waits for its client.
-    pub(crate) fn wait(&self, what: For) {
-        if self.waits.fetch_or(what as u8, Relaxed) == 0 {
-            self.link.progress().wait(Instant::now());
-        }
-    }
-
-    /// The client did what was waited for, if it was, and sent or took so many bytes.
-    pub(crate) fn work(&self, what: For, bytes: u64) {
-        let what = what as u8;
-        if self.waits.fetch_and(!what, Relaxed) == what {
-            self.link.progress().work(bytes, Instant::now());
+            self.pace.wait(now);
         }
     }
 }
@@ -201,6 +172,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::RATE_MIN;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -212,39 +184,19 @@ mod tests {
             now += SECOND;
             now
         };
-        assert_eq!(progress.waits(pass()), Some(SECOND));
+        assert_eq!(progress.pace.waits(pass()), Some(SECOND));
         progress.begin();
-        assert_eq!(progress.waits(pass()), None);
+        assert_eq!(progress.pace.waits(pass()), None);
         progress.wait(pass());
-        assert_eq!(progress.waits(pass()), Some(SECOND));
+        assert_eq!(progress.pace.waits(pass()), Some(SECOND));
         // The server's own time does not count, what the client sends does.
         progress.work(RATE_MIN / 2, pass());
         progress.wait(pass());
-        assert_eq!(progress.waits(pass()), Some(SECOND * 5 / 2));
+        assert_eq!(progress.pace.waits(pass()), Some(SECOND * 5 / 2));
         // Another request, and all is well.
         progress.begin();
         progress.wait(pass());
-        assert_eq!(progress.waits(pass()), Some(SECOND));
-    }
-
-    #[test]
-    fn one_turn_for_two_directions() {
-        let link = Arc::new(Link::new(IpAddr::from([127, 0, 0, 1])));
-        let turn = Turn::begin(link.clone());
-        let works = || link.waits().is_none();
-        assert!(works());
-        turn.wait(For::Body);
-        turn.wait(For::Room);
-        turn.work(For::Room, 0);
-        assert!(!works());
-        turn.work(For::Body, 0);
-        turn.work(For::Body, 0);
-        assert!(works());
-        turn.wait(For::Nothing);
-        // What the body does later is of no interest.
-        turn.wait(For::Body);
-        turn.work(For::Body, 0);
-        assert!(!works());
+        assert_eq!(progress.pace.waits(pass()), Some(SECOND));
     }
 
     #[test]

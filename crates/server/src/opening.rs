@@ -3,99 +3,53 @@
 //! hyper-util tells HTTP/1 from HTTP/2 by the first bytes, and waits for them
 //! without end: its own time limit for headers starts later (hyper-util 0.1.21,
 //! `server/conn/auto`, `ReadVersion`). So a connection that says nothing, or
-//! stops inside the HTTP/2 preface, ends here. Which of the two it speaks is noted in its [`Link`].
+//! stops inside the HTTP/2 preface, ends here.
 
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
-};
-
-use crate::link::Link;
+use tokio::time::{Sleep, sleep};
 
 /// What an HTTP/2 client sends first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection that must soon show what it speaks.
+/// What a client has shown of the protocol that it speaks.
 #[derive(Debug)]
-pub(crate) struct Opening<S> {
-    stream: S,
-    /// Gone once the client showed what it speaks.
-    limit: Option<Pin<Box<Sleep>>>,
+pub(crate) struct Opening {
+    limit: Pin<Box<Sleep>>,
     /// Bytes of the preface that have come, and nothing but them.
     preface_bytes: usize,
-    link: Arc<Link>,
 }
 
-impl<S> Opening<S> {
-    pub(crate) fn new(stream: S, link: Arc<Link>, time_max: Duration) -> Self {
-        Self { stream, limit: Some(Box::pin(sleep(time_max))), preface_bytes: 0, link }
+impl Opening {
+    pub(crate) fn new(time_max: Duration) -> Self {
+        Self { limit: Box::pin(sleep(time_max)), preface_bytes: 0 }
     }
 
-    /// Notes what came; lifts the limit when that settles the protocol.
-    fn note(&mut self, came: &[u8]) {
+    /// Notes what came, if anything did: whether the client speaks HTTP/2, once that is clear.
+    ///
+    /// # Errors
+    ///
+    /// Its time is up.
+    pub(crate) fn note(
+        &mut self,
+        came: Poll<&[u8]>,
+        context: &mut Context<'_>,
+    ) -> io::Result<Option<bool>> {
+        let Poll::Ready(came) = came else {
+            return match self.limit.as_mut().poll(context) {
+                Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+                Poll::Pending => Ok(None),
+            };
+        };
         let expected = &PREFACE[self.preface_bytes..];
         let alike = came.iter().zip(expected).take_while(|(one, other)| one == other).count();
         self.preface_bytes += alike;
-        self.link.sent.http2.store(self.preface_bytes == PREFACE.len(), Relaxed);
-        if alike < came.len() || self.preface_bytes == PREFACE.len() {
-            self.limit = None;
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let filled = buffer.filled().len();
-        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let Some(limit) = &mut self.limit else {
-            return poll;
-        };
-        if poll.is_pending() && limit.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        self.note(&buffer.filled()[filled..]);
-        poll
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Opening<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        let http2 = self.preface_bytes == PREFACE.len();
+        Ok((http2 || alike < came.len()).then_some(http2))
     }
 }

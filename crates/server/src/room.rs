@@ -119,10 +119,12 @@ impl Room {
         }
     }
 
-    /// Closes those that let the server wait for longer than `time_max`.
-    pub(crate) fn sweep(&self, time_max: Duration) {
+    /// Closes those that let the server wait for longer than `time_max`, or take nothing of what was sent for longer than
+    /// `send_time_max`.
+    pub(crate) fn sweep(&self, time_max: Duration, send_time_max: Duration) {
         for link in self.taken.values() {
-            if link.waits().is_some_and(|waits| waits > time_max) {
+            let waits = link.waits().is_some_and(|waits| waits > time_max);
+            if waits || link.is_full_for(send_time_max) {
                 link.closed.cancel();
             }
         }
@@ -133,7 +135,8 @@ fn network((_, ends): &Arrival) -> Network {
     ends.peer.ip().into()
 }
 
-fn count(networks: impl Iterator<Item = Network>) -> HashMap<Network, usize> {
+/// How often each comes.
+pub(crate) fn count(networks: impl Iterator<Item = Network>) -> HashMap<Network, usize> {
     let mut counts = HashMap::new();
     networks.for_each(|network| *counts.entry(network).or_default() += 1);
     counts

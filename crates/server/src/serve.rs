@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use tokio::{
@@ -21,6 +21,7 @@ use crate::{
     opening::Opening,
     room::{Arrival, Room},
     socket::{Socket, left},
+    streams::Streams,
 };
 
 /// Connections served at a time; others wait, and what is slow makes room for them (`room.rs`). Far below
@@ -45,9 +46,25 @@ const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// long, since a person may be typing it.
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How long a client may take nothing of what is sent to it; nginx waits as long.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Requests at a time in one HTTP/2 connection: the 100 that RFC 9113 (6.5.2)
 /// asks for at least, rounded up.
 const STREAMS_MAX: u32 = 128;
+
+/// Bytes of a request's body that wait in one stream of an HTTP/2 connection for a handler that does not read: what the
+/// standard begins with (RFC 9113, 6.9.2). `limits.requests` bounds how many such streams there are.
+const STREAM_WINDOW: u32 = 64 << 10;
+
+/// The same for all streams of a connection: those that are not read leave room for the others. h2 takes half of it for
+/// what pieces of a body that are small cost beside their bytes (`proto/connection.rs`, `DataFrameBudget`).
+const CONNECTION_WINDOW: u32 = STREAMS_MAX * STREAM_WINDOW;
+
+/// Streams that a client may have reset before the server looks at them, and streams that the server resets because
+/// they break the protocol: a connection that has more is closed. What is reset later is counted in `link.rs`.
+const PENDING_RESETS_MAX: usize = 20;
+const PROTOCOL_ERRORS_MAX: usize = 1024;
 
 /// Bytes of a response that wait in one stream of an HTTP/2 connection for a client that does not read: hyper's own
 /// value would be 50 MiB for all streams of a connection.
@@ -81,6 +98,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// How long a client may pause inside its body.
     pub body_read_timeout: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub send_timeout: Duration,
     /// Connections served at a time.
     pub connections_max: usize,
     /// How long a client may take for the head of a request.
@@ -98,6 +117,7 @@ impl Default for Settings {
             details: Details::Hidden,
             hosts: Hosts::Any,
             body_read_timeout: BODY_READ_TIMEOUT,
+            send_timeout: SEND_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
             head_read_timeout: HEAD_READ_TIMEOUT,
             drain_timeout: DRAIN_TIMEOUT,
@@ -112,6 +132,7 @@ impl std::fmt::Debug for Settings {
             .field("details", &self.details)
             .field("hosts", &self.hosts)
             .field("body_read_timeout", &self.body_read_timeout)
+            .field("send_timeout", &self.send_timeout)
             .field("connections_max", &self.connections_max)
             .field("head_read_timeout", &self.head_read_timeout)
             .field("drain_timeout", &self.drain_timeout)
@@ -146,7 +167,8 @@ pub async fn serve<H: Handler>(
     let protocol = Arc::new(protocol(&settings));
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
-    let mut sweep = interval(SWEEP_INTERVAL.min(settings.head_read_timeout));
+    let mut sweep =
+        interval(SWEEP_INTERVAL.min(settings.head_read_timeout).min(settings.send_timeout));
     loop {
         tokio::select! {
             () = &mut stop => break,
@@ -156,7 +178,9 @@ pub async fn serve<H: Handler>(
             arrival = accept(&listener, &settings.observer) => room.came(arrival),
             () = sleep(GLANCE), if room.is_crowded() => (),
             _ = sweep.tick(), if !room.is_empty() => {
-                room.sweep(settings.head_read_timeout + settings.body_read_timeout);
+                let time_max = settings.head_read_timeout + settings.body_read_timeout;
+                room.sweep(time_max, settings.send_timeout);
+                requests.sweep(settings.send_timeout);
             }
         }
         while let Some((stream, ends)) = room.next() {
@@ -221,8 +245,8 @@ async fn drain(
     }
 }
 
-fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
-    let mut protocol = auto::Builder::new(TokioExecutor::new());
+fn protocol(settings: &Settings) -> auto::Builder<Streams> {
+    let mut protocol = auto::Builder::new(Streams);
     protocol
         .http1()
         // Whether a client is gone that sends nothing more is for `socket.rs` to find out.
@@ -236,6 +260,10 @@ fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(PROTOCOL_ERRORS_MAX)
         .max_send_buf_size(SEND_BYTES_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
@@ -247,7 +275,7 @@ struct Connection<H> {
     handler: H,
     settings: Arc<Settings>,
     requests: Arc<Places>,
-    protocol: Arc<auto::Builder<TokioExecutor>>,
+    protocol: Arc<auto::Builder<Streams>>,
     link: Arc<Link>,
     ends: Ends,
 }
@@ -262,9 +290,9 @@ impl<H: Handler> Connection<H> {
             return;
         }
         let stream = Arc::new(stream);
-        let socket = Socket::new(stream.clone(), link.clone());
-        let socket = Closing::new(socket, ends.unread.clone());
-        let socket = Opening::new(socket, link.clone(), settings.head_read_timeout);
+        let opening = Opening::new(settings.head_read_timeout);
+        let closing = Closing::new(ends.unread.clone());
+        let socket = Socket::new(stream.clone(), link.clone(), opening, closing);
         let of_service = link.clone();
         let service = hyper::service::service_fn(move |request| {
             let (handler, link) = (handler.clone(), of_service.clone());

@@ -20,7 +20,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::link::{Link, Sent};
+use crate::{
+    closing::Closing,
+    link::{Link, Sent},
+    opening::Opening,
+};
 
 /// What `HTTP/1.1 200 OK` and all other answers of HTTP/1 begin with.
 const FIRST_BYTE: u8 = b'H';
@@ -30,11 +34,21 @@ const FIRST_BYTE: u8 = b'H';
 pub(crate) struct Socket {
     stream: Arc<TcpStream>,
     link: Arc<Link>,
+    /// Until the client has shown what it speaks.
+    opening: Option<Opening>,
+    closing: Closing,
+    /// Whether the system takes nothing more to send.
+    full: bool,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: Arc<TcpStream>, link: Arc<Link>) -> Self {
-        Self { stream, link }
+    pub(crate) fn new(
+        stream: Arc<TcpStream>,
+        link: Arc<Link>,
+        opening: Opening,
+        closing: Closing,
+    ) -> Self {
+        Self { stream, link, opening: Some(opening), closing, full: false }
     }
 }
 
@@ -64,53 +78,78 @@ impl Sent {
     fn may_send_ahead(&self) -> bool {
         self.nothing.load(Relaxed)
             && !self.http2.load(Relaxed)
-            && !self.blocked.load(Relaxed)
+            && !self.sending.load(Relaxed)
             && !self.first_byte.load(Relaxed)
+    }
+}
+
+/// Receives into `buffer`, when there is something.
+pub(crate) fn poll_receive(
+    stream: &TcpStream,
+    context: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        match stream.try_read(buffer.initialize_unfilled()) {
+            Ok(count) => {
+                buffer.advance(count);
+                return Poll::Ready(Ok(()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+            Err(error) => return Poll::Ready(Err(error)),
+        }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.stream.poll_read_ready(context))?;
-            match self.stream.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
-                Err(error) => return Poll::Ready(Err(error)),
+        let filled = buffer.filled().len();
+        let received = poll_receive(&self.stream, context, buffer)?;
+        if let Some(opening) = &mut self.opening {
+            let came = received.map(|()| &buffer.filled()[filled..]);
+            if let Some(http2) = opening.note(came, context)? {
+                self.link.sent.http2.store(http2, Relaxed);
+                self.opening = None;
             }
         }
+        received.map(Ok)
     }
 }
 
 impl Socket {
     fn poll_send(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
-        send: impl Fn() -> io::Result<usize>,
+        send: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let sent = &self.link.sent;
         sent.nothing.store(false, Relaxed);
-        sent.blocked.store(true, Relaxed);
-        loop {
-            ready!(self.stream.poll_write_ready(context))?;
-            match send() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
-                outcome => return Poll::Ready(outcome),
+        sent.sending.store(true, Relaxed);
+        let outcome = loop {
+            if self.stream.poll_write_ready(context)?.is_pending() {
+                break Poll::Pending;
             }
+            match send(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+                outcome => break Poll::Ready(outcome),
+            }
+        };
+        let full = outcome.is_pending();
+        if full != std::mem::replace(&mut self.full, full) {
+            self.link.set_full(full);
         }
+        outcome
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
@@ -119,11 +158,11 @@ impl AsyncWrite for Socket {
             self.link.sent.nothing.store(false, Relaxed);
             return Poll::Ready(Ok(1));
         }
-        self.poll_send(context, || self.stream.try_write(bytes))
+        self.poll_send(context, |stream| stream.try_write(bytes))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -131,7 +170,7 @@ impl AsyncWrite for Socket {
             let first = slices.iter().find(|slice| !slice.is_empty());
             return self.poll_write(context, first.map_or(&[], |slice| slice));
         }
-        self.poll_send(context, || self.stream.try_write_vectored(slices))
+        self.poll_send(context, |stream| stream.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -140,12 +179,16 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Asked for when all was sent.
-        self.link.sent.blocked.store(false, Relaxed);
+        self.link.sent.sending.store(false, Relaxed);
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // tokio's own needs the stream for itself.
-        Poll::Ready(SockRef::from(&*self.stream).shutdown(Shutdown::Write))
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, closing, .. } = &mut *self;
+        if !closing.has_begun() {
+            // tokio's own needs the stream for itself.
+            SockRef::from(&**stream).shutdown(Shutdown::Write)?;
+        }
+        closing.poll(stream, context).map(Ok)
     }
 }

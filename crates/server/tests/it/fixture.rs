@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 /// Longer than anything here takes, so that a hanging test fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Bytes of `/large`: more than the systems of both ends hold.
+pub(crate) const LARGE: usize = 32 << 20;
+
 /// What the handler of these tests reports to them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Note {
@@ -80,6 +83,8 @@ impl Handler for Tester {
                 response.headers.insert("content-length", HeaderValue::from_static("99"));
                 Ok(response)
             }
+            "/large" => Ok(Response::new(StatusCode::OK, Body::Bytes(vec![b'x'; LARGE].into()))),
+            "/events" => Ok(self.events()),
             "/chunks" => Ok(self.chunks(request)),
             "/endless" => Ok(self.endless(request)),
             "/hang" => {
@@ -132,6 +137,19 @@ impl Tester {
                     break;
                 }
             }
+            sender.finish().await;
+        });
+        Response::new(StatusCode::OK, body)
+    }
+
+    /// One event, and another when the test says so.
+    fn events(&self) -> Response {
+        let (sender, body) = Body::stream();
+        let release = self.release.clone();
+        tokio::spawn(async move {
+            sender.send("one".into()).await.ok();
+            release.cancelled().await;
+            sender.send("two".into()).await.ok();
             sender.finish().await;
         });
         Response::new(StatusCode::OK, body)

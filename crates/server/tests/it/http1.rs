@@ -2,7 +2,7 @@
 
 use tokio::io::AsyncWriteExt;
 
-use crate::fixture::{Note, Server, read_to_end, settings};
+use crate::fixture::{Note, Server, limits, read_to_end, settings};
 
 /// Compares all that comes back for a request, up to the end of the connection.
 async fn check(request: &str, expect: &str) {
@@ -145,6 +145,35 @@ async fn body_too_large() {
         "POST /echo HTTP/1.1\nhost: localhost\ntransfer-encoding: chunked\nconnection: close\n\n{chunk}{chunk}0\n\n"
     );
     check(&chunked, &expect("connection: close\n")).await;
+}
+
+/// The head says that the connection closes, where it is known that nobody reads the body (RFC 9112, 9.6).
+#[tokio::test]
+async fn connections_of_bodies_that_are_not_read() {
+    let limits = taipan_server::Limits { body_bytes_max: 1 << 30, ..limits() };
+    let server = Server::start_with(&settings(), limits);
+    let hello = |close: &str| format!("HTTP/1.1 200 OK\ncontent-length: 5\n{close}\nhello");
+    let post = |length: usize| {
+        format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let long = format!("{}{}", post(1 << 20), "x".repeat(1000));
+    assert_eq!(server.raw(long).await, hello("connection: close\n") + "\n");
+    let last = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let short = format!("{}{}{last}", post(1000), "x".repeat(1000));
+    assert_eq!(server.raw(short).await, hello("") + &hello("connection: close\n") + "\n");
+    // One of chunks is read over; here no more of it comes, and that is known after the head was sent.
+    let chunks = "POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\n";
+    assert_eq!(server.raw(chunks).await, hello("") + "\n");
+    // A body that is too large is not read either.
+    let server = Server::start(&settings());
+    let chunk = format!("258\r\n{}\r\n", "x".repeat(600));
+    let chunks =
+        format!("{}{chunk}{chunk}", chunks.replace("/ ", "/echo ").trim_end_matches("1\r\n"));
+    for large in [post(1 << 20), chunks] {
+        let answer = server.raw(large).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains("\nconnection: close\n"), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -2,12 +2,15 @@
 
 use taipan_server::Limits;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{sleep, timeout},
+    time::timeout,
 };
 
-use crate::fixture::{Note, PATIENCE, Server, limits, read_to_end, settings};
+use crate::{
+    fixture::{Note, PATIENCE, Server, limits, read_to_end, settings},
+    greedy::until_served,
+};
 
 const POST: &str = "POST /chunks HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
 
@@ -45,22 +48,12 @@ async fn one_request_too_many() {
     );
     // A client that leaves gives its place back, and so does an answer.
     drop(busy.pop());
-    until_served(&server, ASK).await;
+    until_served(&server).await;
     server.release.cancel();
     assert!(read_to_end(&mut busy.remove(0)).await.ends_with("slow\n"));
     for _ in 0..3 {
         assert!(server.raw(ASK).await.ends_with("hello\n"));
     }
-}
-
-/// Asks until the answer is a good one.
-async fn until_served(server: &Server, ask: &str) {
-    let served = async {
-        while !server.raw(ask).await.ends_with("hello\n") {
-            sleep(std::time::Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, served).await.unwrap();
 }
 
 #[tokio::test]
@@ -70,9 +63,13 @@ async fn a_response_that_flows_keeps_its_place() {
     endless.write_all(b"GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     assert!(matches!(server.note().await, Note::Sent(_)));
     let ask = "GET / HTTP/1.0\r\n\r\n";
-    assert!(server.raw(ask).await.starts_with("HTTP/1.0 503 "));
+    let mut bytes = vec![0; 1 << 20];
+    for _ in 0..50 {
+        timeout(PATIENCE, endless.read_exact(&mut bytes)).await.unwrap().unwrap();
+        assert!(server.raw(ask).await.starts_with("HTTP/1.0 503 "));
+    }
     drop(endless);
-    until_served(&server, ask).await;
+    until_served(&server).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
 mod fixture;
+mod floods;
+mod frames;
 mod greedy;
 mod hostile;
 mod http1;

@@ -1,0 +1,172 @@
+//! Whose turn it is: the server's, or its client's.
+//!
+//! The server works while a handler runs. Else it waits for its client: for a request, for more of a body, for room to
+//! send more. Whoever lets it wait the longest is the first that is closed when places run out: a connection for
+//! another connection (`room.rs`), a request for another request (`limits.rs`).
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{link::Link, streams};
+
+/// Bytes per second that a client takes or sends at least. A slower one falls behind by the difference, as if it had
+/// paused; Apache's and Kestrel's limits are a tenth of this, and hold for a single connection that nobody needs.
+pub(crate) const RATE_MIN: u64 = 4 << 10;
+
+/// How long a client lets the server wait.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// Since when it does, if it does.
+    since: Option<Instant>,
+    /// How long it did before, without what it made good.
+    behind: Duration,
+}
+
+impl Pace {
+    /// The server waits from now on.
+    pub(crate) fn wait(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// The client did what was waited for, if it was, and sent or took so many bytes.
+    pub(crate) fn work(&mut self, bytes: u64, now: Instant) {
+        if let Some(since) = self.since.take() {
+            self.behind += now - since;
+        }
+        let good = Duration::from_millis(bytes.saturating_mul(1000) / RATE_MIN);
+        self.behind = self.behind.saturating_sub(good);
+    }
+
+    /// A request has come, which is all that was waited for.
+    pub(crate) fn begin(&mut self) {
+        *self = Pace::default();
+    }
+
+    /// How long the client lets the server wait; none when the server has to do something.
+    pub(crate) fn waits(&self, now: Instant) -> Option<Duration> {
+        self.since.map(|since| self.behind + (now - since))
+    }
+}
+
+/// What a request waits for, when that is its client's to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum For {
+    /// More of the request's body.
+    Body = 1,
+    /// That the client takes what was sent.
+    Room = 2,
+    /// Nothing: it is over.
+    Nothing = 4,
+}
+
+/// Whose turn it is in a request.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) link: Arc<Link>,
+    /// Cancelled to close the stream that the request is, with HTTP/2.
+    stream: Option<CancellationToken>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What it waits for.
+    waits: u8,
+    pace: Pace,
+    /// Since when it waits for room, if it does.
+    blocked: Option<Instant>,
+}
+
+impl Turn {
+    /// A request has come: it is the server's turn.
+    pub(crate) fn begin(link: Arc<Link>) -> Arc<Turn> {
+        link.begin();
+        Arc::new(Turn { link, stream: streams::current(), state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request waits for its client.
+    pub(crate) fn wait(&self, what: For) {
+        let (mut state, now) = (self.state(), Instant::now());
+        if what == For::Room {
+            state.blocked = Some(now);
+        }
+        state.pace.wait(now);
+        if state.waits == 0 {
+            self.link.wait(now);
+        }
+        state.waits |= what as u8;
+    }
+
+    /// The client did what was waited for, if it was, and sent or took so many bytes.
+    pub(crate) fn work(&self, what: For, bytes: u64) {
+        let (mut state, now) = (self.state(), Instant::now());
+        if what == For::Room {
+            state.blocked = None;
+        }
+        let before = state.waits;
+        state.waits &= !(what as u8);
+        if before == what as u8 {
+            state.pace.work(bytes, now);
+            self.link.work(bytes, now);
+        }
+    }
+
+    /// How long the client lets the server wait; none when the server has to do something.
+    pub(crate) fn waits(&self, now: Instant) -> Option<Duration> {
+        self.state().pace.waits(now)
+    }
+
+    /// How long the client has taken nothing of what waits for it.
+    pub(crate) fn is_blocked_for(&self, time: Duration, now: Instant) -> bool {
+        self.state().blocked.is_some_and(|since| now - since > time)
+    }
+
+    /// Ends the request, with its connection where that has nothing else.
+    pub(crate) fn close(&self) {
+        self.stream.as_ref().unwrap_or(&self.link.closed).cancel();
+    }
+
+    /// Whether the server has ended it.
+    pub(crate) fn is_closed(&self) -> bool {
+        let stream = self.stream.as_ref().is_some_and(CancellationToken::is_cancelled);
+        stream || self.link.closed.is_cancelled()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[test]
+    fn one_turn_for_two_directions() {
+        let link = Arc::new(Link::new(IpAddr::from([127, 0, 0, 1])));
+        let turn = Turn::begin(link.clone());
+        let works = || link.waits().is_none();
+        assert!(works());
+        turn.wait(For::Body);
+        turn.wait(For::Room);
+        turn.work(For::Room, 0);
+        assert!(!works());
+        turn.work(For::Body, 0);
+        turn.work(For::Body, 0);
+        assert!(works());
+        turn.wait(For::Nothing);
+        // What the body does later is of no interest.
+        turn.wait(For::Body);
+        turn.work(For::Body, 0);
+        assert!(!works());
+    }
+}
