@@ -163,12 +163,13 @@ impl Serving {
 
     /// What comes of a GET request, if anything does.
     pub(crate) fn get_anything(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
-        // A process that ends resets its connections.
-        let _ = stream.read_to_string(&mut answer);
+        // A process that ends, which it may have done before this comes, resets its connections.
+        let _ = TcpStream::connect(&self.address).and_then(|mut stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+            stream.read_to_string(&mut answer)
+        });
         answer
     }
 
