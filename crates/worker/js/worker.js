@@ -75,7 +75,7 @@ export async function loadPython(name) {
   const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault, host.owner());
   if (typeof outcome === "string") return outcome;
   // Python keeps the environment, so that it need not be made a Python object each time.
-  dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context, host.owner()));
+  dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context));
   return "";
 }
 

@@ -238,6 +238,7 @@ pub(crate) fn baseline(
 ) -> Result<Vec<u8>, Error> {
     alone(b"the baseline", program, javascript, python, |instance| {
         instance.call("prepareSnapshot", &[])?;
+        instance.collect().map_err(guest("collecting garbage"))?;
         snapshots::take(instance, &snapshots::baseline_provenance(id), None, Rest::default())
     })
 }

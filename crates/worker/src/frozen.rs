@@ -237,7 +237,7 @@ fn ended(error: Error) -> Error {
 /// Makes an instance ready for its snapshot.
 fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
     let prepared = instance.call("prepareSnapshot", &[])?;
-    instance.turn(None).map_err(guest("running Python"))?;
+    instance.collect().map_err(guest("running Python"))?;
     let prepared = taipan_pyodide::prepared(&prepared)
         .map_err(|source| Error::Pyodide { doing: "preparing a snapshot", source })?;
     let (resumes, drawn, generators) = match prepared {

@@ -18,6 +18,9 @@ use crate::bundle::guest;
 use crate::events::{Event, Loop, turn, wait_for};
 use crate::health;
 
+/// What a collection frees can be what kept something else: so often it is repeated at most.
+const COLLECTIONS_MAX: usize = 8;
+
 /// A booted isolate.
 pub(crate) struct Instance {
     pub(crate) isolate: Isolate,
@@ -68,6 +71,21 @@ impl Instance {
         self.isolate.with_roots(|scope| {
             early.into_iter().try_for_each(|event| turn(scope, Some(event)))?;
             turn(scope, event)
+        })
+    }
+
+    /// Frees what is dead, and calls the callbacks of that: in a snapshot they would wait for each isolate to call them.
+    pub(crate) fn collect(&mut self) -> Result<(), taipan_guest::Error> {
+        self.isolate.with_roots(|scope| {
+            for _ in 0..COLLECTIONS_MAX {
+                let before = scope.finalization_targets()?;
+                scope.collect()?;
+                turn(scope, None)?;
+                if scope.finalization_targets()? == before {
+                    break;
+                }
+            }
+            Ok(())
         })
     }
 

@@ -57,10 +57,9 @@ def install(timers):
     asyncio.runners._cancel_all_tasks = cancel_all_tasks
 
 
-def ensure_running():
-    """Make the isolate's loop the running one, should a program have set another: for what begins anew."""
-    if _get_running_loop() is not main:
-        _begin_anew(main)
+def make_running():
+    """Make the isolate's loop the running one, where a program has set another: for what begins anew."""
+    _begin_anew(main)
 
 
 def _begin_anew(loop):
@@ -68,6 +67,11 @@ def _begin_anew(loop):
     # One that could not be left, since its loop was not the running one.
     if (task := asyncio.current_task(loop)) is not None:
         _leave_task(loop, task)
+
+
+def keep_owner(task):
+    """Have ``task``, which JavaScript called, go on in the name in which it began."""
+    task.get_context().run(request.set, _host_owner())
 
 
 class TimerHandle(asyncio.TimerHandle):
