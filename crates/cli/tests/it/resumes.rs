@@ -113,6 +113,63 @@ fn ten_thousand() {
     assert!(within, "the process grows: {found:#?}");
 }
 
+/// Isolates that wait, and how much of a snapshot each may have written: what it has to know is beside its memory, and
+/// runs nothing.
+const WAITING: usize = 50;
+const WRITTEN_KIB_MAX: usize = 32;
+
+#[test]
+fn an_isolate_that_waits_has_run_nothing() {
+    // What dies at the top level has callbacks, which are called once: not in each isolate.
+    let worker = "\
+from js import Array, Response
+from pyodide.ffi import create_proxy
+for _ in range(100):
+    Array.new().push(create_proxy(object()))
+def on_fetch(request):
+    return Response.new('')
+";
+    let kept = format!(r#"{{ "min": {WAITING}, "max": {WAITING} }}"#);
+    let configuration = format!(r#"{{ "main": "entry.py", "taipan": {{ "isolates": {kept} }} }}"#);
+    let place = Place::new(&[("entry.py", worker), ("wrangler.jsonc", &configuration)]);
+    let server = place.serve(&["serve", "--port", "0"]);
+    let file = format!("/proc/{}/smaps", server.id());
+    for _ in 0..LOOKS_MAX {
+        at_rest(&server);
+        let mappings = fs_err::read_to_string(&file).unwrap();
+        // Each maps the file as a whole where none of its pages are written.
+        let (isolates, written) = of_snapshot(&mappings);
+        if isolates >= WAITING {
+            let each = written / WAITING;
+            assert!(each <= WRITTEN_KIB_MAX, "each isolate has written {each} KiB");
+            return;
+        }
+    }
+    panic!("there are fewer than {WAITING} isolates");
+}
+
+/// How often a worker's snapshot is mapped from its beginning, and the KiB that were written to of all its mappings.
+fn of_snapshot(smaps: &str) -> (usize, usize) {
+    let (mut isolates, mut written, mut inside) = (0, 0, false);
+    let mut first = None;
+    for line in smaps.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            [_, _, offset, _, _, ref path @ ..]
+                if line.as_bytes()[0].is_ascii_hexdigit() && !words[0].ends_with(':') =>
+            {
+                inside = path.first().is_some_and(|path| path.ends_with("worker.snapshot"));
+                if inside {
+                    isolates += usize::from(*first.get_or_insert(offset) == offset);
+                }
+            }
+            ["Private_Dirty:", kib, _] if inside => written += kib.parse::<usize>().unwrap(),
+            _ => {}
+        }
+    }
+    (isolates, written)
+}
+
 /// The body of the answer to a request; the connection stays open.
 fn body(connection: &mut TcpStream, path: &str) -> String {
     let mut request = String::new();

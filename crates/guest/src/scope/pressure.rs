@@ -223,12 +223,19 @@ impl Scope<'_> {
     }
 
     fn counts(&self) -> Result<Counts, Error> {
-        let javascript = &self.linked()?.javascript;
-        let [targets, finalizers] = [javascript.targets, javascript.targets.wrapping_add(4)];
+        let linked = self.linked()?;
+        // Asked for at each call between the worlds: the memory is looked up once.
+        let memory = linked.memory.data(&self.store);
+        let word = |address: u32| {
+            let bytes = memory.get(address as usize..).and_then(<[u8]>::first_chunk);
+            let outside = Error::OutOfBounds { address, length: 4, size: memory.len() };
+            bytes.copied().map(u32::from_le_bytes).ok_or(outside)
+        };
+        let javascript = &linked.javascript;
         Ok(Counts {
-            heap_bytes: self.read_u32(javascript.heap_bytes)?,
-            targets: self.read_u32(targets)?,
-            finalizers: self.read_u32(finalizers)?,
+            heap_bytes: word(javascript.heap_bytes)?,
+            targets: word(javascript.targets)?,
+            finalizers: word(javascript.targets.wrapping_add(4))?,
         })
     }
 }
