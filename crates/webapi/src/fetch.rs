@@ -22,6 +22,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::access::{Access, Refused};
 use crate::body::BodyReader;
+use crate::upload::{PIECE_BYTES, Uploading, upload};
 use crate::{Error, headers};
 
 /// Fetch standard, HTTP-redirect fetch, step 7.
@@ -245,9 +246,9 @@ pub async fn fetch(client: &Client, request: Request) -> Result<Response, Error>
     let mode = request.redirect;
     let mut sending = prepare(request)?;
     loop {
-        let response = send(client, &mut sending).await?;
+        let (response, uploading) = send(client, &mut sending).await?;
         match redirected(mode, &response, &sending)? {
-            None => return Ok(finish(response, &sending)),
+            None => return Ok(finish(response, uploading, &sending)),
             Some(location) => follow(&mut sending, response.status(), location)?,
         }
     }
@@ -272,25 +273,44 @@ fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-async fn send(client: &Client, sending: &mut Sending) -> Result<reqwest::Response, Error> {
+async fn send(
+    client: &Client,
+    sending: &mut Sending,
+) -> Result<(reqwest::Response, Option<Uploading>), Error> {
     client.access.check(&sending.url)?;
     let mut request = client
         .connections
         .request(sending.method.clone(), sending.url.clone())
         .headers(sending.headers.clone());
-    match &mut sending.body {
+    let body = match &mut sending.body {
         // Fetch standard, HTTP-network-or-cache fetch, step 8.8: a length of 0 is said.
         Body::Empty if sending.method == Method::POST || sending.method == Method::PUT => {
             request = request.header(CONTENT_LENGTH, 0);
+            None
         }
-        Body::Empty => {}
-        Body::Bytes(bytes) => request = request.body(bytes.clone()),
+        Body::Empty => None,
+        Body::Bytes(bytes) if bytes.len() <= PIECE_BYTES => {
+            request = request.body(bytes.clone());
+            None
+        }
+        Body::Bytes(bytes) => {
+            let length = bytes.len() as u64;
+            let whole = futures_util::stream::iter([Ok(bytes.clone())]);
+            Some(upload(Box::pin(whole), Some(length)))
+        }
         Body::Stream(reader) => {
-            let reader = std::mem::replace(reader, BodyReader::new(futures_util::stream::empty()));
-            request = request.body(reqwest::Body::wrap_stream(reader.into_stream()));
+            let reader = std::mem::replace(reader, BodyReader::empty());
+            Some(upload(reader.into_stream(), None))
         }
-    }
-    request.send().await.map_err(|source| {
+    };
+    let (response, uploading) = match body {
+        None => (request.send().await, None),
+        Some((body, mut uploading)) => {
+            let request = request.body(reqwest::Body::wrap(body));
+            (uploading.send(request).await?, Some(uploading))
+        }
+    };
+    response.map(|response| (response, uploading)).map_err(|source| {
         let url = sending.url.to_string();
         match refused(&source) {
             Some(refused) => Error::NotAllowed { url, refused },
@@ -374,7 +394,11 @@ fn follow(sending: &mut Sending, status: StatusCode, location: Url) -> Result<()
     Ok(())
 }
 
-fn finish(mut response: reqwest::Response, sending: &Sending) -> Response {
+fn finish(
+    mut response: reqwest::Response,
+    uploading: Option<Uploading>,
+    sending: &Sending,
+) -> Response {
     let status = response.status();
     let phrase = response.extensions().get::<ReasonPhrase>();
     let status_text = match (phrase, response.version()) {
@@ -389,9 +413,11 @@ fn finish(mut response: reqwest::Response, sending: &Sending) -> Response {
     // Fetch standard, Response.url: without its fragment.
     shown.set_fragment(None);
     let headers = std::mem::take(response.headers_mut());
-    let chunks = response
-        .bytes_stream()
-        .map_err(move |source| Error::Body { url: url.clone(), source: source.without_url() });
+    let chunks = response.bytes_stream().map_err(move |source| {
+        // Who does not want the response any more wants no more of his request sent.
+        let _uploading = &uploading;
+        Error::Body { url: url.clone(), source: source.without_url() }
+    });
     let bodyless =
         sending.method == Method::HEAD || matches!(status.as_u16(), 101 | 103 | 204 | 205 | 304);
     let body = (!bodyless).then(|| BodyReader::new(chunks));

@@ -26,6 +26,7 @@ pub mod requests;
 mod saved;
 mod sources;
 mod unsaved;
+mod upload;
 pub mod url;
 
 pub use error::Error;

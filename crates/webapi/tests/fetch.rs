@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::fetch::{Body, Redirect, Request, Response, Settings, client, fetch};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -368,4 +369,74 @@ async fn a_proxy_is_asked() {
             .await
             .unwrap();
     assert_eq!(text(response).await, format!("GET {AGENT} "));
+}
+
+/// Bytes of a body: more than the systems of both ends hold.
+const LARGE: usize = 20 << 20;
+
+/// Bytes of the pieces in which it is sent.
+const PIECE: usize = 64 << 10;
+
+/// Has a request given up whose server reads none of its body, and has sent `answer`: the connection is closed then,
+/// with what is on its way.
+async fn given_up(body: Body, answer: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let request = Request { method: "POST".to_owned(), body, ..get(url) };
+    let client = client(&Settings::default()).unwrap();
+    let fetching = tokio::spawn(async move {
+        let _response = fetch(&client, request).await;
+        std::future::pending::<()>().await;
+    });
+    let (mut socket, _) = listener.accept().await.unwrap();
+    socket.write_all(answer.as_bytes()).await.unwrap();
+    // That it does not end by itself can only be seen by waiting.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    fetching.abort();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut bytes = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut bytes)).await;
+    // A reset is an end as well.
+    end.unwrap().ok();
+    assert!(bytes.len() < LARGE, "{} bytes", bytes.len());
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_read_is_given_up_with_its_request() {
+    let whole = || Body::Bytes(vec![b'x'; LARGE].into());
+    let streamed = || {
+        let chunk = Bytes::from(vec![b'x'; 1 << 20]);
+        Body::Stream(BodyReader::new(stream::iter(vec![chunk; LARGE >> 20]).map(Ok)))
+    };
+    for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"] {
+        given_up(whole(), answer).await;
+        given_up(streamed(), answer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_body_leaves_its_connection_to_the_next() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/echo", listener.local_addr().unwrap());
+    let client = client(&Settings::default()).unwrap();
+    let (gone, _told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        // There is no second connection.
+        let (socket, _) = listener.accept().await.unwrap();
+        let service = service_fn(|request| {
+            let gone = gone.clone();
+            async move { Ok::<_, Infallible>(serve(request, gone).await) }
+        });
+        let connection = Builder::new(TokioExecutor::new());
+        connection.serve_connection(TokioIo::new(socket), service).await.ok();
+    });
+    for length in [PIECE, PIECE + 1, 10 * PIECE, LARGE] {
+        let body = Body::Bytes(vec![b'x'; length].into());
+        let request = Request { method: "POST".to_owned(), body, ..get(url.clone()) };
+        let fetched = tokio::time::timeout(Duration::from_secs(10), fetch(&client, request)).await;
+        let text = text(fetched.unwrap().unwrap()).await;
+        let expect = format!("POST content-length={length} user-agent=");
+        assert!(text.starts_with(&expect), "{}", &text[..100]);
+        assert!(text.ends_with(&format!(" {}", "x".repeat(length))));
+    }
 }
