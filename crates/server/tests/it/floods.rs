@@ -37,7 +37,7 @@ enum End {
 
 /// Memory that is resident, in KiB (proc(5)).
 fn resident_kb() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let status = fs_err::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
