@@ -127,7 +127,7 @@ impl Turn {
         self.state().pace.waits(now)
     }
 
-    /// How long the client has taken nothing of what waits for it.
+    /// Whether the client has taken nothing of what waits for it for so long.
     pub(crate) fn is_blocked_for(&self, time: Duration, now: Instant) -> bool {
         self.state().blocked.is_some_and(|since| now - since > time)
     }

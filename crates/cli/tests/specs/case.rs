@@ -20,6 +20,7 @@
 //! body_bytes = 1000000     # a body of that many letters x
 //! http2 = true             # whatever the case is played over
 //! times = 20               # as many requests at once, all with the same answer
+//! leave_ms = 100           # the client leaves then, without its answer
 //! within_ms = 500          # the longest that the request, or all of them, may take
 //! answer = "…"             # status, headers, empty line, body
 //! talk = [{ send = "…" }, { send_bytes = 1000 }, { receive = "…" }, { then = "close" }]  # or "end"
@@ -116,6 +117,7 @@ pub(crate) struct Step {
     pub(crate) body_bytes: usize,
     pub(crate) http2: bool,
     pub(crate) times: Option<usize>,
+    pub(crate) leave_ms: Option<u64>,
     pub(crate) within_ms: Option<u64>,
     pub(crate) answer: Option<String>,
     pub(crate) talk: Vec<Turn>,

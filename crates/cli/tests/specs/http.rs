@@ -1,5 +1,7 @@
 //! The client of a case: requests by HTTP/1.1 and HTTP/2, and raw conversations.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
@@ -27,9 +29,10 @@ const STREAMS_MAX: usize = 100;
 pub(crate) async fn ask(address: &str, step: &Step, http2: bool) -> Vec<Result<String, String>> {
     let times = step.times.unwrap_or(1);
     let share = if http2 { STREAMS_MAX } else { 1 };
+    let patience = step.leave_ms.map_or(PATIENCE, Duration::from_millis);
     let asked = (0..times).step_by(share).map(|first| async move {
         let exchange = exchange(address, step, http2, share.min(times - first));
-        match timeout(PATIENCE, exchange).await {
+        match timeout(patience, exchange).await {
             Ok(Ok(answers)) => answers,
             Ok(Err(error)) => vec![Err(error)],
             Err(_elapsed) => vec![Err("there is no answer".to_owned())],
