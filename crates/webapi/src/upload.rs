@@ -207,3 +207,6 @@ impl Drop for Piece {
         waker.inspect(Waker::wake_by_ref);
     }
 }
+
+#[cfg(test)]
+mod tests;
