@@ -4,8 +4,14 @@
 /// Texts that take the place of others.
 type Correction = &'static [(&'static str, &'static str)];
 
-pub(crate) const ALL: [Correction; 5] =
-    [BIGINT_COMPARISON, WEAK_REFERENCES, FINALIZATION_REGISTRY, COUNTED_TARGETS, OWNERS];
+pub(crate) const ALL: [Correction; 6] = [
+    BIGINT_COMPARISON,
+    WEAK_REFERENCES,
+    FINALIZATION_REGISTRY,
+    COUNTED_TARGETS,
+    OWNERS,
+    MEMORY_ERROR,
+];
 
 /// `js_bigint_float64_cmp` compares the magnitudes of two negative numbers and
 /// forgets their sign: `-5n < -1000` is true. Emscripten's glue asks so of each
@@ -379,7 +385,7 @@ const OWNERS: Correction = &[
     (
         "    res = e->job_func(e->ctx, e->argc, vc(e->argv));
 ",
-        "    current_owner = e->owner;
+        "    run_as(e->owner);
     res = e->job_func(e->ctx, e->argc, vc(e->argv));
 ",
     ),
@@ -408,6 +414,48 @@ const OWNERS: Correction = &[
         current_owner = rd->owner;
         JS_EnqueueJob(ctx, promise_reaction_job, 5, args);
         current_owner = settler;
+",
+    ),
+];
+
+/// Where there is no memory for an error, `null` is thrown, which no program expects. `engine.c` has an error for that from
+/// the beginning.
+const MEMORY_ERROR: Correction = &[
+    (
+        "static JSValue JS_PRINTF_FORMAT_ATTR(4, 0)
+JS_ThrowError2(JSContext *ctx,",
+        "static JSValue memory_error = JS_NULL;
+
+static JSValue JS_PRINTF_FORMAT_ATTR(4, 0)
+JS_ThrowError2(JSContext *ctx,",
+    ),
+    (
+        "        /* out of memory: throw JS_NULL to avoid recursing */
+        obj = JS_NULL;
+    }
+    return JS_Throw(ctx, obj);
+",
+        "        /* out of memory: allocate nothing, to avoid recursing */
+        obj = js_dup(memory_error);
+    }
+    return JS_Throw(ctx, obj);
+",
+    ),
+    // Nor is an error without its message one that a program expects.
+    (
+        "    if (JS_IsException(msg))
+        msg = JS_NewString(ctx, \"Invalid error message\");
+    if (!JS_IsException(msg)) {
+        JS_DefinePropertyValue(ctx, obj, JS_ATOM_message, msg,
+                               JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    }
+",
+        "    if (JS_IsException(msg) ||
+        JS_DefinePropertyValue(ctx, obj, JS_ATOM_message, msg,
+                               JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0) {
+        JS_FreeValue(ctx, obj);
+        return JS_EXCEPTION;
+    }
 ",
     ),
 ];

@@ -223,6 +223,19 @@ class Memory {
   }
 }
 
+/// Elements that a table gets in one go: nobody can stop the host meanwhile.
+const TABLE_SLICE = 64 << 10;
+
+/// Grows a table by slices, the first of which is refused if there is no room for all; its length before.
+function growTable(id, delta, value) {
+  let before;
+  for (let left = delta; before === undefined || left > 0; left -= TABLE_SLICE) {
+    const length = host.wasm_table_grow(id, Math.min(left, TABLE_SLICE), left, ...value);
+    before ??= length;
+  }
+  return before;
+}
+
 class Table {
   #id;
   constructor(descriptor, ...value) {
@@ -234,7 +247,9 @@ class Table {
     const { element } = toDictionary(descriptor, what);
     const { initial, maximum, minimum } = readLimits(descriptor);
     const length = toUnsigned(initial ?? minimum, what);
-    this.#id = host.wasm_table_new(String(element), length, maximum === undefined ? -1 : toUnsigned(maximum, what), ...value);
+    const most = maximum === undefined ? -1 : toUnsigned(maximum, what);
+    this.#id = host.wasm_table_new(String(element), Math.min(length, TABLE_SLICE), length, most, ...value);
+    if (length > TABLE_SLICE) growTable(this.#id, length - TABLE_SLICE, value);
     known.table.set(this.#id, this);
   }
   get length() {
@@ -248,7 +263,7 @@ class Table {
     host.wasm_table_set(this.#id, toUnsigned(index, "WebAssembly.Table.set()"), ...value);
   }
   grow(delta, ...value) {
-    return host.wasm_table_grow(this.#id, toUnsigned(delta, "WebAssembly.Table.grow()"), ...value);
+    return growTable(this.#id, toUnsigned(delta, "WebAssembly.Table.grow()"), value);
   }
   static id(table) {
     return table.#id;

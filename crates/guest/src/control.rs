@@ -207,9 +207,7 @@ impl Control {
     /// It may have lost what it was told: an exception of Python can be swallowed by whatever it is raised in.
     #[must_use]
     pub fn told(&self) -> Option<Reason> {
-        let inner = self.inner();
-        let (_, reason) = inner.account.deadline().filter(|_| inner.account.told)?;
-        Some(reason)
+        self.inner().account.told()
     }
 
     /// Says that what the guest was told has had its effect: what goes on may use so much CPU time from now on.
@@ -220,6 +218,32 @@ impl Control {
     /// Lets the isolate use so much CPU time from now on, unless it has used up what it had and was told so.
     pub fn extend(&self, limit: CpuLimit) {
         self.inner().account.extend(limit);
+    }
+
+    /// Has what the isolate does in the name of `owner`, in which it runs from now on, be counted for itself: it may
+    /// use so much. Until [`Control::close`].
+    pub fn open(&self, owner: u32, limit: CpuLimit) {
+        self.inner().account.open(owner, limit);
+    }
+
+    /// What is left to do in the name of `owner` is counted with that of others who have no account.
+    pub fn close(&self, owner: u32) {
+        self.inner().account.close(owner);
+    }
+
+    /// The isolate runs in the name of `owner` from now on. What is to be written into its memory, if that one has used
+    /// up its time.
+    pub(crate) fn run_as(&self, owner: u32) -> Vec<(u32, u32)> {
+        let mut inner = self.inner();
+        let is_over = inner.account.run_as(owner);
+        let signalled = match &inner.soft_stop {
+            Some(soft_stop) if is_over => soft_stop.raise.clone(),
+            // Who was before, and was not told until now, is told when it runs again.
+            _ => Vec::new(),
+        };
+        inner.account.signalled |= !signalled.is_empty();
+        self.signal.store(!signalled.is_empty(), Ordering::Relaxed);
+        signalled
     }
 
     /// Says that this thread is about to run the isolate, until what is returned is dropped.
@@ -307,7 +331,7 @@ impl Control {
     pub(crate) fn take_signal(&self) -> bool {
         let told = self.signal.swap(false, Ordering::Relaxed);
         if told {
-            self.inner().account.told = true;
+            self.inner().account.tell();
         }
         told
     }

@@ -40,11 +40,18 @@ macro_rules! exports {
             pub(crate) owner: u32,
             /// How many bytes before the address in a value its count of references lies.
             pub(crate) count_offset: u32,
-            /// The address of the number of bytes that the engine's heap has.
+            /// The address of the address of the engine's runtime, and how far behind that one the number of bytes that
+            /// its heap has is.
+            pub(crate) runtime: u32,
             pub(crate) heap_bytes: u32,
             /// The address of the number of targets that its FinalizationRegistries have; behind it, that of the
             /// callbacks that are due and need not wait for the end of the turn.
             pub(crate) targets: u32,
+            /// The address of the numbers of bytes that the main module has more in its blocks, and at which the host is
+            /// told.
+            pub(crate) blocks: u32,
+            /// The address of the allocators that count these.
+            pub(crate) allocators: u32,
             pub(crate) malloc: TypedFunc<u32, u32>,
             pub(crate) mfree: TypedFunc<u32, ()>,
             $($(#[$doc])* pub(crate) $name: TypedFunc<$params, $results>,)*
@@ -63,8 +70,11 @@ macro_rules! exports {
                     handles: 0,
                     owner: 0,
                     count_offset: 0,
+                    runtime: 0,
                     heap_bytes: 0,
                     targets: 0,
+                    blocks: 0,
+                    allocators: 0,
                     malloc: parts.malloc,
                     mfree: parts.mfree,
                     $($name,)*
@@ -96,8 +106,11 @@ exports! {
     finalize: (), ();
     reseed: u64, ();
     stack: u32, i32;
+    runtime_address: (), u32;
     heap_counter: (), u32;
     targets_counter: (), u32;
+    blocks_counter: (), u32;
+    allocators_address: (), u32;
     throw: u32, ();
     take_exception: u32, ();
     throw_error: (u32, u32, u32, u32), ();
@@ -207,8 +220,11 @@ fn locate(store: &mut Store<State>, javascript: &mut Javascript) -> Result<(), E
     javascript.handles = javascript.handles_address.call(&mut *store, ())?;
     javascript.owner = javascript.owner_address.call(&mut *store, ())?;
     javascript.count_offset = javascript.count_distance.call(&mut *store, ())?;
+    javascript.runtime = javascript.runtime_address.call(&mut *store, ())?;
     javascript.heap_bytes = javascript.heap_counter.call(&mut *store, ())?;
     javascript.targets = javascript.targets_counter.call(&mut *store, ())?;
+    javascript.blocks = javascript.blocks_counter.call(&mut *store, ())?;
+    javascript.allocators = javascript.allocators_address.call(&mut *store, ())?;
     Ok(())
 }
 

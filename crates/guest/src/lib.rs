@@ -57,7 +57,7 @@ pub use origin::{Locate, Origin, Place, Taken};
 pub use program::{CompiledModule, Digest, Parts, Program, digest};
 pub use reference::Reference;
 pub use resume::{Image, ResumeTimes};
-pub use scope::{Argument, Scope};
+pub use scope::{Argument, Collector, Scope};
 pub use state::State;
 pub use watchdog::Watchdog;
 pub use webassembly::SOURCE as JAVASCRIPT;

@@ -7,8 +7,11 @@ use crate::host_memory::{Held, HostMemory};
 /// Elements of all tables of an isolate together, at most. Pyodide with packages has some 20,000.
 const TABLE_ELEMENTS_MAX: usize = 10_000_000;
 
+/// Elements by which a table grows in one go, at most: nobody can stop the host meanwhile. JavaScript takes smaller slices.
+const TABLE_STEP_MAX: usize = 1 << 20;
+
 /// Bytes of the host that an element of a table takes.
-const ELEMENT_BYTES: usize = 8;
+pub(crate) const ELEMENT_BYTES: usize = 8;
 
 /// A reference takes 32 bytes of the heap of wasmtime's collector, and with what it refers to about four times as many.
 const REFERENCE_FACTOR: usize = 4;
@@ -65,7 +68,9 @@ impl ResourceLimiter for Limits {
     ) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
         let elements = self.table_elements.saturating_add(more);
-        let fits = elements <= TABLE_ELEMENTS_MAX && maximum.is_none_or(|max| desired <= max);
+        let fits = elements <= TABLE_ELEMENTS_MAX
+            && more <= TABLE_STEP_MAX
+            && maximum.is_none_or(|max| desired <= max);
         if !fits || !self.hold_for_good(more.saturating_mul(ELEMENT_BYTES)) {
             return Ok(false);
         }

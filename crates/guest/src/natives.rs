@@ -55,6 +55,18 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
         "relieve" => {
             Func::wrap(store, |mut caller: Caller<'_, State>| Scope::of(&mut caller).release_dead())
         }
+        "owner" => Func::wrap(store, |mut caller: Caller<'_, State>, owner: u32| {
+            Ok::<_, wasmtime::Error>(Scope::of(&mut caller).runs_as(owner)?)
+        }),
+        "crowded" => {
+            Func::wrap(store, |mut caller: Caller<'_, State>| Scope::of(&mut caller).is_crowded())
+        }
+        "relieve_main" => {
+            Func::wrap(store, |mut caller: Caller<'_, State>| Scope::of(&mut caller).relieve_main())
+        }
+        "collect" => Func::wrap(store, |mut caller: Caller<'_, State>| {
+            Scope::of(&mut caller).collect_as_asked()
+        }),
         "release" => Func::wrap(store, |mut caller: Caller<'_, State>, _kind: i32, index: u32| {
             caller.data_mut().exceptions.release(index as usize);
         }),

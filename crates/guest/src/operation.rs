@@ -10,6 +10,9 @@ use crate::value::{Kind, RawValue};
 /// Bytes that are copied in one go: nothing can stop the host meanwhile, and new memory takes up to 4 ms a MiB.
 const SLICE_BYTES_MAX: usize = 1 << 20;
 
+/// The longest text that an operation takes. Those that could be longer are given in slices.
+pub(crate) const TEXT_BYTES_MAX: u32 = 4 << 20;
+
 /// A function of `taipan:host`.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
@@ -203,10 +206,10 @@ impl Call<'_> {
     ///
     /// # Errors
     ///
-    /// What the conversion throws.
+    /// What the conversion throws; a `RangeError` for more than 4 MiB.
     pub fn text(&mut self, index: u32) -> Result<String, Throw> {
         let value = self.raw(index)?;
-        self.scope.to_text(value)
+        self.scope.to_text(value, TEXT_BYTES_MAX)
     }
 
     /// Where the bytes of an ArrayBuffer or a view on one lie: address and length.

@@ -20,6 +20,7 @@ use crate::javascript::Javascript;
 use crate::state::{Linked, State};
 use crate::value::RawValue;
 
+pub use pressure::Collector;
 pub(crate) use pressure::Pressure;
 
 /// A value that the host gives to JavaScript.

@@ -7,7 +7,10 @@
 //! has installed, which raises `CpuTimeLimitExceeded`. A program can ask for such
 //! looks, too, and for other signals: with an interrupt buffer.
 
-use taipan_guest::{DefineResult, Error, Linker, NativeCaller, NativeResult, Scope, SoftStop};
+use crate::frames::VERSION;
+use taipan_guest::{
+    Collector, DefineResult, Error, Linker, NativeCaller, NativeResult, Scope, SoftStop,
+};
 
 /// `SIGXCPU`, as Emscripten's musl numbers it.
 const SIGNAL_CPU_TIME: i32 = 24;
@@ -40,7 +43,39 @@ pub fn set_soft_stop(scope: &mut Scope<'_>) -> Result<(), Error> {
 
 /// Has Python's collector run when memory is scarce: to be called once for each isolate, when CPython is initialised.
 pub fn set_collector(scope: &mut Scope<'_>) {
-    scope.set_collector("PyGC_Collect");
+    scope.set_collector(Collector { collect, interrupt: interrupt_soon, count });
+}
+
+fn collect(scope: &mut Scope<'_>) -> Result<(), Error> {
+    scope.call_main("PyGC_Collect", &[]).map(drop)
+}
+
+/// Has a function called between two bytecodes. A pending call is the one way that looks at once in all versions, and
+/// where CPython expects that anything runs.
+fn interrupt_soon(scope: &mut Scope<'_>, function: u32) -> Result<(), Error> {
+    let argument = 0;
+    scope.call_main("Py_AddPendingCall", &[function, argument])?;
+    // From 3.13 on, only the first thread state is told; that of a wait of `run_sync` looks when it begins to run.
+    let state = scope.call_main("PyEval_SaveThread", &[])?;
+    scope.call_main("PyEval_RestoreThread", &[state]).map(drop)
+}
+
+/// Has all blocks come from allocators that count. All are `malloc`'s, since Pyodide is built without CPython's own
+/// (`WITH_PYMALLOC`).
+fn count(scope: &mut Scope<'_>, counting: u32, relieving: u32) -> Result<(), Error> {
+    const DOMAIN_RAW: u32 = 0;
+    const DOMAIN_MEM: u32 = 1;
+    const DOMAIN_OBJ: u32 = 2;
+    /// Before, the tables of dictionaries were of the domain of objects (`new_keys_object` of `Objects/dictobject.c`).
+    const VERSION_MIN: u32 = 0x030e_0000;
+    let version = scope.exported_address(VERSION).map(|address| scope.read_u32(address));
+    let objects = if version.transpose()? >= Some(VERSION_MIN) { relieving } else { counting };
+    for (domain, allocator) in
+        [(DOMAIN_RAW, counting), (DOMAIN_MEM, counting), (DOMAIN_OBJ, objects)]
+    {
+        scope.call_main("PyMem_SetAllocator", &[domain, allocator])?;
+    }
+    Ok(())
 }
 
 /// Defines what CPython asks.

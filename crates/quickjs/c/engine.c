@@ -48,6 +48,17 @@ static struct tm *engine_localtime_r(const time_t *time, struct tm *result)
 // the reactions to promises that are asked for take along (`OWNERS` in corrections.rs). 0 is nobody's.
 static uint32_t current_owner;
 
+// The host hears of each change, since it counts what is done in each name.
+HOST(owner) void host_runs_as(uint32_t owner);
+
+static void run_as(uint32_t owner)
+{
+    if (owner == current_owner)
+        return;
+    current_owner = owner;
+    host_runs_as(owner);
+}
+
 #define gettimeofday engine_gettimeofday
 #define clock_gettime(clock, time) engine_clock_gettime(time)
 #define localtime_r engine_localtime_r
@@ -69,6 +80,12 @@ HOST(module) int host_module(const char *name, uint32_t name_length, uint8_t **c
 
 // Lets go of what the host holds of JavaScript for others that are dead, because an allocation would fail.
 HOST(relieve) void host_relieve(void);
+// The main module has as much more in its blocks as `blocks` says.
+HOST(crowded) void host_crowded(void);
+// A large block of the main module's cannot be had.
+HOST(relieve_main) void host_relieve_main(void);
+// Collects what is garbage, if that is due.
+HOST(collect) void host_collect(void);
 
 enum { RELEASE_EXCEPTION = 0, RELEASE_OBJECT = 1 };
 
@@ -265,13 +282,129 @@ static void *engine_realloc(void *opaque, void *block, size_t size)
     return grown || !relieve(size, false) ? grown : realloc(block, size);
 }
 
-// Where it is counted what the engine has: the bytes of its heap; the targets of its FinalizationRegistries, and behind
-// them the callbacks that are due and need not wait for the end of the turn.
-uint32_t EXPORT(engine_heap_counter)(void)
+/* --- the main module's blocks -------------------------------------------------- */
+
+// How many bytes the main module has in its blocks, more than when garbage was last collected, and at how many the host
+// is told. Its own collector counts objects, and few of them can hold much.
+static struct { int32_t grown, step; } blocks = {0, INT32_MAX};
+
+static void *count_block(void *block)
 {
-    return (uint32_t)(uintptr_t)&runtime->malloc_state.malloc_size;
+    blocks.grown += (int32_t)malloc_usable_size(block);
+    if (blocks.grown >= blocks.step) {
+        // Once, until the host sets it anew.
+        blocks.step = INT32_MAX;
+        host_crowded();
+    }
+    return block;
 }
 
+static void *counted_malloc(void *opaque, size_t size)
+{
+    (void)opaque;
+    return count_block(malloc(size ? size : 1));
+}
+
+static void *counted_calloc(void *opaque, size_t count, size_t size)
+{
+    (void)opaque;
+    return count_block(count && size ? calloc(count, size) : calloc(1, 1));
+}
+
+static void counted_free(void *opaque, void *block)
+{
+    (void)opaque;
+    blocks.grown -= (int32_t)malloc_usable_size(block);
+    free(block);
+}
+
+static void *counted_realloc(void *opaque, void *block, size_t size)
+{
+    int32_t before = (int32_t)malloc_usable_size(block);
+    void *grown = realloc(block, size ? size : 1);
+    (void)opaque;
+    if (!grown)
+        return NULL;
+    blocks.grown -= before;
+    return count_block(grown);
+}
+
+// The same for new objects. When a large one cannot be had, it is tried again after garbage was collected, as CPython
+// did up to 3.11 wherever it made an object with others in it. Not for blocks that grow, and not for the tables of
+// dictionaries and sets, which are of another domain: what is collected might look at them.
+static bool relieve_main(size_t size)
+{
+    if (size < RELIEVED_BYTES_MIN)
+        return false;
+    host_relieve_main();
+    return true;
+}
+
+static void *relieving_malloc(void *opaque, size_t size)
+{
+    void *block = counted_malloc(opaque, size);
+    return block || !relieve_main(size) ? block : counted_malloc(opaque, size);
+}
+
+static void *relieving_calloc(void *opaque, size_t count, size_t size)
+{
+    void *block = counted_calloc(opaque, count, size);
+    return block || !relieve_main(count * size) ? block : counted_calloc(opaque, count, size);
+}
+
+static void *relieving_realloc(void *opaque, void *block, size_t size)
+{
+    return block ? counted_realloc(opaque, block, size) : relieving_malloc(opaque, size);
+}
+
+static int collect_later(void *opaque)
+{
+    (void)opaque;
+    host_collect();
+    return 0;
+}
+
+// In the form that CPython takes (`PyMemAllocatorEx`), for blocks of the `malloc` that both share; and behind them what
+// collects garbage when it is called, in the form of its pending calls.
+typedef struct {
+    void *opaque;
+    void *(*malloc)(void *, size_t);
+    void *(*calloc)(void *, size_t, size_t);
+    void *(*realloc)(void *, void *, size_t);
+    void (*free)(void *, void *);
+} Allocator;
+
+static struct {
+    Allocator counting, relieving;
+    int (*collect_later)(void *);
+} allocators = {{NULL, counted_malloc, counted_calloc, counted_realloc, counted_free},
+                {NULL, relieving_malloc, relieving_calloc, relieving_realloc, counted_free},
+                collect_later};
+
+uint32_t EXPORT(engine_allocators_address)(void)
+{
+    return (uint32_t)(uintptr_t)&allocators;
+}
+
+uint32_t EXPORT(engine_blocks_counter)(void)
+{
+    return (uint32_t)(uintptr_t)&blocks;
+}
+
+// Where the address of the runtime is, and where in it the bytes of the engine's heap are counted: the host asks before
+// it maps the memory.
+uint32_t EXPORT(engine_runtime_address)(void)
+{
+    return (uint32_t)(uintptr_t)&runtime;
+}
+
+uint32_t EXPORT(engine_heap_counter)(void)
+{
+    return offsetof(JSRuntime, malloc_state) + offsetof(JSMallocState, malloc_size);
+}
+
+// Where the targets of its FinalizationRegistries are counted, and behind them the callbacks that are due and need not
+// wait for the end of the turn.
 uint32_t EXPORT(engine_targets_counter)(void)
 {
     return (uint32_t)(uintptr_t)&finalization;
@@ -291,6 +424,9 @@ int EXPORT(engine_start)(uint32_t stack_size, uint32_t gc_threshold)
     JS_SetModuleLoaderFunc(runtime, normalize_module, load_module, NULL);
     context = JS_NewContext(runtime);
     if (!context)
+        return -2;
+    memory_error = JS_NewInternalError(context, "out of memory");
+    if (JS_IsException(memory_error))
         return -2;
     static const JSClassDef wasm_function = {
         .class_name = "Function", .call = wasm_function_call, .finalizer = wasm_function_finalizer};
@@ -1066,6 +1202,151 @@ static JSValue host_finalize_early(JSContext *ctx, JSValueConst this_value, int 
     return JS_UNDEFINED;
 }
 
+/* --- what holds what --------------------------------------------------------- */
+
+// Whether the object is a target of the registry that `finalize_early` was given.
+static bool is_registered(JSGCObjectHeader *object, JSFinRecEntry **entry)
+{
+    if (JS_GC_TYPE(object) != JS_GC_OBJ_TYPE_JS_OBJECT)
+        return false;
+    for (JSWeakRefRecord *record = ((JSObject *)object)->first_weak_ref; record; record = record->next_weak_ref) {
+        if (record->kind != JS_WEAK_REF_KIND_FINALIZATION_REGISTRY_ENTRY || !is_early(record->u.fin_rec_entry->cb))
+            continue;
+        *entry = record->u.fin_rec_entry;
+        return true;
+    }
+    return false;
+}
+
+// registered(): an Array of the targets of that registry, each with what is held for it behind.
+static JSValue host_registered(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    JSFinRecEntry *entry;
+    struct list_head *each;
+    uint32_t count = 0;
+    (void)this_value;
+    (void)argc;
+    (void)argv;
+    // Nothing may be made while the list is walked.
+    list_for_each(each, &runtime->gc_obj_list)
+        count += is_registered(list_entry(each, JSGCObjectHeader, link), &entry);
+    JSValue *found = js_malloc(ctx, (count + 1) * 2 * sizeof *found);
+    if (!found)
+        return JS_EXCEPTION;
+    count = 0;
+    list_for_each(each, &runtime->gc_obj_list) {
+        JSGCObjectHeader *object = list_entry(each, JSGCObjectHeader, link);
+        if (is_registered(object, &entry)) {
+            found[count++] = js_dup(JS_MKPTR(JS_TAG_OBJECT, object));
+            found[count++] = js_dup(entry->held_val);
+        }
+    }
+    JSValue array = JS_NewArrayFrom(ctx, (int)count, found);
+    js_free(ctx, found);
+    return array;
+}
+
+// What a walk has found; all of it is marked, and the marks are taken away at its end.
+static struct {
+    JSGCObjectHeader **found;
+    uint32_t length, capacity;
+    bool failed;
+} walk;
+
+static void walk_to(JSRuntime *rt, JSGCObjectHeader *object)
+{
+    (void)rt;
+    if (js_rc(object)->mark || walk.failed)
+        return;
+    if (walk.length == walk.capacity) {
+        uint32_t capacity = walk.capacity ? 2 * walk.capacity : 1024;
+        JSGCObjectHeader **grown = realloc(walk.found, capacity * sizeof *grown);
+        walk.failed = !grown;
+        if (!grown)
+            return;
+        walk.found = grown;
+        walk.capacity = capacity;
+    }
+    js_rc(object)->mark = 1;
+    walk.found[walk.length++] = object;
+}
+
+// Code of the platform, by whose functions everything would reach everything.
+static bool is_of_platform(JSFunctionBytecode *code)
+{
+    static const char prefix[] = "taipan:";
+    char buffer[ATOM_GET_STR_BUF_SIZE];
+    const char *name = JS_AtomGetStr(context, buffer, sizeof buffer, code->filename);
+    return !strncmp(name, prefix, sizeof prefix - 1);
+}
+
+// Goes on from an object: not from what lives as long as the isolate, whoever holds it, nor from what the registry knows;
+// and from a function of the platform only to its properties, since proxies can be such functions.
+static void walk_from(JSGCObjectHeader *object)
+{
+    JSFinRecEntry *entry;
+    switch (JS_GC_TYPE(object)) {
+    case JS_GC_OBJ_TYPE_JS_CONTEXT:
+        return;
+    case JS_GC_OBJ_TYPE_FUNCTION_BYTECODE:
+        if (is_of_platform((JSFunctionBytecode *)object))
+            return;
+        break;
+    case JS_GC_OBJ_TYPE_JS_OBJECT: {
+        JSObject *holder = (JSObject *)object;
+        JSFunctionBytecode *code = JS_GetFunctionBytecode(JS_MKPTR(JS_TAG_OBJECT, object));
+        if (holder == JS_VALUE_GET_OBJ(context->global_obj) || is_registered(object, &entry))
+            return;
+        if (!code || !is_of_platform(code))
+            break;
+        JSShapeProperty *property = get_shape_prop(holder->shape);
+        for (int i = 0; i < holder->shape->prop_count; i++, property++)
+            if (property->atom != JS_ATOM_NULL && (property->flags & JS_PROP_TMASK) == JS_PROP_NORMAL)
+                JS_MarkValue(runtime, holder->prop[i].u.value, walk_to);
+        return;
+    }
+    default:
+        break;
+    }
+    mark_children(runtime, object, walk_to);
+}
+
+// reached(value, targets): an Array of the indices of those in the Array `targets` that the value holds, over any number
+// of objects that are neither such targets nor the platform's.
+static JSValue host_reached(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
+{
+    int64_t count;
+    (void)this_value;
+    (void)argc;
+    JSValue reached = JS_NewArray(ctx);
+    if (JS_IsException(reached) || JS_GetLength(ctx, argv[1], &count) < 0)
+        return JS_EXCEPTION;
+    memset(&walk, 0, sizeof walk);
+    JS_MarkValue(runtime, argv[0], walk_to);
+    for (uint32_t at = 0; at < walk.length; at++)
+        walk_from(walk.found[at]);
+    uint8_t *is_reached = walk.failed ? NULL : js_mallocz(ctx, (size_t)count + 1);
+    for (int64_t i = 0; is_reached && i < count; i++) {
+        JSValue target = JS_GetPropertyInt64(ctx, argv[1], i);
+        is_reached[i] = JS_VALUE_GET_TAG(target) == JS_TAG_OBJECT && js_rc(JS_VALUE_GET_PTR(target))->mark;
+        JS_FreeValue(ctx, target);
+    }
+    // Before anything is made, which may start a collection.
+    for (uint32_t at = 0; at < walk.length; at++)
+        js_rc(walk.found[at])->mark = 0;
+    free(walk.found);
+    if (!is_reached) {
+        JS_FreeValue(ctx, reached);
+        return walk.failed ? JS_ThrowOutOfMemory(ctx) : JS_EXCEPTION;
+    }
+    uint32_t length = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (is_reached[i])
+            JS_SetPropertyUint32(ctx, reached, length++, JS_NewInt64(ctx, i));
+    js_free(ctx, is_reached);
+    return reached;
+}
+
 // evaluate(text, name): the value of a classic script.
 static JSValue host_evaluate(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
@@ -1123,11 +1404,12 @@ static JSValue host_owner(JSContext *ctx, JSValueConst this_value, int argc, JSV
 // set_owner(number): in whose name it runs from now on, until the next job; the one before.
 static JSValue host_set_owner(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv)
 {
-    uint32_t before = current_owner;
+    uint32_t before = current_owner, owner;
     (void)this_value;
     (void)argc;
-    if (JS_ToUint32(ctx, &current_owner, argv[0]))
+    if (JS_ToUint32(ctx, &owner, argv[0]))
         return JS_EXCEPTION;
+    run_as(owner);
     return JS_NewUint32(ctx, before);
 }
 
@@ -1142,6 +1424,8 @@ int EXPORT(engine_start_host_module)(void)
         JS_CFUNC_DEF("string_copy", 4, host_string_copy),
         JS_CFUNC_DEF("prototype_of", 1, host_prototype_of),
         JS_CFUNC_DEF("finalize_early", 1, host_finalize_early),
+        JS_CFUNC_DEF("registered", 0, host_registered),
+        JS_CFUNC_DEF("reached", 2, host_reached),
         JS_CFUNC_DEF("evaluate", 2, host_evaluate),
         JS_CFUNC_DEF("import_now", 1, host_import_now),
         JS_CFUNC_DEF("owner", 0, host_owner),

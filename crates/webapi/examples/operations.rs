@@ -17,6 +17,13 @@ const SLICE_BYTES_MAX: usize = 1 << 20;
 /// The same of bytes to decode.
 const DECODED_BYTES_MAX: usize = 256 << 10;
 
+/// The longest text that an operation of `guest` takes.
+const TEXT_BYTES_MAX: usize = 4 << 20;
+
+/// Elements of a table that JavaScript, and WebAssembly, makes in one go at most.
+const TABLE_SLICE_ELEMENTS: usize = 64 << 10;
+const TABLE_STEP_ELEMENTS: usize = 1 << 20;
+
 /// CPU time for which each is done: Linux counts it in ticks of 4 ms.
 const NANOSECONDS_MIN: u64 = 200_000_000;
 
@@ -52,6 +59,10 @@ fn main() {
     });
     row("a WebAssembly module that is not known", "1 MiB", || taipan_guest::digest(&bytes));
     row("a slice of a body; console", "1 MiB", || bytes.clone());
+    let text = vec![b'x'; TEXT_BYTES_MAX];
+    row("any text", "4 MiB", || String::from_utf8_lossy(&text).into_owned());
+    row("wasm_table_grow", "65536 elements", || vec![0_u64; TABLE_SLICE_ELEMENTS]);
+    row("`table.grow` and new instances", "1 Mi elements", || vec![1_u64; TABLE_STEP_ELEMENTS]);
 }
 
 fn row<T>(operation: &str, argument: &str, mut run: impl FnMut() -> T) {

@@ -121,7 +121,7 @@ function handle(requestId, entry) {
 function answer(requestId, entry, response) {
   const wrong = whyNotSent(response);
   if (wrong !== null) {
-    host.response_fault(requestId, wrong.kind, wrong.message, wrong.detail);
+    tellFault(requestId, wrong.kind, wrong.message, wrong.detail);
     return settle(requestId, entry);
   }
   const parts = responseParts(response);
@@ -157,7 +157,15 @@ function remedy(value) {
 }
 
 function fault(requestId, kind, error) {
-  host.response_fault(requestId, kind, faultMessage(error), inspect(error));
+  tellFault(requestId, kind, faultMessage(error), inspect(error));
+}
+
+/** Characters of a fault that are told; nobody can stop the host while it takes them. */
+const FAULT_CHARACTERS_MAXIMUM = 1 << 20;
+
+function tellFault(requestId, kind, message, detail) {
+  const told = [message, detail].map((text) => String(text).slice(0, FAULT_CHARACTERS_MAXIMUM));
+  host.response_fault(requestId, kind, ...told);
 }
 
 /** What went wrong, in one line. */

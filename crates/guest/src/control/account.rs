@@ -1,5 +1,6 @@
 //! How much CPU time an isolate has used, and may use.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,18 +39,27 @@ impl Drop for Turn {
     }
 }
 
-/// What was used and may be used.
+/// What was used and may be used. Who has opened an account is charged for what the isolate uses in its name; the others
+/// share one, of which there is more whenever an account is opened.
 #[derive(Default)]
 pub(super) struct Account {
     /// In turns that ended.
     used: Duration,
     running: Option<Running>,
-    /// At how much used time the isolate is stopped, and why.
-    deadline: Option<(Duration, Reason)>,
-    /// Whether this turn was told of a soft stop.
+    /// What each may use, and what is said of more.
+    limit: Option<(Duration, Reason)>,
+    /// What was used in each name that has an account, before the isolate last began to run in it.
+    spent: HashMap<u32, Duration>,
+    /// The same of all others together, since there was more for them.
+    shared: Duration,
+    /// In whose name it runs.
+    owner: u32,
+    /// What was used when it began to.
+    since: Duration,
+    /// Whether a soft stop was raised in this turn, and in this name.
     pub(super) signalled: bool,
-    /// Whether the guest has heard of it, and nobody has said what came of that.
-    pub(super) told: bool,
+    /// Who has heard of it, while nobody has said what came of that.
+    told: Option<u32>,
 }
 
 /// A turn that has not ended.
@@ -68,8 +78,12 @@ impl Account {
     pub(super) fn end(&mut self) {
         self.used = self.used();
         self.running = None;
-        // Who has not heard of it is told again; who has, is not.
-        self.signalled = self.told;
+        self.forget_signal();
+    }
+
+    /// Who has not heard of it is told again; who has, is not.
+    fn forget_signal(&mut self) {
+        self.signalled = self.told == Some(self.owner);
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -87,27 +101,144 @@ impl Account {
         Some(self.used + running.clock.now().saturating_sub(running.since))
     }
 
+    /// At how much used time the isolate is stopped, and why, if it goes on in the same name.
     pub(super) fn deadline(&self) -> Option<(Duration, Reason)> {
-        self.deadline
+        let (limit, reason) = self.limit?;
+        let spent = self.spent.get(&self.owner).copied().unwrap_or(self.shared);
+        Some((self.since.saturating_add(limit).saturating_sub(spent), reason))
     }
 
-    /// What the guest was told has had its effect.
+    /// Whether somebody was told of a soft stop, and why.
+    pub(super) fn told(&self) -> Option<Reason> {
+        let (_, reason) = self.limit?;
+        self.told.map(|_| reason)
+    }
+
+    pub(super) fn tell(&mut self) {
+        self.told.get_or_insert(self.owner);
+    }
+
+    /// What was told has had its effect: who was told may use as much again for what is left to do.
     pub(super) fn settle(&mut self, limit: CpuLimit) {
-        (self.told, self.signalled) = (false, false);
+        if let Some(owner) = self.told.take() {
+            if owner == self.owner {
+                self.since = self.used();
+            }
+            self.spent.entry(owner).and_modify(|spent| *spent = Duration::ZERO);
+        }
+        self.forget_signal();
         self.extend(limit);
     }
 
+    /// Those that have no account may use so much from now on.
     pub(super) fn extend(&mut self, limit: CpuLimit) {
+        let is_shared = |owner: u32| !self.spent.contains_key(&owner);
         // What has used up its time and goes on gets no more of it because somebody else comes.
-        if self.told {
+        if self.told.is_some_and(is_shared) {
             return;
         }
-        let used = self.used();
-        self.deadline = match limit {
+        self.limit = match limit {
             CpuLimit::Startup(limit) => Some((limit, Reason::StartupCpuTime { limit })),
             CpuLimit::Request(limit) => Some((limit, Reason::CpuTime { limit })),
             CpuLimit::None => None,
+        };
+        self.shared = Duration::ZERO;
+        if !self.spent.contains_key(&self.owner) {
+            self.since = self.used();
         }
-        .map(|(limit, reason)| (used.saturating_add(limit), reason));
+    }
+
+    /// Opens an account, in whose name the isolate runs from now on.
+    pub(super) fn open(&mut self, owner: u32, limit: CpuLimit) {
+        if owner == self.owner {
+            self.since = self.used();
+        } else {
+            self.run_as(owner);
+        }
+        self.spent.insert(owner, Duration::ZERO);
+        self.extend(limit);
+    }
+
+    pub(super) fn close(&mut self, owner: u32) {
+        self.spent.remove(&owner);
+    }
+
+    /// Charges whoever it ran for, and runs in another's name; whether that one has used up its time, and is not told.
+    pub(super) fn run_as(&mut self, owner: u32) -> bool {
+        if owner == self.owner {
+            return false;
+        }
+        let used = self.used();
+        let took = used.saturating_sub(self.since);
+        *self.spent.get_mut(&self.owner).unwrap_or(&mut self.shared) += took;
+        (self.owner, self.since) = (owner, used);
+        self.forget_signal();
+        !self.signalled && self.deadline().is_some_and(|(deadline, _)| deadline <= used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(50);
+    const STEP: Duration = Duration::from_millis(20);
+
+    fn account() -> Account {
+        let mut account = Account::default();
+        account.extend(CpuLimit::Request(LIMIT));
+        account
+    }
+
+    /// What is left in the name in which it runs.
+    fn left(account: &Account) -> Duration {
+        account.deadline().unwrap().0.saturating_sub(account.used())
+    }
+
+    #[test]
+    fn each_is_charged_for_its_own() {
+        let mut account = account();
+        account.open(1, CpuLimit::Request(LIMIT));
+        for number in 2..100 {
+            account.used += STEP / 20;
+            account.open(number, CpuLimit::Request(LIMIT));
+            account.used += STEP;
+            assert_eq!(left(&account), LIMIT - STEP);
+            let is_over = account.run_as(1);
+            assert_eq!(is_over, number > 50, "{number}");
+            account.close(number);
+        }
+        assert_eq!(account.spent.len(), 1);
+    }
+
+    #[test]
+    fn others_share() {
+        let mut account = account();
+        account.used += STEP;
+        assert_eq!(left(&account), LIMIT - STEP);
+        account.open(1, CpuLimit::Request(LIMIT));
+        account.run_as(0);
+        assert_eq!(left(&account), LIMIT);
+        account.used += 3 * STEP;
+        assert_eq!(left(&account), Duration::ZERO);
+        assert!(!account.run_as(1));
+        assert!(account.run_as(0));
+    }
+
+    #[test]
+    fn who_was_told_gets_more_when_it_was_of_use() {
+        let mut account = account();
+        account.open(1, CpuLimit::Request(LIMIT));
+        account.used += 3 * STEP;
+        account.signalled = true;
+        account.tell();
+        account.open(2, CpuLimit::Request(LIMIT));
+        assert!(!account.signalled);
+        assert_eq!(left(&account), LIMIT);
+        assert!(!account.run_as(1), "it was told");
+        assert!(account.signalled && left(&account).is_zero());
+        account.settle(CpuLimit::Request(LIMIT));
+        assert!(account.told().is_none() && !account.signalled);
+        assert_eq!(left(&account), LIMIT);
     }
 }

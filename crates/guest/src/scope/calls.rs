@@ -1,5 +1,7 @@
 //! Calls of JavaScript by the host.
 
+use wasmtime::Val;
+
 use super::{Argument, Scope};
 use crate::handle::Handle;
 use crate::value::{Kind, RawValue};
@@ -52,6 +54,23 @@ impl<'a> Scope<'a> {
         })
     }
 
+    /// Calls a function that the main module exports, of words: its result, 0 if it gives none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Link`] when it exports no such function; a trap, and arguments of other types.
+    pub fn call_main(&mut self, name: &str, arguments: &[u32]) -> Result<u32, Error> {
+        let main = self.linked()?.main;
+        let function = main.get_func(&mut self.store, name).ok_or_else(|| Error::Link {
+            module: "the main module",
+            what: format!("it exports no function `{name}`"),
+        })?;
+        let arguments: Vec<_> = arguments.iter().map(|word| Val::I32(word.cast_signed())).collect();
+        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        function.call(&mut self.store, &arguments, &mut results)?;
+        Ok(results.first().and_then(Val::i32).unwrap_or(0).cast_unsigned())
+    }
+
     /// Tells JavaScript what came of an operation: calls what `host.on_completion` was given.
     ///
     /// # Errors
@@ -77,7 +96,7 @@ impl<'a> Scope<'a> {
     /// What its conversion throws; a trap.
     pub fn text(&mut self, handle: &Handle) -> Result<String, Error> {
         let value = self.value_of(handle.index())?;
-        let text = self.to_text(value);
+        let text = self.to_text(value, u32::MAX);
         self.free(value)?;
         match text {
             Ok(text) => Ok(text),

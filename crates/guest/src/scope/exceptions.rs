@@ -2,6 +2,7 @@
 
 use super::Scope;
 use crate::exception::JsError;
+use crate::operation::TEXT_BYTES_MAX;
 use crate::value::{Kind, RawValue};
 use crate::{Error, Throw};
 
@@ -57,8 +58,8 @@ impl<'a> Scope<'a> {
         };
         if described.name.is_empty() {
             described.name = "Uncaught".into();
-            described.message = match self.to_text(value) {
-                Ok(text) => text,
+            described.message = match self.to_text(value, TEXT_BYTES_MAX) {
+                Ok(text) | Err(Throw::Error { message: text, .. }) => text,
                 Err(Throw::Fatal(error)) => return Err(error.into()),
                 Err(_) => {
                     let second = self.take_exception()?;
@@ -95,8 +96,8 @@ impl<'a> Scope<'a> {
             if value == RawValue::UNDEFINED {
                 return Ok(None);
             }
-            let text = match scope.to_text(value) {
-                Ok(text) => Some(text),
+            let text = match scope.to_text(value, TEXT_BYTES_MAX) {
+                Ok(text) | Err(Throw::Error { message: text, .. }) => Some(text),
                 Err(Throw::Fatal(error)) => return Err(error.into()),
                 Err(_) => {
                     let error = scope.take_exception()?;

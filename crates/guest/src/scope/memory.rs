@@ -108,7 +108,11 @@ impl<'a> Scope<'a> {
         const PAGE_BYTES: usize = 65536;
         let Linked { memory, javascript, .. } = self.linked()?.clone();
         let missing = bytes.saturating_sub(memory.data_size(&self.store)).div_ceil(PAGE_BYTES);
-        if memory.grow(&mut self.store, missing as u64).is_err() {
+        let grown = memory.grow(&mut self.store, missing as u64).is_ok();
+        if self.state().limits.memory_scarce {
+            self.collect_soon()?;
+        }
+        if !grown {
             return Ok(false);
         }
         let size = memory.data_size(&self.store);

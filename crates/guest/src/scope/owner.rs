@@ -24,7 +24,16 @@ impl Scope<'_> {
         let before = self.read_u32(address)?;
         if before != owner {
             self.write(address, &owner.to_le_bytes())?;
+            self.runs_as(owner)?;
         }
         Ok(before)
+    }
+
+    /// JavaScript runs in another's name.
+    pub(crate) fn runs_as(&mut self, owner: u32) -> Result<(), Error> {
+        for (address, word) in self.state().control.clone().run_as(owner) {
+            self.write(address, &word.to_le_bytes())?;
+        }
+        Ok(())
     }
 }

@@ -7,8 +7,9 @@
 //!
 //! The host looks where one world calls the other, in an import that makes a text, and when an allocation
 //! fails. The main module's collector runs in the first case only: there, what calls must expect that anything runs.
-
-use wasmtime::TypedFunc;
+//! A main module that calls nobody is asked to be interrupted, when its memory has grown far: then each eighth of the
+//! limit that it has more ([`CROWDED_SHARE`]) is a reason, too. What it allocates in one piece, where its callers
+//! expect that anything runs, is tried again after a collection.
 
 use super::Scope;
 use crate::Error;
@@ -29,8 +30,30 @@ const TARGETS_PER_FULL_COLLECTION: u32 = 8 << 10;
 /// So many callbacks that need not wait for the end of the turn are called together.
 const FINALIZERS_PER_COLLECTION: u32 = 1 << 10;
 
+/// Once the memory has grown beyond half of its limit, all collectors run when the main module has so large a part of
+/// that limit more in its blocks than after the last collection.
+const CROWDED_SHARE: usize = 8;
+
+/// Where `engine.c` has what is behind its allocator that counts: the one that also collects, and the function that
+/// does it later.
+const RELIEVING_OFFSET: u32 = 20;
+const COLLECT_LATER_OFFSET: u32 = 40;
+
 /// Where the memory grows beyond its limit again and again, collections take this part of the time.
 const SHARE_OF_TIME: f64 = 1.0 / 16.0;
+
+/// What a main module has to do with garbage of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Collector {
+    /// Collects it.
+    pub collect: fn(&mut Scope<'_>) -> Result<(), Error>,
+    /// Has the function with this index, which takes a word and gives one, called as soon as code of the main module's
+    /// can be interrupted, where anything may run. It is asked within allocations.
+    pub interrupt: fn(&mut Scope<'_>, u32) -> Result<(), Error>,
+    /// Has the main module allocate by functions that count what it has, from now on: those at the first address, and
+    /// where a collection may come within an allocation those at the second (`allocators` of `engine.c`).
+    pub count: fn(&mut Scope<'_>, u32, u32) -> Result<(), Error>,
+}
 
 /// When the next collection is due.
 #[derive(Debug, Default)]
@@ -43,10 +66,16 @@ pub(crate) struct Pressure {
     full_heap_bytes: u32,
     /// Targets at which all collectors run.
     targets: u32,
-    /// The export of the main module that collects its garbage, once it can be called.
-    collector: Option<&'static str>,
+    /// The main module's part, once it can be called.
+    collector: Option<Collector>,
+    /// Whether the main module's blocks are counted.
+    counts_blocks: bool,
+    /// Whether the main module was asked to be interrupted.
+    interrupts: bool,
     /// Milliseconds of the monotonic clock before which growth of the memory starts no collection.
     not_before: f64,
+    /// The same for an allocation that fails.
+    not_relieved_before: f64,
     /// What a collection calls can come here.
     collecting: bool,
 }
@@ -60,10 +89,10 @@ struct Counts {
 }
 
 impl Scope<'_> {
-    /// Says that the main module has garbage of its own, which its export `name` collects: a function that takes
-    /// nothing and gives a number. To be said once for each isolate, when the function can be called.
-    pub fn set_collector(&mut self, name: &'static str) {
-        self.state_mut().pressure.collector = Some(name);
+    /// Says that the main module has garbage of its own. To be said once for each isolate, when its functions can be
+    /// called.
+    pub fn set_collector(&mut self, collector: Collector) {
+        self.state_mut().pressure.collector = Some(collector);
     }
 
     /// How many bytes of the memory are JavaScript's.
@@ -95,9 +124,49 @@ impl Scope<'_> {
             return Ok(());
         }
         let outcome = self.run_collectors();
-        self.state_mut().pressure.collecting = false;
+        let pressure = &mut self.state_mut().pressure;
+        // One that is still to come finds nothing to do.
+        (pressure.collecting, pressure.interrupts) = (false, false);
         outcome?;
-        self.set_thresholds()
+        self.set_thresholds()?;
+        self.watch_blocks()
+    }
+
+    /// Has the main module collect as soon as it can be interrupted, where it grows and calls nobody.
+    pub(crate) fn collect_soon(&mut self) -> Result<(), Error> {
+        let Pressure { collector, interrupts, collecting, .. } = self.state().pressure;
+        let Some(collector) = collector.filter(|_| !interrupts && !collecting) else {
+            return Ok(());
+        };
+        self.state_mut().pressure.interrupts = true;
+        let address = self.javascript()?.allocators.wrapping_add(COLLECT_LATER_OFFSET);
+        let function = self.read_u32(address)?;
+        (collector.interrupt)(self, function)
+    }
+
+    /// The main module was interrupted.
+    pub(crate) fn collect_as_asked(&mut self) -> wasmtime::Result<()> {
+        self.state_mut().pressure.interrupts = false;
+        if self.is_memory_scarce() {
+            self.collect()?;
+        }
+        Ok(())
+    }
+
+    /// Collects because a large block of the main module's cannot be had; not again and again.
+    pub(crate) fn relieve_main(&mut self) -> wasmtime::Result<()> {
+        let now = self.host().monotonic_clock();
+        if now >= self.state().pressure.not_relieved_before {
+            self.collect()?;
+        }
+        Ok(())
+    }
+
+    /// The main module has many bytes more.
+    pub(crate) fn is_crowded(&mut self) -> wasmtime::Result<()> {
+        self.state_mut().limits.memory_scarce = true;
+        self.state_mut().pressure.not_before = 0.0;
+        Ok(self.collect_soon()?)
     }
 
     /// Collects when it is due: where JavaScript calls WebAssembly or the host, so that nobody is within an allocation.
@@ -106,7 +175,7 @@ impl Scope<'_> {
         let state = self.state();
         let pressure = &state.pressure;
         if pressure.references_made < REFERENCES_PER_COLLECTION
-            && counts.heap_bytes < pressure.heap_bytes
+            && counts.heap_bytes < pressure.heap_bytes.min(pressure.full_heap_bytes)
             && counts.targets < pressure.targets
             && counts.finalizers < FINALIZERS_PER_COLLECTION
             && !state.limits.memory_scarce
@@ -120,7 +189,9 @@ impl Scope<'_> {
     pub(crate) fn release_now_and_then(&mut self) -> wasmtime::Result<()> {
         let heap_bytes = self.counts()?.heap_bytes;
         let pressure = &self.state().pressure;
-        if heap_bytes < pressure.heap_bytes || pressure.heap_bytes == 0 || pressure.collecting {
+        // A full collection comes where it can.
+        let is_due = (pressure.heap_bytes..pressure.full_heap_bytes).contains(&heap_bytes);
+        if !is_due || pressure.collecting {
             return Ok(());
         }
         self.release_dead()?;
@@ -186,17 +257,17 @@ impl Scope<'_> {
 
     fn run_collectors(&mut self) -> Result<(), Error> {
         let begin = self.host().monotonic_clock();
-        if let Some(name) = self.state().pressure.collector {
-            let main = self.linked()?.main;
-            let collector: TypedFunc<(), i32> = main.get_typed_func(&mut self.store, name)?;
-            collector.call(&mut self.store, ())?;
+        if let Some(collector) = self.state().pressure.collector {
+            (collector.collect)(self)?;
         }
         self.release_dead()?;
         let javascript = self.javascript()?;
         javascript.collect.call(&mut self.store, ())?;
         self.finalize_early()?;
         let end = self.host().monotonic_clock();
-        self.state_mut().pressure.not_before = end + (end - begin) / SHARE_OF_TIME;
+        let pressure = &mut self.state_mut().pressure;
+        pressure.not_before = end + (end - begin) / SHARE_OF_TIME;
+        pressure.not_relieved_before = end + (end - begin);
         Ok(())
     }
 
@@ -222,6 +293,25 @@ impl Scope<'_> {
         Ok(())
     }
 
+    /// Counts anew what the main module has more in its blocks, if its memory has grown far.
+    fn watch_blocks(&mut self) -> Result<(), Error> {
+        let Pressure { collector, counts_blocks, .. } = self.state().pressure;
+        let Some(collector) = collector else { return Ok(()) };
+        let limit = self.memory_limit();
+        if self.memory_bytes()? <= limit / 2 {
+            return Ok(());
+        }
+        let javascript = self.javascript()?;
+        if !counts_blocks {
+            self.state_mut().pressure.counts_blocks = true;
+            let counting = javascript.allocators;
+            (collector.count)(self, counting, counting.wrapping_add(RELIEVING_OFFSET))?;
+        }
+        let step = i32::try_from(limit / CROWDED_SHARE).unwrap_or(i32::MAX);
+        self.write(javascript.blocks, &0_i32.to_le_bytes())?;
+        self.write(javascript.blocks.wrapping_add(4), &step.to_le_bytes())
+    }
+
     fn counts(&self) -> Result<Counts, Error> {
         let linked = self.linked()?;
         // Asked for at each call between the worlds: the memory is looked up once.
@@ -232,8 +322,9 @@ impl Scope<'_> {
             bytes.copied().map(u32::from_le_bytes).ok_or(outside)
         };
         let javascript = &linked.javascript;
+        let runtime = word(javascript.runtime)?;
         Ok(Counts {
-            heap_bytes: word(javascript.heap_bytes)?,
+            heap_bytes: word(runtime.wrapping_add(javascript.heap_bytes))?,
             targets: word(javascript.targets)?,
             finalizers: word(javascript.targets.wrapping_add(4))?,
         })

@@ -120,8 +120,9 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The text of a value (`ToString`, ECMA-262, 7.1.17); a lone surrogate becomes U+FFFD.
-    pub(crate) fn to_text(&mut self, value: RawValue) -> Result<String, Throw> {
+    /// The text of a value (`ToString`, ECMA-262, 7.1.17), which is a `RangeError` if it has more than `maximum` bytes; a
+    /// lone surrogate becomes U+FFFD.
+    pub(crate) fn to_text(&mut self, value: RawValue, maximum: u32) -> Result<String, Throw> {
         let javascript = self.javascript()?;
         self.with_frame(2, |scope, frame| {
             scope.write_value(frame.address, value)?;
@@ -131,9 +132,15 @@ impl<'a> Scope<'a> {
                 return Err(Throw::Pending);
             }
             let length = scope.read_u32(frame.slot(1))?;
-            let text = String::from_utf8_lossy(scope.bytes(address, length)?).into_owned();
+            let text = if length > maximum {
+                Err(Throw::range_error(format!(
+                    "a text of {length} bytes is given to the host, which takes {maximum} at most"
+                )))
+            } else {
+                Ok(String::from_utf8_lossy(scope.bytes(address, length)?).into_owned())
+            };
             javascript.string_free.call(&mut scope.store, address)?;
-            Ok(text)
+            text
         })
     }
 

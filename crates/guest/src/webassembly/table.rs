@@ -3,6 +3,7 @@
 use wasmtime::{Ref, RefType, Table, TableType, ValType};
 
 use crate::function::{self, Origin};
+use crate::limits::ELEMENT_BYTES;
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::value::{Kind, RawValue};
 use crate::webassembly::{ENTITY_BYTES, TableEntity, TableOrigin, add, count, entity, value_type};
@@ -10,23 +11,33 @@ use crate::webassembly::{ENTITY_BYTES, TableEntity, TableOrigin, add, count, ent
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
 
-/// `new Table(descriptor, value)`: element, initial, maximum or -1, value.
+/// A table with the first elements of a new one: element, their number, that of all, maximum or -1, value.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
     let ValType::Ref(element) = value_type(&name)? else {
         return Err(Throw::type_error(format!("a table cannot hold `{name}`")));
     };
-    let initial = call.unsigned(1)?;
-    let maximum = u32::try_from(call.integer(2)?).ok();
-    if initial > LENGTH_MAX || maximum.is_some_and(|maximum| maximum < initial) {
-        return Err(Throw::range_error(format!("a table of {initial} elements cannot be made")));
+    let (initial, length) = (call.unsigned(1)?, call.unsigned(2)?);
+    let maximum = u32::try_from(call.integer(3)?).ok();
+    let is_too_long = length > LENGTH_MAX || maximum.is_some_and(|maximum| maximum < length);
+    if is_too_long || !has_room(call, length)? {
+        return Err(Throw::range_error(format!("a table of {length} elements cannot be made")));
     }
     count(call, ENTITY_BYTES)?;
-    let (value, _) = self::element(call, &element, 3)?;
+    let (value, _) = self::element(call, &element, 4)?;
     let table = Table::new(&mut call.scope.store, TableType::new(element, initial, maximum), value)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table: {error}")))?;
     let entity = TableEntity { table, origin: TableOrigin::Own };
     add(&mut call.scope.state_mut().entities.tables, entity).map(Output::from)
+}
+
+/// Whether there is room for so many elements, which are then made in slices.
+fn has_room(call: &mut Call<'_>, elements: u32) -> Result<bool, Throw> {
+    let bytes = (elements as usize).saturating_mul(ELEMENT_BYTES);
+    if !call.scope.host_memory().has_room(bytes) {
+        call.scope.collect()?;
+    }
+    Ok(call.scope.host_memory().has_room(bytes))
 }
 
 /// The table that the first argument names, and whether it is the main module's function table.
@@ -80,18 +91,19 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(Output::Undefined)
 }
 
-/// `grow(delta, value)`; the length before.
+/// A slice of `grow(delta, value)`, where so many are left with it: table, elements, those left, value. The length before.
 pub(super) fn grow(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (table, is_main) = table(call)?;
-    let delta = call.unsigned(1)?;
-    let length = table.size(&call.scope.store);
-    if length.saturating_add(delta.into()) > LENGTH_MAX.into() {
+    let (delta, left) = (call.unsigned(1)?, call.unsigned(2)?);
+    let length = table.size(&call.scope.store).saturating_add(left.into());
+    let type_ = table.ty(&call.scope.store);
+    let maximum = type_.maximum().unwrap_or(u64::MAX).min(LENGTH_MAX.into());
+    if length > maximum || !has_room(call, left)? {
         return Err(Throw::range_error(format!(
-            "WebAssembly.Table.grow(): {delta} elements more are too many"
+            "WebAssembly.Table.grow(): {left} elements more are too many"
         )));
     }
-    let type_ = table.ty(&call.scope.store).element().clone();
-    let (element, function) = element(call, &type_, 2)?;
+    let (element, function) = element(call, type_.element(), 3)?;
     let before = table
         .grow(&mut call.scope.store, delta.into(), element)
         .map_err(|error| Throw::range_error(format!("WebAssembly.Table.grow(): {error}")))?;

@@ -154,6 +154,32 @@ fn cycles_are_looked_for_before_an_allocation_fails() {
     );
 }
 
+/// Also where there is no room for an error, which would be `null`.
+#[test]
+fn what_has_no_memory_throws_an_error() {
+    check_limited(
+        "const makers = {
+             object: (last) => ({ last }), array: (last) => [last], closure: (last) => () => last,
+             text: (last) => `${last}`.slice(-40) + Math.random(), symbol: () => Symbol('symbol'),
+             map: (last) => new Map([[last, last]]), error: (last) => Object.assign(new Error('x'), { last }),
+             promise: (last) => Promise.resolve(last), bytes: () => new Uint8Array(1000),
+         };
+         const errors = new Array(20).fill(undefined);
+         for (const [name, make] of Object.entries(makers)) {
+             let kept = null;
+             const fill = () => { for (;;) kept = { kept, made: make(kept?.made) }; };
+             for (let i = 0; i < errors.length; i++) {
+                 try { fill(); } catch (error) { errors[i] = error; }
+             }
+             kept = null;
+             const found = new Set(errors.map((error) => `${error?.constructor.name} ${error}`));
+             if ([...found].join() !== 'InternalError InternalError: out of memory') report(`${name}: ${[...found]}`);
+         }
+         report('done');",
+        "done",
+    );
+}
+
 /// What the host holds for the isolate counts as its memory.
 #[test]
 fn entities_of_webassembly_are_charged() {
@@ -164,6 +190,51 @@ fn entities_of_webassembly_are_charged() {
          const globals = count(() => new WebAssembly.Global({ value: 'i32', mutable: true }, 1));
          report(tables > 1000 && tables < 20000 && tags < 100 && globals < 100);",
         "RangeError\nRangeError\nRangeError\ntrue",
+    );
+}
+
+#[test]
+fn what_a_value_reaches_is_told() {
+    check(
+        "const early = new FinalizationRegistry(() => {});
+         const other = new FinalizationRegistry(() => {});
+         host.finalize_early(early);
+         const targets = Array.from({ length: 6 }, (_, index) => new Proxy({ index }, {}));
+         targets.forEach((target, index) => early.register(target, { held: index }));
+         other.register({}, 'another');
+         const registered = host.registered();
+         report(`${registered.length} ${registered.filter((_, i) => i % 2).map(({ held }) => held).sort()}`);
+         const reached = (value) => host.reached(value, targets).join();
+         const [a, b, c, d, e, f] = targets;
+         a.next = b;
+         class Base { field = c; }
+         Base.prototype.shared = d;
+         const values = {
+             itself: a, property: { x: { b } }, array: [[e], f], closure: ((c) => () => c)(c), map: new Map([[a, b]]),
+             weak: new WeakSet([a]), getter: Object.defineProperty({}, 'x', { get: () => d }), symbol: { [Symbol()]: f },
+             prototype: new Base(), bound: ((x) => x).bind(e), promise: Promise.resolve(a), generator: (function* () { yield b; })(),
+             inner: new Proxy({ c }, {}), number: 1, global: { globalThis }, nothing: null,
+         };
+         for (const [name, value] of Object.entries(values)) report(`${name} ${reached(value)}`);
+         report(reached(a));",
+        "12 0,1,2,3,4,5\nitself 0\nproperty 1\narray 4,5\nclosure 2\nmap 0,1\nweak \ngetter 3\nsymbol 5\nprototype 2,3\n\
+         bound 4\npromise 0\ngenerator 1\ninner 2\nnumber \nglobal \nnothing \n0",
+    );
+}
+
+/// Whether all of a table can be made is known before a slice of it is.
+#[test]
+fn a_long_table_is_made_in_slices() {
+    check_limited(
+        "const table = new WebAssembly.Table({ element: 'externref', initial: 1000001, maximum: 2000002 }, 'x');
+         report(`${table.length} ${table.get(0)} ${table.get(999999)} ${table.get(1000000)}`);
+         report(`${table.grow(900000, 'y')} ${table.length} ${table.get(1000000)} ${table.get(1900000)}`);
+         for (const delta of [100002, 9000000]) {
+             try { table.grow(delta); } catch (error) { report(`${error.constructor.name} ${table.length}`); }
+         }
+         report(`${table.grow(100001)} ${table.length} ${table.grow(0)}`);
+         try { new WebAssembly.Table({ element: 'anyfunc', initial: 9000000 }); } catch (error) { report(error.constructor.name); }",
+        "1000001 x x x\n1000001 1900001 x y\nRangeError 1900001\nRangeError 1900001\n1900001 2000002 2000002\nRangeError",
     );
 }
 

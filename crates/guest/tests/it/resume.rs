@@ -91,6 +91,20 @@ globalThis.main = new WebAssembly.Instance(mainModule, imports).exports;
 globalThis.table = main.__indirect_function_table;
 ";
 
+/// What is counted lies in the memory, which is mapped after the engine is found.
+#[test]
+fn bytes_of_the_heap_are_counted() {
+    on_large_stack(|| {
+        let image = image("heap", "globalThis.kept = new Uint8Array(3 << 20);").unwrap();
+        let mut isolate = Isolate::resume(&image, Box::new(FakeHost::at(5000.0))).unwrap();
+        let before = isolate.scope().heap_bytes().unwrap();
+        assert!(before > 3 << 20, "{before}");
+        run(&mut isolate, "globalThis.more = new Uint8Array(5 << 20);").unwrap();
+        let more = isolate.scope().heap_bytes().unwrap() - before;
+        assert!(more > 5 << 20, "{more}");
+    });
+}
+
 #[test]
 fn elements_that_changed_places_keep_their_functions() {
     on_large_stack(|| {
