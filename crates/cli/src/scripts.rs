@@ -201,7 +201,7 @@ struct Terminal {
 }
 
 impl Streams for Terminal {
-    fn write(&mut self, descriptor: i32, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, _owner: u32, descriptor: i32, bytes: &[u8]) -> io::Result<()> {
         let admitted = &bytes[..self.output.take(bytes.len())];
         if descriptor == 2 {
             io::stderr().lock().write_all(admitted)?;

@@ -47,12 +47,12 @@ impl fmt::Debug for Layers {
 
 /// Python's standard streams.
 pub trait Streams: Send {
-    /// Takes bytes that Python wrote to descriptor 1 or 2.
+    /// Takes bytes that Python wrote to descriptor 1 or 2, in the name of `owner` ([`taipan_guest::Scope::owner`]).
     ///
     /// # Errors
     ///
     /// What Python is to see as an `OSError`; [`io::ErrorKind::QuotaExceeded`] ends the program.
-    fn write(&mut self, descriptor: i32, bytes: &[u8]) -> io::Result<()>;
+    fn write(&mut self, owner: u32, descriptor: i32, bytes: &[u8]) -> io::Result<()>;
     /// At most `maximum` bytes of standard input; none at its end. May block.
     ///
     /// # Errors
@@ -131,7 +131,8 @@ fn streams<'a>(call: &'a mut Call<'_>) -> Result<&'a mut StandardStreams, Throw>
 
 fn stdio_write(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (descriptor, bytes) = (call.integer(0)?, call.bytes(1)?);
-    match streams(call)?.0.write(descriptor, &bytes) {
+    let owner = call.scope.owner()?;
+    match streams(call)?.0.write(owner, descriptor, &bytes) {
         Ok(()) => Ok(Output::Undefined),
         Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
             Err(Throw::fatal(Ended::OutputLimit))

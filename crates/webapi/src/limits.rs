@@ -1,11 +1,11 @@
 //! What an isolate may use of the platform, and how much of it is left.
 //!
-//! Sub-requests and log bytes are counted for all requests of an isolate
-//! together: each request that begins adds its share, and takes what is left of
-//! it along when it ends. Between requests there is one share.
+//! Sub-requests and log bytes are counted for each request by itself, by the
+//! number in whose name JavaScript runs (`owner.rs`). All that is in nobody's
+//! name has one share, which is whole again when a request begins.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
 
@@ -31,15 +31,29 @@ pub struct Limits {
 /// How much is left of what an isolate may use. Clones are the same allowances;
 /// the default is to have no limits, as a script has none.
 #[derive(Clone, Debug, Default)]
-pub struct Allowances(Option<Arc<Left>>);
+pub struct Allowances(Option<Arc<Counted>>);
 
 #[derive(Debug)]
-struct Left {
+struct Counted {
     limits: Limits,
-    subrequests: AtomicU64,
-    log_bytes: AtomicU64,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug)]
+struct Counts {
+    /// Of requests that are open.
+    requests: HashMap<u32, Left>,
+    /// Of all else.
+    others: Left,
+}
+
+/// What is left of one share.
+#[derive(Debug)]
+struct Left {
+    subrequests: u32,
+    log_bytes: u64,
     /// Whether the log was told that nothing more comes.
-    truncated: AtomicBool,
+    truncated: bool,
 }
 
 /// What may be written of a piece of log.
@@ -55,45 +69,39 @@ impl Allowances {
     /// Those of a new isolate: one request's share, for its top level.
     #[must_use]
     pub fn new(limits: Limits) -> Allowances {
-        let left = Left {
-            subrequests: AtomicU64::new(limits.subrequests.into()),
-            log_bytes: AtomicU64::new(u64::from(limits.log_kb) * KB),
-            truncated: AtomicBool::new(false),
-            limits,
-        };
-        Allowances(Some(Arc::new(left)))
+        let counts = Counts { requests: HashMap::new(), others: Left::share(&limits) };
+        Allowances(Some(Arc::new(Counted { limits, counts: Mutex::new(counts) })))
     }
 
-    /// Adds a request to `open` others.
-    pub(crate) fn begin(&self, open: usize) {
-        let Some(left) = &self.0 else { return };
-        left.renew(|left, share| if open == 0 { share } else { left.saturating_add(share) });
+    /// The request `id` begins, with a share of its own.
+    pub(crate) fn begin(&self, id: u32) {
+        let Some(counted) = &self.0 else { return };
+        let mut counts = counted.counts();
+        counts.requests.insert(id, Left::share(&counted.limits));
+        counts.others = Left::share(&counted.limits);
     }
 
-    /// A request has ended, `open` others have not.
-    pub(crate) fn end(&self, open: usize) {
-        let Some(left) = &self.0 else { return };
-        match open as u64 {
-            0 => left.renew(|_, share| share),
-            open => left.renew(|left, share| left.min(share.saturating_mul(open))),
-        }
+    /// The request `id` has ended.
+    pub(crate) fn end(&self, id: u32) {
+        let Some(counted) = &self.0 else { return };
+        counted.counts().requests.remove(&id);
     }
 
-    /// Counts a fetch.
-    pub(crate) fn subrequest(&self) -> Result<(), Error> {
-        let Some(left) = &self.0 else { return Ok(()) };
-        let one_less = |count: u64| count.checked_sub(1);
-        let counted = left.subrequests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
-        counted
-            .map(drop)
-            .map_err(|_none_left| Error::Subrequests { maximum: left.limits.subrequests })
+    /// Counts a fetch in the name of `owner`.
+    pub(crate) fn subrequest(&self, owner: u32) -> Result<(), Error> {
+        let Some(counted) = &self.0 else { return Ok(()) };
+        let mut counts = counted.counts();
+        let left = counts.of(owner);
+        let maximum = counted.limits.subrequests;
+        left.subrequests = left.subrequests.checked_sub(1).ok_or(Error::Subrequests { maximum })?;
+        Ok(())
     }
 
     /// Whether there may be another timer, where `waiting` wait already.
     pub(crate) fn timer(&self, waiting: usize) -> Result<(), Error> {
         match &self.0 {
-            Some(left) if waiting as u64 >= left.limits.timers.into() => {
-                Err(Error::Timers { maximum: left.limits.timers })
+            Some(counted) if waiting as u64 >= counted.limits.timers.into() => {
+                Err(Error::Timers { maximum: counted.limits.timers })
             }
             Some(_) | None => Ok(()),
         }
@@ -105,21 +113,22 @@ impl Allowances {
         Some(ResponseBody { maximum_mb })
     }
 
-    /// How much of a piece of log of `length` bytes may be written. To be asked
-    /// by whoever writes the log: `console` does, and so must the owner of the
-    /// standard streams.
+    /// How much of a piece of log of `length` bytes may be written in the name of
+    /// `owner`. To be asked by whoever writes the log: `console` does, and so must
+    /// the owner of the standard streams.
     #[must_use]
-    pub fn log(&self, length: usize) -> Admitted {
-        let Some(left) = &self.0 else { return Admitted { bytes: length, notice: None } };
-        // The isolate's own thread alone counts down; others only read in between.
-        let before = left.log_bytes.load(Ordering::Relaxed);
+    pub fn log(&self, owner: u32, length: usize) -> Admitted {
+        let Some(counted) = &self.0 else { return Admitted { bytes: length, notice: None } };
+        let mut counts = counted.counts();
+        let left = counts.of(owner);
+        let before = left.log_bytes;
         let after = before.checked_sub(length as u64);
-        left.log_bytes.store(after.unwrap_or(0), Ordering::Relaxed);
+        left.log_bytes = after.unwrap_or(0);
         if after.is_some() {
             return Admitted { bytes: length, notice: None };
         }
-        let notice = (!left.truncated.swap(true, Ordering::Relaxed)).then(|| {
-            let limit = left.limits.log_kb;
+        let notice = (!std::mem::replace(&mut left.truncated, true)).then(|| {
+            let limit = counted.limits.log_kb;
             format!("log truncated: limit of {limit} KiB for a request (`limits.log_kb`)")
         });
         // Less than `length`, which is a `usize`.
@@ -127,18 +136,23 @@ impl Allowances {
     }
 }
 
+impl Counted {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        // What it guards is whole at any time.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn of(&mut self, owner: u32) -> &mut Left {
+        self.requests.get_mut(&owner).unwrap_or(&mut self.others)
+    }
+}
+
 impl Left {
-    /// Sets what is left to what `count` makes of it and of one request's share.
-    fn renew(&self, count: impl Fn(u64, u64) -> u64) {
-        let set = |left: &AtomicU64, share: u64| {
-            let before = left.load(Ordering::Relaxed);
-            left.store(count(before, share), Ordering::Relaxed);
-        };
-        set(&self.subrequests, self.limits.subrequests.into());
-        set(&self.log_bytes, u64::from(self.limits.log_kb) * KB);
-        if self.log_bytes.load(Ordering::Relaxed) > 0 {
-            self.truncated.store(false, Ordering::Relaxed);
-        }
+    fn share(limits: &Limits) -> Left {
+        let (subrequests, log_bytes) = (limits.subrequests, u64::from(limits.log_kb) * KB);
+        Left { subrequests, log_bytes, truncated: false }
     }
 }
 

@@ -139,7 +139,7 @@ fn text_or_null(text: Option<String>) -> Output {
 fn console(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (level, text) = (call.text(0)?, call.text(1)?);
     let console = state::<Console>(call, "the console")?.clone();
-    let admitted = allowances(call).log(text.len());
+    let admitted = allowances(call).log(call.scope.owner()?, text.len());
     if admitted.bytes == text.len() {
         (console.0)(&level, &text);
     } else if admitted.bytes > 0 {
@@ -318,6 +318,7 @@ fn response_fault(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn request_done(call: &mut Call<'_>) -> Result<Output, Throw> {
     let request = call.unsigned(0)?;
     requests(call)?.done(request);
+    call.scope.control().close(Owner::request(request).number());
     give_up(&mut call.scope, request)?;
     Ok(Output::Undefined)
 }
@@ -431,7 +432,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
     let request = fetch::Request { method, url, headers, body, redirect };
     let client = state::<Client>(call, "fetch")?.clone();
     let owner = owner(call)?;
-    allowances(call).subrequest()?;
+    allowances(call).subrequest(owner.number())?;
     let operation = pending(call)?.start(owner, async move {
         let _held = held;
         match fetch::fetch(&client, request).await {

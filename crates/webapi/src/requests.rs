@@ -69,7 +69,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// No requests yet; each gets its share of `allowances`, which hold for the whole isolate.
+    /// No requests yet; each gets its share of `allowances`.
     #[must_use]
     pub fn new(allowances: Allowances) -> Requests {
         Requests { allowances, ..Requests::default() }
@@ -99,11 +99,8 @@ impl Requests {
 
     /// Takes a request on, under a number that no open one has.
     pub fn open(&mut self, id: u32, reply: Reply) {
-        let others = self.open.len();
-        let request = Open { reply: Some(reply), streams: false };
-        if self.open.insert(id, request).is_none() {
-            self.allowances.begin(others);
-        }
+        self.open.insert(id, Open { reply: Some(reply), streams: false });
+        self.allowances.begin(id);
     }
 
     /// Answers; false when nobody waits for it.
@@ -135,9 +132,8 @@ impl Requests {
 
     /// Forgets a request, and what it waits for with `waitUntil`.
     pub fn done(&mut self, id: u32) {
-        if self.open.remove(&id).is_some() {
-            self.allowances.end(self.open.len());
-        }
+        self.open.remove(&id);
+        self.allowances.end(id);
     }
 
     /// Says to all who wait why there is no answer: the isolate has ended.

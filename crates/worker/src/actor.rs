@@ -315,7 +315,7 @@ fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
         return ended_fault(exit.to_string());
     }
     // What breaks because of a limit is of that limit.
-    if let Some(reason) = control.told().or_else(|| instance.retired()) {
+    if let Some(reason) = control.told().or_else(|| instance.limit_reached()) {
         return limits::fault(reason);
     }
     ended_fault(ended.map_or_else(|| describe(error), Ended::to_string))

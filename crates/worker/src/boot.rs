@@ -285,7 +285,7 @@ pub(crate) fn on_large_stack<T: Send>(
 struct Mute;
 
 impl Streams for Mute {
-    fn write(&mut self, _descriptor: i32, _bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&mut self, _owner: u32, _descriptor: i32, _bytes: &[u8]) -> std::io::Result<()> {
         Ok(())
     }
 

@@ -120,13 +120,16 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
         return Ok(());
     }
     match event {
-        request @ Event::Request { .. } => match refusing(scope) {
-            Some(pool) => {
-                pool.elsewhere(request);
-                Ok(())
+        request @ Event::Request { .. } => {
+            health::examine(scope)?;
+            match refusing(scope) {
+                Some(pool) => {
+                    pool.elsewhere(request);
+                    Ok(())
+                }
+                None => begin(scope, request),
             }
-            None => begin(scope, request),
-        },
+        }
         Event::Gone { id } => {
             if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                 requests.gone(id);
@@ -169,14 +172,14 @@ fn refusing(scope: &Scope<'_>) -> Option<Arc<Pool>> {
 /// Has the worker begin to answer a request.
 fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
     let Event::Request { id, request, body, reply, place } = event else { return Ok(()) };
+    let owner = Owner::request(id);
     if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
         if let Some(places) = &mut state.places {
             places.extend(place);
         }
         let cpu = state.cpu;
-        scope.control().extend(cpu);
+        scope.control().open(owner.number(), cpu);
     }
-    let owner = Owner::request(id);
     scope.set_owner(owner.number())?;
     let bodies = scope.extensions_mut().of_mut::<Bodies>();
     let body = match body.map(|body| bodies.map(|bodies| bodies.adopt(owner, body))) {
@@ -217,6 +220,7 @@ fn end(scope: &mut Scope<'_>, id: u32) -> Result<(), taipan_guest::Error> {
     if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
         requests.done(id);
     }
+    scope.control().close(Owner::request(id).number());
     health::contain(scope, |scope| give_up(scope, id))
 }
 

@@ -1,9 +1,10 @@
 //! Whether an isolate can serve: what takes it out of service.
 //!
-//! Three things do. Memory that the host refused: what answers requests there may be short of it from now on. CPU time
-//! that was used up: the exception that says so is raised wherever Python is, in its event loop's own code if it must
-//! be, and may leave anything half done. A failure of the platform's own JavaScript, which has no state that it can
-//! fail in. An isolate that is out of service ends when its requests have ended; at once, where they cannot.
+//! Three things do. A request that failed for want of memory; memory that was refused, if there is next to none when the
+//! requests have ended. CPU time that was used up: the exception that says so is raised wherever Python is, in its event
+//! loop's own code if it must be, and may leave anything half done. A failure of the platform's own JavaScript, which has
+//! no state that it can fail in. An isolate that is out of service ends when its requests have ended; at once, where they
+//! cannot.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::log::Record;
 /// Bytes in one piece with which an isolate can begin to answer a request.
 const ROOM_BYTES: u32 = 1 << 20;
 
+/// This part of its limit, in one piece, is what an isolate must have left when it rests, once memory was refused to it.
+const ROOM_SHARE: usize = 16;
+
 /// How an isolate is doing.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
@@ -26,6 +30,8 @@ pub(crate) struct Health {
     retired: Option<Reason>,
     /// Whether memory was refused in this turn.
     refused: bool,
+    /// Whether it was since the isolate was last seen to have enough.
+    strained: bool,
     /// When an isolate is stopped that came to rest although its CPU time is used up.
     overdue: Option<Instant>,
 }
@@ -34,6 +40,11 @@ impl Health {
     /// Why it is to take no more requests.
     pub(crate) fn retired(&self) -> Option<Reason> {
         self.retired
+    }
+
+    /// Whether memory was refused, and nobody has seen since that there is enough.
+    pub(crate) fn strained(&self) -> bool {
+        self.strained
     }
 
     /// When it is to be looked at again, whatever comes.
@@ -48,13 +59,10 @@ fn health<'a>(scope: &'a mut Scope<'_>) -> Option<&'a mut Health> {
 
 /// Hears from the guest's limits that memory was refused, and remembers it; whether it was in this turn.
 pub(crate) fn refused(scope: &mut Scope<'_>) -> bool {
-    let (now, limit) = (scope.memory_refused(), scope.memory_limit());
+    let now = scope.memory_refused();
     let Some(health) = health(scope) else { return now };
-    if now {
-        health.refused = true;
-        retire(scope, Reason::Memory { limit });
-        return true;
-    }
+    health.refused |= now;
+    health.strained |= now;
     health.refused
 }
 
@@ -104,7 +112,7 @@ pub(crate) fn report_faults(scope: &mut Scope<'_>) {
     let refused = refused(scope);
     let limit = scope.memory_limit();
     let told = scope.control().told();
-    let mut heeded = false;
+    let (mut heeded, mut starved) = (false, false);
     let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
     requests.report_faults(|fault| {
         if told.is_some() {
@@ -113,10 +121,14 @@ pub(crate) fn report_faults(scope: &mut Scope<'_>) {
             heeded = true;
         } else if refused || is_of_memory(&fault.message) {
             of_memory(fault, limit);
+            starved = true;
         }
         let Fault { message, detail, .. } = fault;
         log.write(Record::Fault { message: message.clone(), traceback: detail.clone() });
     });
+    if starved {
+        retire(scope, Reason::Memory { limit });
+    }
     if heeded {
         settle(scope);
     }
@@ -150,6 +162,34 @@ fn of_memory(fault: &mut Fault, limit: usize) {
     }
 }
 
+/// Takes an isolate out of service before a request begins there or when it rests: when its CPU time is used up,
+/// whatever came of that; and when memory was refused to it, no request is open, and it has little left, since the
+/// program may have caught that and kept what it has.
+///
+/// # Errors
+///
+/// A trap.
+pub(crate) fn examine(scope: &mut Scope<'_>) -> Result<(), Error> {
+    if let Some(reason) = scope.control().told() {
+        retire(scope, reason);
+    }
+    refused(scope);
+    if !is_idle(scope) || !health(scope).is_some_and(|health| std::mem::take(&mut health.strained))
+    {
+        return Ok(());
+    }
+    let limit = scope.memory_limit();
+    let room = u32::try_from(limit / ROOM_SHARE).unwrap_or(u32::MAX);
+    if !scope.has_room(room)? {
+        retire(scope, Reason::Memory { limit });
+    }
+    Ok(())
+}
+
+fn is_idle(scope: &Scope<'_>) -> bool {
+    scope.extensions().of::<Requests>().is_none_or(Requests::is_idle)
+}
+
 /// Looks whether an isolate that has nothing to do but to wait may wait, and for how long at most.
 ///
 /// # Errors
@@ -165,9 +205,9 @@ pub(crate) fn rest(scope: &mut Scope<'_>) -> Result<Option<Duration>, Error> {
             return Err(stop(scope, Reason::Memory { limit }));
         }
     }
+    examine(scope)?;
     let Some(reason) = scope.control().told() else { return Ok(None) };
-    retire(scope, reason);
-    let idle = scope.extensions().of::<Requests>().is_none_or(Requests::is_idle);
+    let idle = is_idle(scope);
     let Some(health) = health(scope) else { return Ok(None) };
     if idle {
         health.overdue = None;

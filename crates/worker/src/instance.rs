@@ -142,6 +142,15 @@ impl Instance {
         scope.extensions().of::<Loop>()?.health.retired()
     }
 
+    /// The limit by which it may have broken.
+    pub(crate) fn limit_reached(&mut self) -> Option<Reason> {
+        let reason = self.retired();
+        let scope = self.isolate.scope();
+        let strained = scope.extensions().of::<Loop>()?.health.strained();
+        let limit = scope.memory_limit();
+        reason.or_else(|| strained.then_some(Reason::Memory { limit }))
+    }
+
     /// When it is to have a turn, whatever comes.
     pub(crate) fn overdue(&mut self) -> Option<Instant> {
         self.isolate.scope().extensions().of::<Loop>()?.health.overdue()

@@ -309,8 +309,8 @@ fn ended() -> Fault {
 pub(crate) struct ToLog(pub(crate) Log, pub(crate) Allowances);
 
 impl Streams for ToLog {
-    fn write(&mut self, descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {
-        let admitted = self.1.log(bytes.len());
+    fn write(&mut self, owner: u32, descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {
+        let admitted = self.1.log(owner, bytes.len());
         if admitted.bytes > 0 {
             self.0.write(Record::Stream { descriptor, bytes: bytes[..admitted.bytes].to_vec() });
         }

@@ -1,7 +1,7 @@
 //! Workers that use up their time: how much more they get, and what their neighbours notice.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
     path::PathBuf,
     time::Duration,
@@ -55,6 +55,74 @@ fn neighbours_go_on() {
     let mut answer = String::new();
     neighbour.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("counted to 100"), "{answer}");
+}
+
+/// Lets others run, and never ends.
+const BURNER: &str = "\
+import asyncio
+from js import Response
+async def on_fetch(request, env, ctx):
+    while 'burn' in request.url:
+        for _ in range(20_000):
+            pass
+        await asyncio.sleep(0)
+    return Response.new('fine\\n')
+";
+
+const JAVASCRIPT_BURNER: &str = "\
+export default {
+  async fetch(request) {
+    while (request.url.includes('burn')) {
+      for (let i = 0; i < 50_000; i++);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return new Response('fine\\n');
+  },
+};
+";
+
+/// What a request that is answered at once may use.
+const SMALL_MS_MAX: u64 = 4;
+
+/// Others that come all the time to the same isolate bring a request no more time.
+#[track_caller]
+fn check_burner(main: &str, code: &str) {
+    let configuration = format!(
+        r#"{{ "main": "{main}", "limits": {{ "cpu_ms": {LIMIT_MS} }}, "taipan": {{ "isolates": {{ "max": 1 }} }} }}"#
+    );
+    let place = Place::new(&[(main, code), ("wrangler.jsonc", &configuration)]);
+    let server = place.serve(&["serve", "--port", "0"]);
+    assert!(server.get("/", "").ends_with("fine\n"));
+    let before = cpu_time(&server);
+    let mut burner = TcpStream::connect(&server.address).unwrap();
+    burner.write_all(b"GET /burn HTTP/1.0\r\n\r\n").unwrap();
+    burner.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    let (mut answer, mut others, mut failed) = (Vec::new(), 0, 0);
+    while let Err(error) = burner.read_to_end(&mut answer) {
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+        let is_fine = server.get("/", "").ends_with("fine\n");
+        (others, failed) = (others + 1, failed + u64::from(!is_fine));
+        assert!(others < 2000, "it never ends");
+    }
+    let used = cpu_time(&server).saturating_sub(before);
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 503 "), "{answer}");
+    let limit = Duration::from_millis(LIMIT_MS);
+    let most = limit + Duration::from_millis(EXCESS_MS_MAX + others * SMALL_MS_MAX);
+    assert!(used > limit && used < most, "{used:?}, {others} others");
+    // One may be in the isolate when that is stopped.
+    assert!(failed <= 1, "{failed} of {others} failed");
+    assert!(others > 5, "{others} others");
+}
+
+#[test]
+fn others_bring_no_more_time() {
+    check_burner("entry.py", BURNER);
+}
+
+#[test]
+fn others_bring_no_more_time_to_javascript() {
+    check_burner("index.js", JAVASCRIPT_BURNER);
 }
 
 /// An answer without end.

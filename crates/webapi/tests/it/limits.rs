@@ -93,11 +93,15 @@ impl Play<'_> {
         self.run(&format!("host.request_done({id});"));
     }
 
-    /// How many fetches are allowed, and what the next one says.
+    /// How many fetches are allowed in the name of `owner`, and what the next one says.
     #[track_caller]
-    fn check_fetches(&mut self, expect: &str) {
-        let found =
-            self.run(&format!("{FETCHES}\nhost.test_report((await fetches(100)).join('; '));"));
+    fn check_fetches(&mut self, owner: u32, expect: &str) {
+        let found = self.run(&format!(
+            "{FETCHES}
+             host.set_owner({owner});
+             host.test_report((await fetches(100)).join('; '));
+             host.set_owner(0);"
+        ));
         assert_eq!(found, [expect]);
     }
 
@@ -110,18 +114,20 @@ impl Play<'_> {
 fn subrequests() {
     const REFUSED: &str = "Error: too many subrequests: 3 were allowed (`limits.subrequests`)";
     play(|play| {
-        play.check_fetches(&format!("3; {REFUSED}"));
-        play.check_fetches(&format!("0; {REFUSED}"));
-        let _first = play.open(1);
-        play.check_fetches(&format!("3; {REFUSED}"));
-        let _others = [play.open(2), play.open(3)];
-        play.check_fetches(&format!("6; {REFUSED}"));
-        for id in [2, 3, 7, 3] {
-            play.done(id);
+        let (three, none) = (&*format!("3; {REFUSED}"), &*format!("0; {REFUSED}"));
+        play.check_fetches(0, three);
+        play.check_fetches(0, none);
+        let _replies = [play.open(1), play.open(2)];
+        for owner in [1, 2, 0] {
+            play.check_fetches(owner, three);
+            play.check_fetches(owner, none);
         }
-        play.check_fetches(&format!("0; {REFUSED}"));
-        play.done(1);
-        play.check_fetches(&format!("3; {REFUSED}"));
+        play.done(2);
+        play.check_fetches(1, none);
+        let _reply = play.open(3);
+        play.check_fetches(1, none);
+        play.check_fetches(3, three);
+        play.check_fetches(0, three);
     });
 }
 
@@ -195,12 +201,15 @@ fn log() {
         expected.push(notice.clone());
         assert_eq!(play.take_log(), expected);
         let _reply = play.open(1);
-        play.run("console.log('c'.repeat(1023) + 'é');");
+        let _other = play.open(2);
+        play.run("host.set_owner(1); console.log('c'.repeat(1023) + 'é');");
         assert_eq!(play.take_log(), [line("c", 1023), notice]);
         play.run("console.log(1);");
         assert_eq!(play.take_log(), []);
+        play.run("host.set_owner(2); console.log('d'.repeat(1024));");
+        assert_eq!(play.take_log(), [line("d", 1024)]);
         play.done(1);
-        play.run("console.log(1);");
+        play.run("host.set_owner(0); console.log(1);");
         assert_eq!(play.take_log(), [("1".to_owned(), 1)]);
     });
 }
