@@ -5,11 +5,12 @@
 use std::{
     fmt,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
-use taipan_worker::{Created, Error, Log, Record};
+use taipan_worker::{Created, Error, Log, Record, SnapshotFile};
 
 use crate::{
     arguments::DoctorArguments,
@@ -35,6 +36,8 @@ enum Kind {
     Configuration,
     /// What was said when the snapshot was made, mostly of entropy that is in it.
     Warning,
+    /// Objects of both languages that hold each other, so that they are never freed.
+    Cycle,
     /// What a snapshot cannot keep, so that the worker does not start.
     Unsaved,
     /// A fault of the worker's code, which does not start.
@@ -46,6 +49,7 @@ impl fmt::Display for Kind {
         formatter.write_str(match self {
             Kind::Configuration => "configuration",
             Kind::Warning => "warning",
+            Kind::Cycle => "cycle",
             Kind::Unsaved => "unsaved",
             Kind::Fault => "fault",
         })
@@ -71,12 +75,13 @@ pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<Exit
         }
     };
     let took = begin.elapsed();
-    if let Some(Created { log, .. }) = &created {
+    if let Some(Created { log, file, .. }) = &created {
         let warnings = log.iter().filter_map(|record| match record {
             Record::Warning { text } => Some(text.clone()),
             _ => None,
         });
         findings.extend(all(Kind::Warning, warnings));
+        findings.extend(all(Kind::Cycle, cycles(command, file)?));
     }
     let report = if arguments.json { json_report } else { text_report };
     console::write(report(&findings, created.as_ref(), took).as_bytes())?;
@@ -85,6 +90,21 @@ pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<Exit
 
 fn all(kind: Kind, texts: impl IntoIterator<Item = String>) -> Vec<Finding> {
     texts.into_iter().map(|text| Finding { kind, text }).collect()
+}
+
+/// The remedies for a cycle.
+const BREAK_A_CYCLE: &str = "nothing frees them but `destroy()` of the proxy: call it when they are done with, use \
+    `create_once_callable` for what is called once, or have Python hold its own object by `weakref`";
+
+/// What there is of cycles through both languages after the top level and the warm-up requests.
+fn cycles(command: &Command, file: &SnapshotFile) -> Result<Vec<String>, Failure> {
+    let bundle = Arc::new(snapshots::bundle_of(command, file).map_err(Failure::Snapshot)?);
+    let cycles = taipan_worker::cycles(file, &bundle, &command.cache()?);
+    let cycles = cycles.map_err(Failure::Snapshot)?;
+    Ok(cycles
+        .iter()
+        .map(|cycle| format!("Python's {cycle}, which holds the first: {BREAK_A_CYCLE}"))
+        .collect())
 }
 
 /// Why a worker does not start, if that is its own doing.

@@ -113,7 +113,7 @@ fn owners(command: &Command, file: &SnapshotFile) -> Result<(Owners, Owners), Fa
 }
 
 /// The bundle that a snapshot was taken from, if the cache has it.
-fn bundle_of(command: &Command, file: &SnapshotFile) -> Result<Bundle, Error> {
+pub(crate) fn bundle_of(command: &Command, file: &SnapshotFile) -> Result<Bundle, Error> {
     let digest = file.snapshot().provenance.bundle;
     let release = taipan_worker::release_of(&digest.0)?;
     let release = release.ok_or_else(|| Error::OtherBundle {

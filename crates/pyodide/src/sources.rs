@@ -34,6 +34,7 @@ pub const PYTHON: &[Source] = &[
         name: "_taipan/compile_modules.py",
         text: include_str!("../python/_taipan/compile_modules.py"),
     },
+    Source { name: "_taipan/cycles.py", text: include_str!("../python/_taipan/cycles.py") },
     Source { name: "_taipan/eventloop.py", text: include_str!("../python/_taipan/eventloop.py") },
     Source { name: "_taipan/futures.py", text: include_str!("../python/_taipan/futures.py") },
     Source { name: "_taipan/limits.py", text: include_str!("../python/_taipan/limits.py") },

@@ -152,6 +152,29 @@ export function callPython(module, name, arguments_) {
   return JSON.stringify(result ?? null);
 }
 
+/// Cycles through both languages, as JSON: what is told of each.
+export function cycles() {
+  // What a proxy shares with its copies is registered, and behind it what says the address of its Python object: in a
+  // list for some up to 0.27.
+  const registered = host.registered();
+  const targets = registered.filter((_, index) => index % 2 === 0);
+  const addresses = targets.map((_, index) => registered[2 * index + 1]).map((held) => held.ptr ?? held[0]);
+  const reached = (value) => host.reached(value, targets);
+  const holding = (value, index) => describeHolder(value, (held) => host.reached(held, [targets[index]]).length > 0);
+  const found = pyodide.pyimport("_taipan.cycles").find(addresses, reached, holding);
+  return JSON.stringify(found.toJs());
+}
+
+/// What holds a proxy that `isHeld` knows: its kind, and the name of its property if it holds that directly.
+function describeHolder(value, isHeld) {
+  const isProxy = (value) => value instanceof pyodide.ffi.PyProxy && isHeld(value);
+  if (isProxy(value)) return "proxy of it";
+  const kind = typeof value === "function" ? `function ${value.name}` : Object.getPrototypeOf(value)?.constructor?.name;
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(value));
+  const name = properties.find(([, property]) => isProxy(property.value))?.[0];
+  return `${kind || "object"}${name === undefined ? "" : `, property \`${name}\``}`.trim();
+}
+
 /// The in-memory files, as JSON: [[path, bytes], …]. What a layer or a device serves takes no memory.
 export function memoryFiles() {
   const { FS } = pyodide;

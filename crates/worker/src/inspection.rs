@@ -21,6 +21,7 @@ use crate::bundle::{self, Bundle, guest};
 use crate::clock::Virtual;
 use crate::code::Code;
 use crate::frozen::{self, Frozen, WORKER_DIRECTORY};
+use crate::instance::Instance;
 use crate::log::{Log, Record};
 use crate::registry::Registry;
 use crate::snapshots::{self, Opened};
@@ -196,25 +197,10 @@ impl Owners {
     ///
     /// [`Error::OtherBundle`] when the snapshot is not of `bundle`; what keeps the isolate from answering.
     pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
-        let snapshot = file.snapshot();
-        if snapshot.provenance.bundle.0 != *bundle.id.as_bytes() {
-            let bundle = snapshot.provenance.bundle.to_string();
-            return Err(Error::OtherBundle { path: file.path.clone(), bundle });
-        }
-        let runs = snapshots::all_runs(&file.path, &bundle.baseline, &file.opened)?;
-        let touched = runs.iter().map(|run| u64::from(run.length)).sum::<u64>();
-        let untouched = snapshot.memory_bytes.saturating_sub(touched);
-        // It looks at no file of the worker: all is imported.
-        let layers = vec![
-            bundle.python.clone(),
-            (Code::new(&[] as &[Entry])?.layer, WORKER_DIRECTORY.into()),
-        ];
-        let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
-        let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
-        let opened = file.opened.clone();
-        let frozen = Frozen::new(&file.path, opened, bundle, layers, registry, &own)?;
-        let owners = Owners { memory: snapshot.memory_bytes, untouched, ..measure(frozen)? };
-        Ok(owners)
+        let (frozen, touched) = frozen(file, bundle, cache)?;
+        let memory = file.snapshot().memory_bytes;
+        let untouched = memory.saturating_sub(touched);
+        Ok(Owners { memory, untouched, ..apart(frozen, measure)? })
     }
 
     /// The baseline's of `bundle`: what is there before a worker is.
@@ -247,13 +233,58 @@ impl Owners {
     }
 }
 
+/// Finds cycles of objects through both Python and JavaScript, which no collector frees: asks an isolate that is resumed
+/// from `file`. A line for each. Blocks.
+///
+/// # Errors
+///
+/// As [`Owners::of`].
+pub fn cycles(
+    file: &SnapshotFile,
+    bundle: &Arc<Bundle>,
+    cache: &Cache,
+) -> Result<Vec<String>, Error> {
+    let (frozen, _) = frozen(file, bundle, cache)?;
+    apart(frozen, |instance| {
+        let found = instance.call("cycles", &[])?;
+        serde_json::from_str(&found).map_err(|_| answers_something_else())
+    })
+}
+
+/// What is resumed from `file` is an isolate without the worker's files, all of which are imported; and how many bytes of
+/// its memory were written to.
+fn frozen(
+    file: &SnapshotFile,
+    bundle: &Arc<Bundle>,
+    cache: &Cache,
+) -> Result<(Frozen, u64), Error> {
+    let snapshot = file.snapshot();
+    if snapshot.provenance.bundle.0 != *bundle.id.as_bytes() {
+        let bundle = snapshot.provenance.bundle.to_string();
+        return Err(Error::OtherBundle { path: file.path.clone(), bundle });
+    }
+    let runs = snapshots::all_runs(&file.path, &bundle.baseline, &file.opened)?;
+    let touched = runs.iter().map(|run| u64::from(run.length)).sum();
+    let layers =
+        vec![bundle.python.clone(), (Code::new(&[] as &[Entry])?.layer, WORKER_DIRECTORY.into())];
+    let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
+    let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
+    let opened = file.opened.clone();
+    Ok((Frozen::new(&file.path, opened, bundle, layers, registry, &own)?, touched))
+}
+
 /// Has an isolate look at itself, on a thread that is left alone when it does not come to an end.
-fn measure(frozen: Frozen) -> Result<Owners, Error> {
+fn apart<T: Send + 'static>(
+    frozen: Frozen,
+    look: fn(&mut Instance) -> Result<T, Error>,
+) -> Result<T, Error> {
     let failed = |reason: &str| Error::NotMeasured { reason: reason.into() };
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
     // Nobody listens any more when its time was up.
-    let work = move || drop(sender.send(ask(&frozen)));
+    let work = move || {
+        drop(sender.send(resume(&frozen).and_then(|(mut instance, _)| look(&mut instance))))
+    };
     thread.spawn(work).map_err(|_| failed("there is no thread for an isolate"))?;
     match receiver.recv_timeout(MEASURE_TIME_MAX) {
         Ok(answer) => answer,
@@ -264,9 +295,8 @@ fn measure(frozen: Frozen) -> Result<Owners, Error> {
     }
 }
 
-/// What an isolate knows of itself.
-fn ask(frozen: &Frozen) -> Result<Owners, Error> {
-    const DOING: &str = "asking an isolate for its sizes";
+/// An isolate that is alone, and the runtime that it has need of.
+fn resume(frozen: &Frozen) -> Result<(Instance, runtime::Runtime), Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -274,16 +304,24 @@ fn ask(frozen: &Frozen) -> Result<Owners, Error> {
     let host = Virtual::new(Digest::of(b"inspection"));
     host.pass(frozen.monotonic_clock());
     let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
-    let mut instance =
-        frozen.resume_on(Box::new(host), world, false).map_err(|(error, _)| error)?;
-    let heap = instance.isolate.scope().heap_bytes().map_err(guest(DOING))?;
+    let instance = frozen.resume_on(Box::new(host), world, false).map_err(|(error, _)| error)?;
+    Ok((instance, runtime))
+}
+
+/// What an isolate knows of its memory.
+fn measure(instance: &mut Instance) -> Result<Owners, Error> {
+    let heap = instance.isolate.scope().heap_bytes();
+    let heap = heap.map_err(guest("asking an isolate for its sizes"))?;
     let files = instance.call("memoryFiles", &[])?;
     let arguments = serde_json::json!([WORKER_DIRECTORY]).to_string();
     let arguments: [Argument<'_>; 3] =
         ["_taipan.snapshot_sizes".into(), "measure".into(), (&*arguments).into()];
     let modules = instance.call("callPython", &arguments)?;
-    read_answers(heap.into(), &files, &modules)
-        .ok_or_else(|| Error::NotMeasured { reason: "the isolate answers something else".into() })
+    read_answers(heap.into(), &files, &modules).ok_or_else(answers_something_else)
+}
+
+fn answers_something_else() -> Error {
+    Error::NotMeasured { reason: "the isolate answers something else".into() }
 }
 
 /// Reads what an isolate answered, which may be anything. The sizes of the memory are not known here.

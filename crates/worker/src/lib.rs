@@ -33,7 +33,9 @@ mod worker;
 pub use bundle::{Bundle, bundle_id, find, prepare, release_of};
 pub use code::{Code, from_directory, from_project};
 pub use error::Error;
-pub use inspection::{Created, ModuleSize, Owners, SnapshotFile, Standing, create, standing};
+pub use inspection::{
+    Created, ModuleSize, Owners, SnapshotFile, Standing, create, cycles, standing,
+};
 pub use limits::{Guard, Limits};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
