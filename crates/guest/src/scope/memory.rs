@@ -109,8 +109,11 @@ impl<'a> Scope<'a> {
         let Linked { memory, javascript, .. } = self.linked()?.clone();
         let missing = bytes.saturating_sub(memory.data_size(&self.store)).div_ceil(PAGE_BYTES);
         let grown = memory.grow(&mut self.store, missing as u64).is_ok();
-        if self.state().limits.memory_scarce {
-            self.collect_soon()?;
+        match (self.state().limits.memory_scarce, grown) {
+            // It grows by a fifth or to its limit, which is not often.
+            (true, true) => self.is_crowded()?,
+            (true, false) => self.collect_soon()?,
+            (false, _) => {}
         }
         if !grown {
             return Ok(false);
