@@ -2,7 +2,7 @@
 //!
 //! A module is compiled without its data, so that the same code serves an
 //! isolate that boots and one that is resumed, whose memory has the data
-//! already (DESIGN.md, section 3, fact 13). Booting writes it.
+//! already: written again, the data would undo what has changed. Booting writes it.
 
 use wasmparser::{
     BinaryReaderError, ConstExpr, DataKind, ImportSectionReader, Operator, Parser, Payload, TypeRef,

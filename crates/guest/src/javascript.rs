@@ -2,7 +2,8 @@
 //!
 //! The module is laid out by the dynamic-linking ABI
 //! (WebAssembly tool-conventions, `DynamicLinking.md`), as any extension module
-//! of Python; only its stack is its own (DESIGN.md, section 3, fact 2).
+//! of Python; only its stack is its own. The glue moves the main module's stack pointer
+//! from outside (`stackAlloc`, `stackRestore`), and frames of the engine would undo that.
 
 use wasmtime::{
     Extern, ExternType, Func, Global, GlobalType, Instance, Memory, Module, Mutability, Ref, Store,

@@ -17,8 +17,7 @@ pub const MEMORY_BYTES_MAX: usize = (2 << 30) - (64 << 10);
 ///
 /// When the main module imports one with another type.
 pub fn define(linker: &mut Linker) -> DefineResult {
-    // The engine allocates from this `malloc` too: served in JavaScript, it would be entered while it allocates
-    // (DESIGN.md, section 3, fact 4).
+    // The engine allocates from this `malloc` too: served in JavaScript, it would be entered while it allocates.
     linker.func_wrap(
         "env",
         "emscripten_resize_heap",

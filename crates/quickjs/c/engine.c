@@ -14,8 +14,8 @@
 #define HOST(name) __attribute__((import_module("host"), import_name(#name)))
 #define EXPORT(name) __attribute__((export_name(#name), visibility("default"), used)) name
 
-// The engine's clock is the host's. The main module's `localtime_r` calls
-// `Date` and would never return (DESIGN.md, section 3, fact 5).
+// The engine's clock is the host's. The main module's `localtime_r` calls the
+// glue's `_tzset_js`, that calls `Date`, and `Date` would call `localtime_r`.
 HOST(wall_clock) double host_wall_clock(void);            // milliseconds since the epoch
 HOST(monotonic_clock) double host_monotonic_clock(void);  // milliseconds
 
