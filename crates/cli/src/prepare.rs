@@ -1,6 +1,6 @@
 //! From a project to what its worker is made from: the same for every command that has to do with a worker.
 
-use taipan_bundle::Source;
+use taipan_bundle::{Release, Source};
 use taipan_store::Cache;
 use taipan_webapi::fetch;
 use taipan_worker::{Guard, Network, Settings, from_project};
@@ -38,6 +38,8 @@ impl Means {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) settings: Settings,
+    /// What it runs on.
+    pub(crate) release: &'static Release,
     /// What is taken of clients.
     pub(crate) clients: taipan_server::Limits,
     /// What of its files it does not see.
@@ -71,5 +73,5 @@ pub(crate) fn prepare(means: Means, project: Project) -> Result<Prepared, Failur
         limits,
         guard,
     };
-    Ok(Prepared { settings, clients, warnings, quiet })
+    Ok(Prepared { settings, release, clients, warnings, quiet })
 }

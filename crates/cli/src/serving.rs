@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
+use taipan_bundle::Release;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
 use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};
@@ -129,10 +130,7 @@ async fn answer(
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::take()?;
     let (stop, stopped) = watch::channel(false);
-    let address = listener.address();
-    if !command.quiet {
-        console::say(format_args!("listening on http://{address}, press Ctrl+C to stop"));
-    }
+    let announced = announce(listener.address(), handler.0.clone(), command.quiet);
     let mut stopping = stopped.clone();
     let serving = serve_http(listener, handler, settings, async move {
         // An error says that the sender is gone, which stops the server as well.
@@ -151,7 +149,33 @@ async fn answer(
             Ok(ExitCode::SUCCESS)
         }
         () = interrupted => Err(Failure::Interrupted),
+        never = announced => match never {},
     }
+}
+
+/// Says where the server listens, as soon as its worker answers, or is known not to start.
+async fn announce(
+    address: SocketAddr,
+    mut states: watch::Receiver<State>,
+    quiet: bool,
+) -> std::convert::Infallible {
+    let state = states.wait_for(|state| !matches!(state, State::Starting)).await;
+    let state = state.map(|state| state.clone());
+    let answers = match state {
+        Ok(State::Running(worker)) => {
+            let Release { python, version, .. } = worker.release;
+            Some(format!("Python {python} (Pyodide {version})"))
+        }
+        Ok(State::Broken(_)) => Some("the worker does not start".to_owned()),
+        // The server ends.
+        Ok(State::Starting) | Err(_) => None,
+    };
+    if let (Some(answers), false) = (answers, quiet) {
+        console::say(format_args!(
+            "listening on http://{address}, {answers}, press Ctrl+C to stop"
+        ));
+    }
+    std::future::pending().await
 }
 
 fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure> {

@@ -28,6 +28,8 @@ use crate::{console, failure::Failure, prepare::Prepared, progress::Display};
 #[derive(Debug)]
 pub(crate) struct Worker {
     worker: taipan_worker::Worker,
+    /// What it runs on.
+    pub(crate) release: &'static Release,
     clients: taipan_server::Limits,
 }
 
@@ -65,12 +67,12 @@ pub(crate) fn bundle(
 impl Worker {
     /// Starts a worker: its top level has run when this returns.
     pub(crate) async fn start(prepared: Prepared) -> Result<Self, Failure> {
-        let Prepared { settings, clients, warnings, quiet } = prepared;
+        let Prepared { settings, release, clients, warnings, quiet } = prepared;
         warnings.iter().for_each(console::warn);
         let display = Display::new(quiet);
         let shown = Box::new(move |step: taipan_store::Step<'_>| display.show(step));
         let worker = taipan_worker::Worker::start(settings, shown).await?;
-        Ok(Self { worker, clients })
+        Ok(Self { worker, release, clients })
     }
 
     /// The entry of the cache with its snapshot.

@@ -40,8 +40,8 @@
 //! and says why beside it; "configured" is for one whose configuration chooses. Each `talk` is HTTP/1.
 //!
 //! In the command, files and expectations `UPSTREAM_ADDRESS` stands for the address of the test's
-//! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `TIME`
-//! for a duration, `SIZE` for that of a snapshot and `PLACE` for the directory that holds
+//! own server (`upstream.rs`); in expectations `SERVER` for that of the program, `PYTHON`
+//! for the versions of Python and of Pyodide, `TIME` for a duration, `SIZE` for that of a snapshot and `PLACE` for the directory that holds
 //! the files.
 
 use std::{

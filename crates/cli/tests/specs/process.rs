@@ -67,6 +67,7 @@ impl Process {
         let names = vec![
             (case.upstream.to_string(), "UPSTREAM_ADDRESS"),
             (case.directory().parent().unwrap().display().to_string(), "PLACE"),
+            (releases::python(case.release), "PYTHON"),
         ];
         let (release, address) = (case.release, String::new());
         let mut process = Process { child, output, errors, address, release, names };

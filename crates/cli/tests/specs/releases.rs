@@ -15,6 +15,12 @@ pub(crate) fn words(release: &str) -> Vec<&str> {
     if release == NEWEST { Vec::new() } else { vec!["--experimental", "--pyodide", release] }
 }
 
+/// What a server says that it answers with.
+pub(crate) fn python(release: &str) -> String {
+    let release = RELEASES.iter().find(|known| known.version == release).unwrap();
+    format!("Python {} (Pyodide {})", release.python, release.version)
+}
+
 /// What tells the trials on a release apart from those on the newest.
 pub(crate) fn suffix(release: &str) -> String {
     if release == NEWEST { String::new() } else { format!(" on {release}") }
