@@ -214,8 +214,8 @@ impl TypedValueParser for Suggested {
 #[derive(Debug, Args)]
 #[command(override_usage = RUN_USAGE)]
 pub(crate) struct RunArguments {
-    /// A directory that the script may read, and where it finds it
-    #[arg(long, value_name = "DIR:/PATH[:ro]")]
+    /// A directory that the script may read, and where it finds it; with :rw it may write there, too
+    #[arg(long, value_name = "DIR:/PATH[:ro|:rw]")]
     pub(crate) mount: Vec<String>,
 
     /// A variable of the script's environment
@@ -525,6 +525,7 @@ Examples:
   taipan run -c 'print(6 * 7)'
   taipan run -m json.tool < data.json
   taipan run --mount data:/data script.py  the script reads data/x.csv as /data/x.csv
+  taipan run --mount out:/out:rw a.py      what it writes to /out is in out
   taipan run --allow-net=api.example.com:443 --cpu 5 script.py
 
 Options come before the script; what comes after it is the script's own.

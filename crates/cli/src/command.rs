@@ -99,6 +99,8 @@ pub(crate) struct Mount {
     pub(crate) host: PathBuf,
     /// Absolute, without `.`, `..` or a slash at its end, and not the root.
     pub(crate) guest: String,
+    /// Whether the guest may write it, too.
+    pub(crate) writable: bool,
 }
 
 impl Command {
@@ -187,12 +189,7 @@ fn script_request(arguments: RunArguments) -> Result<ScriptRequest, Failure> {
     let RunArguments { mount, env, allow_net, cpu, wall, memory, output, code, module, words } =
         arguments;
     let mounts = mount.iter().map(|text| parse_mount(text)).collect::<Result<Vec<_>, _>>()?;
-    for (index, mount) in mounts.iter().enumerate() {
-        if mounts[..index].iter().any(|other| other.guest == mount.guest) {
-            let reason = format!("two directories are mounted at {}", mount.guest);
-            return Err(Failure::Usage { reason });
-        }
-    }
+    check_mounts(&mounts)?;
     let environment = env.iter().map(|text| parse_variable(text)).collect::<Result<_, _>>()?;
     let (mut code, mut module, mut words) =
         (code.into_iter(), module.into_iter(), words.into_iter());
@@ -246,24 +243,57 @@ fn parse_variable(text: &str) -> Result<(String, String), Failure> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Reads `DIR:/PATH[:ro]`; the last `:/` divides, so that a directory may hold others.
+/// Where the guest has its own files, so that no directory of the host takes their place.
+const SESSION: &str = "/session";
+
+/// Refuses mounts that would hide each other, or have a directory of the host be written to by us.
+fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
+    let below = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    for (index, mount) in mounts.iter().enumerate() {
+        let Mount { guest, writable, .. } = mount;
+        if mounts[..index].iter().any(|other| other.guest == *guest) {
+            let reason = format!("two directories are mounted at {guest}");
+            return Err(Failure::Usage { reason });
+        }
+        if *writable && below(SESSION, guest) {
+            let reason = format!("the script's own files are in {SESSION}: mount elsewhere");
+            return Err(Failure::Usage { reason });
+        }
+        let outer = mounts
+            .iter()
+            .find(|other| other.writable && other.guest != *guest && below(guest, &other.guest));
+        if let Some(Mount { guest: outer, .. }) = outer {
+            let reason =
+                format!("{guest} is within {outer}, which is written to: mount it elsewhere");
+            return Err(Failure::Usage { reason });
+        }
+    }
+    Ok(())
+}
+
+/// Reads `DIR:/PATH[:ro|:rw]`; the last `:/` divides, so that a directory may hold others.
 fn parse_mount(text: &str) -> Result<Mount, Failure> {
     let refused = |what: &str| Failure::Usage {
-        reason: format!("--mount {text}: {what}; it is written DIR:/PATH, such as data:/data"),
+        reason: format!(
+            "--mount {text}: {what}; it is written DIR:/PATH or DIR:/PATH:rw, such as data:/data"
+        ),
     };
-    if text.ends_with(":rw") {
-        return Err(refused("a script can read what is mounted, and not write it"));
-    }
     let (host, guest) = text.rsplit_once(":/").ok_or_else(|| refused("there is no :/ in it"))?;
     if host.is_empty() {
         return Err(refused("the directory is missing"));
     }
-    let guest = guest.strip_suffix(":ro").unwrap_or(guest).trim_end_matches('/');
+    let (guest, writable) = match guest.strip_suffix(":rw") {
+        Some(guest) => (guest, true),
+        None => (guest.strip_suffix(":ro").unwrap_or(guest), false),
+    };
+    let guest = guest.trim_end_matches('/');
     let plain = guest.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !plain || guest.contains('\0') {
         return Err(refused("the path must lead somewhere below /, without . or .."));
     }
-    Ok(Mount { host: host.into(), guest: format!("/{guest}") })
+    Ok(Mount { host: host.into(), guest: format!("/{guest}"), writable })
 }
 
 #[cfg(test)]
@@ -292,13 +322,16 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_mount(text: &str, expect: Result<(&str, &str), &str>) {
+    fn check_mount(text: &str, expect: Result<(&str, &str, bool), &str>) {
+        let written = "it is written DIR:/PATH or DIR:/PATH:rw, such as data:/data";
         let found = parse_mount(text).map_err(|failure| failure.to_string());
         let expect = expect
-            .map(|(host, guest)| Mount { host: host.into(), guest: guest.to_owned() })
-            .map_err(|what| {
-                format!("--mount {text}: {what}; it is written DIR:/PATH, such as data:/data")
-            });
+            .map(|(host, guest, writable)| Mount {
+                host: host.into(),
+                guest: guest.to_owned(),
+                writable,
+            })
+            .map_err(|what| format!("--mount {text}: {what}; {written}"));
         assert_eq!(found, expect);
     }
 
@@ -328,6 +361,10 @@ mod tests {
             &["--mount", "a:/x", "--mount", "b:/x/", "a.py"],
             Err("two directories are mounted at /x"),
         );
+        let inside = "/x/y is within /x, which is written to: mount it elsewhere";
+        check_run(&["--mount", "a:/x/y", "--mount", "b:/x:rw", "a.py"], Err(inside));
+        let ours = "the script's own files are in /session: mount elsewhere";
+        check_run(&["--mount", "a:/session:rw", "a.py"], Err(ours));
     }
 
     #[test]
@@ -346,7 +383,6 @@ mod tests {
             &["run", "--env", "=x", "a.py"],
             &["run", "--allow-net=http://a", "a.py"],
             &["run", "--allow-net=", "a.py"],
-            &["run", "--mount", "a:/a:rw", "a.py"],
         ] {
             assert!(parse(line).is_err(), "{line:?}");
         }
@@ -366,11 +402,11 @@ mod tests {
 
     #[test]
     fn mounts() {
-        check_mount("data:/data", Ok(("data", "/data")));
-        check_mount("/a:/b:/c/d/", Ok(("/a:/b", "/c/d")));
-        check_mount("C:\\x:/x", Ok(("C:\\x", "/x")));
-        check_mount("data:/data:ro", Ok(("data", "/data")));
-        check_mount("a:/b:rw", Err("a script can read what is mounted, and not write it"));
+        check_mount("data:/data", Ok(("data", "/data", false)));
+        check_mount("/a:/b:/c/d/", Ok(("/a:/b", "/c/d", false)));
+        check_mount("C:\\x:/x", Ok(("C:\\x", "/x", false)));
+        check_mount("data:/data:ro", Ok(("data", "/data", false)));
+        check_mount("data:/data/:rw", Ok(("data", "/data", true)));
         check_mount("data", Err("there is no :/ in it"));
         check_mount("data:x", Err("there is no :/ in it"));
         check_mount(":/x", Err("the directory is missing"));

@@ -154,6 +154,14 @@ pub(crate) enum Failure {
         /// Why.
         source: notify::Error,
     },
+    /// A directory that a script shall write cannot be opened.
+    #[error("cannot mount {}", directory.display())]
+    Mount {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Entries of the cache that are not as they were published.
     #[error("{count} damaged in the cache")]
     Damaged {
@@ -257,7 +265,7 @@ impl Failure {
             Failure::Worker(error) | Failure::Snapshot(error) | Failure::Stopped(error) => {
                 worker_code(error)
             }
-            Failure::System { .. } | Failure::Watch { .. } => SYSTEM,
+            Failure::System { .. } | Failure::Watch { .. } | Failure::Mount { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
             Failure::Bug { .. } => BUG,
         }
@@ -290,6 +298,10 @@ impl Failure {
             Failure::Watch { .. } => Some(
                 "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low",
             ),
+            Failure::Mount { source, .. } if source.kind() == io::ErrorKind::Unsupported => Some(
+                "to write needs Linux 5.6 or later, and `openat2` not to be filtered (seccomp); \
+                 to read, mount it without `:rw`",
+            ),
             Failure::Bug { .. } => Some("please report it, with what you did"),
             Failure::NotADirectory { path, .. }
                 if path.extension().is_some_and(|it| it == "py") =>
@@ -298,6 +310,7 @@ impl Failure {
             }
             Failure::NotFound { .. }
             | Failure::NotADirectory { .. }
+            | Failure::Mount { .. }
             | Failure::Program { .. }
             | Failure::System { .. }
             | Failure::Interrupted => None,

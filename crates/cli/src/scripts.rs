@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use taipan_pyodide::Streams;
+use taipan_pyodide::{Folder, Streams};
 use taipan_webapi::fetch::{self, client};
 use taipan_worker::{Error, Log, Modules, Script, ScriptLimits, modules_of};
 
@@ -35,7 +35,10 @@ const MB: usize = 1 << 20;
 /// Runs a script in the sandbox, and ends with its exit code.
 pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode, Failure> {
     let Located { program, folder } = locate(&request.program)?;
-    let mounts = request.mounts.iter().map(mount).collect::<Result<Vec<_>, _>>()?;
+    let (writable, mounts): (Vec<_>, Vec<_>) =
+        request.mounts.iter().partition(|mount| mount.writable);
+    let mounts = mounts.into_iter().map(mount).collect::<Result<_, _>>()?;
+    let writable = writable.into_iter().map(writable_mount).collect::<Result<_, _>>()?;
     let release = command.choice.release()?;
     let bundle = workers::bundle(release, &command.cache()?, &command.sources()?, command.quiet)?;
     let network = fetch::Settings { access: request.access.clone(), ..command.proxies.clone() };
@@ -47,7 +50,8 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
         environment: request.environment.clone(),
         folder,
         mounts,
-        streams: Box::new(Terminal { output: output.clone() }),
+        writable,
+        streams: Box::new(terminal),
         gates: command.choice.gates()?,
         client: client(&network).map_err(Error::Client)?,
         log: output.counted(terminal::script_log()),
@@ -170,6 +174,16 @@ impl Output {
 
     /// How many of so many bytes may be written.
     fn take(&self, bytes: usize) -> usize {
+fn writable_mount(mount: &Mount) -> Result<taipan_worker::WritableMount, Failure> {
+    let Mount { host, guest, .. } = mount;
+    if !host.is_dir() {
+        return Err(Failure::not_a_directory("the directory to mount", host));
+    }
+    let opened = Folder::open(host);
+    let folder = opened.map_err(|source| Failure::Mount { directory: host.clone(), source })?;
+    Ok(taipan_worker::WritableMount { folder, path: guest.clone() })
+}
+
         let count = |left: u64| match left {
             UNLIMITED => UNLIMITED,
             EXCEEDED => EXCEEDED,

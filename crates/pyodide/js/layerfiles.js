@@ -15,49 +15,67 @@ const ENTRY_BYTES = 280;
 /// A layer and a node of it in one number, as `layer_open` answers.
 const LAYER_UNIT = 2 ** 32;
 
+/// Calls on descriptors that a stream may serve itself, with the functions of its `calls`: by the module that the main
+/// module imports them from.
+const CALLS = {
+  wasi_snapshot_preview1: ["fd_read", "fd_pread", "fd_seek", "fd_close"],
+  env: ["__syscall_fstat64", "__syscall_getdents64", "__syscall_ftruncate64", "__syscall_fchmod", "__syscall_fdatasync"],
+};
+
 /// Puts our functions before the glue's. `module` is Emscripten's, `imports` what the main module gets.
 export function serveLayerFiles(module, imports) {
-  const { env, wasi_snapshot_preview1: wasi } = imports;
-  servePaths(module, env);
-
-  const files = {
-    fd_read: (file, buffers, count, result) => {
-      const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, file.position);
-      if (read < 0) return -read;
-      file.position += read;
-      return 0;
-    },
-    fd_pread: (file, buffers, count, position, result) => {
-      if (position < 0n) return EINVAL;
-      const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, Number(position));
-      return read < 0 ? -read : 0;
-    },
-    fd_seek: (file, offset, whence, result) => {
-      const position = host.layer_seek(file.layer, file.index, file.position, Number(offset), whence, result >>> 0);
-      if (position < 0) return -position;
-      file.position = position;
-      return 0;
-    },
-    fd_close: (file) => {
-      module.FS.closeStream(file.fd);
-      file.fd = null;
-      return 0;
-    },
-  };
-  before(module, wasi, files);
-  before(module, env, {
-    __syscall_fstat64: (file, result) => host.layer_node_stat(file.layer, file.index, result >>> 0),
-    __syscall_getdents64: (file, address, length) => {
-      const first = Math.floor(file.position / ENTRY_BYTES);
-      const written = host.layer_entries(file.layer, file.index, first, address >>> 0, length >>> 0);
-      if (written > 0) file.position = first * ENTRY_BYTES + written;
-      return written;
-    },
-  });
+  servePaths(module, imports.env, callsOfLayers(module));
+  for (const [from, names] of Object.entries(CALLS)) {
+    for (const name of names) {
+      serveByStream(module, imports[from], name);
+    }
+  }
 }
 
+function serveByStream(module, imports, name) {
+  const elsewhere = imports[name];
+  imports[name] = (fd, ...rest) => {
+    const stream = module.FS.streams[fd];
+    const serve = stream?.calls?.[name];
+    return serve === undefined ? elsewhere(fd, ...rest) : serve(stream, ...rest);
+  };
+}
+
+/// What files and directories of layers serve.
+const callsOfLayers = (module) => ({
+  fd_read(file, buffers, count, result) {
+    const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, file.position);
+    if (read < 0) return -read;
+    file.position += read;
+    return 0;
+  },
+  fd_pread(file, buffers, count, position, result) {
+    if (position < 0n) return EINVAL;
+    const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, Number(position));
+    return read < 0 ? -read : 0;
+  },
+  fd_seek(file, offset, whence, result) {
+    const position = host.layer_seek(file.layer, file.index, file.position, Number(offset), whence, result >>> 0);
+    if (position < 0) return -position;
+    file.position = position;
+    return 0;
+  },
+  fd_close(file) {
+    module.FS.closeStream(file.fd);
+    file.fd = null;
+    return 0;
+  },
+  __syscall_fstat64: (file, result) => host.layer_node_stat(file.layer, file.index, result >>> 0),
+  __syscall_getdents64(file, address, length) {
+    const first = Math.floor(file.position / ENTRY_BYTES);
+    const written = host.layer_entries(file.layer, file.index, first, address >>> 0, length >>> 0);
+    if (written > 0) file.position = first * ENTRY_BYTES + written;
+    return written;
+  },
+});
+
 /// Calls on paths: those of a layer the host answers, or opens.
-function servePaths(module, env) {
+function servePaths(module, env, calls) {
   const { __syscall_stat64: stat, __syscall_lstat64: lstat, __syscall_openat: openat } = env;
   const served = (elsewhere) => (path, result) => host.layer_stat(path >>> 0, result >>> 0) ?? elsewhere(path, result);
   env.__syscall_stat64 = served(stat);
@@ -69,19 +87,20 @@ function servePaths(module, env) {
     const found = host.layer_open(path >>> 0, flags);
     if (found === undefined) return openat(directory, path, flags, ...rest);
     if (found < 0) return found;
-    open ??= opener(module.FS);
+    open ??= opener(module.FS, calls);
     return open(Math.floor(found / LAYER_UNIT), found % LAYER_UNIT, flags);
   };
 }
 
 /// Answers what opens a node of a layer: its descriptor, or a negative error number.
-function opener(FS) {
+function opener(FS, calls) {
   class LayerStream extends FS.FSStream {
     #node;
     #path;
 
     constructor(layer, index, flags) {
       super();
+      this.calls = calls;
       this.layer = layer;
       this.index = index;
       this.shared = { flags, position: 0 };
@@ -96,8 +115,8 @@ function opener(FS) {
   const { createStream } = FS;
   FS.createStream = (stream, fd) => {
     if (!(stream instanceof LayerStream)) return createStream(stream, fd);
-    const { layer, index, shared, path, node, stream_ops, seekable } = stream;
-    return createStream({ layer, index, shared, path, node, stream_ops, seekable, ungotten: [], error: false }, fd);
+    const { calls, layer, index, shared, path, node, stream_ops, seekable } = stream;
+    return createStream({ calls, layer, index, shared, path, node, stream_ops, seekable, ungotten: [], error: false }, fd);
   };
 
   return (layer, index, flags) => {
@@ -111,15 +130,4 @@ function opener(FS) {
       throw error;
     }
   };
-}
-
-/// Serves a call on a descriptor of a layer's file; each function is given its stream.
-function before(module, imports, functions) {
-  for (const [name, serve] of Object.entries(functions)) {
-    const elsewhere = imports[name];
-    imports[name] = (fd, ...rest) => {
-      const stream = module.FS.streams[fd];
-      return stream?.layer === undefined ? elsewhere(fd, ...rest) : serve(stream, ...rest);
-    };
-  }
 }

@@ -23,8 +23,8 @@ const BLOCK_BYTES = 4096;
 // Device number of layer 0. Emscripten's in-memory files are on device 1.
 const DEVICE_FIRST = 2;
 const MAP_PRIVATE = 2;
-const SEEK_CURRENT = 1;
-const SEEK_END = 2;
+export const SEEK_CURRENT = 1;
+export const SEEK_END = 2;
 const ROOT = 0;
 // Files of a layer carry no time: the same inputs give the same image. A zip file can say none before 1980, in any time
 // zone; the second day of that year is the first that none is before.
@@ -95,10 +95,8 @@ export function layerFileSystem(module) {
     },
     write: refuse,
     llseek,
-    mmap(stream, length, position, protection, flags) {
-      // As an empty file in memory, privately: what allocates is not to be had from outside in all releases.
-      const empty = { node: { mode: FILE_MODE, contents: new Uint8Array(0) } };
-      const mapping = FS.filesystems.MEMFS.stream_ops.mmap(empty, length, 0, protection, flags | MAP_PRIVATE);
+    mmap(stream, length, position, _protection, flags) {
+      const mapping = allocateMapping(module, length, flags);
       fileStreamOperations.read(stream, module.HEAPU8, mapping.ptr, length, position);
       return mapping;
     },
@@ -163,6 +161,13 @@ function entries(node) {
   return node.entries;
 }
 
-function bytes(view, offset, length) {
+/// Memory for what is mapped, {ptr, allocated}: as for an empty file in memory, privately, since what allocates is not to
+/// be had from outside in all releases.
+export function allocateMapping({ FS }, length, flags) {
+  const empty = { node: { mode: FILE_MODE, contents: new Uint8Array(0) } };
+  return FS.filesystems.MEMFS.stream_ops.mmap(empty, length, 0, 0, flags | MAP_PRIVATE);
+}
+
+export function bytes(view, offset, length) {
   return new Uint8Array(view.buffer, view.byteOffset + offset, length);
 }

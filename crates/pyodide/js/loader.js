@@ -6,6 +6,7 @@
 // Pyodide 314.0.7, src/js/pyodide.ts.
 
 import host from "taipan:host";
+import { folderFileSystem } from "taipan:pyodide/folderfs";
 import { newImmediateQueue } from "taipan:pyodide/immediate";
 import * as interrupts from "taipan:pyodide/interrupts";
 import { serveLayerFiles } from "taipan:pyodide/layerfiles";
@@ -40,6 +41,9 @@ const RUNTIME = {
   IN_NODE_ESM: false,
   IN_SHELL: true,
 };
+
+/// The file system type of layers, when it is made.
+let layers;
 
 /// Boots CPython and answers the `pyodide` object.
 ///
@@ -199,10 +203,10 @@ function prepareFiles(module, settings) {
   API.sitePackages = `/lib/python${API.pyVersionTuple[0]}.${API.pyVersionTuple[1]}/site-packages`;
   limitMemoryFiles(module, settings.fileBytesMaximum);
   listDescriptors(module);
-  const type = layerFileSystem(module);
+  layers = layerFileSystem(module);
   for (const { layer, path } of settings.layers) {
     FS.mkdirTree(path);
-    FS.mount(type, { layer }, path);
+    FS.mount(layers, { layer }, path);
   }
   // Pyodide's main() says that the standard library is this file, and Python 3.15 warns when it is not there.
   // `_taipan.bootstrap` takes it away.
@@ -233,24 +237,24 @@ function prepareEnvironment(module, settings) {
 }
 
 /// Mounts the files of a script in a resumed interpreter, and connects its standard streams again if one is a terminal
-/// now. `folder` is where the script itself is, {layer, path} or null; `layers` are others. Answers the path under which
-/// the script's folder is found.
-export function furnish(pyodide, folder, layers) {
+/// now. `own` is where the script itself is, {layer, path} or null; `mounts` are others, {layer, path} or, to write,
+/// {folder, path}. Answers the path under which the script's folder is found.
+export function furnish(pyodide, own, mounts) {
   const module = pyodide._module;
   const { FS } = module;
-  const type = layerFileSystem(module);
-  const mount = ({ layer, path }) => {
+  let folders;
+  const mount = ({ path, ...options }) => {
     FS.mkdirTree(path);
-    FS.mount(type, { layer }, path);
+    FS.mount(options.folder === undefined ? layers : (folders ??= folderFileSystem(module)), options, path);
   };
-  layers.forEach(mount);
-  if (folder !== null) {
-    mountFolder(FS, folder, mount);
+  mounts.forEach(mount);
+  if (own !== null) {
+    mountFolder(FS, own, mount);
   }
   if ([STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR].some(host.stdio_is_terminal)) {
     connectStreams(pyodide._api, pyodide);
   }
-  return folder?.path ?? "";
+  return own?.path ?? "";
 }
 
 /// A folder that this machine has and the guest has too, as `/tmp`, keeps what is in it there: what comes is linked.

@@ -74,16 +74,15 @@ const GROUPS: &[Group] = &[
     Group {
         module: "env",
         server: Server::Loader,
-        reason: "paths and files of layers are the host's, others the glue's (js/layerfiles.js)",
+        reason: "paths and open files of layers and folders are the host's, others the glue's (js/layerfiles.js)",
         names: "__syscall_stat64 __syscall_lstat64 __syscall_openat __syscall_fstat64 __syscall_getdents64 \
-                __syscall_ioctl __syscall_fcntl64 __syscall_dup __syscall_dup3 __syscall_fchdir \
-                __syscall_fstatfs64 _mmap_js",
+                __syscall_ftruncate64 __syscall_fchmod __syscall_fdatasync",
     },
     Group {
         module: "wasi_snapshot_preview1",
         server: Server::Loader,
         reason: "files of layers are the host's, others the glue's (js/layerfiles.js)",
-        names: "fd_close fd_read fd_pread fd_seek fd_fdstat_get",
+        names: "fd_close fd_read fd_pread fd_seek",
     },
     Group {
         module: "env",
@@ -129,13 +128,13 @@ const GROUPS: &[Group] = &[
     Group {
         module: "env",
         server: Server::Glue,
-        reason: "files: Emscripten's file system, with file layers (js/layerfs.js) and in-memory files (js/quota.js)",
+        reason: "files: Emscripten's file system, with file layers (js/layerfs.js), folders of this machine (js/folderfs.js) and in-memory files (js/quota.js)",
         names: "JsvBuffer_writeToFile JsvBuffer_readFromFile JsvBuffer_intoFile \
                 __syscall_faccessat __syscall_chdir __syscall_chmod \
                 __syscall_fchownat _munmap_js _msync_js \
-                __syscall_fchmod __syscall_fchmodat2 __syscall_fchown32 \
-                __syscall_fdatasync __syscall_newfstatat \
-                __syscall_ftruncate64 __syscall_getcwd \
+                __syscall_fchmodat2 __syscall_fchown32 __syscall_newfstatat __syscall_getcwd \
+                __syscall_ioctl __syscall_fcntl64 __syscall_dup __syscall_dup3 __syscall_fchdir \
+                __syscall_fstatfs64 _mmap_js \
                 __syscall_mkdirat __syscall_mknodat __syscall_pipe __syscall_poll __syscall_fadvise64 \
                 __syscall_fallocate __syscall_readlinkat __syscall_unlinkat __syscall_rmdir \
                 __syscall_renameat __syscall_statfs64 __syscall_symlinkat \
@@ -306,7 +305,7 @@ const GROUPS: &[Group] = &[
         module: "wasi_snapshot_preview1",
         server: Server::Glue,
         reason: "files and streams",
-        names: "fd_write fd_sync fd_pwrite",
+        names: "fd_write fd_sync fd_pwrite fd_fdstat_get",
     },
 ];
 

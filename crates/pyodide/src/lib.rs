@@ -8,6 +8,7 @@ mod clock;
 mod descriptors;
 mod error;
 mod families;
+mod folder;
 mod frames;
 mod generators;
 pub mod imports;
@@ -28,6 +29,7 @@ mod strings;
 
 pub use error::Error;
 pub use families::Family;
+pub use folder::{FOLDER_OPERATIONS, Folder, Folders};
 pub use frames::frames;
 pub use generators::keep_generators;
 pub use limits::{set_collector, set_soft_stop};

@@ -296,6 +296,7 @@ fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>,
     let modules = modules.collect::<Result<_, _>>()?;
     let operations: Vec<Operation> = [
         taipan_pyodide::OPERATIONS,
+        taipan_pyodide::FOLDER_OPERATIONS,
         taipan_webapi::OPERATIONS,
         events::OPERATIONS,
         registry::OPERATIONS,

@@ -40,7 +40,7 @@ pub use limits::{Guard, Limits};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
 pub use registry::{ModuleKind, OwnModules};
-pub use script::{Mount, Program, Script, ScriptLimits, run_script};
+pub use script::{Mount, Program, Script, ScriptLimits, Signal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};
 pub use top_level::Network;
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};

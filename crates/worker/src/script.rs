@@ -1,7 +1,7 @@
 //! Scripts: a program that runs to its end in the sandbox.
 //!
 //! A script starts where its bundle's baseline was taken, with the clocks and the entropy of this machine; its files
-//! are mounted then. It has a thread of its own, so that whoever asked for it can end it from outside.
+//! are mounted then. It has a thread of its own, so that whoever asked for it can interrupt and end it from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 use taipan_guest::{Control, CpuLimit, Reason};
 use taipan_pyodide::layer::Entry;
-use taipan_pyodide::{Ended, Layers, Streams};
+use taipan_pyodide::{Ended, Folder, Folders, Layers, Streams};
 use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
@@ -104,6 +104,15 @@ pub struct Script {
     pub gates: BTreeSet<&'static str>,
     /// For outgoing requests.
     pub client: Client,
+/// A directory of this machine that the script can write.
+#[derive(Clone, Debug)]
+pub struct WritableMount {
+    /// The directory.
+    pub folder: Folder,
+    /// Where it is mounted: an absolute path.
+    pub path: String,
+}
+
     /// Who hears what `console` says.
     pub log: Log,
     /// What it may use.
@@ -129,15 +138,49 @@ pub async fn run_script(script: Script) -> Result<i32, Error> {
     let (sender, mut ended) = oneshot::channel();
     let work = {
         let control = control.clone();
+    /// What of it the script can write.
+    pub writable: Vec<WritableMount>,
         // Nobody listens any more when its time was up.
         move || drop(sender.send(run(script, runtime, &control)))
     };
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
     thread.spawn(work).map_err(|source| Error::Thread { source })?;
     let panicked = |_| Err(Error::Bug { what: "the thread of a script panicked".into() });
-    let Some(limit) = wall else { return ended.await.unwrap_or_else(panicked) };
-    if let Ok(outcome) = tokio::time::timeout(limit, &mut ended).await {
-        return outcome.unwrap_or_else(panicked);
+    let ended = async { ended.await.unwrap_or_else(panicked) };
+    let told = Cell::new(None);
+    let asked = async {
+        let Some(signal) = signals.recv().await else { return std::future::pending().await };
+        told.set(Some(signal));
+        if link.tell(signal) {
+            // Again, or too late.
+            let _ = timeout(SIGNAL_TIME_MAX, signals.recv()).await;
+        }
+        link.stop(Reason::Shutdown);
+        Ok(signal.status())
+    };
+    within(wall, &link, async {
+        tokio::select! {
+            outcome = ended => match (outcome, told.get()) {
+                // Python was not within the script yet, or not any more.
+                (Err(Error::Guest { .. }), Some(signal)) => Ok(signal.status()),
+                (outcome, _) => outcome,
+            },
+            status = asked => status,
+        }
+    })
+    .await
+}
+
+/// Waits for the end of a script, which is stopped when its time is up.
+async fn within(
+    wall: Option<Duration>,
+    link: &Link,
+    outcome: impl Future<Output = Result<i32, Error>>,
+) -> Result<i32, Error> {
+    let Some(limit) = wall else { return outcome.await };
+    let mut outcome = std::pin::pin!(outcome);
+    if let Ok(outcome) = timeout(limit, &mut outcome).await {
+        return outcome;
     }
     let reason = Reason::WallTime { limit };
     if let Some(control) = control.get() {
@@ -155,15 +198,15 @@ fn run(
     runtime: runtime::Handle,
     control: &OnceLock<Arc<Control>>,
 ) -> Result<i32, Error> {
-    let Script { program, arguments, environment, folder, mounts, limits, guard, .. } = script;
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let Script { program, arguments, environment, limits, guard, .. } = script;
+    let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
     let world = World {
         streams: script.streams,
         log: script.log,
         client: Some(script.client),
         runtime,
         number: 0,
-        sender: sender.downgrade(),
+        sender: link.sender.downgrade(),
         receiver,
         standing: None,
         serves: false,
@@ -183,7 +226,7 @@ fn run(
     // Only this thread sets it.
     let _ = control.set(instance.isolate.control().clone());
     let _turn = instance.isolate.control().begin();
-    let outcome = furnish(&mut instance, &program, folder.as_ref(), &mounts).and_then(|folder| {
+    let outcome = furnish(&mut instance, &program, &files).and_then(|folder| {
         let (kind, what) = program.told();
         let settings = json!([{
             "kind": kind, "what": what, "arguments": arguments, "folder": folder, "environment": environment,
@@ -203,12 +246,7 @@ fn run(
 }
 
 /// Mounts the files of a script and connects its terminal; the folder in which it looks for modules first.
-fn furnish(
-    instance: &mut Instance,
-    program: &Program,
-    folder: Option<&Mount>,
-    mounts: &[Mount],
-) -> Result<String, Error> {
+fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<String, Error> {
     let text = match program {
         Program::Text { text, .. } => {
             let code = Code::new(&[Entry::file("text", text.clone())])?;
@@ -224,10 +262,14 @@ fn furnish(
         layers.0.push(mount.code.layer.clone());
         json!({"layer": layers.0.len() - 1, "path": mount.path})
     };
-    let folder = folder.map(&mut add);
-    let mounts: Vec<_> = text.iter().chain(mounts).map(add).collect();
-    let (folder, mounts) = (json!(folder).to_string(), json!(mounts).to_string());
-    instance.call("furnishScript", &[(&*folder).into(), (&*mounts).into()])
+    let own = files.folder.as_ref().map(&mut add);
+    let mut mounts: Vec<_> = text.iter().chain(&files.mounts).map(add).collect();
+    let writable = files.writable.iter().enumerate();
+    mounts.extend(writable.map(|(number, mount)| json!({"folder": number, "path": mount.path})));
+    let folders = files.writable.iter().map(|mount| mount.folder.clone());
+    extensions.insert(Folders(folders.collect()));
+    let (own, mounts) = (json!(own).to_string(), json!(mounts).to_string());
+    instance.call("furnishScript", &[(&*own).into(), (&*mounts).into()])
 }
 
 /// The exit status of a script that did not come to the end of its text, or why there is none.
@@ -247,3 +289,10 @@ fn status_of(error: Error, instance: &mut Instance, memory_bytes: usize) -> Resu
         None => Err(Error::Guest { doing, source }),
     }
 }
+/// What of this machine's files a script has.
+struct Files {
+    folder: Option<Mount>,
+    mounts: Vec<Mount>,
+    writable: Vec<WritableMount>,
+}
+

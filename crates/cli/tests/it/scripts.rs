@@ -84,3 +84,88 @@ fn time_while_nothing_comes() {
     let command = "mkfifo pipe; exec 9<>pipe; taipan run --wall 0.5 -c 'input()' <&9";
     check(&[], command, 124, "it took longer than 500 ms");
 }
+
+#[test]
+fn what_is_written_to_a_mount_is_here() {
+    let write = "taipan run --mount out:/out:rw -c 'open(\"/out/a\", \"w\").write(\"text\")'";
+    // The umask of whoever runs it holds.
+    let command = format!("umask 027; mkdir out; {write}; cat out/a; stat -c ' %a' out/a");
+    check(&[], &command, 0, "text 640\n");
+    // And it is here at once.
+    let command = "mkdir out; mkfifo in line; exec 9<>in
+        taipan run --mount out:/out:rw -c 'import sys
+file = open(\"/out/a\", \"wb\", buffering=0)
+file.write(b\"text\")
+print(\"written\", flush=True)
+sys.stdin.read()' <&9 > line & read line < line; kill -9 $!; cat out/a";
+    check(&[], command, 0, "text");
+}
+
+#[test]
+fn what_leads_out_of_a_mount_leads_nowhere() {
+    let files = &[("out/file", "inside"), ("secret", "outside"), ("beside/file", "outside")];
+    let links = "cd out; ln -s ../secret a; ln -s $OLDPWD/secret b; ln -s ../beside c; ln -s / d;
+        ln -s file e; ln -s /proc/self/cwd f; cd ..";
+    let code = r#"
+import os
+os.chdir("/out")
+for way in ["a", "b", "c/file", "d/etc/passwd", "d/etc/made", "../secret", "f/secret", "/out/../secret"]:
+    for mode in "r", "w":
+        try:
+            with open(way, mode) as file:
+                found = file.read() if mode == "r" else file.write("changed")
+        except OSError:
+            continue
+        # In the memory of the sandbox.
+        assert found in ("changed", 7), (way, found)
+print(sorted(os.listdir("/out")), os.readlink("a"), open("e").read())
+for name in "abcdef":
+    os.unlink(name)
+print(os.listdir("/out"))
+"#;
+    let run = "taipan run --mount out:/out:rw script.py && cat secret beside/file && ls /etc/made";
+    let command = format!("{links}; echo '{code}' > script.py; {run}");
+    let shown = "['a', 'b', 'c', 'd', 'e', 'f', 'file'] ../secret inside\n['file']\noutsideoutside";
+    check(files, &command, 2, shown);
+}
+
+#[test]
+fn a_mount_that_cannot_be() {
+    let run = "taipan run --mount a:/a:rw -c ''";
+    check(&[], run, 66, "the directory to mount a is not there");
+    check(&[("a", "")], run, 66, "is a file, not a directory");
+}
+
+// `set -m`: without job control a shell has SIGINT ignored by what runs in the background.
+#[test]
+fn a_signal_while_standard_input_is_read() {
+    let run = |signal: &str, code: &str| {
+        format!(
+            "set -m; mkfifo pipe out; exec 9<>pipe; taipan run --wall 60 -c '{code}' <&9 > out & read line < out; \
+             kill -{signal} $!; wait $!"
+        )
+    };
+    let reads = r#"print("begun", flush=True); input()"#;
+    check(&[], &run("INT", reads), 130, "KeyboardInterrupt");
+    check(&[], &run("TERM", reads), 143, "");
+    let catches = "import sys
+try:
+    print(\"begun\", flush=True); sys.stdin.buffer.raw.read(1)
+except KeyboardInterrupt:
+    sys.exit(7)";
+    check(&[], &run("INT", catches), 7, "");
+}
+
+#[test]
+fn a_signal_before_and_after_the_program() {
+    let late = "import atexit, os, sys
+def end():
+    print(\"ends\", flush=True)
+    sys.stdin.read()
+atexit.register(end)";
+    let command = format!(
+        "set -m; mkfifo pipe out; exec 9<>pipe; taipan run --wall 60 -c '{late}' <&9 > out & read line < out; \
+         kill -INT $!; kill -INT $!; sleep 0.1; kill -INT $!; wait $!"
+    );
+    check(&[], &command, 130, "");
+}
