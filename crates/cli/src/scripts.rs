@@ -13,6 +13,11 @@ use std::{
 use taipan_pyodide::{Folder, Streams};
 use taipan_webapi::fetch::{self, client};
 use taipan_worker::{Error, Log, Modules, Script, ScriptLimits, modules_of};
+use tokio::{
+    io::{AsyncReadExt, Stdin},
+    runtime::Handle,
+    sync::Notify,
+};
 
 use crate::{
     arguments::Bound,
@@ -20,7 +25,7 @@ use crate::{
     console,
     failure::Failure,
     project::read_file,
-    terminal, workers,
+    signals, terminal, workers,
 };
 
 /// What a process may end with; others are cut to their lowest bits, as the system does.
@@ -43,6 +48,16 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
     let bundle = workers::bundle(release, &command.cache()?, &command.sources()?, command.quiet)?;
     let network = fetch::Settings { access: request.access.clone(), ..command.proxies.clone() };
     let output = Output::new(request.output_bytes);
+    // It ends with the process, which is soon: the thread of a script that was stopped may still wait for its clock.
+    let runtime = Box::leak(Box::new(workers::runtime()?));
+    let _entered = runtime.enter();
+    let signalled = Arc::new(Notify::new());
+    let terminal = Terminal {
+        output: output.clone(),
+        input: tokio::io::stdin(),
+        runtime: runtime.handle().clone(),
+        signalled: signalled.clone(),
+    };
     let script = Script {
         bundle,
         program,
@@ -61,9 +76,9 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
             memory_bytes: usize::try_from(request.memory_mb).unwrap_or(usize::MAX) * MB,
         },
         guard: workers::guard()?,
+        signals: signals::of_script()?,
+        signalled,
     };
-    // It ends with the process, which is soon: the thread of a script that was stopped may still wait for its clock.
-    let runtime = Box::leak(Box::new(workers::runtime()?));
     let outcome = runtime.block_on(taipan_worker::run_script(script));
     if output.is_exceeded() {
         return Err(Error::ScriptOutput.into());
@@ -151,12 +166,22 @@ fn modules(
 }
 
 fn mount(mount: &Mount) -> Result<taipan_worker::Mount, Failure> {
-    let Mount { host, guest } = mount;
+    let Mount { host, guest, .. } = mount;
     if !host.is_dir() {
         return Err(Failure::not_a_directory("the directory to mount", host));
     }
     let code = taipan_worker::from_directory(host)?;
     Ok(taipan_worker::Mount { code, path: guest.clone() })
+}
+
+fn writable_mount(mount: &Mount) -> Result<taipan_worker::WritableMount, Failure> {
+    let Mount { host, guest, .. } = mount;
+    if !host.is_dir() {
+        return Err(Failure::not_a_directory("the directory to mount", host));
+    }
+    let opened = Folder::open(host);
+    let folder = opened.map_err(|source| Failure::Mount { directory: host.clone(), source })?;
+    Ok(taipan_worker::WritableMount { folder, path: guest.clone() })
 }
 
 /// How much of its output a script has left; a clone is the same.
@@ -174,16 +199,6 @@ impl Output {
 
     /// How many of so many bytes may be written.
     fn take(&self, bytes: usize) -> usize {
-fn writable_mount(mount: &Mount) -> Result<taipan_worker::WritableMount, Failure> {
-    let Mount { host, guest, .. } = mount;
-    if !host.is_dir() {
-        return Err(Failure::not_a_directory("the directory to mount", host));
-    }
-    let opened = Folder::open(host);
-    let folder = opened.map_err(|source| Failure::Mount { directory: host.clone(), source })?;
-    Ok(taipan_worker::WritableMount { folder, path: guest.clone() })
-}
-
         let count = |left: u64| match left {
             UNLIMITED => UNLIMITED,
             EXCEEDED => EXCEEDED,
@@ -212,6 +227,10 @@ fn writable_mount(mount: &Mount) -> Result<taipan_worker::WritableMount, Failure
 /// The standard streams of this process.
 struct Terminal {
     output: Output,
+    input: Stdin,
+    runtime: Handle,
+    /// Ends a read, so that Python looks for the signal.
+    signalled: Arc<Notify>,
 }
 
 impl Streams for Terminal {
@@ -232,7 +251,13 @@ impl Streams for Terminal {
 
     fn read(&mut self, maximum: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; maximum];
-        let count = io::stdin().lock().read(&mut bytes)?;
+        let count = self.runtime.block_on(async {
+            tokio::select! {
+                // What is given up goes on by itself, and the next read has what came of it.
+                count = self.input.read(&mut bytes) => count,
+                () = self.signalled.notified() => Err(ErrorKind::Interrupted.into()),
+            }
+        })?;
         bytes.truncate(count);
         Ok(bytes)
     }

@@ -4,9 +4,35 @@
 //! it has it ignored, as `nohup` does. SIGUSR1 and SIGUSR2 mean nothing here: without a handler they would end the
 //! process and all that is in flight.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 use crate::failure::Failure;
+
+/// Takes what asks a script to end, each as often as it comes; but not Ctrl+C when who started this process has it
+/// ignored, as a shell does for what runs in the background.
+pub(crate) fn of_script() -> Result<mpsc::UnboundedReceiver<taipan_worker::Signal>, Failure> {
+    use taipan_worker::Signal::{Interrupt, Terminate};
+    let (sender, receiver) = mpsc::unbounded_channel();
+    for (kind, meaning) in
+        [(SignalKind::interrupt(), Interrupt), (SignalKind::terminate(), Terminate)]
+    {
+        if is_ignored(kind) {
+            continue;
+        }
+        let (mut signal, sender) = (take(kind)?, sender.clone());
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() && sender.send(meaning).is_ok() {}
+        });
+    }
+    Ok(receiver)
+}
+
+fn take(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|source| Failure::System { what: "wait for signals", source })
+}
 
 /// Signals, as often as they come.
 #[derive(Debug)]
@@ -21,9 +47,6 @@ pub(crate) struct Signals {
 impl Signals {
     /// Takes the signals over; from here on they end nothing by themselves.
     pub(crate) fn take() -> Result<Self, Failure> {
-        let take = |kind| {
-            signal(kind).map_err(|source| Failure::System { what: "wait for signals", source })
-        };
         let hangup =
             if is_ignored(SignalKind::hangup()) { None } else { Some(take(SignalKind::hangup())?) };
         Ok(Self {

@@ -30,7 +30,7 @@ mod memory;
 mod reason;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ pub struct Control {
     state: AtomicU8,
     /// Whether the guest is to be told of a soft stop.
     signal: AtomicBool,
+    /// By what it is to be interrupted; 0 is nothing.
+    interrupt: AtomicI32,
     inner: Mutex<Inner>,
     watchdog: OnceLock<Arc<Shared>>,
 }
@@ -77,7 +79,7 @@ struct Inner {
     listed: bool,
 }
 
-/// How a guest is told that it should end: words in its memory that it looks at.
+/// How a guest is told that it should end, or is interrupted: words in its memory that it looks at.
 #[derive(Clone, Debug, Default)]
 pub struct SoftStop {
     /// Addresses, multiples of 4, and what is written there.
@@ -275,9 +277,34 @@ impl Control {
         self.inner().account.used()
     }
 
-    /// Looks how much CPU time the isolate has used, and stops it if that is too much.
+    /// Interrupts the guest as a signal does a process: it is told this number, which is not 0, when it next looks. The
+    /// watchdog sees to it that it does. A number that was not taken yet is replaced.
+    pub fn interrupt(&self, number: i32) {
+        self.interrupt.store(number, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn take_interrupt(&self) -> i32 {
+        self.interrupt.swap(0, Ordering::Relaxed)
+    }
+
+    /// Tells the isolate of an interruption; looks how much CPU time it has used, and stops it if that is too much.
     pub(crate) fn look(&self) -> Outlook {
         let mut inner = self.inner();
+        match self.look_at_time(&mut inner) {
+            Outlook::Running(_) if self.is_interrupted() => {
+                self.raise(&inner, || ());
+                // Again soon: it may have looked at the words before, or not be in WebAssembly just now.
+                Outlook::Running(Some(Duration::ZERO))
+            }
+            outlook => outlook,
+        }
+    }
+
+    fn look_at_time(&self, inner: &mut Inner) -> Outlook {
         let Some(used) = inner.account.used_by_running() else { return Outlook::Idle };
         let Some((deadline, reason)) = inner.account.deadline() else {
             return Outlook::Running(None);
@@ -287,10 +314,13 @@ impl Control {
         }
         let end = if inner.soft_stop.is_some() { deadline + GRACE } else { deadline };
         if used >= end {
-            self.stop_locked(&mut inner, reason);
+            self.stop_locked(inner, reason);
             return Outlook::Running(None);
         }
-        if inner.account.signalled || self.raise(&mut inner) {
+        if inner.account.signalled
+            || self.raise(inner, || self.signal.store(true, Ordering::Relaxed))
+        {
+            inner.account.signalled = true;
             return Outlook::Running(Some(end - used));
         }
         // Again soon: it was not in WebAssembly just now.
@@ -309,8 +339,8 @@ impl Control {
         self.watchdog.get_or_init(|| watchdog.clone());
     }
 
-    /// Writes what tells the guest of a soft stop; false if WebAssembly does not run just now.
-    fn raise(&self, inner: &mut Inner) -> bool {
+    /// Does `first`, and writes what has the guest look; false if WebAssembly does not run just now.
+    fn raise(&self, inner: &Inner, first: impl FnOnce()) -> bool {
         let (Some(region), Some(soft_stop)) = (&inner.region, &inner.soft_stop) else {
             return false;
         };
@@ -319,12 +349,11 @@ impl Control {
         if self.state.compare_exchange(WASM, TAKEN, order, failure).is_err() {
             return false;
         }
-        self.signal.store(true, Ordering::Relaxed);
+        first();
         for (address, word) in &soft_stop.raise {
             region.store(*address, *word);
         }
         self.state.store(WASM, Ordering::Release);
-        inner.account.signalled = true;
         true
     }
 
@@ -334,6 +363,11 @@ impl Control {
             self.inner().account.tell();
         }
         told
+    }
+
+    /// What is to be written so that the guest looks.
+    pub(crate) fn raised(&self) -> Vec<(u32, u32)> {
+        self.inner().soft_stop.as_ref().map(|soft_stop| soft_stop.raise.clone()).unwrap_or_default()
     }
 
     /// What is to be written once the guest was told.

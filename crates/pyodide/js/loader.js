@@ -106,6 +106,8 @@ function timersFor(queue, isEnded) {
   const { setTimeout, clearTimeout } = globalThis;
   return {
     isEnded,
+    endWait: host.end_wait,
+    immediateMaximum: IMMEDIATE_MILLISECONDS_MAXIMUM,
     owner: host.owner,
     soon: queue.schedule,
     start: (callback, milliseconds) => setTimeout(callback, milliseconds),

@@ -5,7 +5,8 @@
 //! (`Python/emscripten_signal.c`, 3.14). The watchdog sets both words from
 //! outside; the answer makes Python run the handler that `_taipan/limits.py`
 //! has installed, which raises `CpuTimeLimitExceeded`. A program can ask for such
-//! looks, too, and for other signals: with an interrupt buffer.
+//! looks, too, and for other signals: with an interrupt buffer. And whoever runs a
+//! script can send it one (`Control::interrupt`).
 
 use crate::frames::VERSION;
 use taipan_guest::{
@@ -16,6 +17,8 @@ use taipan_guest::{
 const SIGNAL_CPU_TIME: i32 = 24;
 /// That there is no signal.
 const NO_SIGNAL: i32 = 0;
+/// That none is to be taken now; the watchdog has Python look again.
+const HELD: i32 = -1;
 
 /// The highest number of a signal in Emscripten's musl (`_NSIG - 1`).
 const SIGNAL_MAX: f64 = 64.0;
@@ -82,19 +85,27 @@ fn count(scope: &mut Scope<'_>, counting: u32, relieving: u32) -> Result<(), Err
 pub(crate) fn define(linker: &mut Linker) -> DefineResult {
     let check = |mut caller: NativeCaller<'_>| -> NativeResult<i32> {
         let mut scope = Scope::of(&mut caller);
-        Ok(if scope.take_soft_stop()? { SIGNAL_CPU_TIME } else { interrupt(&mut scope)? })
+        if scope.take_soft_stop()? {
+            return Ok(SIGNAL_CPU_TIME);
+        }
+        match interrupt(&mut scope)? {
+            HELD => Ok(NO_SIGNAL),
+            NO_SIGNAL => Ok(scope.take_interrupt()),
+            signal => Ok(signal),
+        }
     };
     linker.func_wrap("env", "_Py_CheckEmscriptenSignals_Helper", check)?;
     Ok(())
 }
 
-/// The signal that the program has put into its interrupt buffer (`js/interrupts.js`).
+/// The signal that the program has put into its interrupt buffer, or [`HELD`] (`js/interrupts.js`).
 fn interrupt(scope: &mut Scope<'_>) -> Result<i32, Error> {
     let module = scope.load(INTERRUPTS)?;
     let module = scope.module_namespace(&module)?;
     let take = scope.property(&module, "take")?;
     let signal = scope.call(&take, &[])?;
-    let signal = scope.number(&signal)?.filter(|signal| (1.0..=SIGNAL_MAX).contains(signal));
-    #[expect(clippy::cast_possible_truncation, reason = "it is between 1 and 64")]
+    let known = |signal: &f64| (1.0..=SIGNAL_MAX).contains(signal) || *signal == f64::from(HELD);
+    let signal = scope.number(&signal)?.filter(known);
+    #[expect(clippy::cast_possible_truncation, reason = "it is between 1 and 64, or -1")]
     Ok(signal.map_or(NO_SIGNAL, |signal| signal as i32))
 }

@@ -57,7 +57,7 @@ pub trait Streams: Send {
     ///
     /// # Errors
     ///
-    /// What Python is to see as an `OSError`.
+    /// What Python is to see as an `OSError`; after [`io::ErrorKind::Interrupted`] it looks for a signal, and reads again.
     fn read(&mut self, maximum: usize) -> io::Result<Vec<u8>>;
     /// Whether the descriptor is a terminal.
     fn is_terminal(&self, descriptor: i32) -> bool;
@@ -144,6 +144,9 @@ fn stdio_write(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn stdio_read(call: &mut Call<'_>) -> Result<Output, Throw> {
     let maximum = call.unsigned(0)?.min(READ_BYTES_MAX) as usize;
     let read = streams(call)?.0.read(maximum);
+    if read.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+        call.scope.announce_interrupt()?;
+    }
     Ok(read.map_or_else(|error| Output::Text(code(&error)), Output::Bytes))
 }
 

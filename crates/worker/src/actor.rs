@@ -250,7 +250,8 @@ async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
             Event::Gone { .. }
             | Event::Sent { .. }
             | Event::Expired { .. }
-            | Event::Completed { .. } => {}
+            | Event::Completed { .. }
+            | Event::Interrupted => {}
             event @ (Event::Request { .. } | Event::Warm { .. }) => return Some(event),
         }
     }

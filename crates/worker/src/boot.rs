@@ -157,6 +157,8 @@ impl Connected {
             held: None,
             cpu,
             health: Health::default(),
+            waits: 0,
+            signal: 0,
             clock,
             fetch,
             cancel,

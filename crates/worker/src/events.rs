@@ -26,6 +26,7 @@ use crate::worker::Incoming;
 /// The operations of the event loop.
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "block_until", call: block_until },
+    Operation { name: "end_wait", call: end_wait },
     Operation { name: "interpreter_started", call: interpreter_started },
     Operation { name: "take_bytecode", call: take_bytecode },
 ];
@@ -50,6 +51,8 @@ pub(crate) enum Event {
     Completed { instance: u64, completion: Completion },
     /// Somebody wants an isolate to be there.
     Warm { done: oneshot::Sender<()> },
+    /// A signal has come, for which Python has to look.
+    Interrupted,
 }
 
 /// The event loop's own state.
@@ -71,6 +74,10 @@ pub(crate) struct Loop {
     pub(crate) cpu: CpuLimit,
     /// Whether it can serve.
     pub(crate) health: Health,
+    /// How many waits of `run_sync` are under way, one within the other.
+    pub(crate) waits: u32,
+    /// The number of a signal that the innermost of them is to end for, or 0.
+    pub(crate) signal: i32,
     /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
     pub(crate) clock: Option<Virtual>,
     pub(crate) fetch: Handle,
@@ -158,6 +165,13 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
         Event::Warm { done } => {
             // Whoever asked may have gone.
             let _ = done.send(());
+            Ok(())
+        }
+        Event::Interrupted => {
+            let signal = scope.take_interrupt();
+            if signal != 0 {
+                set_signal(scope, signal);
+            }
             Ok(())
         }
     }
@@ -265,34 +279,74 @@ const NEVER: &str =
 const NEVER_IN_RUN_SYNC: &str = "run_sync waits for something that can never happen: no timer, read or fetch of this \
     isolate is under way, and what waits in another run_sync below goes on only when this one has ended";
 
-/// `host.block_until(predicate)`: handles events until the predicate is true.
+/// `host.block_until(predicate)`: handles events until the predicate is true, and answers 0; or the number of a
+/// signal that has come before.
 fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
     let predicate = call.handle(0)?;
     let scope = &mut call.scope;
     let standing = scope.extensions().of::<Loop>().and_then(|state| state.standing.clone());
     let _hold = standing.as_ref().map(Standing::hold);
     let owner = scope.owner()?;
+    count_waits(scope, 1);
+    let outcome = block(scope, &predicate, standing.as_deref());
+    count_waits(scope, -1);
+    if matches!(outcome, Ok(_) | Err(Throw::Error { .. })) {
+        // What is handled meanwhile is others'.
+        scope.set_owner(owner)?;
+    }
+    outcome
+}
+
+fn block(
+    scope: &mut Scope<'_>,
+    predicate: &Handle,
+    standing: Option<&Standing>,
+) -> Result<Output, Throw> {
     loop {
         scope.run_jobs()?;
-        let answer = scope.call(&predicate, &[])?;
+        let answer = scope.call(predicate, &[])?;
         if scope.text(&answer)? == "true" {
-            // What is handled meanwhile is others'.
-            scope.set_owner(owner)?;
-            return Ok(Output::Undefined);
+            return Ok(0.into());
+        }
+        let state = scope.extensions_mut().of_mut::<Loop>();
+        let signal = state.map_or(0, |state| std::mem::take(&mut state.signal));
+        if signal != 0 {
+            return Ok(signal.into());
         }
         if step(scope)? {
             continue;
         }
-        if let Some(standing) = &standing {
+        if let Some(standing) = standing {
             standing.blocks();
         }
         // No request begins here meanwhile, so that nothing else can come than what this isolate has under way.
         let idle = scope.extensions().of::<Pending>().is_none_or(Pending::is_idle);
         if idle || !wait(scope)? {
-            scope.set_owner(owner)?;
             return Err(Throw::error("Error", NEVER_IN_RUN_SYNC));
         }
     }
+}
+
+fn count_waits(scope: &mut Scope<'_>, more: i32) {
+    if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
+        state.waits = state.waits.saturating_add_signed(more);
+    }
+}
+
+fn set_signal(scope: &mut Scope<'_>, signal: i32) {
+    if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
+        state.signal = signal;
+    }
+}
+
+/// `host.end_wait(signal)`: has the innermost wait end as for a signal; false when there is none.
+fn end_wait(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let signal = call.integer(0)?;
+    let waits = call.scope.extensions().of::<Loop>().is_some_and(|state| state.waits > 0);
+    if waits {
+        set_signal(&mut call.scope, signal);
+    }
+    Ok(Output::Boolean(waits))
 }
 
 /// Blocks until there is something to handle; false when nothing can come.

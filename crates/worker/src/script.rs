@@ -3,6 +3,7 @@
 //! A script starts where its bundle's baseline was taken, with the clocks and the entropy of this machine; its files
 //! are mounted then. It has a thread of its own, so that whoever asked for it can interrupt and end it from outside.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -15,13 +16,16 @@ use taipan_pyodide::{Ended, Folder, Folders, Layers, Streams};
 use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use crate::Error;
 use crate::boot::World;
 use crate::bundle::{BASELINE, Bundle};
 use crate::clock::Machine;
 use crate::code::Code;
+use crate::events::Event;
 use crate::frozen::Frozen;
 use crate::instance::Instance;
 use crate::limits::{self, Guard};
@@ -33,6 +37,33 @@ const SCRIPT_DIRECTORY: &str = "/session/script";
 
 /// How long a stopped script may take to leave what it is in. A read of standard input may take for ever.
 const END_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How long a script may go on after a signal that asks it to end; as long as a server has for its requests.
+const SIGNAL_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What asks a script to end, as a signal asks a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// `SIGINT`: `KeyboardInterrupt` is raised, unless the script has another handler.
+    Interrupt,
+    /// `SIGTERM`: `SystemExit` is raised, unless the script has a handler.
+    Terminate,
+}
+
+impl Signal {
+    /// Its number here and in the guest.
+    fn number(self) -> i32 {
+        match self {
+            Signal::Interrupt => 2,
+            Signal::Terminate => 15,
+        }
+    }
+
+    /// What a process ends with that the signal has ended, as shells count it.
+    fn status(self) -> i32 {
+        128 + self.number()
+    }
+}
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -73,6 +104,15 @@ pub struct Mount {
     pub path: String,
 }
 
+/// A directory of this machine that the script can write.
+#[derive(Clone, Debug)]
+pub struct WritableMount {
+    /// The directory.
+    pub folder: Folder,
+    /// Where it is mounted: an absolute path.
+    pub path: String,
+}
+
 /// What a script may use.
 #[derive(Clone, Copy, Debug)]
 pub struct ScriptLimits {
@@ -98,27 +138,24 @@ pub struct Script {
     pub folder: Option<Mount>,
     /// What else it sees of the file system.
     pub mounts: Vec<Mount>,
+    /// What of it the script can write.
+    pub writable: Vec<WritableMount>,
     /// Its standard streams.
     pub streams: Box<dyn Streams>,
     /// The gates that are open.
     pub gates: BTreeSet<&'static str>,
     /// For outgoing requests.
     pub client: Client,
-/// A directory of this machine that the script can write.
-#[derive(Clone, Debug)]
-pub struct WritableMount {
-    /// The directory.
-    pub folder: Folder,
-    /// Where it is mounted: an absolute path.
-    pub path: String,
-}
-
     /// Who hears what `console` says.
     pub log: Log,
     /// What it may use.
     pub limits: ScriptLimits,
     /// Who sees to that.
     pub guard: Guard,
+    /// What asks it to end. The second one ends it at once.
+    pub signals: UnboundedReceiver<Signal>,
+    /// Hears of each once Python can learn of it: for whoever keeps the script waiting.
+    pub signalled: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Script {
@@ -127,21 +164,48 @@ impl std::fmt::Debug for Script {
     }
 }
 
+/// How a script that runs is reached.
+struct Link {
+    /// There once its program begins.
+    control: OnceLock<Arc<Control>>,
+    sender: UnboundedSender<Event>,
+    signalled: Arc<Notify>,
+}
+
+impl Link {
+    /// Tells Python of a signal, wherever it is; false when it has not begun.
+    fn tell(&self, signal: Signal) -> bool {
+        let Some(control) = self.control.get() else { return false };
+        control.interrupt(signal.number());
+        // For one that waits. That the script has ended, is told elsewhere.
+        let _ = self.sender.send(Event::Interrupted);
+        self.signalled.notify_one();
+        true
+    }
+
+    fn stop(&self, reason: Reason) {
+        if let Some(control) = self.control.get() {
+            control.stop(reason);
+        }
+    }
+}
+
 /// Runs a script; its exit status.
 ///
 /// # Errors
 ///
 /// When Python does not start, when the script is stopped at a limit, or a fault of ours ends it.
-pub async fn run_script(script: Script) -> Result<i32, Error> {
+pub async fn run_script(mut script: Script) -> Result<i32, Error> {
     let (wall, runtime) = (script.limits.wall, runtime::Handle::current());
-    let control = Arc::<OnceLock<Arc<Control>>>::default();
-    let (sender, mut ended) = oneshot::channel();
+    let (events, receiver) = unbounded_channel();
+    let (control, signalled) = (OnceLock::new(), script.signalled.clone());
+    let link = Arc::new(Link { control, sender: events, signalled });
+    let mut signals = std::mem::replace(&mut script.signals, unbounded_channel().1);
+    let (sender, ended) = oneshot::channel();
     let work = {
-        let control = control.clone();
-    /// What of it the script can write.
-    pub writable: Vec<WritableMount>,
+        let link = link.clone();
         // Nobody listens any more when its time was up.
-        move || drop(sender.send(run(script, runtime, &control)))
+        move || drop(sender.send(run(script, runtime, &link, receiver)))
     };
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
     thread.spawn(work).map_err(|source| Error::Thread { source })?;
@@ -183,12 +247,10 @@ async fn within(
         return outcome;
     }
     let reason = Reason::WallTime { limit };
-    if let Some(control) = control.get() {
-        control.stop(reason);
-    }
-    match tokio::time::timeout(END_TIME_MAX, ended).await {
+    link.stop(reason);
+    match timeout(END_TIME_MAX, outcome).await {
         // It came to its end at the same moment.
-        Ok(Ok(Ok(status))) => Ok(status),
+        Ok(Ok(status)) => Ok(status),
         _ => Err(Error::ScriptLimit { reason }),
     }
 }
@@ -196,7 +258,8 @@ async fn within(
 fn run(
     script: Script,
     runtime: runtime::Handle,
-    control: &OnceLock<Arc<Control>>,
+    link: &Link,
+    receiver: UnboundedReceiver<Event>,
 ) -> Result<i32, Error> {
     let Script { program, arguments, environment, limits, guard, .. } = script;
     let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
@@ -224,7 +287,7 @@ fn run(
     let cpu = limits.cpu.map_or(CpuLimit::None, CpuLimit::Request);
     limits::impose_on(&mut instance, limits.memory_bytes, cpu, &guard)?;
     // Only this thread sets it.
-    let _ = control.set(instance.isolate.control().clone());
+    let _ = link.control.set(instance.isolate.control().clone());
     let _turn = instance.isolate.control().begin();
     let outcome = furnish(&mut instance, &program, &files).and_then(|folder| {
         let (kind, what) = program.told();
@@ -245,6 +308,13 @@ fn run(
     )
 }
 
+/// What of this machine's files a script has.
+struct Files {
+    folder: Option<Mount>,
+    mounts: Vec<Mount>,
+    writable: Vec<WritableMount>,
+}
+
 /// Mounts the files of a script and connects its terminal; the folder in which it looks for modules first.
 fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<String, Error> {
     let text = match program {
@@ -255,7 +325,8 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
         Program::File(_) | Program::Module(_) | Program::Code(_) => None,
     };
     let mut scope = instance.isolate.scope();
-    let Some(layers) = scope.extensions_mut().of_mut::<Layers>() else {
+    let extensions = scope.extensions_mut();
+    let Some(layers) = extensions.of_mut::<Layers>() else {
         return Err(Error::Bug { what: "an isolate without file layers".into() });
     };
     let mut add = |mount: &Mount| {
@@ -289,10 +360,3 @@ fn status_of(error: Error, instance: &mut Instance, memory_bytes: usize) -> Resu
         None => Err(Error::Guest { doing, source }),
     }
 }
-/// What of this machine's files a script has.
-struct Files {
-    folder: Option<Mount>,
-    mounts: Vec<Mount>,
-    writable: Vec<WritableMount>,
-}
-

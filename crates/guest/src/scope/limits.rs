@@ -33,6 +33,30 @@ impl Scope<'_> {
         Ok(control.take_signal())
     }
 
+    /// By what the guest is interrupted ([`crate::Control::interrupt`]), which it asks as it does of a soft stop; 0 for
+    /// nothing, and after the first answer.
+    #[must_use]
+    pub fn take_interrupt(&self) -> i32 {
+        self.state().control.take_interrupt()
+    }
+
+    /// Has the guest look for an interruption when it goes on, if there is one: for calls of the host that an interruption
+    /// ends. Answers whether there is.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn announce_interrupt(&mut self) -> Result<bool, Error> {
+        let control = self.state().control.clone();
+        if !control.is_interrupted() {
+            return Ok(false);
+        }
+        for (address, word) in control.raised() {
+            self.write(address, &word.to_le_bytes())?;
+        }
+        Ok(true)
+    }
+
     /// The bytes of the host that the isolate holds, which count as its memory.
     #[must_use]
     pub fn host_memory(&self) -> &HostMemory {

@@ -9,8 +9,13 @@ that it leaves behind, and `asyncio.Runner` runs.
 import asyncio
 import contextvars
 import math
+import os
+import signal
+import sys
+import time
 from asyncio import _get_running_loop, _leave_task, _set_running_loop
 from functools import partial
+from types import BuiltinFunctionType
 
 from pyodide.ffi import JsException, create_once_callable, run_sync
 from pyodide.webloop import PyodideTask, WebLoop, WebLoopPolicy
@@ -37,14 +42,15 @@ _install_hooks = getattr(WebLoop, "_install_asyncgen_hooks", None)
 def install(timers):
     """Change Pyodide's loop.
 
-    ``timers`` has the functions ``soon(callback, owner)``, ``start(callback, milliseconds)``, which
-    returns the timer's number, ``end(number, callback)``, which ends it before its time, ``isEnded(exception)``:
-    whether all that it says is that a request has ended, and ``owner()``: in whose name JavaScript runs.
+    ``timers`` has ``immediateMaximum``, how many milliseconds are as none, and the functions ``soon(callback, owner)``,
+    ``start(callback, milliseconds)``, which returns the timer's number, ``end(number, callback)``, which ends it before
+    its time, ``isEnded(exception)``: whether all that it says is that a request has ended, ``owner()``: in whose name
+    JavaScript runs, and ``endWait(signal)``, which ends the innermost wait as that signal does, if there is one.
     """
-    global main, _soon, _start, _end, _is_ended, _host_owner
+    global main, _soon, _start, _end, _is_ended, _host_owner, _immediate_maximum, end_wait
     main = _get_running_loop()
     _soon, _start, _end, _is_ended = timers.soon, timers.start, timers.end, timers.isEnded
-    _host_owner = timers.owner
+    _host_owner, _immediate_maximum, end_wait = timers.owner, timers.immediateMaximum, timers.endWait
     for change in LOOP:
         setattr(WebLoop, change.__name__, change)
     for change in POLICY:
@@ -239,7 +245,7 @@ def run(main, *, debug=None, loop_factory=None):
     context.run(_owner.set, owner)
     task = context.run(asyncio.ensure_future, main, loop=loop)
     try:
-        return loop.run_until_complete(task)
+        return _complete(loop, task)
     finally:
         _cancel(loop, [task for task in asyncio.all_tasks(loop) if _owner_of(task) is owner])
 
@@ -261,6 +267,38 @@ def _cancel(loop, tasks):
 
 
 async def _cancelled(tasks):
+def _complete(loop, task):
+    """Wait for the main task of a call, which SIGINT cancels, as CPython's `asyncio.Runner.run` does."""
+    interrupts = 0
+
+    def interrupted(number, frame):
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1 or task.done():
+            raise KeyboardInterrupt
+        task.cancel()
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, interrupted)
+    try:
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        if interrupts > 0 and task.uncancel() == 0:
+            raise KeyboardInterrupt
+        raise
+    finally:
+        if ours and signal.getsignal(signal.SIGINT) is interrupted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def sleep(seconds):
+    """Wait, as `time.sleep` does."""
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    run_sync(asyncio.sleep(seconds))
+
+
     # Within their loop: `gather` takes the running one for it.
     for task in tasks:
         task.cancel()
@@ -278,4 +316,4 @@ def run_in_runner(self, coro, *, context=None):
     if not isinstance(self._loop, WebLoop):
         return _run_in_other_loop(self, coro, context=context)
     task = self._loop.create_task(coro, context=self._context if context is None else context)
-    return self._loop.run_until_complete(task)
+    return _complete(self._loop, task)

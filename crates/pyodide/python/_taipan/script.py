@@ -4,25 +4,24 @@ Called once by the worker. Returns the exit status; the caller ends the isolate.
 """
 
 import __main__
-import asyncio
 import importlib.machinery
 import io
 import linecache
 import os
+import signal
 import sys
-
-from pyodide.ffi import run_sync
 
 from . import eventloop, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 # What CPython exits with: after an uncaught exception, when it cannot open the
 # file, after KeyboardInterrupt (128 + SIGINT), when the last flush fails. What a
-# shell says of SIGXCPU.
+# shell says of SIGTERM and SIGXCPU.
 UNCAUGHT = 1
 CANNOT_OPEN = 2
 INTERRUPTED = 130
 CANNOT_FLUSH = 120
+TERMINATED = 143
 CPU_TIME = 152
 
 # Where the worker puts a text that is in no folder.
@@ -36,14 +35,28 @@ def run(settings):
     ``module`` and its name, or ``code`` and the code. ``folder`` is where modules
     are looked for first.
     """
+    status = _status_of(_program, settings)
+    # Those that come now come too late.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    return _close(status)
+
+
+def _program(settings):
     kind, what = settings["kind"], settings["what"]
+    signal.signal(signal.SIGTERM, _on_terminate)
     os.environ.update(settings["environment"])
     _open_streams()
     _end_with_loop(eventloop.main)
     sys.path.insert(0, settings["folder"])
     programs = {"file": _file, "text": _text, "module": _module, "code": _code}
     sys.argv[:] = [{"module": "-m", "code": "-c"}.get(kind, what), *settings["arguments"]]
-    return _close(_status_of(programs[kind], what))
+    programs[kind](what)
+
+
+def _on_terminate(number, frame):
+    """What is not CPython's way, which ends at once: ``finally`` runs."""
+    raise SystemExit(TERMINATED)
 
 
 def _file(path):
@@ -130,52 +143,32 @@ def _say(text):
         pass  # nobody listens
 
 
-# What ends a program, wherever it is raised.
-ENDS = (SystemExit, KeyboardInterrupt)
+# The last number of a signal, which none has: raises in a wait what has ended the program elsewhere.
+SIGNAL_END = 64
 
-# Calls of `run_until_complete` that wait, the innermost last: a future and what ends the wait, each.
-_waits = []
+# What that is.
+_endings = []
 
 
 def _end_with_loop(loop):
     """Have what is raised in a callback or a task of ``loop`` end the program: as elsewhere, by ending the innermost
     call that runs the loop, so that the program unwinds."""
-
-    def run_until_complete(future):
-        future = asyncio.ensure_future(future, loop=loop)
-        done, ending = loop.create_future(), []
-        future.add_done_callback(lambda _: done.done() or done.set_result(None))
-        _waits.append((done, ending))
-        try:
-            run_sync(done)
-        finally:
-            _waits.remove((done, ending))
-        if ending:
-            raise ending[0]
-        return future.result()
-
     show = loop.default_exception_handler
-    loop.run_until_complete = run_until_complete
-    loop.default_exception_handler = lambda context: isinstance(context.get("exception"), ENDS) or show(context)
+    loop.default_exception_handler = lambda context: isinstance(context.get("exception"), eventloop.ENDS) or show(context)
     eventloop.end_program = _end
-
-
-def end_by(name):
-    """A callback of JavaScript has raised an exception with this name, which is the end of a program."""
-    exception = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    if type(exception).__name__ != name:
-        exception = next(kind for kind in ENDS if kind.__name__ == name)()
-    _end(exception)
+    signal.signal(SIGNAL_END, _raise_ending)
 
 
 def _end(exception):
     """End the program, wherever it is."""
-    if not _waits:
+    _endings.append(exception)
+    if not eventloop.end_wait(SIGNAL_END):
         os._exit(_close(_status_after(exception)))
-    done, ending = _waits[-1]
-    ending.append(exception)
-    if not done.done():
-        done.set_result(None)
+
+
+def _raise_ending(number, frame):
+    if _endings:
+        raise _endings.pop()
 
 
 def _open_streams():

@@ -1,3 +1,2 @@
 print("begun", flush=True)
-while True:
-    pass
+while True: pass
