@@ -19,7 +19,7 @@ import { serveRunSync } from "taipan:pyodide/runsync";
 const STANDARD_INPUT = 0;
 const STANDARD_OUTPUT = 1;
 const STANDARD_ERROR = 2;
-/// `scheduleCallback` of Pyodide takes delays up to this many milliseconds as none.
+/// Delays up to this many milliseconds are none, as for `scheduleCallback` of Pyodide.
 const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
 const HOME = "/session";
 const TEMPORARY = "/tmp";

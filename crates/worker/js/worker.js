@@ -16,8 +16,11 @@ export { dispatch };
 
 export let pyodide;
 
-/// The exceptions that are the end of a program.
-const ENDS_PYTHON = new Set(["SystemExit", "KeyboardInterrupt"]);
+/// The exceptions that are the end of a program, wherever they are raised; of a script `KeyboardInterrupt`, too.
+const endsPython = new Set(["SystemExit"]);
+
+/// A line of a traceback that says where the program was, and not the library.
+const FRAME_OF_USER = /^ *File "(?!\/lib\/python|<frozen )/m;
 
 /// Boots Python. `layers` is JSON: [{layer, path}]; `environment` is JSON: {NAME: value}.
 export async function start(layers, environment, fileBytesMaximum) {
@@ -38,21 +41,32 @@ export async function start(layers, environment, fileBytesMaximum) {
   });
   setForeignValues(pythonValues(pyodide));
   keepIterators();
+  addEventListener("error", (event) => uncaught(event, event.error, false));
+  addEventListener("unhandledrejection", (event) => uncaught(event, event.reason, isRequest(rejected.owners.get(event.promise))));
 }
 
-/// Gives a script its files, and has what ends Python end the script wherever it is raised. Both arguments are JSON, see
-/// `furnish` of the loader.
-export function furnishScript(folder, layers) {
-  const path = mountAgain(pyodide, JSON.parse(folder), JSON.parse(layers));
-  const endsPython = (error) => error instanceof pyodide.ffi.PythonError && ENDS_PYTHON.has(error.type);
-  const end = (event, error) => {
-    if (!endsPython(error)) return;
+/// Of what Python has raised and nobody caught: ends the program if that is asked for; does not tell again of a stop at a
+/// limit, which the end of its request tells, or of the isolate. What a callback raised still says where the time went.
+function uncaught(event, error, endsRequest) {
+  if (!(error instanceof pyodide.ffi.PythonError)) return;
+  if (endsPython.has(error.type)) {
     event.preventDefault();
-    pyodide.pyimport("_taipan.script").end_by(error.type);
-  };
-  addEventListener("error", (event) => end(event, event.error));
-  addEventListener("unhandledrejection", (event) => end(event, event.reason));
-  return path;
+    pyodide.pyimport("_taipan.eventloop").end_by(error.type);
+  } else if (isStop(error) && (endsRequest || !FRAME_OF_USER.test(error.message))) {
+    event.preventDefault();
+  }
+}
+
+/// Whether Python was told that its time is up: by the last line, since what comes back through JavaScript is wrapped.
+const isStop = (error) => error.message.trimEnd().split("\n").at(-1).startsWith("taipan.CpuTimeLimitExceeded: ");
+
+/// Whether a number of whom something belongs to is a request's (`owner.rs` of webapi).
+const isRequest = (owner) => owner > 0 && owner < 2 ** 31;
+
+/// Gives a script its files. Both arguments are JSON, see `furnish` of the loader.
+export function furnishScript(folder, layers) {
+  endsPython.add("KeyboardInterrupt");
+  return mountAgain(pyodide, JSON.parse(folder), JSON.parse(layers));
 }
 
 /// What a worker finds beside its own modules. `path` is JSON: directories in which Python looks first. `variables` is
@@ -203,20 +217,21 @@ export function compileTree(root) {
 }
 
 // A promise that was rejected is reported when the turn is over and it still has no handler.
-const rejected = new Map();
+const rejected = { reasons: new Map(), owners: new WeakMap() };
 const reported = new WeakSet();
 host.on_rejection((promise, reason, handled) => {
   if (!handled) {
-    if (rejected.size === 0) setTimeout(reportRejections, 0);
-    rejected.set(promise, reason);
-  } else if (!rejected.delete(promise) && reported.delete(promise)) {
+    if (rejected.reasons.size === 0) setTimeout(reportRejections, 0);
+    rejected.reasons.set(promise, reason);
+    rejected.owners.set(promise, host.owner());
+  } else if (!rejected.reasons.delete(promise) && reported.delete(promise)) {
     dispatch.rejectionHandled(promise, reason);
   }
 });
 
 function reportRejections() {
-  const all = [...rejected];
-  rejected.clear();
+  const all = [...rejected.reasons];
+  rejected.reasons.clear();
   for (const [promise, reason] of all) {
     reported.add(promise);
     dispatch.unhandledRejection(promise, reason);

@@ -3,7 +3,7 @@
 Called once by bootstrap.py. A timer that is cancelled is gone: Pyodide leaves it with JavaScript
 until its time has come. A loop that a program makes does not take the place of the one that runs,
 and whatever a call does to it, the next finds its own loop running. `asyncio.run` cancels the tasks
-that it leaves behind, and `asyncio.Runner` runs.
+that it leaves behind, and its main task at Ctrl+C; and `asyncio.Runner` runs.
 """
 
 import asyncio
@@ -20,8 +20,12 @@ from types import BuiltinFunctionType
 from pyodide.ffi import JsException, create_once_callable, run_sync
 from pyodide.webloop import PyodideTask, WebLoop, WebLoopPolicy
 
-# What is due within this many milliseconds is due at once, as for `scheduleCallback` of Pyodide.
-IMMEDIATE_MILLISECONDS_MAXIMUM = 2
+from . import tracebacks
+from .limits import CpuTimeLimitExceeded
+
+# What ends a program, wherever it is raised.
+ENDS = (SystemExit, KeyboardInterrupt)
+
 # The longest delay of JavaScript's timers.
 DELAY_MILLISECONDS_MAXIMUM = 2**31 - 1
 
@@ -61,6 +65,9 @@ def install(timers):
     asyncio.run = asyncio.runners.run = run
     asyncio.Runner.run = run_in_runner
     asyncio.runners._cancel_all_tasks = cancel_all_tasks
+    if isinstance(time.sleep, BuiltinFunctionType):
+        # Up to Pyodide 0.27 it computes until the time has come.
+        time.sleep = sleep
 
 
 def make_running():
@@ -110,7 +117,7 @@ def call_later(self, delay, callback, *args, context=None):
         return handle
     milliseconds = min(delay * 1000, DELAY_MILLISECONDS_MAXIMUM)
     call = create_once_callable(partial(_run_timer, self, handle), _may_syncify=True)
-    if milliseconds <= IMMEDIATE_MILLISECONDS_MAXIMUM:
+    if milliseconds <= _immediate_maximum:
         _soon(call, handle._context.get(request))
         return handle
     try:
@@ -137,8 +144,20 @@ def _run_timer(loop, handle):
     _run(loop, handle)
 
 
-# What a script (`script.py`) has called with an exception that is the end of a program; a worker has it reported.
-end_program = None
+def end_program(exception):
+    """What is done about the end of a program, wherever it is raised: `sys.exit` ends the isolate, and what else there
+    is a worker has reported. A script (`script.py`) puts its own in the place of this."""
+    if isinstance(exception, SystemExit):
+        os._exit(tracebacks.status_of(exception))
+    raise exception
+
+
+def end_by(name):
+    """A callback of JavaScript has raised an exception with this name, which is the end of a program."""
+    exception = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if type(exception).__name__ != name:
+        exception = next(kind for kind in ENDS if kind.__name__ == name)()
+    end_program(exception)
 
 
 def _run(loop, handle):
@@ -150,9 +169,7 @@ def _run(loop, handle):
     try:
         if not handle._cancelled:
             handle._run()
-    except (SystemExit, KeyboardInterrupt) as ending:
-        if end_program is None:
-            raise
+    except ENDS as ending:
         end_program(ending)
     finally:
         if _get_running_loop() is not loop:
@@ -177,9 +194,12 @@ def create_task(self, coro, **options):
 
 
 def call_exception_handler(self, context):
-    """Report what went wrong. That nobody waited for what a request had left under way is no fault."""
+    """Report what went wrong. That nobody waited for what a request had left under way is no fault; and a stop at a
+    limit that is raised in the loop's own code says nothing of the program: the end of the request does."""
     exception = context.get("exception")
     if isinstance(exception, JsException) and _is_ended(exception):
+        return
+    if isinstance(exception, CpuTimeLimitExceeded) and not tracebacks.has_user_frame(exception):
         return
     _report(self, context)
 
@@ -250,23 +270,6 @@ def run(main, *, debug=None, loop_factory=None):
         _cancel(loop, [task for task in asyncio.all_tasks(loop) if _owner_of(task) is owner])
 
 
-def _owner_of(task):
-    context = getattr(task, "get_context", dict)()
-    return context.get(_owner)
-
-
-def _cancel(loop, tasks):
-    """Cancel ``tasks`` and wait for their end, as the end of CPython's `asyncio.run` does."""
-    if not tasks:
-        return
-    loop.run_until_complete(_cancelled(tasks))
-    for task in tasks:
-        if not task.cancelled() and (exception := task.exception()) is not None:
-            message = "unhandled exception during asyncio.run() shutdown"
-            loop.call_exception_handler({"message": message, "exception": exception, "task": task})
-
-
-async def _cancelled(tasks):
 def _complete(loop, task):
     """Wait for the main task of a call, which SIGINT cancels, as CPython's `asyncio.Runner.run` does."""
     interrupts = 0
@@ -299,6 +302,23 @@ def sleep(seconds):
     run_sync(asyncio.sleep(seconds))
 
 
+def _owner_of(task):
+    context = getattr(task, "get_context", dict)()
+    return context.get(_owner)
+
+
+def _cancel(loop, tasks):
+    """Cancel ``tasks`` and wait for their end, as the end of CPython's `asyncio.run` does."""
+    if not tasks:
+        return
+    loop.run_until_complete(_cancelled(tasks))
+    for task in tasks:
+        if not task.cancelled() and (exception := task.exception()) is not None:
+            message = "unhandled exception during asyncio.run() shutdown"
+            loop.call_exception_handler({"message": message, "exception": exception, "task": task})
+
+
+async def _cancelled(tasks):
     # Within their loop: `gather` takes the running one for it.
     for task in tasks:
         task.cancel()

@@ -12,7 +12,11 @@ import traceback
 LIBRARY = f"/lib/python{sys.version_info.major}.{sys.version_info.minor}/"
 PLUMBING = (*(f"{LIBRARY}{name}/" for name in ("_pyodide", "_taipan", "asyncio", "importlib", "pyodide")), "<frozen ")
 # What the user did not call: JavaScript of Taipan, Pyodide and the engine, what a limit raises, and a name that is not there.
-GLUE = ("taipan:", "(native)", f"{LIBRARY}_taipan/limits.py", f"{LIBRARY}workers.py")
+GLUE = (
+    "taipan:",
+    "(native)",
+    *(f"{LIBRARY}{name}.py" for name in ("_taipan/eventloop", "_taipan/limits", "_taipan/script", "workers")),
+)
 
 
 def cut(exception):
@@ -58,6 +62,14 @@ def report(exception):
     """Print the traceback to standard error, cut."""
     sys.stderr.write(text(exception))
     sys.stderr.flush()
+
+
+def has_user_frame(exception):
+    """Whether ``exception`` went through code of the user."""
+    tb = exception.__traceback__
+    while tb is not None and _file(tb).startswith((*PLUMBING, *GLUE)):
+        tb = tb.tb_next
+    return tb is not None
 
 
 def _cut_one(exception):
