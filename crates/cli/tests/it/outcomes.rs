@@ -90,7 +90,7 @@ hint: `taipan --help` and `taipan COMMAND --help` explain
     check(
         &[],
         &["run", "--mount", "data", "a.py"],
-        "2\nerror: --mount data: there is no :/ in it; it is written DIR:/PATH, such as data:/data
+        "2\nerror: --mount data: there is no :/ in it; it is written DIR:/PATH or DIR:/PATH:rw, such as data:/data
 
 hint: `taipan --help` and `taipan COMMAND --help` explain
 ",
