@@ -14,8 +14,8 @@ use tokio::{
 
 use crate::{case::Case, releases};
 
-/// Longer than anything here takes, so that a hanging case fails instead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than anything here takes on a busy machine, so that a hanging case fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often the program's output is looked at.
 pub(crate) const GLANCE: Duration = Duration::from_millis(5);
