@@ -45,6 +45,7 @@ const MB: usize = 1 << 20;
 
 /// The runtime in which workers run.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    taipan_worker::bound_arenas();
     // Guests run on the threads that are for blocking, and need their stack.
     let mut builder = Builder::new_multi_thread();
     builder.enable_all().thread_stack_size(taipan_worker::THREAD_STACK_BYTES);

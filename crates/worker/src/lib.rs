@@ -46,4 +46,4 @@ pub use top_level::Network;
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Incoming, Settings, Shown, Worker};
 
-pub use taipan_guest::{Reason, THREAD_STACK_BYTES, end_on_lost_pages, processor};
+pub use taipan_guest::{Reason, THREAD_STACK_BYTES, bound_arenas, end_on_lost_pages, processor};

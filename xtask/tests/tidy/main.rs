@@ -19,6 +19,7 @@ const LONG_FILES: &[(&str, &str)] =
 
 /// The modules that may be unsafe. Each says why in an `expect(unsafe_code)`.
 const UNSAFE_MODULES: &[&str] = &[
+    "crates/guest/src/arenas.rs",
     "crates/guest/src/code.rs",
     "crates/guest/src/control/memory.rs",
     "crates/guest/src/lost_page.rs",
