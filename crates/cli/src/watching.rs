@@ -1,6 +1,7 @@
 //! Waiting for files to be saved.
 
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Component, Path},
     time::Duration,
 };
@@ -30,10 +31,11 @@ impl Changes {
         // One place: a change that nobody has taken yet stands for all of them.
         let (sender, changes) = mpsc::channel(1);
         let root = directory.to_owned();
+        let own = Output::of_this_process();
         let refused = |source| Failure::Watch { directory: directory.to_owned(), source };
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<_>| {
             // An error says that events were lost: then anything may have changed.
-            if event.map_or(true, |event| matters(&root, &event)) {
+            if event.map_or(true, |event| matters(&root, &own, &event)) {
                 sender.try_send(()).ok();
             }
         })
@@ -52,8 +54,27 @@ impl Changes {
     }
 }
 
+/// The files that this process prints to, by device and number: each line that it prints changes them.
+struct Output(Vec<(u64, u64)>);
+
+impl Output {
+    fn of_this_process() -> Self {
+        Self(["/dev/stdout", "/dev/stderr"].into_iter().filter_map(identity).collect())
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        identity(path).is_some_and(|identity| self.0.contains(&identity))
+    }
+}
+
+/// Which file has a name, if one has.
+fn identity(path: impl AsRef<Path>) -> Option<(u64, u64)> {
+    let metadata = fs_err::metadata(path.as_ref()).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 /// Whether an event can change what a worker does.
-fn matters(root: &Path, event: &notify::Event) -> bool {
+fn matters(root: &Path, own: &Output, event: &notify::Event) -> bool {
     let changes = match event.kind {
         EventKind::Access(_) => false,
         EventKind::Any
@@ -63,7 +84,8 @@ fn matters(root: &Path, event: &notify::Event) -> bool {
         | EventKind::Other => true,
     };
     // The system lost count of the changes: any file may be among them.
-    event.need_rescan() || changes && event.paths.iter().any(|path| is_the_workers(root, path))
+    event.need_rescan()
+        || changes && event.paths.iter().any(|path| is_the_workers(root, path) && !own.has(path))
 }
 
 /// Whether a path below `root` is the worker's, and not a tool's or an editor's.
@@ -73,13 +95,18 @@ fn is_the_workers(root: &Path, path: &Path) -> bool {
         Component::Normal(name) => {
             let name = name.to_string_lossy();
             let hidden = name.starts_with('.') && !name.starts_with(".dev.vars");
-            let written = name.ends_with('~') || name.ends_with(".log");
+            let written = name.ends_with('~') || name.ends_with(".log") || is_of_an_editor(&name);
             !hidden && !written && !IGNORED_FOLDERS.contains(&&*name)
         }
         Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
             true
         }
     })
+}
+
+/// Whether a file is one that Emacs saves by itself, or with which Vim tries whether it can write.
+fn is_of_an_editor(name: &str) -> bool {
+    name.starts_with('#') && name.ends_with('#') || name == "4913"
 }
 
 #[cfg(test)]
@@ -106,6 +133,8 @@ mod tests {
             "/w/.entry.py.swp",
             "/w/a.py~",
             "/w/x.log",
+            "/w/#entry.py#",
+            "/w/src/4913",
         ] {
             check(path, false);
         }

@@ -1,5 +1,7 @@
 //! Servers: from their first line to their end.
 
+use std::{thread, time::Duration};
+
 use crate::fixture::Place;
 
 const ENTRY: &str = "\
@@ -10,6 +12,13 @@ async def on_fetch(request, env, ctx):
 ";
 
 const CONFIGURATION: &str = r#"{ "main": "entry.py", "dev": { "port": 0 }, "kv_namespaces": [] }"#;
+
+/// The times that something may be looked at until it is so, and the pause between them.
+const LOOKS_MAX: usize = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A worker that starts again and again does so several times in this time.
+const REST: Duration = Duration::from_secs(3);
 
 #[test]
 fn one_line_a_request_and_a_clean_end() {
@@ -71,6 +80,37 @@ cannot use the configuration in .
     assert_eq!(serving.line_with("changed"), "a file has changed, starting again");
     let answer = serving.get("/", "");
     assert!(!answer.contains("the worker does not start"), "{answer}");
+}
+
+#[test]
+fn what_it_prints_itself_is_no_change() {
+    let place = Place::new(&[("entry.py", ENTRY)]);
+    let output = place.path().join("nohup.out");
+    let file = fs_err::File::create(&output).unwrap().into_parts().0;
+    let mut command = place.command(&["dev", "--port", "0"]);
+    let mut child = command.stderr(file).spawn().unwrap();
+    let printed = || fs_err::read_to_string(&output).unwrap();
+    let wait = |what: &str, count: usize| {
+        for _ in 0..LOOKS_MAX {
+            if printed().matches(what).count() >= count {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+        panic!("{what} is not printed: {}", printed());
+    };
+    wait("listening on", 1);
+    place.write("entry.py", ENTRY);
+    wait("a file has changed", 1);
+    // Each line that it prints would be a change.
+    let comes_to_rest = (0..LOOKS_MAX).any(|_| {
+        let before = printed();
+        thread::sleep(REST);
+        before == printed()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(comes_to_rest, "{}", printed());
 }
 
 #[test]
