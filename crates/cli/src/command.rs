@@ -246,19 +246,26 @@ fn parse_variable(text: &str) -> Result<(String, String), Failure> {
 /// Where the guest has its own files, so that no directory of the host takes their place.
 const SESSION: &str = "/session";
 
+/// What is the system's, with all that is below it: Python's library, its devices, what it knows of itself.
+const OF_THE_SYSTEM: [&str; 3] = ["/lib", "/dev", "/proc"];
+
 /// Refuses mounts that would hide each other, or have a directory of the host be written to by us.
 fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
     let below = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     for (index, mount) in mounts.iter().enumerate() {
-        let Mount { guest, writable, .. } = mount;
+        let Mount { guest, .. } = mount;
         if mounts[..index].iter().any(|other| other.guest == *guest) {
             let reason = format!("two directories are mounted at {guest}");
             return Err(Failure::Usage { reason });
         }
-        if *writable && below(SESSION, guest) {
+        if guest == SESSION {
             let reason = format!("the script's own files are in {SESSION}: mount elsewhere");
+            return Err(Failure::Usage { reason });
+        }
+        if let Some(taken) = OF_THE_SYSTEM.iter().find(|taken| below(guest, taken)) {
+            let reason = format!("{guest} is Python's own, as all of {taken} is: mount elsewhere");
             return Err(Failure::Usage { reason });
         }
         let outer = mounts
@@ -288,6 +295,9 @@ fn parse_mount(text: &str) -> Result<Mount, Failure> {
         Some(guest) => (guest, true),
         None => (guest.strip_suffix(":ro").unwrap_or(guest), false),
     };
+    if let Some((_, suffix)) = guest.rsplit_once(':') {
+        return Err(refused(&format!("there are :ro and :rw, and no :{suffix}")));
+    }
     let guest = guest.trim_end_matches('/');
     let plain = guest.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !plain || guest.contains('\0') {
@@ -407,6 +417,7 @@ mod tests {
         check_mount("C:\\x:/x", Ok(("C:\\x", "/x", false)));
         check_mount("data:/data:ro", Ok(("data", "/data", false)));
         check_mount("data:/data/:rw", Ok(("data", "/data", true)));
+        check_mount("data:/data:rx", Err("there are :ro and :rw, and no :rx"));
         check_mount("data", Err("there is no :/ in it"));
         check_mount("data:x", Err("there is no :/ in it"));
         check_mount(":/x", Err("the directory is missing"));
