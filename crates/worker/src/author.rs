@@ -30,14 +30,16 @@ impl Author {
         let Some(directory) = self.0.as_deref().filter(|_| text.contains(WORKER_DIRECTORY)) else {
             return Cow::Borrowed(text);
         };
-        let mut pieces = text.split(WORKER_DIRECTORY);
-        let mut changed = pieces.next().unwrap_or_default().to_owned();
-        for piece in pieces {
-            // The directory itself, and what lies in it; not another with a longer name.
-            let is_it =
-                !piece.starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next));
-            changed += if is_it { directory } else { WORKER_DIRECTORY };
-            changed += piece;
+        let mut changed = String::with_capacity(text.len());
+        let mut quotes = false;
+        for line in text.split_inclusive('\n') {
+            // Below the place of a frame a traceback has the author's own line, as it was written.
+            if quotes && line.starts_with("    ") {
+                changed += line;
+            } else {
+                change_line(line, directory, &mut changed);
+            }
+            quotes = line.trim_start().starts_with("File \"");
         }
         Cow::Owned(changed)
     }
@@ -99,6 +101,19 @@ impl Author {
     }
 }
 
+/// Adds `line` to `changed`, with `directory` in the place of the worker's.
+fn change_line(line: &str, directory: &str, changed: &mut String) {
+    let mut pieces = line.split(WORKER_DIRECTORY);
+    *changed += pieces.next().unwrap_or_default();
+    for piece in pieces {
+        // The directory itself, and what lies in it; not another with a longer name.
+        let is_it =
+            !piece.starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next));
+        *changed += if is_it { directory } else { WORKER_DIRECTORY };
+        *changed += piece;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +130,10 @@ mod tests {
         check(
             "File \"/session/metadata/entry.py\", line 1",
             "File \"/home/me/worker/entry.py\", line 1",
+        );
+        check(
+            "  File \"/session/metadata/entry.py\", line 1\n    open(\"/session/metadata/x\")\n  File \"/session/metadata/a.py\"",
+            "  File \"/home/me/worker/entry.py\", line 1\n    open(\"/session/metadata/x\")\n  File \"/home/me/worker/a.py\"",
         );
         check("/session/metadata/a:1 /session/metadata", "/home/me/worker/a:1 /home/me/worker");
         check(
