@@ -8,7 +8,7 @@
 //   used     whether it was consumed without a stream
 
 import { blobBytes, blobOfBytes, concatenate, isBlob } from "./blob.js";
-import { languageOf } from "./foreign.js";
+import { languageOf, refuseOptions } from "./foreign.js";
 import { FormData } from "./form_data.js";
 import { HostBody } from "./host_body.js";
 import { parseFormData, serializeMultipart } from "./form_data_body.js";
@@ -47,6 +47,7 @@ export function extractBody(init) {
   const foreign = languageOf(init)?.body(init);
   // The bytes are a copy already.
   if (foreign instanceof Uint8Array) return [bodyRecord(foreign, null, null), null];
+  refuseOptions(init, ["body", "status", "statusText", "headers"], "Response.new(body, status=…)");
   return [bodyRecord(`${foreign ?? init}`, null, null), TEXT_TYPE];
 }
 

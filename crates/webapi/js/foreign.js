@@ -29,3 +29,14 @@ export function languageOf(value) {
   if (language === null || value === null || (typeof value !== "object" && typeof value !== "function")) return null;
   return language.owns(value) ? language : null;
 }
+
+/**
+ * Refuses what is an object of options where the first argument belongs: another language gives arguments that have names
+ * as one object, the last. JavaScript's own programs make a text of it, as the standards say.
+ */
+export function refuseOptions(value, names, call) {
+  if (language === null || typeof value !== "object" || value === null) return;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return;
+  const name = names.find((name) => Object.hasOwn(value, name));
+  if (name !== undefined) throw new TypeError(`the first argument is missing, which has no name: ${call}`);
+}

@@ -6,6 +6,7 @@
 import { createSignal, dependentSignal, signalAbort } from "./abort_signal.js";
 import { isSignal } from "./abort_algorithms.js";
 import { abortBody, bodyFromHost, cloneBody, defineBody, extractBody, isUnusable, moveBody } from "./body.js";
+import { refuseOptions } from "./foreign.js";
 import { Headers, headersFromHost } from "./headers.js";
 import { parseHref } from "./url.js";
 import { ReadableStream } from "./streams.js";
@@ -134,6 +135,7 @@ function makeState(input, init) {
 }
 
 function parseUrl(input) {
+  refuseOptions(input, ["url", "method", "headers", "body"], "fetch(url, method=…)");
   const text = toUSVString(input);
   const url = parseHref(text);
   if (url === null) throw new TypeError(`${JSON.stringify(text)} is not a URL`);

@@ -78,13 +78,18 @@ export async function drain(reader, each) {
     const { done, value } = await reader.read();
     if (done) return;
     try {
-      if (!(value instanceof Uint8Array)) throw new TypeError("a body's chunk is not a Uint8Array");
+      if (!(value instanceof Uint8Array)) throw notBytes(value);
       await each(value);
     } catch (error) {
       giveUp(reader, error);
       throw error;
     }
   }
+}
+
+function notBytes(value) {
+  const remedy = typeof value === "string" ? ": write text to a TextEncoderStream" : "";
+  return new TypeError(`a body's chunk is not a Uint8Array${remedy}`);
 }
 
 /** Cancels what a reader reads. That the source cannot even do that adds nothing to `reason`. */

@@ -6,7 +6,7 @@ import * as snapshots from "taipan:pyodide/snapshots";
 import { pythonValues } from "taipan:pyodide/values";
 import { mainModule } from "taipan:webassembly";
 import * as dispatch from "taipan:webapi/dispatch.js";
-import { setForeignValues } from "taipan:webapi/foreign.js";
+import { languageOf, setForeignValues } from "taipan:webapi/foreign.js";
 import { inspect } from "taipan:webapi/inspect.js";
 import { isEnded } from "taipan:webapi/operations.js";
 import host from "taipan:host";
@@ -154,7 +154,8 @@ function keepIterators() {
 
 async function* iterateAndDestroy(iterable) {
   try {
-    yield* iterable;
+    // Its bytes may be freed once the generator goes on.
+    for await (const item of iterable) yield languageOf(item)?.bytes(item) ?? item;
   } finally {
     iterable.destroy();
   }

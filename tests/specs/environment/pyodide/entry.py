@@ -94,8 +94,16 @@ def synchronous():
     yield TextEncoder.new().encode("three")
 
 
+def buffers():
+    piece = bytearray(b"four ")
+    yield piece
+    piece[:] = b"five "
+    yield memoryview(piece)
+    yield b"six"
+
+
 async def on_fetch(request):
     name = urlsplit(request.url).path[1:]
-    if name in ("asynchronous", "synchronous"):
+    if name in ("asynchronous", "synchronous", "buffers"):
         return Response.new(js.Reflect.get(ReadableStream, "from")(globals()[name]()))
     return Response.new(await globals()[name]())

@@ -32,6 +32,9 @@ TRIES = {
     "bytes to write to": lambda: crypto.getRandomValues(bytes(4)),
     "a str to write to": lambda: crypto.getRandomValues([1]),
     "floats to write to": lambda: crypto.getRandomValues(array.array("d", [0])),
+    "a body with a name": lambda: Response.new(body="text", status=404),
+    "options alone": lambda: Response.new(status=404),
+    "a URL with a name": lambda: Request.new(url="http://a.test/", method="POST"),
     "bytes that are no text": lambda: URLSearchParams.new({"a": b"\xff"}),
 }
 
