@@ -107,8 +107,7 @@ fn change_line(line: &str, directory: &str, changed: &mut String) {
     *changed += pieces.next().unwrap_or_default();
     for piece in pieces {
         // The directory itself, and what lies in it; not another with a longer name.
-        let is_it =
-            !piece.starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next));
+        let is_it = !piece.starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next));
         *changed += if is_it { directory } else { WORKER_DIRECTORY };
         *changed += piece;
     }

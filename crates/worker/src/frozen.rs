@@ -187,7 +187,7 @@ fn start(
     let Services { bundle, registry, guard, log, runtime } = services;
     let host = Virtual::new(seed);
     let allowances = Allowances::new(top_level.inside.clone());
-    let (streams, told) = (Box::new(ToLog(log.clone(), allowances.clone())), log.clone());
+    let (streams, told) = (Box::new(ToLog::new(log.clone(), allowances.clone())), log.clone());
     let (world, _sender) = World::alone(runtime.clone(), log, &host);
     let client = Some(top_level.network.client());
     let world = World { client, streams, allowances, ..world };

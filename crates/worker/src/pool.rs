@@ -104,7 +104,7 @@ impl Template {
     ) -> Result<Instance, NotResumed> {
         let allowances = Allowances::new(self.limits.inside.clone());
         let world = World {
-            streams: Box::new(ToLog(self.log.clone(), allowances.clone())),
+            streams: Box::new(ToLog::by_lines(self.log.clone(), allowances.clone())),
             allowances,
             cpu: CpuLimit::Request(self.limits.cpu),
             log: self.log.clone(),

@@ -14,5 +14,4 @@ async def on_fetch(request, env, ctx):
     console.warn("a warning")
     console.error(Error.new("of JavaScript").message)
     sys.stdout.buffer.write("größe\n".encode())
-    print("no end", end="")
     return Response.new(None)

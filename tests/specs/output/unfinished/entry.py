@@ -1,0 +1,7 @@
+from js import Response
+
+
+def on_fetch(request):
+    print("one", end=" ")
+    print("two\nthree", end="")
+    return Response.new("")
