@@ -1,8 +1,10 @@
 //! What of a directory can be reached, and what cannot.
 
-use std::fs;
+use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+
+use fs_err as fs;
 
 use super::*;
 
@@ -73,7 +75,7 @@ fn nothing_outside_is_changed() {
         last_access: rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 },
         last_modification: rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 },
     };
-    fs::set_permissions(place.path("secret"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(place.path("secret"), Permissions::from_mode(0o640)).unwrap();
     for path in WAYS_OUT {
         let _ = folder.change_mode(path, mode(0o777));
         let _ = folder.set_times(path, &times);
