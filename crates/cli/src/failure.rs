@@ -378,6 +378,9 @@ mod tests {
 
     const DOCUMENT: &str = include_str!("../../../docs/cli.md");
 
+    /// What Python ends with by itself, as it does for any `SystemExit`.
+    const TERMINATED: u8 = 143;
+
     #[test]
     fn every_exit_code_is_documented() {
         let codes = [
@@ -392,6 +395,7 @@ mod tests {
             CONFIGURATION,
             WALL_TIME,
             INTERRUPTED,
+            TERMINATED,
             MEMORY,
             CPU_TIME,
             OUTPUT,

@@ -87,7 +87,7 @@ fn the_end_of_memory_is_an_error_and_the_isolate_goes_on() {
     );
 }
 
-/// Where not even an error object can be made, the engine throws null.
+/// Where not even an error object can be made, there is one that was made before.
 #[test]
 fn small_things_until_the_end_of_memory() {
     case(
@@ -96,6 +96,6 @@ fn small_things_until_the_end_of_memory() {
          try { for (;;) list = { list }; } catch (error) { failure = error; }
          list = null;
          report(`${failure}`); report('still here');",
-        "true\nnull\nstill here",
+        "true\nInternalError: out of memory\nstill here",
     );
 }
