@@ -2,7 +2,7 @@
 //!
 //! libFuzzer, which `libfuzzer-sys` compiles, drives the targets. What it looks at is what the compiler counts for it;
 //! that takes options which the stable compiler has, and neither nightly nor another tool. New inputs of interest stay in
-//! the target folder; `fuzz/corpus` has few, which are checked in.
+//! the target folder; `fuzz/corpus` has few, which are checked in, and which `--keep` chooses anew.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,10 @@ const FLAGS: &str = "-Cpasses=sancov-module -Ccodegen-units=1 -Cdebug-assertions
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
+/// The largest input that is checked in, and how many of a target are.
+const KEPT_BYTES_MAX: u64 = 4096;
+const KEPT_MAX: usize = 64;
+
 /// What came of a target.
 struct Row {
     name: String,
@@ -34,8 +38,9 @@ struct Row {
 #[expect(clippy::disallowed_methods, reason = "the table says how long each took")]
 pub(crate) fn fuzz(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     let (runs, names) = match arguments {
-        ["--runs", runs, names @ ..] => (*runs, names),
-        names => (RUNS, names),
+        ["--runs", runs, names @ ..] => (Some(*runs), names),
+        ["--keep", names @ ..] => (None, names),
+        names => (Some(RUNS), names),
     };
     let folder = root.join("fuzz");
     let targets = targets(&fs::read_to_string(folder.join("Cargo.toml"))?);
@@ -45,13 +50,19 @@ pub(crate) fn fuzz(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     let binaries = build(&folder)?;
     let mut rows = Vec::new();
     for name in targets.iter().filter(|name| names.is_empty() || names.contains(&name.as_str())) {
+        let Some(runs) = runs else {
+            keep(&folder, &binaries.join(name), name)?;
+            continue;
+        };
         say(&format!("fuzzing {name} with {runs} inputs"));
         let begin = Instant::now();
         let (inputs, sound) = play(&folder, &binaries.join(name), name, runs)?;
         let seconds = begin.elapsed().as_secs();
         rows.push(Row { name: name.clone(), inputs, seconds, sound });
     }
-    eprintln!("{}", table(&rows));
+    if runs.is_some() {
+        eprintln!("{}", table(&rows));
+    }
     ensure!(rows.iter().all(|row| row.sound), "what was found is in fuzz/artifacts");
     Ok(())
 }
@@ -101,6 +112,39 @@ fn play(folder: &Path, binary: &Path, name: &str, runs: &str) -> anyhow::Result<
     let executed =
         said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
     Ok((executed.unwrap_or("?").trim().to_owned(), output.status.success()))
+}
+
+/// Makes the corpus of one target that is checked in: small inputs that together reach what all reach that there are.
+fn keep(folder: &Path, binary: &Path, name: &str) -> anyhow::Result<()> {
+    let [found, kept, fewest] =
+        ["target/corpus", "corpus", "target/fewest"].map(|part| folder.join(part).join(name));
+    if fewest.exists() {
+        fs::remove_dir_all(&fewest)?;
+    }
+    for place in [&found, &kept, &fewest] {
+        fs::create_dir_all(place)?;
+    }
+    let mut merge = Command::new(binary);
+    merge.args(["-set_cover_merge=1", "-rss_limit_mb=4096"]).args([&fewest, &found, &kept]);
+    let output = merge.stdout(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} cannot choose among its inputs: {said}");
+    let mut inputs = Vec::new();
+    for input in fs::read_dir(&fewest)? {
+        let input = input?;
+        inputs.push((input.metadata()?.len(), input.file_name(), input.path()));
+    }
+    inputs.retain(|(bytes, ..)| *bytes <= KEPT_BYTES_MAX);
+    // The largest reach the most, which is what they were chosen for.
+    inputs.sort_by(|one, other| other.cmp(one));
+    inputs.truncate(KEPT_MAX);
+    fs::remove_dir_all(&kept)?;
+    fs::create_dir_all(&kept)?;
+    for (_, file, path) in &inputs {
+        fs::copy(path, kept.join(file))?;
+    }
+    say(&format!("{name} keeps {} inputs", inputs.len()));
+    Ok(())
 }
 
 fn table(rows: &[Row]) -> String {

@@ -27,6 +27,8 @@ usage: cargo xtask COMMAND
                     servers under hostile traffic, with what they hold watched
   fuzz [--runs N] [TARGET …]
                     each fuzz target, or those named, with 1,000,000 inputs
+  fuzz --keep [TARGET …]
+                    chooses the inputs of fuzz/corpus anew
   deny              licences, advisories and duplicates of what we depend on";
 
 fn main() -> ExitCode {
