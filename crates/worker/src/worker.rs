@@ -333,8 +333,10 @@ impl ToLog {
             return self.log.write(Record::Stream { descriptor, bytes: bytes.to_vec() });
         };
         let line = lines.entry(descriptor).or_default();
+        // What is kept has no end of a line: only what is new is looked at.
+        let end = bytes.iter().rposition(|byte| *byte == b'\n');
+        let end = end.map_or(0, |last| line.len() + last + 1);
         line.extend_from_slice(bytes);
-        let end = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let end = if line.len() - end > LINE_BYTES_MAX { line.len() } else { end };
         let rest = line.split_off(end);
         let bytes = std::mem::replace(line, rest);
