@@ -18,3 +18,17 @@ function describe(value) {
     return Object.prototype.toString.call(value);
   }
 }
+
+/// What the engine says when a class is called without `new`.
+const WITHOUT_NEW = new Set(["class constructors must be invoked with 'new'", "must be called with new", "constructor requires 'new'"]);
+
+/// A stack whose first frame is a class, which Python itself has called.
+const CLASS_CALLED_BY_PYTHON = /^\s*at (\w+) \([^\n]*\n(?:\s*at apply \(native\)\n)*\s*at \w+ \(taipan:pyodide\/glue:/;
+
+/// `error`, which Python is about to raise. What says that a class was called without `new` says how Python calls it.
+export function namingClass(error) {
+  if (!(error instanceof TypeError) || !WITHOUT_NEW.has(error.message)) return error;
+  const name = CLASS_CALLED_BY_PYTHON.exec(error.stack)?.[1];
+  if (name !== undefined) error.message = `${name} is a class of JavaScript: write ${name}.new(…)`;
+  return error;
+}

@@ -14,9 +14,10 @@ export function pythonValues(pyodide) {
     text: (value, encoding) => given(python.text(value, encoding)),
     bytes: (value) => python.bytes_of(value) ?? null,
     borrow,
-    body: (value) => given(python.body(value)),
+    body: (value, json) => given(python.body(value, json)),
     pairs: (value, encoding) => given(python.pairs(value, encoding)),
     items: (value) => given(python.items(value)),
+    keep: (value) => value.copy(),
     members(value) {
       const proxies = [];
       // Whoever asked for them converts them before anything else can run.

@@ -30,8 +30,11 @@ export function bodyFromHost(id) {
   return bodyRecord(null, new HostBody(id), null);
 }
 
-/** https://fetch.spec.whatwg.org/#concept-bodyinit-extract: [body, content type or null] */
-export function extractBody(init) {
+/**
+ * https://fetch.spec.whatwg.org/#concept-bodyinit-extract: [body, content type or null]. `json` is how another language
+ * gives JSON there.
+ */
+export function extractBody(init, json) {
   if (typeof init === "string") return [bodyRecord(init, null, null), TEXT_TYPE];
   if (init instanceof ReadableStream) {
     if (isDisturbed(init) || init.locked) throw new TypeError("the stream is locked or has been read");
@@ -44,7 +47,7 @@ export function extractBody(init) {
     const { bytes, type } = serializeMultipart(init);
     return [bodyRecord(bytes, null, null), type];
   }
-  const foreign = languageOf(init)?.body(init);
+  const foreign = languageOf(init)?.body(init, json);
   // The bytes are a copy already.
   if (foreign instanceof Uint8Array) return [bodyRecord(foreign, null, null), null];
   refuseOptions(init, ["body", "status", "statusText", "headers"], "Response.new(body, status=…)");

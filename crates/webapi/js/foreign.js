@@ -7,9 +7,10 @@
  * text(value, encoding)  its text; bytes are text in `encoding`
  * bytes(value)           a copy of its bytes, or null when it is no buffer
  * borrow(value, use)     use(typed array), over the value's own bytes, which are to be written
- * body(value)            what a body takes of it: a copy of its bytes, or text
+ * body(value, json)      what a body takes of it: a copy of its bytes, or text; `json` is how JSON is given there
  * pairs(value, encoding) [[key, value]] of a mapping or of a sequence of pairs: strings, or what JavaScript has itself
  * items(value)           the items of a sequence, as an array: buffers as bytes
+ * keep(value)            the same value, which lives on when the call to which it was given has ended
  * members(value)         an object with the members of a mapping; `value` itself when it has attributes
  * plain(value)           a copy of it in JavaScript's own objects
  * json(value)            its JSON
@@ -31,12 +32,27 @@ export function languageOf(value) {
 }
 
 /**
- * Refuses what is an object of options where the first argument belongs: another language gives arguments that have names
- * as one object, the last. JavaScript's own programs make a text of it, as the standards say.
+ * Refuses what is an object of options where an argument without a name belongs: another language gives arguments that
+ * have names as one object, the last. JavaScript's own programs make a text of it, as the standards say.
  */
-export function refuseOptions(value, names, call) {
+export function refuseOptions(value, names, call, what = "the first argument is missing, which has no name") {
   if (language === null || typeof value !== "object" || value === null) return;
   if (Object.getPrototypeOf(value) !== Object.prototype) return;
   const name = names.find((name) => Object.hasOwn(value, name));
-  if (name !== undefined) throw new TypeError(`the first argument is missing, which has no name: ${call}`);
+  if (name !== undefined) throw new TypeError(`${what}: ${call}`);
+}
+
+/**
+ * The members of an object of options that is looked at after the call to which it is given: what of it is another
+ * language's lives on.
+ */
+export function keptMembers(value) {
+  if (language === null) return value;
+  const members = languageOf(value)?.members(value) ?? value;
+  if (languageOf(members) !== null) throw new TypeError("an object with attributes holds no options here: give a mapping");
+  if (typeof members !== "object" || members === null || Object.getPrototypeOf(members) !== Object.prototype) return members;
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(members));
+  const functions = properties.filter(([, property]) => typeof property.value === "function" && languageOf(property.value) !== null);
+  if (functions.length === 0) return members;
+  return { ...members, ...Object.fromEntries(functions.map(([name, property]) => [name, language.keep(property.value)])) };
 }

@@ -45,7 +45,7 @@ export class Headers {
   append(name, value) {
     requireArguments(arguments.length, 2, "append");
     const key = headerName(name);
-    const text = headerValue(value);
+    const text = headerValue(value, key);
     this.#change();
     this.#list.push([key, text]);
   }
@@ -75,7 +75,7 @@ export class Headers {
   set(name, value) {
     requireArguments(arguments.length, 2, "set");
     const key = headerName(name);
-    const text = headerValue(value);
+    const text = headerValue(value, key);
     this.#change();
     const first = this.#list.findIndex(([other]) => other === key);
     if (first < 0) {
@@ -125,7 +125,12 @@ export class Headers {
       this.#list = init.#parsed().map(([name, value]) => [name, value]);
       return;
     }
-    for (const [name, value] of toPairs(init, toByteString, "latin-1")) this.#list.push([headerName(name), headerValue(value)]);
+    for (const [name, value] of toPairs(init, headerText, "latin-1")) this.#add(name, value);
+  }
+
+  #add(name, value) {
+    const key = headerName(name);
+    this.#list.push([key, headerValue(value, key)]);
   }
 
   /** https://fetch.spec.whatwg.org/#concept-header-list-sort-and-combine */
@@ -166,22 +171,27 @@ Object.defineProperty(Headers.prototype, Symbol.iterator, {
   value: Headers.prototype.entries, writable: true, configurable: true,
 });
 
+/** A header's name, or the value of the header `name`, as a text of bytes. */
+function headerText(text, name = undefined) {
+  return toByteString(text, name === undefined ? "a header's name" : `the header ${JSON.stringify(`${name}`)}`);
+}
+
 /** A header name in lower case. */
 function headerName(name) {
-  const text = typeof name === "string" ? name : toByteString(name);
+  const text = typeof name === "string" ? name : headerText(name);
   const known = knownNames.get(text);
   if (known !== undefined) return known;
-  if (!TOKEN.test(toByteString(text))) throw new TypeError(`${JSON.stringify(text)} is not a header name`);
+  if (!TOKEN.test(headerText(text))) throw new TypeError(`${JSON.stringify(text)} is not a header name`);
   const lower = text.toLowerCase();
   if (knownNames.size < KNOWN_NAMES_MAX) knownNames.set(text, lower);
   return lower;
 }
 
 /** https://fetch.spec.whatwg.org/#concept-header-value */
-function headerValue(value) {
-  const given = typeof value === "string" ? value : toByteString(value);
+function headerValue(value, name) {
+  const given = typeof value === "string" ? value : headerText(value, name);
   if (PLAIN_VALUE.test(given)) return given;
-  const text = toByteString(given).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
-  if (/[\0\r\n]/.test(text)) throw new TypeError("a header value has a line break or a null character");
+  const text = headerText(given, name).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+  if (/[\0\r\n]/.test(text)) throw new TypeError(`the header "${name}" has a line break or a null character`);
   return text;
 }

@@ -8,7 +8,7 @@ import { isSignal } from "./abort_algorithms.js";
 import { abortBody, bodyFromHost, cloneBody, defineBody, extractBody, isUnusable, moveBody } from "./body.js";
 import { refuseOptions } from "./foreign.js";
 import { Headers, headersFromHost } from "./headers.js";
-import { parseHref } from "./url.js";
+import { notUrl, parseHref } from "./url.js";
 import { ReadableStream } from "./streams.js";
 import {
   INTERNAL, defineInterface, requireArguments, toByteString, toDictionary, toEnumeration, toUSVString,
@@ -56,7 +56,7 @@ export class Request {
       return;
     }
     requireArguments(arguments.length, 1, "Request");
-    this.#state = makeState(input, toDictionary(init, "init"));
+    this.#state = makeState(input, toDictionary(init, "the second argument", 'method="POST" in Python, { method: "POST" } in JavaScript'));
   }
 
   get method() { return this.#state.method; }
@@ -138,7 +138,7 @@ function parseUrl(input) {
   refuseOptions(input, ["url", "method", "headers", "body"], "fetch(url, method=…)");
   const text = toUSVString(input);
   const url = parseHref(text);
-  if (url === null) throw new TypeError(`${JSON.stringify(text)} is not a URL`);
+  if (url === null) throw notUrl(text);
   if (/^[^:/?#]+:\/\/[^/?#]*@/.test(url)) throw new TypeError("the URL has a user name or a password");
   return url;
 }
@@ -185,7 +185,7 @@ function makeBody(from, init, state) {
   if (given instanceof ReadableStream && init.duplex === undefined) {
     throw new TypeError("a stream as body needs duplex: \"half\"");
   }
-  const [body, type] = extractBody(given);
+  const [body, type] = extractBody(given, "json.dumps(…)");
   if (type !== null && !state.headers.has("content-type")) state.headers.append("content-type", type);
   return body;
 }

@@ -4,9 +4,9 @@
 // neither a stream nor, when no headers are given, a Headers object.
 
 import { cloneBody, bodyFromHost, defineBody, extractBody, isUnusable } from "./body.js";
-import { languageOf } from "./foreign.js";
+import { languageOf, refuseOptions } from "./foreign.js";
 import { Headers, headersFromHost, headersToHost, makeImmutable } from "./headers.js";
-import { parseHref } from "./url.js";
+import { notUrl, parseHref } from "./url.js";
 import { INTERNAL, defineInterface, requireArguments, toByteString, toDictionary, toUnsignedShort, toUSVString } from "./webidl.js";
 
 const NULL_BODY_STATUSES = [101, 103, 204, 205, 304];
@@ -14,6 +14,9 @@ const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 /** Statuses that a worker may choose. */
 const STATUS_MIN = 200;
 const STATUS_MAX = 599;
+
+/** How the options of a response are given. */
+const INIT_EXAMPLE = "status=404 in Python, { status: 404 } in JavaScript";
 
 /** A response that fetch received. */
 export let responseFromHost;
@@ -28,7 +31,7 @@ export class Response {
 
   constructor(body = null, init = undefined) {
     if (body === INTERNAL) this.#state = init;
-    else this.#state = makeState(body, toDictionary(init, "init"));
+    else this.#state = makeState(body, toDictionary(init, "the second argument", INIT_EXAMPLE));
   }
 
   static error() {
@@ -36,8 +39,10 @@ export class Response {
   }
   static redirect(url, status = 302) {
     requireArguments(arguments.length, 1, "Response.redirect");
-    const location = parseHref(toUSVString(url));
-    if (location === null) throw new TypeError(`${JSON.stringify(`${url}`)} is not a URL`);
+    for (const argument of [url, status]) refuseOptions(argument, ["url", "status"], "Response.redirect(url, 301)", "the arguments have no names");
+    const text = toUSVString(url);
+    const location = parseHref(text);
+    if (location === null) throw notUrl(text);
     const code = toUnsignedShort(status);
     if (!REDIRECT_STATUSES.includes(code)) throw new RangeError(`${code} is not the status of a redirect`);
     const rawHeaders = `location: ${location}\r\n`;
@@ -45,9 +50,10 @@ export class Response {
   }
   static json(data, init = undefined) {
     requireArguments(arguments.length, 1, "Response.json");
+    if (languageOf(data?.data) !== null) refuseOptions(data, ["data"], "Response.json(data, status=…)");
     const text = languageOf(data)?.json(data) ?? JSON.stringify(data);
     if (text === undefined) throw new TypeError("the value has no JSON");
-    return new Response(INTERNAL, makeState(text, toDictionary(init, "init"), "application/json"));
+    return new Response(INTERNAL, makeState(text, toDictionary(init, "the second argument", INIT_EXAMPLE), "application/json"));
   }
 
   get type() { return this.#state.type; }
@@ -105,7 +111,7 @@ function makeState(given, init, contentType = null) {
   if (init.headers !== undefined) state.headers = new Headers(init.headers);
   if (given === null || given === undefined) return state;
   if (NULL_BODY_STATUSES.includes(state.status)) throw new TypeError(`a response with status ${state.status} has no body`);
-  const [body, extracted] = extractBody(given);
+  const [body, extracted] = extractBody(given, "Response.json(…) or json.dumps(…)");
   state.body = body;
   const type = contentType ?? extracted;
   if (type === null) return state;

@@ -10,17 +10,26 @@ import {
   WritableStreamDefaultController, WritableStreamDefaultWriter,
 } from "taipan:web-streams";
 
-import { languageOf } from "./foreign.js";
+import { keptMembers, languageOf } from "./foreign.js";
 
 export { ReadableStream, TransformStream, WritableStream };
 
 /** Every interface of the standard, by name. */
 export const STREAM_INTERFACES = {
-  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableByteStreamController, ReadableStream,
-  ReadableStreamBYOBReader, ReadableStreamBYOBRequest, ReadableStreamDefaultController,
-  ReadableStreamDefaultReader, TransformStream, TransformStreamDefaultController, WritableStream,
-  WritableStreamDefaultController, WritableStreamDefaultWriter,
+  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableByteStreamController,
+  ReadableStream: keeping(ReadableStream), ReadableStreamBYOBReader, ReadableStreamBYOBRequest,
+  ReadableStreamDefaultController, ReadableStreamDefaultReader, TransformStream: keeping(TransformStream),
+  TransformStreamDefaultController, WritableStream: keeping(WritableStream), WritableStreamDefaultController,
+  WritableStreamDefaultWriter,
 };
+
+/** The class for those who make streams of what may be another language's: it is looked at as long as the stream lives. */
+function keeping(Stream) {
+  const construct = (target, given, newTarget) => Reflect.construct(target, given.map(keptMembers), newTarget);
+  const constructor = new Proxy(Stream, { construct });
+  Object.defineProperty(Stream.prototype, "constructor", { value: constructor });
+  return constructor;
+}
 
 // Bytes of another language are copied when they are given: who gave them may free them afterwards.
 const CHUNK_TAKERS = [

@@ -13,6 +13,9 @@ const URL_CHARACTERS_MAX = 512 * 1024;
 /** As much of what is no URL stands in an error. */
 const SHOWN_CHARACTERS_MAX = 200;
 
+/** What an absolute URL begins with. */
+const HAS_SCHEME = /^\s*[a-z][a-z0-9+.-]*:/i;
+
 /** The parts of a URL by name, or null when it cannot be parsed. */
 function parse(url, base) {
   return parseText(toUSVString(url), base === undefined ? null : toUSVString(base));
@@ -23,13 +26,15 @@ function parseText(input, base) {
   return host.url_parse(input, base);
 }
 
-function notUrl(value) {
+/** Why `value` cannot be parsed, without a base. */
+export function notUrl(value) {
   const text = `${value}`;
   if (text.length > URL_CHARACTERS_MAX) {
     return new TypeError(`a text of ${text.length} characters is not a URL, which has ${URL_CHARACTERS_MAX} at most`);
   }
   const more = text.length > SHOWN_CHARACTERS_MAX ? "…" : "";
-  return new TypeError(`${JSON.stringify(text.slice(0, SHOWN_CHARACTERS_MAX))}${more} is not a URL`);
+  const remedy = HAS_SCHEME.test(text) ? "" : ": an absolute URL is needed, such as https://example.com/path";
+  return new TypeError(`${JSON.stringify(text.slice(0, SHOWN_CHARACTERS_MAX))}${more} is not a URL${remedy}`);
 }
 
 /** The serialised URL, or null. For those who need no URL object. */
@@ -47,7 +52,7 @@ export class URL {
   constructor(url, base = undefined) {
     requireArguments(arguments.length, 1, "URL");
     const parts = parse(url, base);
-    if (parts === null) throw notUrl(url);
+    if (parts === null) throw notUrl(base === undefined || parse(base) !== null ? url : base);
     this.#parts = parts;
   }
 

@@ -48,16 +48,20 @@ export function toUSVString(value) {
 }
 
 /** https://webidl.spec.whatwg.org/#es-ByteString */
-export function toByteString(value) {
+export function toByteString(value, what = "the string") {
   const text = toText(value, "latin-1");
-  if (/[^\0-\xff]/.test(text)) throw new TypeError("the string has a character above U+00FF");
+  const above = /[^\0-\xff]/u.exec(text)?.[0];
+  if (above !== undefined) throw new TypeError(`${what} has a character above U+00FF: ${JSON.stringify(above)}`);
   return text;
 }
 
 /** https://webidl.spec.whatwg.org/#es-dictionary */
-export function toDictionary(value, what) {
+export function toDictionary(value, what, example = null) {
   if (value === undefined || value === null) return {};
-  if (typeof value !== "object" && typeof value !== "function") throw new TypeError(`${what} is not an object`);
+  if (typeof value !== "object" && typeof value !== "function") {
+    const remedy = example === null ? "" : `: write ${example}`;
+    throw new TypeError(`${what} is ${String(value)}, which is no object${remedy}`);
+  }
   return languageOf(value)?.members(value) ?? value;
 }
 
@@ -73,22 +77,27 @@ export function toSequence(value, convert, what) {
 
 /**
  * https://webidl.spec.whatwg.org/#es-record, or a sequence of pairs: [[key, value]] of an object, all of them given to
- * `convert`. Bytes of another language are text in `encoding`.
+ * `convert`, a value together with its key. Bytes of another language are text in `encoding`.
  */
 export function toPairs(init, convert, encoding) {
   const foreign = languageOf(init)?.pairs(init, encoding);
-  if (foreign !== undefined) return foreign.map((pair) => pair.map((item) => convert(item)));
+  if (foreign !== undefined) return foreign.map(([key, value]) => [convert(key), convert(value, key)]);
   if (init[Symbol.iterator] === undefined || init[Symbol.iterator] === null) {
     const record = new Map();
     for (const key of Reflect.ownKeys(init)) {
       if (!Object.prototype.propertyIsEnumerable.call(init, key)) continue;
-      record.set(convert(key), convert(init[key]));
+      record.set(convert(key), convert(init[key], key));
     }
     return [...record];
   }
   return Array.from(init, (pair) => {
     if (typeof pair !== "object" && typeof pair !== "function") throw new TypeError("an item of the list is not a pair");
-    const items = Array.from(pair, (item) => convert(item));
+    let key;
+    const items = Array.from(pair, (item, index) => {
+      const converted = convert(item, key);
+      if (index === 0) key = converted;
+      return converted;
+    });
     if (items.length !== 2) throw new TypeError(`a pair has ${items.length} items`);
     return items;
   });

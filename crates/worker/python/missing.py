@@ -1,6 +1,9 @@
-"""What is said of a main module in which nothing answers requests."""
+"""What is said of what is not there: a handler in the main module, a binding in its ``env``."""
 
 import inspect
+
+from js import Object
+from pyodide.ffi import JsProxy
 
 # Names that are told; the rest is counted.
 NAMED_MAXIMUM = 5
@@ -16,6 +19,20 @@ def no_handler(name, module):
     functions = [f"`{key}`" for key, value in own if callable(value)]
     if not functions:
         return f"{missing}, nor any other"
-    more = len(functions) - NAMED_MAXIMUM
-    names = ", ".join(functions[:NAMED_MAXIMUM]) + (f" and {more} more" if more > 0 else "")
-    return f"{missing}; it defines {names}"
+    return f"{missing}; it defines {_counted(functions)}"
+
+
+def say_bindings(exception, environment):
+    """Have an AttributeError of ``environment`` say what is there."""
+    if not isinstance(exception, AttributeError) or not isinstance(exception.obj, JsProxy) or exception.obj != environment:
+        return
+    names = [f"`{name}`" for name in Object.keys(environment)]
+    there = f"it has {_counted(names)}" if names else "it is empty"
+    message = f"env has no `{exception.name}`: {there}; `vars` of the configuration are in it, under `taipan dev` also .dev.vars"
+    exception.args = (message,)
+
+
+def _counted(names):
+    """The first of ``names``, and how many more there are."""
+    more = len(names) - NAMED_MAXIMUM
+    return ", ".join(names[:NAMED_MAXIMUM]) + (f" and {more} more" if more > 0 else "")

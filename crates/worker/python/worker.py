@@ -36,9 +36,10 @@ REMEDIES = {
 ARGUMENTS = ("request", "environment", "context")
 
 
-def describe(exception):
+def describe(exception, environment):
     """The last line of ``exception``'s traceback, and the whole of it."""
     tracebacks.cut(exception)
+    missing.say_bindings(exception, environment)
     message = "".join(traceback.format_exception_only(exception)).strip().splitlines()[-1]
     return message, "".join(traceback.format_exception(exception)).rstrip()
 
@@ -63,7 +64,7 @@ async def load(name, environment, fault, owner):
     try:
         module = import_main(name)
     except BaseException as exception:
-        return "\0".join(describe(exception))
+        return "\0".join(describe(exception, environment))
     handler = getattr(module, "on_fetch", None)
     if handler is None:
         return f"{missing.no_handler(name, module)}\0"
@@ -92,9 +93,9 @@ def serving(handler, environment, fault):
             # The end of the program, not of the request alone.
             os._exit(tracebacks.status_of(request))
         except (Exception, asyncio.CancelledError, KeyboardInterrupt) as exception:
-            return fault.new(*describe(exception))
+            return fault.new(*describe(exception, environment))
         except CpuTimeLimitExceeded as exception:
-            return fault.new(*describe(exception), "cpu_ms")
+            return fault.new(*describe(exception, environment), "cpu_ms")
 
     def fetch(request, context):
         if asyncio._get_running_loop() is not loop:

@@ -8,8 +8,10 @@ What JavaScript has itself (str, int, float, bool, its own objects) is left to i
 """
 
 import functools
+import inspect
+import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
 import pyodide.ffi
 from js import JSON
@@ -90,16 +92,24 @@ def text(value, encoding):
 
 
 @_answers
-def body(value):
-    """What a body takes of it: bytes, or text."""
+def body(value, for_json):
+    """What a body takes of it: bytes, or text. ``for_json`` is how JSON is given there."""
     octets = bytes_of(value)
     if octets is not None:
         return octets
-    return _text(
-        value,
-        "utf-8",
-        "is no body: give a str or bytes, for JSON use Response.json(…) or json.dumps(…)",
-    )
+    remedy = _remedy(value)
+    if remedy is not None:
+        raise Refusal(f"{_kind(value)} is no body: {remedy}")
+    return _text(value, "utf-8", f"is no body: give a str or bytes, for JSON use {for_json}")
+
+
+def _remedy(value):
+    """What to do with what only has a body to give; None for anything else."""
+    if isinstance(value, io.IOBase):
+        return "read it, such as file.read()"
+    if isinstance(value, (Iterator, AsyncIterator)):
+        return "give ReadableStream.from_(…) of it"
+    return "await it" if inspect.isawaitable(value) else None
 
 
 @_answers

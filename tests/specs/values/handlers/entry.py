@@ -1,4 +1,4 @@
-from js import Object
+from js import Object, Response
 
 ANSWERS = {
     "/dict": {"a": 1},
@@ -13,4 +13,6 @@ ANSWERS = {
 
 
 async def on_fetch(request, env, ctx):
+    if request.url.endswith("/binding"):
+        return Response.new(env.NOPE)
     return ANSWERS["/" + request.url.rpartition("/")[2]]

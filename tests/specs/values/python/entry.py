@@ -1,4 +1,5 @@
 import array
+import asyncio
 import email.message
 import http
 import uuid
@@ -10,11 +11,13 @@ from js import (
     File,
     FormData,
     Headers,
+    ReadableStream,
     Request,
     Response,
     TextDecoder,
     TextEncoder,
     TransformStream,
+    WritableStream,
     URLSearchParams,
     console,
     crypto,
@@ -135,6 +138,40 @@ async def streams():
     last = writer.close()
     yield await body_of(Response.new(stream.readable))
     await first, await second, await last
+    yield await body_of(Response.new(ReadableStream.new(pull=numbers(), start=waiting, type="bytes")))
+    yield await body_of(Response.new(ReadableStream.new({"pull": numbers()}, {"highWaterMark": 2, "size": len})))
+    yield await body_of(Response.new(ReadableStream.from_(part async for part in parts())))
+    written = []
+    writer = WritableStream.new({"write": lambda chunk, controller: written.append(chunk)}).getWriter()
+    await writer.write("written")
+    yield written
+    stream = TransformStream.new(transform=lambda chunk, controller: controller.enqueue(chunk.upper().encode()))
+    writer = stream.writable.getWriter()
+    written, closed = writer.write("transformed"), writer.close()
+    yield await body_of(Response.new(stream.readable))
+    await written, await closed
+
+
+def numbers():
+    left = [b"one", b"two", b"three"]
+
+    async def pull(controller):
+        await asyncio.sleep(0)
+        if left:
+            controller.enqueue(left.pop(0))
+        else:
+            controller.close()
+
+    return pull
+
+
+async def waiting(controller):
+    await asyncio.sleep(0)
+
+
+async def parts():
+    yield b"a"
+    yield b"b"
 
 
 AREAS = (responses, headers, requests, parameters, blobs, clones, buffers, streams)
