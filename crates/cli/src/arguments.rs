@@ -155,11 +155,11 @@ pub(crate) struct ServeArguments {
     pub(crate) directory: PathBuf,
 
     /// The port to listen on; 0 takes any that is free [default: 8787]
-    #[arg(long, short, value_name = "PORT")]
+    #[arg(long, short, value_name = "PORT", value_parser = port)]
     pub(crate) port: Option<u16>,
 
     /// The address to listen on; 0.0.0.0 is every network [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) ip: Option<IpAddr>,
 
     /// The configuration file, relative to DIR
@@ -169,6 +169,16 @@ pub(crate) struct ServeArguments {
     /// Whether requests share isolates; `fresh` gives each its own [default: reuse]
     #[arg(long, value_name = "MODE", value_parser = Suggested(isolations).try_map(|name| isolation(&name)))]
     pub(crate) isolation: Option<Isolation>,
+}
+
+/// Reads a port.
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "it is a whole number from 0 to 65535".into())
+}
+
+/// Reads the address of an interface, as `dev.ip` of a configuration has it.
+fn address(text: &str) -> Result<IpAddr, String> {
+    taipan_manifest::address(text).ok_or_else(|| "it is an IP address, `localhost` or `*`".into())
 }
 
 /// Reads the name of an isolation.

@@ -434,6 +434,20 @@ mod tests {
             command.action,
             Action::Dev(ServeRequest { port: Some(0), ip: Some(IpAddr::V6(_)), config: None, .. })
         ));
-        assert!(parse(&["dev", "--port", "65536"]).unwrap_err().contains("65536"));
+        for (option, value, expected) in [
+            ("--port", "65536", "it is a whole number from 0 to 65535"),
+            ("--port", "abc", "it is a whole number from 0 to 65535"),
+            ("--ip", "local", "it is an IP address, `localhost` or `*`"),
+        ] {
+            let error = parse(&["dev", option, value]).unwrap_err();
+            assert!(error.contains(&format!("invalid value '{value}'")), "{error}");
+            assert!(error.contains(expected), "{error}");
+        }
+        for (text, expect) in [("localhost", "127.0.0.1"), ("*", "0.0.0.0")] {
+            let Action::Serve(request) = parse(&["serve", "--ip", text]).unwrap().action else {
+                panic!("{text}");
+            };
+            assert_eq!(request.ip.unwrap().to_string(), expect);
+        }
     }
 }

@@ -62,6 +62,14 @@ pub(crate) enum Failure {
         /// Where.
         path: PathBuf,
     },
+    /// The configuration names a main module that is not there.
+    #[error("{at}: the worker's `main` {} is not there", path.display())]
+    MainNotFound {
+        /// Where the configuration names it.
+        at: taipan_manifest::Location,
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// What was named is something else.
     #[error("{what} {} is a file, not a directory", path.display())]
     NotADirectory {
@@ -133,8 +141,8 @@ pub(crate) enum Failure {
         cache: PathBuf,
     },
     /// Something about a snapshot file.
-    #[error("cannot use the snapshot")]
-    Snapshot(#[source] taipan_worker::Error),
+    #[error(transparent)]
+    Snapshot(taipan_worker::Error),
     /// Something else about a worker or a script.
     #[error("cannot run Python")]
     Worker(#[source] taipan_worker::Error),
@@ -251,6 +259,7 @@ impl Failure {
         match self {
             Failure::Usage { .. } => USAGE,
             Failure::NotFound { .. }
+            | Failure::MainNotFound { .. }
             | Failure::NotADirectory { .. }
             | Failure::NoSnapshot { .. } => NOT_FOUND,
             Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
@@ -309,6 +318,7 @@ impl Failure {
                 Some("a worker is served by its directory; `taipan run FILE.py` runs a script")
             }
             Failure::NotFound { .. }
+            | Failure::MainNotFound { .. }
             | Failure::NotADirectory { .. }
             | Failure::Mount { .. }
             | Failure::Program { .. }

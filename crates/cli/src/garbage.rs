@@ -19,6 +19,7 @@ use crate::{
     console,
     failure::Failure,
     progress::Display,
+    size::size,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -48,18 +49,22 @@ pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<Exit
     let display = Display::new(command.quiet);
     let progress = |step: Step<'_>| display.show(step);
     let mut text = String::new();
-    for entry in chosen(found(&cache)?, age_max, bytes_max) {
-        let outcome = match arguments.dry_run {
-            true => "would go",
-            false if entry.remove_unused(&progress)? => "removed",
-            false => "in use",
+    let mut freed = 0u64;
+    for Found { entry, bytes, .. } in chosen(found(&cache)?, age_max, bytes_max) {
+        let (outcome, goes) = match arguments.dry_run {
+            true => ("would go", true),
+            false if entry.remove_unused(&progress)? => ("removed", true),
+            false => ("in use", false),
         };
-        text += &format!("{outcome:<8} {}\n", entry.name());
+        text += &format!("{outcome:<8} {} ({})\n", entry.name(), size(bytes));
+        freed = freed.saturating_add(if goes { bytes } else { 0 });
     }
     drop(display);
-    if text.is_empty() {
-        text = "nothing to remove\n".to_owned();
-    }
+    text += &match (text.is_empty(), arguments.dry_run) {
+        (true, _) => "nothing to remove\n".to_owned(),
+        (false, true) => format!("{} would be freed\n", size(freed)),
+        (false, false) => format!("{} freed\n", size(freed)),
+    };
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -98,7 +103,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
 
 /// Those to remove: what is of no use, what is older than `age_max`, and then the oldest until no more than
 /// `bytes_max` are left. What comes from the network stays for as long as it is of use.
-fn chosen<E>(mut all: Vec<Found<E>>, age_max: Duration, bytes_max: Option<u64>) -> Vec<E> {
+fn chosen<E>(mut all: Vec<Found<E>>, age_max: Duration, bytes_max: Option<u64>) -> Vec<Found<E>> {
     all.sort_by_key(|found| std::cmp::Reverse(found.age));
     let is_old = |found: &Found<E>| !found.useful || found.is_made && found.age > age_max;
     let (mut chosen, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(is_old);
@@ -109,7 +114,7 @@ fn chosen<E>(mut all: Vec<Found<E>>, age_max: Duration, bytes_max: Option<u64>) 
             chosen.push(found);
         }
     }
-    chosen.into_iter().map(|found| found.entry).collect()
+    chosen
 }
 
 #[cfg(test)]
@@ -127,7 +132,8 @@ mod tests {
             found("new", true, 5, 0),
             found("old", true, 5, 40),
         ];
-        assert_eq!(chosen(all, DAY * days, bytes_max), expect);
+        let chosen = chosen(all, DAY * days, bytes_max).into_iter().map(|found| found.entry);
+        assert_eq!(chosen.collect::<Vec<_>>(), expect);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod scripts;
 mod selection;
 mod serving;
 mod signals;
+mod size;
 mod snapshots;
 mod terminal;
 mod watching;

@@ -51,9 +51,9 @@ pub(crate) struct Prepared {
 /// Makes the bundle of a project's worker, if the cache does not have it, and reads the worker's files. Blocks.
 pub(crate) fn prepare(means: Means, project: Project) -> Result<Prepared, Failure> {
     let Means { choice, cache, sources, proxies, guard, quiet } = means;
-    let Project { directory, mut manifest, warnings: _ } = project;
+    let Project { directory, mut manifest, warnings: _, pin } = project;
     choice.open_gates(&mut manifest)?;
-    let release = choice.release_for(&manifest)?;
+    let release = choice.release_for(&manifest, pin.as_ref())?;
     let bundle = workers::bundle(release, &cache, &sources, quiet)?;
     let (code, warnings) = from_project(&directory)?;
     let (pool, limits) = (workers::pool(&manifest), workers::limits(&manifest.limits));

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io::IsTerminal, time::Duration};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use taipan_store::Step;
 
 use crate::console;
@@ -15,6 +15,12 @@ const BYTES: &str = "{spinner} {msg} [{bar:30}] {bytes}/{total_bytes}";
 
 /// A step that takes as long as it takes.
 const TIME: &str = "{spinner} {msg} {elapsed}";
+
+/// Things that are done one after the other.
+const COUNT: &str = "{msg} [{bar:30}] {pos}/{len}";
+
+/// What takes no longer need not be shown.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Shows steps on standard error.
 #[derive(Debug)]
@@ -79,6 +85,37 @@ impl Drop for Display {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Counts to `total` on a terminal, if that takes longer than a moment.
+#[derive(Debug)]
+pub(crate) struct Counter(ProgressBar);
+
+impl Counter {
+    pub(crate) fn new(label: &str, total: usize) -> Self {
+        let style = ProgressStyle::with_template(COUNT);
+        let hidden = ProgressDrawTarget::hidden();
+        let total = u64::try_from(total).unwrap_or(u64::MAX);
+        let bar = ProgressBar::with_draw_target(Some(total), hidden)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            .with_message(label.to_owned());
+        Self(bar)
+    }
+
+    /// One more is done.
+    pub(crate) fn advance(&self) {
+        if self.0.is_hidden() && self.0.elapsed() >= MOMENT {
+            // Which shows nothing where it is no terminal.
+            self.0.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -6,8 +6,9 @@ use std::{
 };
 
 use taipan_manifest::{
-    Checked, DEV_VARS_FILE, Manifest, PACKAGES_DIRECTORY, PYPROJECT_FILE, REQUIREMENTS_FILE,
-    Source, Warning, discover, parse, parse_dev_vars, parse_pyproject, requirements,
+    Checked, DEV_VARS_FILE, Location, Manifest, PACKAGES_DIRECTORY, PYPROJECT_FILE,
+    REQUIREMENTS_FILE, Source, Warning, discover, parse, parse_dev_vars, parse_pyproject,
+    requirements,
 };
 
 use crate::failure::Failure;
@@ -20,6 +21,8 @@ pub(crate) struct Project {
     pub(crate) manifest: Manifest,
     /// What in its configuration has no effect.
     pub(crate) warnings: Vec<Warning>,
+    /// The key that pins the version of Pyodide, and where it stands.
+    pub(crate) pin: Option<(String, Location)>,
 }
 
 /// Which variables a worker gets.
@@ -63,6 +66,8 @@ impl Project {
             asked_for.clone_from(&pyproject.dependencies);
             checked.complete_with(pyproject).map_err(refused)?;
         }
+        let pin = checked.pyodide_place().map(|(key, at)| (key.to_owned(), at.clone()));
+        let named_at = checked.main_place().cloned();
         warnings.extend(checked.warnings);
         if !base.join(PACKAGES_DIRECTORY).is_dir() {
             let list = base.join(REQUIREMENTS_FILE);
@@ -81,9 +86,12 @@ impl Project {
         }
         let main = base.join(&manifest.main);
         if !main.is_file() {
-            return Err(Failure::NotFound { what: "the worker's `main`", path: main });
+            return Err(match named_at {
+                Some(at) => Failure::MainNotFound { at, path: main },
+                None => Failure::NotFound { what: "the worker's `main`", path: main },
+            });
         }
-        Ok(Self { directory: base, manifest, warnings })
+        Ok(Self { directory: base, manifest, warnings, pin })
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
 };
 
 use taipan_pyodide::{Folder, Streams};
-use taipan_webapi::fetch::{self, client};
+use taipan_webapi::{
+    access::Destination,
+    fetch::{self, client},
+};
 use taipan_worker::{Error, Log, Modules, Script, ScriptLimits, modules_of};
 use tokio::{
     io::{AsyncReadExt, Stdin},
@@ -39,7 +42,9 @@ const MB: usize = 1 << 20;
 
 /// Runs a script in the sandbox, and ends with its exit code.
 pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode, Failure> {
-    let Located { program, folder } = locate(&request.program)?;
+    let located = locate(&request.program);
+    let Located { program, folder } =
+        located.map_err(|failure| taken_for_script(failure, request))?;
     let (writable, mounts): (Vec<_>, Vec<_>) =
         request.mounts.iter().partition(|mount| mount.writable);
     let mounts = mounts.into_iter().map(mount).collect::<Result<_, _>>()?;
@@ -98,6 +103,23 @@ struct Located {
     program: taipan_worker::Program,
     /// Where its modules are.
     folder: Option<taipan_worker::Mount>,
+}
+
+/// Of a script that is not there: that it is a place of the network, which an option did not take.
+fn taken_for_script(failure: Failure, request: &ScriptRequest) -> Failure {
+    match &failure {
+        Failure::NotFound { path, .. }
+            if request.access.is_everything()
+                && path.extension().is_none_or(|ending| ending != "py")
+                && path.to_str().and_then(Destination::parse).is_some() =>
+        {
+            let place = path.display();
+            let reason =
+                format!("the script {place} is not there; a place is written --allow-net={place}");
+            Failure::Usage { reason }
+        }
+        _ => failure,
+    }
 }
 
 fn locate(program: &Program) -> Result<Located, Failure> {

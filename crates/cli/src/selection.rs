@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use taipan_bundle::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};
-use taipan_manifest::{GATES, Manifest, gate};
+use taipan_manifest::{GATES, Location, Manifest, gate};
 
 use crate::failure::Failure;
 
@@ -72,13 +72,21 @@ impl Choice {
 
     /// The release for a worker: a pin wins, of which the command line's wins; then a flag that names a release; then
     /// its compatibility date; without any of them it is the newest.
-    pub(crate) fn release_for(&self, manifest: &Manifest) -> Result<&'static Release, Failure> {
+    ///
+    /// `pin` is the key of the configuration that pins a version, and where it stands.
+    pub(crate) fn release_for(
+        &self,
+        manifest: &Manifest,
+        pin: Option<&(String, Location)>,
+    ) -> Result<&'static Release, Failure> {
         let experimental = self.experimental || manifest.flags.experimental();
-        let pin = self.pyodide.as_deref().or(manifest.pyodide.as_deref());
-        let chosen = match (pin, &manifest.python) {
-            (Some(version), _) => self.named(version)?,
-            (None, Some(python)) => with_python(python, experimental)?,
-            (None, None) => by_flags(manifest)?,
+        let chosen = match (&self.pyodide, &manifest.pyodide, &manifest.python) {
+            (Some(version), _, _) => self.named(version)?,
+            (None, Some(version), _) => {
+                self.named(version).map_err(|failure| at_pin(failure, pin))?
+            }
+            (None, None, Some(python)) => with_python(python, experimental)?,
+            (None, None, None) => by_flags(manifest)?,
         };
         let chosen = settled(chosen, experimental)?;
         if self.pyodide.is_none() {
@@ -94,6 +102,20 @@ impl Choice {
             _ => Ok(chosen),
         }
     }
+}
+
+/// Says where a version that does not exist is asked for, and which there are.
+fn at_pin(failure: Failure, pin: Option<&(String, Location)>) -> Failure {
+    let (Failure::Bundle(taipan_bundle::Error::Unknown { version }), Some((key, at))) =
+        (&failure, pin)
+    else {
+        return failure;
+    };
+    let known: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
+    let (key, known) = (format!("`{key}`"), known.join(", "));
+    let reason =
+        format!("{at}: {key} must be a version of Pyodide, one of {known}; found {version:?}");
+    Failure::Selection { reason }
 }
 
 fn gates_need_experimental(what: &str) -> Failure {
@@ -182,7 +204,9 @@ mod tests {
             parse("wrangler.toml", &text, Format::Toml).map_err(|error| error.to_string())?;
         let pyproject = parse_pyproject(PYPROJECT_FILE, pyproject).unwrap();
         checked.complete_with(pyproject).unwrap();
-        let release = choice.release_for(&checked.manifest).map_err(|error| error.to_string())?;
+        let pin = checked.pyodide_place().map(|(key, at)| (key.to_owned(), at.clone()));
+        let release = choice.release_for(&checked.manifest, pin.as_ref());
+        let release = release.map_err(|error| error.to_string())?;
         Ok(release.version)
     }
 
@@ -236,6 +260,14 @@ mod tests {
         let date = "compatibility_date = \"2026-11-25\"";
         check(date, "[tool.taipan]\npyodide = \"0.29.5\"", Ok("0.29.5"));
         check("[taipan]\npyodide = \"0.27.8\"", "", Ok("0.27.8"));
+        let known =
+            "a version of Pyodide, one of 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2";
+        let place = "wrangler.toml:3:11: `taipan.pyodide` must be";
+        let unknown = format!("{place} {known}; found \"0.30.0\"");
+        check("[taipan]\npyodide = \"0.30.0\"", "", Err(&unknown));
+        let place = "pyproject.toml:2:11: `tool.taipan.pyodide` must be";
+        let unknown = format!("{place} {known}; found \"0.30\"");
+        check("", "[tool.taipan]\npyodide = \"0.30\"", Err(&unknown));
         check(date, "[tool.taipan]\npython = \"3.13\"", Ok("0.29.5"));
         check(date, "[tool.taipan]\npython = \"3.12\"", Ok("0.27.8"));
         let choice =

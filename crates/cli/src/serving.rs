@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
 use taipan_bundle::Release;
+use taipan_manifest::DEV_VARS_FILE;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
 use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};
@@ -26,6 +27,9 @@ const SNAPSHOTS_KEPT: usize = 3;
 pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
     console::start_log(false)?;
     let project = read(request, Variables::Configured)?;
+    if !command.quiet && project.directory.join(DEV_VARS_FILE).is_file() {
+        console::say(format_args!("{DEV_VARS_FILE} is not used by `serve`, only by `taipan dev`"));
+    }
     let address = address(&project, request);
     workers::runtime()?.block_on(async {
         let listener = Listener::bind(address)?;
@@ -67,6 +71,7 @@ async fn keep_current(
     state: &watch::Sender<State>,
     mut changes: Changes,
 ) -> std::convert::Infallible {
+    let mut asked_for = address(&project, request);
     let mut project = Ok(project);
     loop {
         let worker = match project {
@@ -90,6 +95,14 @@ async fn keep_current(
             console::say("a file has changed, starting again");
         }
         project = read(request, Variables::Development);
+        if let Ok(project) = &project {
+            let now = address(project, request);
+            if now != std::mem::replace(&mut asked_for, now) {
+                console::warn(
+                    "`dev.ip` and `dev.port` are read once: start `taipan dev` again to listen elsewhere",
+                );
+            }
+        }
     }
 }
 
@@ -109,7 +122,13 @@ fn keep_few(command: &Command, directory: &Path, worker: &Worker) {
 
 /// What requests are told while the worker does not start.
 fn broken(failure: &Failure) -> Fault {
-    let mut detail = failure.to_string();
+    const WHAT: &str = "the worker does not start";
+    let said = failure.to_string();
+    let mut detail = said
+        .strip_prefix(WHAT)
+        .and_then(|said| said.strip_prefix(": "))
+        .unwrap_or(&said)
+        .to_owned();
     let mut cause = std::error::Error::source(failure);
     while let Some(error) = cause {
         detail += &format!("\n  caused by: {error}");
@@ -118,7 +137,7 @@ fn broken(failure: &Failure) -> Fault {
     if !failure.traceback().is_empty() {
         detail += &format!("\n\n{}", failure.traceback());
     }
-    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the worker does not start").with_detail(detail)
+    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, WHAT).with_detail(detail)
 }
 
 /// Serves until a signal, then drains; a second signal ends that.
@@ -144,7 +163,8 @@ async fn answer(
     tokio::select! {
         drained = serving => {
             if let Drained::Cut { connections } = drained {
-                console::warn(format_args!("{connections} connections were cut, their time was up"));
+                let were = if connections == 1 { "connection was" } else { "connections were" };
+                console::warn(format_args!("{connections} {were} cut, the time to finish was up"));
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -13,7 +13,7 @@ use crate::{
     console,
     failure::Failure,
     prepare::{Means, Prepared, prepare},
-    progress::Display,
+    progress::{Counter, Display},
     project::{Project, Variables},
     workers,
 };
@@ -146,23 +146,28 @@ fn verify_all(command: &Command) -> Result<ExitCode, Failure> {
     let cache = command.cache()?;
     let mut text = String::new();
     let mut count = 0;
+    let mut entries = Vec::new();
     for (kind, name) in ENTRIES {
-        for entry in cache.entries(kind)? {
-            let there = entry.verify();
-            // The bundles of earlier Taipans have no snapshot, or another inventory; what is missing, `verify` tells.
-            if there.is_ok() && !entry.path().join(name).exists()
-                || there.as_ref().is_err_and(taipan_store::Error::is_other_version)
-            {
-                continue;
-            }
-            let checked = there.map_err(Error::Store).and_then(|_there| {
-                let file = SnapshotFile::open(&entry.path().join(name))?;
-                taipan_worker::standing(&file, &cache)
-            });
-            count += usize::from(checked.is_err());
-            text += &line(entry.name(), &checked);
-        }
+        entries.extend(cache.entries(kind)?.into_iter().map(|entry| (entry, name)));
     }
+    let progress = (!command.quiet).then(|| Counter::new("checking snapshots", entries.len()));
+    for (entry, name) in entries {
+        let there = entry.verify();
+        progress.iter().for_each(Counter::advance);
+        // The bundles of earlier Taipans have no snapshot, or another inventory; what is missing, `verify` tells.
+        if there.is_ok() && !entry.path().join(name).exists()
+            || there.as_ref().is_err_and(taipan_store::Error::is_other_version)
+        {
+            continue;
+        }
+        let checked = there.map_err(Error::Store).and_then(|_there| {
+            let file = SnapshotFile::open(&entry.path().join(name))?;
+            taipan_worker::standing(&file, &cache)
+        });
+        count += usize::from(checked.is_err());
+        text += &line(entry.name(), &checked);
+    }
+    drop(progress);
     console::write(text.as_bytes())?;
     if count > 0 { Err(Failure::Damaged { count }) } else { Ok(ExitCode::SUCCESS) }
 }

@@ -185,9 +185,9 @@ fn message(kind: &str) -> &'static str {
         "no_handler" => "the worker has no handler for requests",
         "not_a_response" => "the worker's handler did not return a Response",
         "ended" => "the worker ended while it was answering",
-        "cpu_ms" => "the worker exceeded its limit of CPU time (`limits.cpu_ms`)",
-        "memory_mb" => "the worker exceeded its limit of memory (`limits.memory_mb`)",
-        "wall_ms" => "the worker exceeded its limit of time (`limits.wall_ms`)",
+        "cpu_ms" => "the worker exceeded its limit of CPU time (`taipan.limits.cpu_ms`)",
+        "memory_mb" => "the worker exceeded its limit of memory (`taipan.limits.memory_mb`)",
+        "wall_ms" => "the worker exceeded its limit of time (`taipan.limits.wall_ms`)",
         _ => "the worker failed",
     }
 }

@@ -52,6 +52,28 @@ impl Checked {
         self.warnings.extend(self.given.complete_with(pyproject.given));
         self.given.settle(&mut self.manifest)
     }
+
+    /// Where the configuration names the main module.
+    #[must_use]
+    pub fn main_place(&self) -> Option<&Location> {
+        self.given.main.as_ref()
+    }
+
+    /// The key that pins the version of Pyodide, with its path, and where its value stands.
+    #[must_use]
+    pub fn pyodide_place(&self) -> Option<(&str, &Location)> {
+        self.given.pyodide.as_ref().map(|said| (&*said.key, &said.at))
+    }
+}
+
+/// Reads the address of an interface: an IP address, `localhost`, or `*` for all of them.
+#[must_use]
+pub fn address(text: &str) -> Option<IpAddr> {
+    match text {
+        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+        "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+        _ => text.parse().ok(),
+    }
 }
 
 /// The text under examination, and what was noticed so far.
@@ -91,7 +113,10 @@ impl Reader<'_> {
         for Entry { key, node, .. } in self.table("", keys::TOP, root)? {
             match key.as_str() {
                 "name" => manifest.name = Some(self.text(&key, node)?),
-                "main" => main = Some(self.main(&key, node)?),
+                "main" => {
+                    given.main = Some(self.at(node.offset));
+                    main = Some(self.main(&key, node)?);
+                }
                 "base_dir" => base_dir = Some((key, node)),
                 "find_additional_modules" => {
                     manifest.modules.find_additional_modules = self.boolean(&key, &node)?;
@@ -240,9 +265,7 @@ impl Reader<'_> {
     fn ip(&self, key: &str, node: &Node) -> Result<IpAddr, Error> {
         const EXPECTED: &str = "an IP address, \"localhost\" or \"*\"";
         match &node.value {
-            Value::Text(text) if text == "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
-            Value::Text(text) if text == "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
-            Value::Text(text) => text.parse().ok(),
+            Value::Text(text) => address(text),
             _ => None,
         }
         .ok_or_else(|| self.refused(node.offset, key, EXPECTED, node.value.describe()))

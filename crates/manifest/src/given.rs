@@ -21,6 +21,8 @@ pub(crate) struct Said<T> {
 /// What is said of how the worker runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Given {
+    /// Where the configuration names the main module.
+    pub(crate) main: Option<Location>,
     pub(crate) isolation: Option<Said<Isolation>>,
     pub(crate) warmup: Option<Said<Vec<String>>>,
     pub(crate) pyodide: Option<Said<String>>,

@@ -153,6 +153,9 @@ pub(crate) const TAIPAN_LIMITS: Keys = &[
 /// letters of a word differ, and no more.
 const LIKENESS_MIN: f64 = 0.75;
 
+/// What the names of numbers end with.
+const UNITS: [&str; 4] = ["_kb", "_mb", "_ms", "_seconds"];
+
 /// What `key` does, if it is one of `keys`.
 pub(crate) fn effect(keys: Keys, key: &str) -> Option<Effect> {
     keys.iter().find(|(known, _)| *known == key).map(|(_, effect)| *effect)
@@ -166,11 +169,20 @@ pub(crate) fn suggestion(keys: Keys, path: &str, key: &str) -> Option<String> {
         "limits" => effect(TAIPAN_LIMITS, key).map(|_| format!("taipan.limits.{key}")),
         _ => None,
     };
-    ours.or_else(|| alike(keys, key).map(str::to_owned))
+    let also_ours = || match path {
+        "limits" => alike(TAIPAN_LIMITS, key).map(|known| format!("taipan.limits.{known}")),
+        _ => None,
+    };
+    ours.or_else(|| alike(keys, key).map(str::to_owned)).or_else(also_ours)
 }
 
+/// The one of `keys` that is spelt nearly as `key`, or that is `key` with its unit.
 fn alike(keys: Keys, key: &str) -> Option<&'static str> {
-    most_alike(keys.iter().map(|(known, _)| *known), key)
+    let names = || keys.iter().map(|(known, _)| *known);
+    let with_unit = |known: &&str| {
+        known.strip_prefix(key).is_some_and(|rest| UNITS.contains(&rest)) && !key.is_empty()
+    };
+    most_alike(names(), key).or_else(|| names().find(with_unit))
 }
 
 /// The one of `names` that `name` most likely stands for.

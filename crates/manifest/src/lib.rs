@@ -28,7 +28,7 @@ mod taipan;
 mod tree;
 mod warning;
 
-pub use check::{Checked, parse};
+pub use check::{Checked, address, parse};
 pub use date::Date;
 pub use dev_vars::{DEV_VARS_FILE, DevVars, parse_dev_vars};
 pub use discover::{CONFIGURATION_FILES, ENTRY_FILES, Source, discover};

@@ -81,7 +81,7 @@ export async function boot(settings) {
   withoutPackageManager(API, pyodide);
   API._pyodide.set_excepthook();
   connectStreams(API, pyodide);
-  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings), timersFor(queue, settings.isEnded), asError);
+  pyodide.pyimport("_taipan.bootstrap").finish(standardLibrary(settings), timersFor(queue, settings.isEnded), asError, host.cpu_time_exceeded);
   runSync.connect(pyodide.pyimport("_taipan.tasks"), runSync.main);
   return pyodide;
 }

@@ -154,7 +154,9 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Magic => Some("name a file that `taipan snapshot create` made"),
+            Self::Magic => {
+                Some("name a file that `taipan snapshot create` made, or the directory of a worker")
+            }
             Self::Format { .. }
             | Self::Truncated { .. }
             | Self::FileBytes { .. }

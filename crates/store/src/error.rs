@@ -329,9 +329,10 @@ impl Error {
 
 fn io_hint(source: &io::Error) -> Option<&'static str> {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space, or set TAIPAN_CACHE to a folder on a larger disk")
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+            "free some space: `taipan gc --dry-run` lists what of the cache nobody uses, `taipan gc` removes it; \
+                 or set TAIPAN_CACHE to a folder on a larger disk",
+        ),
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::NotADirectory => Some("set TAIPAN_CACHE to a folder that can be written"),
@@ -352,7 +353,8 @@ mod tests {
 
     #[test]
     fn full_disk() {
-        let expect = "free some space, or set TAIPAN_CACHE to a folder on a larger disk";
+        let expect = "free some space: `taipan gc --dry-run` lists what of the cache nobody uses, `taipan gc` removes \
+                      it; or set TAIPAN_CACHE to a folder on a larger disk";
         check(io::ErrorKind::StorageFull, Some(expect));
         check(io::ErrorKind::QuotaExceeded, Some(expect));
     }

@@ -33,6 +33,14 @@ pub struct Destination {
     port: Option<u16>,
 }
 
+impl Access {
+    /// Whether everything may be reached.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 impl Destination {
     /// Reads `HOST` or `HOST:PORT`; an IPv6 address with a port is in brackets.
     #[must_use]

@@ -30,7 +30,7 @@ pub enum Error {
     )]
     Ended,
     /// `RangeError`
-    #[error("the isolate has no memory left for {what}: {no_room} (`limits.memory_mb`)")]
+    #[error("the isolate has no memory left for {what}: {no_room} (`taipan.limits.memory_mb`)")]
     Memory {
         /// What it would have been for.
         what: &'static str,
@@ -54,19 +54,21 @@ pub enum Error {
         maximum: usize,
     },
     /// `RangeError`
-    #[error("too many timers: {maximum} may wait at a time (`limits.timers`)")]
+    #[error("too many timers: {maximum} may wait at a time (`taipan.limits.timers`)")]
     Timers {
         /// How many may wait.
         maximum: u32,
     },
     /// `Error`
-    #[error("too many subrequests: {maximum} were allowed (`limits.subrequests`)")]
+    #[error("too many subrequests: {maximum} were allowed (`taipan.limits.subrequests`)")]
     Subrequests {
         /// How many a request may make.
         maximum: u32,
     },
     /// `Error`
-    #[error("the response's body is longer than {maximum_mb} MiB (`limits.response_body_mb`)")]
+    #[error(
+        "the response's body is longer than {maximum_mb} MiB (`taipan.limits.response_body_mb`)"
+    )]
     ResponseBody {
         /// How long it may be.
         maximum_mb: u32,

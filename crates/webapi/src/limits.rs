@@ -129,7 +129,7 @@ impl Allowances {
         }
         let notice = (!std::mem::replace(&mut left.truncated, true)).then(|| {
             let limit = counted.limits.log_kb;
-            format!("log truncated: limit of {limit} KiB for a request (`limits.log_kb`)")
+            format!("log truncated: limit of {limit} KiB for a request (`taipan.limits.log_kb`)")
         });
         // Less than `length`, which is a `usize`.
         Admitted { bytes: usize::try_from(before).unwrap_or(0), notice }

@@ -206,9 +206,12 @@ impl Error {
             Error::OtherBundle { .. } => Some(
                 "another version or machine has made it: take a new one with `taipan snapshot create`",
             ),
-            Error::Limit { .. } => Some(
-                "do less at the top level, or raise `startup_cpu_ms` in the limits of the configuration",
-            ),
+            Error::Limit { reason: taipan_guest::Reason::Memory { .. } } => {
+                Some("do less at the top level, or raise `taipan.limits.memory_mb`")
+            }
+            Error::Limit { .. } => {
+                Some("do less at the top level, or raise `taipan.limits.startup_cpu_ms`")
+            }
             Error::Warmup { .. } => {
                 Some("mend the handler, or take the path out of the configuration's `warmup`")
             }

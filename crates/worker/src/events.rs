@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Virtual;
 use crate::health::{self, Health};
+use crate::limits;
 use crate::log::{Log, Milestone, Record};
 use crate::place::{Place, Standing};
 use crate::pool::Pool;
@@ -26,6 +27,7 @@ use crate::worker::Incoming;
 /// The operations of the event loop.
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "block_until", call: block_until },
+    Operation { name: "cpu_time_exceeded", call: cpu_time_exceeded },
     Operation { name: "end_wait", call: end_wait },
     Operation { name: "interpreter_started", call: interpreter_started },
     Operation { name: "take_bytecode", call: take_bytecode },
@@ -347,6 +349,15 @@ fn end_wait(call: &mut Call<'_>) -> Result<Output, Throw> {
         set_signal(&mut call.scope, signal);
     }
     Ok(Output::Boolean(waits))
+}
+
+/// `host.cpu_time_exceeded()`: which limit of CPU time was exceeded, in words.
+fn cpu_time_exceeded(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let told = call.scope.control().told();
+    let state = call.scope.extensions().of::<Loop>();
+    // No request comes to a script.
+    let of_script = state.is_some_and(|state| matches!(state.cpu, CpuLimit::None));
+    Ok(Output::Text(limits::cpu_time_exceeded(told, of_script)))
 }
 
 /// Blocks until there is something to handle; false when nothing can come.

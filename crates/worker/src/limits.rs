@@ -10,6 +10,9 @@ use crate::Error;
 use crate::bundle::guest;
 use crate::instance::Instance;
 
+/// The kind of fault of a request that took too long.
+pub(crate) const WALL_TIME: &str = "wall_ms";
+
 /// What a worker may use. `docs/configuration.md` has the keys, the defaults and the reasons.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -76,18 +79,38 @@ pub(crate) fn impose_on(
     Ok(())
 }
 
+/// What a request is told that took longer than it may, whatever becomes of its isolate.
+pub(crate) fn late(limit: Duration) -> Fault {
+    let limit = limit.as_millis();
+    let message = format!("the request took longer than {limit} ms (`taipan.limits.{WALL_TIME}`)");
+    Fault { kind: WALL_TIME.into(), detail: message.clone(), message }
+}
+
 /// What those hear who wait for an isolate that was stopped.
 pub(crate) fn fault(reason: Reason) -> Fault {
     let kind = match reason {
         Reason::CpuTime { .. } => "cpu_ms",
         Reason::StartupCpuTime { .. } => "startup_cpu_ms",
-        Reason::WallTime { .. } => "wall_ms",
+        Reason::WallTime { .. } => WALL_TIME,
         Reason::Memory { .. } => "memory_mb",
         _ => "ended",
     };
-    let limit = if kind == "ended" { String::new() } else { format!(" (`limits.{kind}`)") };
+    let limit = if kind == "ended" { String::new() } else { format!(" (`taipan.limits.{kind}`)") };
     let message = format!("the isolate was stopped: {reason}{limit}");
     Fault { kind: kind.into(), detail: message.clone(), message }
+}
+
+/// What Python raises when it is told that its CPU time is used up; `of_script` has its limit from the command line.
+pub(crate) fn cpu_time_exceeded(told: Option<Reason>, of_script: bool) -> String {
+    let (limit, of, key) = match told {
+        Some(Reason::CpuTime { limit }) if of_script => (limit, "", "--cpu"),
+        Some(Reason::CpuTime { limit }) => (limit, " for a request", "taipan.limits.cpu_ms"),
+        Some(Reason::StartupCpuTime { limit }) => {
+            (limit, " for a start", "taipan.limits.startup_cpu_ms")
+        }
+        _ => return "the limit of CPU time was exceeded".to_owned(),
+    };
+    format!("the limit of CPU time was exceeded: {} ms{of} (`{key}`)", limit.as_millis())
 }
 
 /// What is said of a start that failed: that it was stopped, if it was.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::stream;
 use serde_json::Value;
-use taipan_guest::Reason;
 use taipan_pyodide::Streams;
 use taipan_store::{Cache, Entry, Step};
 use taipan_webapi::body::BodyReader;
@@ -84,6 +83,7 @@ pub struct Incoming {
 pub struct Worker {
     pool: Arc<Pool>,
     author: Author,
+    log: Log,
     last: Arc<AtomicU32>,
     /// From the head of a request to the end of its response.
     wall: Duration,
@@ -119,7 +119,7 @@ impl Worker {
             .await
             .map_err(|panic| Error::Bug { what: panic.to_string() })?
             .map_err(|error| author.error(error))?;
-        let wall = settings.limits.wall;
+        let (wall, log) = (settings.limits.wall, settings.log.clone());
         let template = Template {
             frozen,
             log: settings.log,
@@ -130,7 +130,7 @@ impl Worker {
             guard: settings.guard,
         };
         let pool = Pool::open(template, &settings.pool);
-        Ok(Worker { pool, author, last: Arc::default(), wall, snapshot })
+        Ok(Worker { pool, author, log, last: Arc::default(), wall, snapshot })
     }
 
     /// The entry of the cache with its snapshot; not there in a cache that can only be read.
@@ -154,9 +154,16 @@ impl Worker {
         let deadline = Instant::now() + self.wall;
         let answer = match tokio::time::timeout_at(deadline, self.pool.seat()).await {
             Ok(seat) => self.fetch_at(seat.ok_or_else(ended)?, request, body, deadline).await,
-            Err(_elapsed) => Err(limits::fault(Reason::WallTime { limit: self.wall })),
+            Err(_elapsed) => Err(limits::late(self.wall)),
         };
-        answer.map_err(|fault| self.author.fault(fault))
+        answer.map_err(|fault| {
+            if fault.kind == limits::WALL_TIME {
+                // Its isolate does not know of it, or goes on.
+                let (message, traceback) = (fault.message.clone(), String::new());
+                self.log.write(Record::Fault { message, traceback });
+            }
+            self.author.fault(fault)
+        })
     }
 
     /// Has each isolate that is there answer the request: for measurements.
@@ -233,7 +240,7 @@ impl Client {
         if let Some(seat) = self.seat.take() {
             seat.expire(self.id, limit);
         }
-        limits::fault(Reason::WallTime { limit })
+        limits::late(limit)
     }
 
     /// The same body; the client is served at its end. The time is up even for one that takes none of it.
@@ -263,7 +270,7 @@ impl Client {
                 }
                 Err(_elapsed) => {
                     _ = end.send(End::Late);
-                    let message = limits::fault(Reason::WallTime { limit }).message;
+                    let message = limits::late(limit).message;
                     Some((Err(taipan_webapi::Error::Aborted { message }), None))
                 }
             }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use taipan_snapshot::{Change, Extent, Kind, PAGE_BYTES, Snapshot};
 use taipan_worker::{ModuleSize, Owners, SnapshotFile};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, size::size};
 
 /// Modules that a table names; JSON has them all.
 const MODULES_SHOWN: usize = 20;
@@ -294,7 +294,8 @@ fn module_lines(before: &Owners, after: &Owners, line: &mut impl FnMut(&str, &Ro
     if !rest.is_empty() {
         let row =
             Row { name: String::new(), before: sum(|row| row.before), after: sum(|row| row.after) };
-        line(&format!("  {} others", rest.len()), &row);
+        let others = if rest.len() == 1 { "other" } else { "others" };
+        line(&format!("  {} {others}", rest.len()), &row);
     }
 }
 
@@ -317,21 +318,6 @@ fn cut(name: &str) -> String {
     format!("  …{end}")
 }
 
-/// Bytes for people.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut tenths = bytes.saturating_mul(10) / 1024;
-    let mut unit = 0;
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
 fn signed(growth: i128) -> String {
     let text = size(u64::try_from(growth.unsigned_abs()).unwrap_or(u64::MAX));
     match growth {
@@ -344,21 +330,6 @@ fn signed(growth: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check_size(bytes: u64, expect: &str) {
-        assert_eq!(size(bytes), expect);
-    }
-
-    #[test]
-    fn sizes() {
-        check_size(0, "0 B");
-        check_size(1023, "1023 B");
-        check_size(1024, "1.0 KiB");
-        check_size(1_000_000, "976.5 KiB");
-        check_size(20 << 20, "20.0 MiB");
-        check_size(5 << 40, "5.0 TiB");
-    }
 
     #[test]
     fn growths() {
@@ -396,7 +367,7 @@ modules                                           6.8 KiB       +1.9 KiB
   …xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.end            1 B           +1 B
   json                                                9 B           -1 B
   gone                                                0 B           -3 B
-  1 others                                        4.8 KiB              -
+  1 other                                         4.8 KiB              -
 JavaScript heap                                   5.8 KiB        +1000 B
 files                                               100 B              -
   /tmp/a                                            100 B         +100 B

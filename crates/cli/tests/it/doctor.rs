@@ -14,7 +14,7 @@ def on_fetch(request, env, ctx):
 ";
 
 const FINDINGS: &str = "\
-warning: log truncated: limit of 256 KiB for a request (`limits.log_kb`)
+warning: log truncated: limit of 256 KiB for a request (`taipan.limits.log_kb`)
 warning: uuid.uuid4() at the top level, WORKER/entry.py:5 in <module>: its value is in the snapshot and the \
 same in every isolate; call it in the handler, or in a function given to taipan.after_resume
 

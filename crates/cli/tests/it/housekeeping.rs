@@ -26,6 +26,14 @@ fn age(cached: &Cached, entry: &Path, days: u32) {
     fs_err::OpenOptions::new().write(true).open(used).unwrap().set_modified(time).unwrap();
 }
 
+/// The only entry that `gc` tells of, and what it says of the sum, which is the entry's size.
+fn listed(text: &str) -> (String, String) {
+    let (entry, rest) = text.split_once(" (").unwrap();
+    let (size, sum) = rest.split_once(")\n").unwrap();
+    assert!(sum.starts_with(size), "{text}");
+    (entry.to_owned(), sum.to_owned())
+}
+
 #[test]
 fn garbage_by_age_and_size() {
     let cached = Cached::apart(WORKER);
@@ -39,17 +47,21 @@ fn garbage_by_age_and_size() {
     age(&cached, &made[1], 20);
     let name = |entry: &PathBuf| entry.file_name().unwrap().to_str().unwrap().to_owned();
     let (code, text) = cached.run(&["gc", "--dry-run", "--quiet"]);
-    assert_eq!((code, text), (Some(0), format!("would go snapshot/{}\n", name(&made[0]))));
+    let (told, sum) = listed(&text);
+    assert_eq!((code, told), (Some(0), format!("would go snapshot/{}", name(&made[0]))));
+    assert!(sum.ends_with(" MiB would be freed\n"), "{sum}");
     assert_eq!(gone(&made), [false, false, false]);
     let (code, text) = cached.run(&["gc", "--quiet"]);
-    assert_eq!((code, text), (Some(0), format!("removed  snapshot/{}\n", name(&made[0]))));
+    let (told, freed) = listed(&text);
+    assert_eq!((code, told), (Some(0), format!("removed  snapshot/{}", name(&made[0]))));
+    assert_eq!(sum.replace("would be freed", "freed"), freed);
     assert_eq!(gone(&made), [true, false, false]);
 
     // The worker of the newest is in use.
     let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
     let (code, text) = cached.run(&["gc", "--older-than", "0", "--quiet"]);
     assert!(
-        code == Some(0) && text.contains(&format!("in use   snapshot/{}\n", name(&made[2]))),
+        code == Some(0) && text.contains(&format!("in use   snapshot/{} (", name(&made[2]))),
         "{text}"
     );
     assert_eq!(gone(&made), [true, true, false]);

@@ -40,7 +40,7 @@ fn wrong_configuration() {
     check(
         &[("wrangler.toml", "main = \"entry.py\"\n")],
         &["serve"],
-        "66\nerror: the worker's `main` PLACE/worker/entry.py is not there\n",
+        "66\nerror: wrangler.toml:1:8: the worker's `main` PLACE/worker/entry.py is not there\n",
     );
     check(
         &[("other.json", "{}")],
@@ -56,6 +56,34 @@ hint: name the worker's Python file, for example \"main\": \"src/entry.py\"
         &["serve", "--config", "none.json"],
         "66\nerror: the configuration PLACE/worker/none.json is not there\n",
     );
+}
+
+#[test]
+fn variables_that_are_not_used() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run =
+        |verb| Place::new(&[("entry.py", ""), (".dev.vars", "A=1")]).run(&[verb, "--port", &port]);
+    let told = ".dev.vars is not used by `serve`, only by `taipan dev`\n";
+    let served = run("serve");
+    assert!(served.starts_with(&format!("69\n{told}error: cannot start the server")), "{served}");
+    assert!(!run("dev").contains(told));
+}
+
+#[test]
+fn places_taken_for_scripts() {
+    check(
+        &[("entry.py", "")],
+        &["run", "--allow-net", "example.com", "entry.py"],
+        "2\nerror: the script example.com is not there; a place is written --allow-net=example.com
+
+hint: `taipan --help` and `taipan COMMAND --help` explain
+",
+    );
+    for words in [&["run", "example.com"][..], &["run", "--allow-net", "other.py"]] {
+        let name = words.last().unwrap();
+        check(&[], words, &format!("66\nerror: the script {name} is not there\n"));
+    }
 }
 
 #[test]
@@ -208,7 +236,7 @@ hint: `taipan bundle list` shows the releases, `taipan flags` what selects them
 #[test]
 fn collecting_garbage() {
     let place = Place::new(&[("../cache/entries/bundle/older/main.wasm", "")]);
-    assert_eq!(place.run(&["bundle", "gc"]), "0\nremoved  bundle/older\n");
+    assert_eq!(place.run(&["bundle", "gc"]), "0\nremoved  bundle/older (0 B)\n0 B freed\n");
     assert_eq!(place.run(&["bundle", "gc"]), "0\nnothing to remove\n");
 }
 

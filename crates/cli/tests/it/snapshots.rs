@@ -558,7 +558,8 @@ fn files_that_cannot_be_used() {
     check(
         &["snapshot", "verify", "entry.py"],
         75,
-        "caused by: not a snapshot file\n\nhint: name a file that",
+        "error: the snapshot entry.py cannot be used\n  caused by: not a snapshot file\n\nhint: name a file that \
+         `taipan snapshot create` made, or the directory of a worker\n",
     );
     let foreign = cached.place.path().join("foreign");
     let mut file = decode(&fs_err::read(&path).unwrap()).unwrap();

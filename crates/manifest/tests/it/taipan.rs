@@ -175,14 +175,16 @@ fn limits_at_either_place_and_not_at_both() {
 #[test]
 fn misplaced_and_misspelt_keys() {
     check(
-        r#""isolation": "fresh", "limits": {"memory_mb": 64, "cpu": 1}, "taipan": {"isolaton": 1}"#,
+        r#""isolation": "fresh", "limits": {"memory_mb": 64, "cpu": 1, "memory": 1, "memroy_mb": 1}, "taipan": {"isolaton": 1}"#,
         "[tool.taipan]\nwarm_up = 1\nlimits.timer = 1",
         |_| (),
         &[
             "wrangler.json:2:1: `isolation` is not a known key, did you mean `taipan.isolation`?",
             "wrangler.json:2:34: `limits.memory_mb` is not a known key, did you mean `taipan.limits.memory_mb`?",
-            "wrangler.json:2:51: `limits.cpu` is not a known key",
-            "wrangler.json:2:73: `taipan.isolaton` is not a known key, did you mean `isolation`?",
+            "wrangler.json:2:51: `limits.cpu` is not a known key, did you mean `cpu_ms`?",
+            "wrangler.json:2:61: `limits.memory` is not a known key, did you mean `taipan.limits.memory_mb`?",
+            "wrangler.json:2:74: `limits.memroy_mb` is not a known key, did you mean `taipan.limits.memory_mb`?",
+            "wrangler.json:2:102: `taipan.isolaton` is not a known key, did you mean `isolation`?",
             "pyproject.toml:2:1: `tool.taipan.warm_up` is not a known key, did you mean `warmup`?",
             "pyproject.toml:3:8: `tool.taipan.limits.timer` is not a known key, did you mean `timers`?",
         ],

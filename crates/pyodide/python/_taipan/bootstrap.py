@@ -11,10 +11,11 @@ from _taipan import eventloop, futures, limits
 STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
-def finish(standard_library, timers, as_error):
+def finish(standard_library, timers, as_error, cpu_time_exceeded):
     """Leave only the places in ``sys.path`` that exist; tidy the environment; change what of
     Pyodide has to be otherwise here. ``timers`` are what `eventloop.install` takes, ``as_error`` is
-    what `futures.install` does.
+    what `futures.install` does,
+    ``cpu_time_exceeded`` what `limits.install` does.
     """
     # Pyodide's main() says that the standard library is a zip file, which the loader
     # made, empty. It is the directory ``standard_library``.
@@ -36,7 +37,7 @@ def finish(standard_library, timers, as_error):
     importlib.invalidate_caches()
     for name in STARTUP_VARIABLES:
         os.environ.pop(name, None)
-    limits.install()
+    limits.install(cpu_time_exceeded)
     eventloop.install(timers)
     futures.install(as_error)
     # What booting left in the program's own namespace.

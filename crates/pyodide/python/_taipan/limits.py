@@ -9,10 +9,10 @@ class CpuTimeLimitExceeded(BaseException):
     __module__ = "taipan"
 
 
-def on_cpu_time(signal_number, frame):
-    raise CpuTimeLimitExceeded("the CPU time limit was exceeded")
+def install(describe):
+    """Have the host's soft signal raise :class:`CpuTimeLimitExceeded`. ``describe`` says which limit that is."""
 
+    def on_cpu_time(signal_number, frame):
+        raise CpuTimeLimitExceeded(describe())
 
-def install():
-    """Have the host's soft signal raise :class:`CpuTimeLimitExceeded`."""
     signal.signal(signal.SIGXCPU, on_cpu_time)

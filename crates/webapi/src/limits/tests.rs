@@ -39,7 +39,8 @@ fn others_have_one_together() {
 fn a_log_ends_with_one_notice() {
     let allowances = allowances(1, 1);
     let admitted = |bytes| Admitted { bytes, notice: None };
-    let notice = Some("log truncated: limit of 1 KiB for a request (`limits.log_kb`)".to_owned());
+    let notice =
+        Some("log truncated: limit of 1 KiB for a request (`taipan.limits.log_kb`)".to_owned());
     allowances.begin(1);
     assert_eq!(allowances.log(1, 1000), admitted(1000));
     assert_eq!(allowances.log(2, 1000), admitted(1000));
@@ -58,7 +59,7 @@ fn timers_are_compared_with_those_that_wait() {
     assert!(allowances.timer(2).is_ok());
     assert_eq!(
         allowances.timer(3).unwrap_err().completion(),
-        "RangeError: too many timers: 3 may wait at a time (`limits.timers`)"
+        "RangeError: too many timers: 3 may wait at a time (`taipan.limits.timers`)"
     );
 }
 

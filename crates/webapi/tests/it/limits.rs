@@ -112,7 +112,8 @@ impl Play<'_> {
 
 #[test]
 fn subrequests() {
-    const REFUSED: &str = "Error: too many subrequests: 3 were allowed (`limits.subrequests`)";
+    const REFUSED: &str =
+        "Error: too many subrequests: 3 were allowed (`taipan.limits.subrequests`)";
     play(|play| {
         let (three, none) = (&*format!("3; {REFUSED}"), &*format!("0; {REFUSED}"));
         play.check_fetches(0, three);
@@ -166,7 +167,8 @@ fn timers() {
              host.test_report(start(1e6));",
         )
     });
-    const REFUSED: &str = "RangeError: too many timers: 5 may wait at a time (`limits.timers`)";
+    const REFUSED: &str =
+        "RangeError: too many timers: 5 may wait at a time (`taipan.limits.timers`)";
     assert_eq!(lines, [REFUSED, "RangeError", "number", REFUSED]);
 }
 
@@ -185,12 +187,15 @@ fn an_interval_whose_place_was_taken() {
              host.test_report(`${fired} ${errors.join()}`);",
         )
     });
-    assert_eq!(lines, ["1 RangeError: too many timers: 5 may wait at a time (`limits.timers`)"]);
+    assert_eq!(
+        lines,
+        ["1 RangeError: too many timers: 5 may wait at a time (`taipan.limits.timers`)"]
+    );
 }
 
 #[test]
 fn log() {
-    let notice = ("log truncated: limit of 1 KiB for a requ".to_owned(), 61);
+    let notice = ("log truncated: limit of 1 KiB for a requ".to_owned(), 68);
     play(|play| {
         play.run("console.log('a'.repeat(1000)); console.log('b'.repeat(20));");
         play.run("console.log('é'.repeat(1000)); for (let i = 0; i < 1000; i++) console.log(i);");
@@ -225,7 +230,7 @@ fn response_that_is_whole() {
         );
         assert_eq!(
             lines,
-            ["Error: the response's body is longer than 1 MiB (`limits.response_body_mb`)"]
+            ["Error: the response's body is longer than 1 MiB (`taipan.limits.response_body_mb`)"]
         );
         let [mut first, mut second] = answers;
         (first.try_recv(), second.try_recv())
@@ -267,7 +272,7 @@ fn response_that_is_streamed() {
         [
             "500000",
             "500000",
-            "Error: the response's body is longer than 1 MiB (`limits.response_body_mb`)"
+            "Error: the response's body is longer than 1 MiB (`taipan.limits.response_body_mb`)"
         ]
     );
 }
