@@ -23,6 +23,8 @@ const STANDARD_ERROR = 2;
 const IMMEDIATE_MILLISECONDS_MAXIMUM = 2;
 const HOME = "/session";
 const TEMPORARY = "/tmp";
+/// What the engine says when there is no stack left.
+const STACK_USED_UP = "Maximum call stack size exceeded";
 /// Where the folder of a script is mounted if it cannot be where it is outside.
 const OWN_FOLDER = "/session/folder";
 
@@ -76,7 +78,7 @@ export async function boot(settings) {
   interrupts.connect(module);
   // A program that exits comes here too: with its status.
   API.on_fatal = (error) => (Number.isInteger(error.status) ? host.process_exit(error.status) : host.fatal(String(error)));
-  API.fatal_error = failing(API.fatal_error);
+  API.fatal_error = failing(module, API.fatal_error);
   const pyodide = API.finalizeBootstrap();
   withoutPackageManager(API, pyodide);
   API._pyodide.set_excepthook();
@@ -87,9 +89,13 @@ export async function boot(settings) {
 }
 
 /// `fatal_error` of Pyodide, which does not reach `on_fatal` when memory runs out in itself: then it leaves an
-/// interpreter behind whose every call gives undefined. What is no fatal error it throws as it is, without a mark.
-function failing(fatalError) {
+/// interpreter behind whose every call gives undefined. What is no fatal error it throws as it is, without a mark. A
+/// program that used up the stack is no mistake of Pyodide's, to be reported, which it asks for.
+function failing(module, fatalError) {
   return (error) => {
+    if (error instanceof RangeError && error.message === STACK_USED_UP) {
+      end(module, `${error}, by a recursion deeper than the stack, which sys.setrecursionlimit() does not make larger`);
+    }
     try {
       return fatalError(error);
     } catch (thrown) {
@@ -99,6 +105,12 @@ function failing(fatalError) {
       throw thrown;
     }
   };
+}
+
+/// Says where Python is, and ends it.
+function end(module, reason) {
+  module._dump_traceback?.();
+  host.fatal(reason);
 }
 
 const standardLibrary = (settings) => settings.layers[0].path;
@@ -142,6 +154,7 @@ function emscriptenSettings(settings, queue, runSync) {
     print: (line) => writeLine(STANDARD_OUTPUT, line),
     printErr: (line) => writeLine(STANDARD_ERROR, line),
     onExit: (code) => host.process_exit(code),
+    onAbort: (reason) => end(emscripten, reason ? `it aborted: ${reason}` : "abort() was called"),
     preRun: [(module) => prepareFiles(module, settings), (module) => prepareEnvironment(module, settings)],
     measureString: host.string_measure,
     copyString: host.string_copy,
@@ -276,12 +289,14 @@ function mountFolder(FS, { layer, path }, mount) {
   }
 }
 
+const NO_PACKAGES = "nothing installs packages while a worker runs: those of Python alone are found in python_modules";
+
 /// Takes out of the public interface what needs a package manager or a host that
 /// is not here; each says so when it is called.
 function withoutPackageManager(API, pyodide) {
   const absent = {
-    loadPackage: "packages are installed when a worker is set up, not while it runs",
-    loadPackagesFromImports: "packages are installed when a worker is set up, not while it runs",
+    loadPackage: NO_PACKAGES,
+    loadPackagesFromImports: NO_PACKAGES,
     mountNodeFS: "there is no Node here",
     useNodeSockFS: "there is no Node here",
     mountNativeFS: "there is no browser file system here",

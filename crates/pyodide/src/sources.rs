@@ -30,6 +30,7 @@ pub const JAVASCRIPT: &[Source] = &[
 /// added when its layer is made.
 pub const PYTHON: &[Source] = &[
     Source { name: "_taipan/__init__.py", text: include_str!("../python/_taipan/__init__.py") },
+    Source { name: "_taipan/absent.py", text: include_str!("../python/_taipan/absent.py") },
     Source { name: "_taipan/bootstrap.py", text: include_str!("../python/_taipan/bootstrap.py") },
     Source {
         name: "_taipan/compile_modules.py",

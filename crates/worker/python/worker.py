@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from js import Response as JsResponse
 from pyodide.ffi import JsProxy
 
-from . import eventloop, missing, tasks, tracebacks
+from . import absent, eventloop, missing, tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 # What to return instead of a value that is no Response, by its type.
@@ -41,6 +41,7 @@ def describe(exception, environment):
     tracebacks.cut(exception)
     missing.say_bindings(exception, environment)
     message = "".join(traceback.format_exception_only(exception)).strip().splitlines()[-1]
+    absent.advise(exception, "in python_modules, where `pywrangler sync` puts it")
     return message, "".join(traceback.format_exception(exception)).rstrip()
 
 

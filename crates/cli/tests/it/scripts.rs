@@ -26,6 +26,30 @@ fn check(files: &[(&str, &str)], command: &str, code: i32, part: &str) {
     assert!(text.contains(part), "{text}");
 }
 
+#[test]
+fn modules_that_are_not_there() {
+    let run = |module: &str, part: &str| {
+        check(&[], &format!("taipan run -c 'import {module}'"), 1, part);
+    };
+    run("requests", "\n`requests` needs sockets, and there are none: `pyfetch` of `pyodide.http`");
+    run("numpy.linalg", "\na package of Python alone is found beside the script, ");
+    run("tkinter", "\nthis release of Pyodide is without `tkinter` of the standard library\n");
+    // A module of a package that is there, and who only looks.
+    run("json.nope", "ModuleNotFoundError: No module named 'json.nope'\n");
+    let look = "taipan run -c 'import importlib.util; print(importlib.util.find_spec(\"numpy\"))'";
+    check(&[], look, 0, "None\n");
+}
+
+#[test]
+fn a_deep_traceback_is_cut_soon() {
+    // As it is printed, which takes a tenth of a millisecond for each frame.
+    let script = "import sys\nfrom _taipan import tracebacks\nsys.setrecursionlimit(200_000)\n\
+                  def endless(): return endless() + 1\n\
+                  try: endless()\nexcept RecursionError as error: print(tracebacks.cut(error))\n";
+    let printed = "maximum recursion depth exceeded\n";
+    check(&[("a.py", script)], "taipan run --cpu 5 a.py", 0, printed);
+}
+
 const MANY_LINES: &str = "for number in range(100_000): print('line', number)\n";
 
 #[test]

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from . import eventloop, tracebacks
+from . import absent, eventloop, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 # What CPython exits with: after an uncaught exception, when it cannot open the
@@ -128,6 +128,7 @@ def _status_after(exception):
 
 def _report(exception):
     tracebacks.cut(exception)
+    absent.advise(exception, "beside the script, where `pip install --target` puts it")
     try:
         # It is the program's to change.
         sys.excepthook(type(exception), exception, exception.__traceback__)

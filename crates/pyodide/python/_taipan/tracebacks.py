@@ -84,16 +84,20 @@ def _cut_one(exception):
 
 def _without_glue(tb):
     """Without the frames of what the user did not call."""
-    frames = []
-    while tb is not None:
-        if not _file(tb).startswith(GLUE):
-            frames.append(tb)
+    first = current = _after_glue(tb)
+    while current is not None:
+        following = _after_glue(current.tb_next)
+        # To assign takes as long as the rest is, which Python looks through: a deep recursion has many frames.
+        if following is not current.tb_next:
+            current.tb_next = following
+        current = following
+    return first
+
+
+def _after_glue(tb):
+    while tb is not None and _file(tb).startswith(GLUE):
         tb = tb.tb_next
-    rest = None
-    for frame in reversed(frames):
-        frame.tb_next = rest
-        rest = frame
-    return rest
+    return tb
 
 
 def _file(tb):

@@ -1,0 +1,28 @@
+"""What is said of modules that are not there.
+
+Called where an exception is reported, so that a program that looks for a module finds what it finds elsewhere.
+"""
+
+import sys
+
+# They connect by sockets, of which there are none.
+CLIENTS = {"aiohttp", "httpx", "requests", "urllib3"}
+
+
+def advise(exception, place):
+    """Have ``exception``, if it is of a missing module, say what to do. ``place`` is where packages are found."""
+    name = getattr(exception, "name", None)
+    if not isinstance(exception, ModuleNotFoundError) or not isinstance(name, str):
+        return
+    name = name.partition(".")[0]
+    if name in sys.modules or hasattr(exception, "__notes__"):
+        return
+    exception.add_note(_advice(name, place))
+
+
+def _advice(name, place):
+    if name in CLIENTS:
+        return f"`{name}` needs sockets, and there are none: `pyfetch` of `pyodide.http` makes requests"
+    if name in sys.stdlib_module_names:
+        return f"this release of Pyodide is without `{name}` of the standard library"
+    return f"a package of Python alone is found {place}; those with compiled code, as numpy, do not work yet"
