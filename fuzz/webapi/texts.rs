@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use taipan_webapi::encoding::{self, Decoders, Options};
-use taipan_webapi::{headers, url};
+use taipan_webapi::{Owner, headers, url};
 
 fuzz_target!(|input: (&str, &str, &[u8], u8, bool, bool)| {
     let (first, second, bytes, cut, fatal, ignore_bom) = input;
@@ -24,7 +24,7 @@ fuzz_target!(|input: (&str, &str, &[u8], u8, bool, bool)| {
     let options = Options { fatal, ignore_bom };
     let whole = encoding::decode(second, options, bytes).ok();
     let mut decoders = Decoders::default();
-    let Ok(id) = decoders.open(second, options) else { return };
+    let Ok(id) = decoders.open(Owner::ISOLATE, second, options) else { return };
     let (head, tail) = bytes.split_at(usize::from(cut).min(bytes.len()));
     let pieces = decoders.decode(id, head, false).and_then(|text| Ok(text + &decoders.decode(id, tail, true)?));
     assert_eq!(pieces.ok(), whole);
