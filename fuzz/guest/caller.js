@@ -1,8 +1,9 @@
-// `input` is a list of bytes, which says what is called with what.
+// `play` makes calls of host operations: a list of bytes says what is called with what.
 
 import host from "taipan:host";
 
 const names = Object.getOwnPropertyNames(host).filter((name) => typeof host[name] === "function" && !name.startsWith("test_"));
+let input = [];
 let place = 0;
 const byte = () => input[place++] ?? 0;
 const word = () => byte() | (byte() << 8) | (byte() << 16) | (byte() << 24);
@@ -31,10 +32,13 @@ function value() {
   }
 }
 
-while (place < input.length) {
-  try {
-    results.push(call());
-  } catch (error) {
-    results.push(error);
+globalThis.play = (bytes) => {
+  input = bytes;
+  while (place < input.length) {
+    try {
+      results.push(call());
+    } catch (error) {
+      results.push(error);
+    }
   }
-}
+};

@@ -13,7 +13,10 @@ fuzz_target!(|input: (&str, &str, &[u8], u8, bool, bool)| {
         let href = parts.split('\n').next().unwrap_or_default();
         assert_eq!(parts.split('\n').count(), 10, "{parts:?}");
         assert_eq!(url::parse(href, None).as_deref(), Some(parts.as_str()));
-        for name in ["protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash"] {
+        for name in [
+            "protocol", "username", "password", "host", "hostname", "port", "pathname", "search",
+            "hash",
+        ] {
             drop(url::Part::named(name).and_then(|part| url::set(href, part, second)));
         }
     }
@@ -26,6 +29,8 @@ fuzz_target!(|input: (&str, &str, &[u8], u8, bool, bool)| {
     let mut decoders = Decoders::default();
     let Ok(id) = decoders.open(Owner::ISOLATE, second, options) else { return };
     let (head, tail) = bytes.split_at(usize::from(cut).min(bytes.len()));
-    let pieces = decoders.decode(id, head, false).and_then(|text| Ok(text + &decoders.decode(id, tail, true)?));
+    let pieces = decoders
+        .decode(id, head, false)
+        .and_then(|text| Ok(text + &decoders.decode(id, tail, true)?));
     assert_eq!(pieces.ok(), whole);
 });

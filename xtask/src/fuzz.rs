@@ -18,7 +18,7 @@ use crate::program::{run, say};
 const RUNS: &str = "1000000";
 
 /// Has the compiler count which edges run, for libFuzzer (clang's SanitizerCoverage).
-const FLAGS: &str = "-Cpasses=sancov-module -Ccodegen-units=1 -Cdebug-assertions \
+const FLAGS: &str = "-Cpasses=sancov-module -Ccodegen-units=1 \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
@@ -80,14 +80,22 @@ fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     let version = String::from_utf8(version.stdout)?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.context("rustc does not say what it compiles for")?;
-    let mut cargo = Command::new("cargo");
+    let (mut cargo, target) = (Command::new("cargo"), folder.join("target"));
     // With a target the flags are not those of build scripts.
-    cargo.current_dir(folder).args(["build", "--release", "--bins", "--target", host]);
+    cargo.current_dir(folder).args([
+        "build",
+        "--profile",
+        "fuzz",
+        "--bins",
+        "--features",
+        "fuzzing",
+    ]);
+    cargo.args(["--target", host]).arg("--target-dir").arg(&target);
     run(
         "building the fuzz targets",
         cargo.env("RUSTFLAGS", FLAGS).env_remove("CARGO_MANIFEST_DIR"),
     )?;
-    Ok(folder.join("target").join(host).join("release"))
+    Ok(target.join(host).join("fuzz"))
 }
 
 /// Runs one target: how many inputs it had, and whether nothing was found.
