@@ -83,7 +83,8 @@ impl Sent {
     }
 }
 
-/// Receives into `buffer`, when there is something.
+/// Receives into `buffer`, when there is something. What is not received into is not written to: a buffer for a request's
+/// head is a hundred times as large as a usual one.
 pub(crate) fn poll_receive(
     stream: &TcpStream,
     context: &mut Context<'_>,
@@ -91,11 +92,8 @@ pub(crate) fn poll_receive(
 ) -> Poll<io::Result<()>> {
     loop {
         ready!(stream.poll_read_ready(context))?;
-        match stream.try_read(buffer.initialize_unfilled()) {
-            Ok(count) => {
-                buffer.advance(count);
-                return Poll::Ready(Ok(()));
-            }
+        match stream.try_read_buf(buffer) {
+            Ok(_) => return Poll::Ready(Ok(())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
             Err(error) => return Poll::Ready(Err(error)),
         }
