@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::Arc,
+    time::Duration,
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -24,6 +25,10 @@ use crate::case::{Isolation, Way};
 
 /// The folder of all cases.
 const SPECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/specs");
+
+/// Megabytes of the cache that are left when it is bounded, and how often it is.
+const CACHE_MB: &str = "8000";
+const BOUND_EVERY: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -44,6 +49,7 @@ fn trials(folder: &Path, runtime: &Arc<Runtime>) -> Vec<Trial> {
         let (folder, runtime) = (folder.to_owned(), runtime.clone());
         let name = format!("{name}{}{}", suffix(way), releases::suffix(release));
         Trial::test(name, move || {
+            bound_cache();
             make_bundle(release);
             let script = case::script(&folder).map_err(Failed::from)?;
             runtime.block_on(async {
@@ -70,6 +76,20 @@ fn suffix(Way { isolation, http2 }: Way) -> &'static str {
         (Isolation::Fresh, false) => " (fresh)",
         (Isolation::Fresh, true) => " (fresh, HTTP/2)",
     }
+}
+
+/// Sees to it that the workers of the cases, with 17 MB for the snapshot of each, do not fill the disk.
+#[expect(clippy::disallowed_methods, reason = "the trials are processes, and one a while looks")]
+fn bound_cache() {
+    let last = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache-bounded");
+    let modified = fs_err::metadata(&last).and_then(|data| data.modified());
+    if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age < BOUND_EVERY)) {
+        return;
+    }
+    fs_err::write(&last, "").unwrap();
+    let mut bound = Command::new(env!("CARGO_BIN_EXE_taipan"));
+    let bound = bound.args(["gc", "--max-size", CACHE_MB]).stdout(Stdio::null());
+    assert!(bound.status().unwrap().success(), "the cache cannot be bounded");
 }
 
 /// Sees to it that the case does not have to wait for the bundle.
