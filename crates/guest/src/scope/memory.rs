@@ -25,11 +25,8 @@ impl<'a> Scope<'a> {
     pub fn bytes(&self, address: u32, length: u32) -> Result<&[u8], Error> {
         let data = self.linked()?.memory.data(&self.store);
         let start = address as usize;
-        data.get(start..start + length as usize).ok_or(Error::OutOfBounds {
-            address,
-            length,
-            size: data.len(),
-        })
+        let outside = || Error::OutOfBounds { address, length, size: data.len() };
+        data.get(start..start + length as usize).ok_or_else(outside)
     }
 
     /// The `length` bytes at `address`, to change.
@@ -42,11 +39,8 @@ impl<'a> Scope<'a> {
         let data = memory.data_mut(&mut self.store);
         let size = data.len();
         let start = address as usize;
-        data.get_mut(start..start + length as usize).ok_or(Error::OutOfBounds {
-            address,
-            length,
-            size,
-        })
+        let outside = || Error::OutOfBounds { address, length, size };
+        data.get_mut(start..start + length as usize).ok_or_else(outside)
     }
 
     /// The bytes at `address` up to a NUL, at most `maximum`.
@@ -56,13 +50,11 @@ impl<'a> Scope<'a> {
     /// When no NUL comes within `maximum` bytes or the memory ends before it.
     pub fn c_string(&self, address: u32, maximum: u32) -> Result<&[u8], Error> {
         let data = self.linked()?.memory.data(&self.store);
-        let outside = Error::OutOfBounds { address, length: maximum, size: data.len() };
-        let Some(rest) = data.get(address as usize..) else { return Err(outside) };
+        let outside = || Error::OutOfBounds { address, length: maximum, size: data.len() };
+        let rest = data.get(address as usize..).ok_or_else(outside)?;
         let rest = &rest[..rest.len().min(maximum as usize)];
-        match rest.iter().position(|byte| *byte == 0) {
-            Some(end) => Ok(&rest[..end]),
-            None => Err(outside),
-        }
+        let end = rest.iter().position(|byte| *byte == 0).ok_or_else(outside)?;
+        Ok(&rest[..end])
     }
 
     pub(crate) fn array<const N: usize>(&self, address: u32) -> Result<[u8; N], Error> {

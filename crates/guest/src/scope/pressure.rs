@@ -318,8 +318,8 @@ impl Scope<'_> {
         let memory = linked.memory.data(&self.store);
         let word = |address: u32| {
             let bytes = memory.get(address as usize..).and_then(<[u8]>::first_chunk);
-            let outside = Error::OutOfBounds { address, length: 4, size: memory.len() };
-            bytes.copied().map(u32::from_le_bytes).ok_or(outside)
+            let outside = || Error::OutOfBounds { address, length: 4, size: memory.len() };
+            bytes.copied().map(u32::from_le_bytes).ok_or_else(outside)
         };
         let javascript = &linked.javascript;
         let runtime = word(javascript.runtime)?;
