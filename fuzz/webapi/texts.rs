@@ -12,7 +12,10 @@ fuzz_target!(|input: (&str, &str, &[u8], u8, bool, bool)| {
     if let Some(parts) = url::parse(first, Some(second)).or_else(|| url::parse(first, None)) {
         let href = parts.split('\n').next().unwrap_or_default();
         assert_eq!(parts.split('\n').count(), 10, "{parts:?}");
-        assert_eq!(url::parse(href, None).as_deref(), Some(parts.as_str()));
+        // The crate finds drive letters of Windows where there are none (rust-url's issues 1034 and 1101).
+        if !href.starts_with("file:") {
+            assert_eq!(url::parse(href, None).as_deref(), Some(parts.as_str()));
+        }
         for name in [
             "protocol", "username", "password", "host", "hostname", "port", "pathname", "search",
             "hash",
