@@ -1,12 +1,26 @@
 //! Reading a file layer: no input makes it panic or loop, and what was accepted is
-//! a tree.
+//! a tree. Some inputs are layers of files that were tampered with.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use taipan_pyodide::layer::{Layer, Node, NodeIndex, ROOT};
+use taipan_pyodide::layer::{Entry, Layer, Node, NodeIndex, ROOT, encode};
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|input: (&[u8], Vec<(&str, &[u8])>, Vec<(u16, u8)>)| {
+    let (bytes, files, changes) = input;
+    check(bytes);
+    let files: Vec<_> =
+        files.into_iter().map(|(path, contents)| Entry::file(path, contents)).collect();
+    let Ok(mut layer) = encode(&files) else { return };
+    for (place, value) in changes {
+        if let Some(byte) = layer.get_mut(usize::from(place)) {
+            *byte = value;
+        }
+    }
+    check(&layer);
+});
+
+fn check(bytes: &[u8]) {
     let Ok(layer) = Layer::decode(bytes) else { return };
     let _ = layer.verify();
     let mut waiting = vec![ROOT];
@@ -27,4 +41,4 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     assert!(layer.node(NodeIndex(seen)).is_none(), "every node is in a directory, once");
-});
+}
