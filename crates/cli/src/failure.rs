@@ -317,6 +317,14 @@ impl Failure {
             {
                 Some("a worker is served by its directory; `taipan run FILE.py` runs a script")
             }
+            Failure::Program { message, .. } if message.starts_with("MemoryError") => {
+                Some("keep less at the top level, or raise `taipan.limits.memory_mb`")
+            }
+            Failure::Program { message, .. }
+                if message.starts_with("taipan.CpuTimeLimitExceeded") =>
+            {
+                Some("do less at the top level, or raise `taipan.limits.startup_cpu_ms`")
+            }
             Failure::NotFound { .. }
             | Failure::MainNotFound { .. }
             | Failure::NotADirectory { .. }
@@ -390,6 +398,20 @@ mod tests {
 
     /// What Python ends with by itself, as it does for any `SystemExit`.
     const TERMINATED: u8 = 143;
+
+    #[test]
+    fn a_top_level_that_uses_too_much_is_told_which_limit() {
+        for (message, key) in [
+            ("MemoryError", Some("`taipan.limits.memory_mb`")),
+            ("taipan.CpuTimeLimitExceeded: the limit", Some("`taipan.limits.startup_cpu_ms`")),
+            ("ValueError: MemoryError", None),
+        ] {
+            let traceback = String::new();
+            let failure = Failure::Program { message: message.to_owned(), traceback };
+            let named = failure.hint().map(|hint| key.is_some_and(|key| hint.ends_with(key)));
+            assert_eq!(named, key.map(|_| true), "{message}");
+        }
+    }
 
     #[test]
     fn every_exit_code_is_documented() {

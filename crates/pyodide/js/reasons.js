@@ -27,7 +27,8 @@ const CLASS_CALLED_BY_PYTHON = /^\s*at (\w+) \([^\n]*\n(?:\s*at apply \(native\)
 
 /// `error`, which Python is about to raise. What says that a class was called without `new` says how Python calls it.
 export function namingClass(error) {
-  if (!(error instanceof TypeError) || !WITHOUT_NEW.has(error.message)) return error;
+  // Not by what a program may have put in its place.
+  if (!Error.isError(error) || !WITHOUT_NEW.has(Object.getOwnPropertyDescriptor(error, "message")?.value)) return error;
   const name = CLASS_CALLED_BY_PYTHON.exec(error.stack)?.[1];
   if (name !== undefined) error.message = `${name} is a class of JavaScript: write ${name}.new(…)`;
   return error;

@@ -72,6 +72,7 @@ TRIES = {
     "a class without new or arguments": lambda: Headers(),
     "a class with names without new": lambda: Request("http://a.test/", method="POST"),
     "the engine's class without new": lambda: Map(),
+    "one's own class without new": lambda: eval("(() => { class Mine {}; return Mine })()")(),
     "a class without new in JavaScript": lambda: eval("(() => URL('http://a.test'))")(),
     "bytes that are no text": lambda: URLSearchParams.new({"a": b"\xff"}),
 }
