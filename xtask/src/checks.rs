@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::program::{become_program, run, say};
 use crate::{setup, soak};
@@ -40,8 +40,10 @@ pub(crate) fn soak(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
 /// What we depend on, by `deny.toml`. Not part of `ci`: it reads a list of
 /// advisories that changes from day to day.
 pub(crate) fn deny(root: &Path) -> anyhow::Result<()> {
+    let is_there =
+        cargo(root, &["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    ensure!(is_there, "cargo-deny is not there: cargo install cargo-deny --locked");
     run("checking what we depend on", &mut cargo(root, &["deny", "check"]))
-        .context("`cargo install cargo-deny --locked` if it is not there")
 }
 
 fn before_tests(root: &Path) -> anyhow::Result<()> {
