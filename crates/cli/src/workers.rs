@@ -76,6 +76,11 @@ impl Worker {
         Ok(Self { worker, release, clients })
     }
 
+    /// What it takes of clients at present.
+    fn clients(&self) -> taipan_server::Limits {
+        taipan_server::Limits { crowded: self.worker.is_crowded(), ..self.clients }
+    }
+
     /// The entry of the cache with its snapshot.
     pub(crate) fn snapshot(&self) -> &Entry {
         self.worker.snapshot()
@@ -152,6 +157,7 @@ pub(crate) fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
     taipan_server::Limits {
         body_bytes_max: u64::from(limits.request_body_mb) << 20,
         requests_max: usize::try_from(limits.requests).unwrap_or(usize::MAX),
+        crowded: false,
     }
 }
 
@@ -292,7 +298,7 @@ pub(crate) struct Current(pub(crate) watch::Receiver<State>);
 impl Handler for Current {
     fn limits(&self) -> taipan_server::Limits {
         match &*self.0.borrow() {
-            State::Running(worker) => worker.clients,
+            State::Running(worker) => worker.clients(),
             State::Starting | State::Broken(_) => taipan_server::Limits::default(),
         }
     }

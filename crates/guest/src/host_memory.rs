@@ -88,6 +88,12 @@ impl HostMemory {
         self.0.held.load(Ordering::Relaxed)
     }
 
+    /// Whether there is another clone, or something is held.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The most that is held and the linear memory may be together, in bytes.
     pub(crate) fn maximum(&self) -> usize {
         self.0.maximum.load(Ordering::Relaxed)

@@ -20,13 +20,16 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Requests that are answered at a time (`limits.requests`).
     pub requests_max: usize,
+    /// Whether there is no memory for more answers. Then a request that comes takes the place of the slowest client, as
+    /// when there are as many requests as there may be, and one loses its place each second though none comes.
+    pub crowded: bool,
 }
 
 impl Default for Limits {
     /// 100 MiB, what Cloudflare's free plan takes; 1024 requests, far more than
     /// one machine answers well, and little enough to be refused before memory is.
     fn default() -> Self {
-        Self { body_bytes_max: 100 << 20, requests_max: 1024 }
+        Self { body_bytes_max: 100 << 20, requests_max: 1024, crowded: false }
     }
 }
 
@@ -62,12 +65,13 @@ impl Places {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place, to be given back by its number when the request is over. When there is none, the request ends that
-    /// lets the server wait the longest for its client, first among those of the network that has the most.
+    /// Takes a place, to be given back by its number when the request is over. When there is none, or no memory, the
+    /// request ends that lets the server wait the longest for its client, first among those of the network that has the most.
     pub(crate) fn take(&self, limits: Limits, turn: &Arc<Turn>) -> Result<u64, Fault> {
-        let Limits { requests_max, .. } = limits;
+        let Limits { requests_max, crowded, .. } = limits;
         let mut taken = self.taken();
-        if taken.turns.len() >= requests_max && !taken.make_room(Instant::now()) {
+        let full = taken.turns.len() >= requests_max;
+        if (full || crowded) && !taken.make_room(Instant::now()) && full {
             let message = format!(
                 "too many requests at a time: {requests_max} are answered (`limits.requests`)"
             );
@@ -85,10 +89,14 @@ impl Places {
         self.taken().turns.remove(&number);
     }
 
-    /// Ends the requests whose clients took nothing of what waits for them for longer than `time_max`.
-    pub(crate) fn sweep(&self, time_max: Duration) {
+    /// Ends the requests whose clients took nothing of what waits for them for longer than `time_max`, and the slowest
+    /// when there is no memory for more answers.
+    pub(crate) fn sweep(&self, time_max: Duration, limits: Limits) {
         let now = Instant::now();
-        let taken = self.taken();
+        let mut taken = self.taken();
+        if limits.crowded {
+            taken.make_room(now);
+        }
         taken
             .turns
             .values()

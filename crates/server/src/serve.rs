@@ -180,7 +180,7 @@ pub async fn serve<H: Handler>(
             _ = sweep.tick(), if !room.is_empty() => {
                 let time_max = settings.head_read_timeout + settings.body_read_timeout;
                 room.sweep(time_max, settings.send_timeout);
-                requests.sweep(settings.send_timeout);
+                requests.sweep(settings.send_timeout, handler.limits());
             }
         }
         while let Some((stream, ends)) = room.next() {

@@ -102,6 +102,7 @@ impl Slot {
             if event.is_none() && !again {
                 return;
             }
+            self.template.held.room().await;
             match self.serve(event, receiver).await {
                 Empty::For { receiver: returned, again: at_once } => {
                     (receiver, again) = (returned, at_once);

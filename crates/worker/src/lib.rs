@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod frozen;
 mod health;
+mod held;
 mod inspection;
 mod instance;
 mod limits;

@@ -23,6 +23,7 @@ use crate::actor;
 use crate::boot::World;
 use crate::events::Event;
 use crate::frozen::{Frozen, NotResumed};
+use crate::held::HeldMemory;
 use crate::instance::Instance;
 use crate::limits::{Guard, Limits};
 use crate::log::Log;
@@ -91,6 +92,7 @@ pub(crate) struct Template {
     pub(crate) isolation: Isolation,
     pub(crate) limits: Limits,
     pub(crate) guard: Guard,
+    pub(crate) held: HeldMemory,
 }
 
 impl Template {
@@ -120,7 +122,9 @@ impl Template {
         };
         // One in reserve answers soon, and but once: what it will write is its own before.
         let soon = at_once || self.isolation == Isolation::Fresh;
-        self.frozen.resume(world, &self.limits, &self.guard, soon)
+        let mut instance = self.frozen.resume(world, &self.limits, &self.guard, soon)?;
+        self.held.add(instance.isolate.scope().host_memory().clone());
+        Ok(instance)
     }
 }
 
@@ -195,6 +199,11 @@ impl Pool {
         let slot = actor::Slot::new(template, plan, weak, Arc::new(standing));
         self.template.runtime.spawn(slot.run(receiver));
         Slot { sender, state }
+    }
+
+    /// Whether answers that are on the way hold all the memory that there is for them.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.template.held.is_full()
     }
 
     fn slots(&self) -> RwLockReadGuard<'_, Vec<Slot>> {
@@ -307,7 +316,7 @@ impl Pool {
             }
         }
         match cold {
-            _ if bytes > self.settings.waiting_bytes => Further::None,
+            _ if bytes > self.settings.waiting_bytes || self.is_crowded() => Further::None,
             Some(slot) => Further::Cold(slot.take()),
             None => Further::New,
         }

@@ -21,6 +21,7 @@ use crate::author::Author;
 use crate::bundle::Bundle;
 use crate::code::Code;
 use crate::events::Event;
+use crate::held::HeldMemory;
 use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Record};
 use crate::place::Seat;
@@ -120,7 +121,9 @@ impl Worker {
             .map_err(|panic| Error::Bug { what: panic.to_string() })?
             .map_err(|error| author.error(error))?;
         let (wall, log) = (settings.limits.wall, settings.log.clone());
+        let held = settings.pool.isolates_max.saturating_mul(settings.limits.memory_bytes);
         let template = Template {
+            held: HeldMemory::new(held),
             frozen,
             log: settings.log,
             client: settings.network.client(),
@@ -203,6 +206,13 @@ impl Worker {
             }
             Err(_elapsed) => Err(client.expire()),
         }
+    }
+
+    /// Whether answers of isolates that have ended, and are still on the way to clients, hold so much memory that no
+    /// isolate is made until some of them are there.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.pool.is_crowded()
     }
 
     /// Resumes isolates until there are `count` that wait for requests, as far as the pool's bounds allow.

@@ -255,6 +255,11 @@ impl Server {
         timeout(PATIENCE, self.notes.recv()).await.unwrap().unwrap()
     }
 
+    /// The next note, if there is one already.
+    pub(crate) fn try_note(&mut self) -> Option<Note> {
+        self.notes.try_recv().ok()
+    }
+
     /// The next lines of the log, those of connections left out.
     pub(crate) async fn log(&mut self, count: usize) -> Vec<String> {
         let mut lines = Vec::new();

@@ -84,6 +84,19 @@ async fn places_of_requests_that_nobody_reads() {
 }
 
 #[tokio::test]
+async fn memory_of_answers_that_nobody_reads() {
+    let mut server = Server::start_with(&settings(), Limits { crowded: true, ..limits() });
+    let slow = sent(&server, "GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    let served = async {
+        while !matches!(server.try_note(), Some(Note::Gone)) {
+            assert!(server.raw(GOOD).await.ends_with("hello\n"));
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap();
+    drop(slow);
+}
+
+#[tokio::test]
 async fn places_of_bodies_that_do_not_come() {
     let server = Server::start_with(&settings(), Limits { requests_max: 2, ..limits() });
     let slow = [sent(&server, HALF_BODY).await, sent(&server, HALF_BODY).await];
