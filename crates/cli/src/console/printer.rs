@@ -2,7 +2,8 @@
 //!
 //! Who reads a log may be slow, or stop: a full pipe blocks whoever writes to it, for good. So requests only put
 //! their lines into a queue with a bound, and two threads write, one for each stream. Lines that find no room are
-//! counted, and told of when there is room again.
+//! counted, and told of when there is room again. Lines that are not written when the program ends, as when the disk
+//! is full, are counted too, and told of on the other stream.
 //!
 //! Lines come out in the order in which they were put in, also between the two streams, unless one of them is stuck.
 
@@ -35,6 +36,9 @@ const GATHER_TIME: Duration = Duration::from_millis(1);
 /// How long a stream is left alone that takes nothing at the moment: a full disk, or a pipe that somebody made
 /// `O_NONBLOCK`. What is not written yet stays, so that no line is cut.
 const AGAIN_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the end of the program waits for what is said of lost lines.
+const NOTICE_TIME_MAX: Duration = Duration::from_millis(100);
 
 /// What lines take in the queue beside their bytes, about.
 const ENTRY_BYTES: usize = 48;
@@ -77,6 +81,10 @@ struct Queue {
     bytes: usize,
     /// The number of what is being written.
     writing: Option<u64>,
+    /// Lines of it that are not written whole yet.
+    writing_lines: u64,
+    /// Why the stream takes nothing, when that is no slow reader: a full disk.
+    refused: Option<String>,
     /// What is being written takes so long that the other stream does not wait for it.
     stuck: bool,
     /// Lines that found no room, and were not told of yet.
@@ -123,19 +131,12 @@ impl Printer {
         self.0.wake(&state);
     }
 
-    /// Waits until all is written, or the time is over.
+    /// Waits until all is written, or the time is over: a stream that is not done then is given up, and it is said on
+    /// the other how much was lost.
     pub(crate) fn flush(&self, time_max: Duration) {
-        let until = Instant::now() + time_max;
-        let mut state = self.0.lock();
-        state.ending = true;
-        self.0.changed.notify_all();
-        while !state.is_written() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.0.wait(state, left);
-        }
+        self.0.wait_until_written(time_max);
+        self.0.lock().give_up();
+        self.0.wait_until_written(NOTICE_TIME_MAX);
     }
 }
 
@@ -149,8 +150,25 @@ impl State {
     }
 
     fn is_written(&self) -> bool {
-        let written = |queue: &Queue| queue.lines.is_empty() && queue.writing.is_none();
-        self.queues.iter().all(|queue| queue.closed || written(queue))
+        self.queues.iter().all(|queue| queue.closed || queue.is_written())
+    }
+
+    /// Closes each stream that has lines left, and puts what is said of them at the end of the other.
+    fn give_up(&mut self) {
+        let mut notices = Vec::new();
+        for stream in [Stream::Output, Stream::Errors] {
+            let queue = &mut self.queues[stream as usize];
+            let lost = queue.lost();
+            if !queue.closed && lost > 0 {
+                notices.push((stream.other(), notice(stream, lost, queue.refused.as_deref())));
+                *queue = Queue { closed: true, ..Queue::default() };
+            }
+        }
+        for (stream, notice) in notices {
+            if !self.queues[stream as usize].closed {
+                self.push(stream, notice.into_bytes());
+            }
+        }
     }
 
     /// Whether the first lines of `stream` may be written, and up to which number.
@@ -178,6 +196,7 @@ impl State {
                 batch.extend_from_slice(&lines);
             }
         }
+        queue.writing_lines = count(&batch);
         self.tell_dropped();
         batch
     }
@@ -191,23 +210,41 @@ impl State {
             let told =
                 errors.closed || room(errors) && (stream == Stream::Errors || errors.dropped == 0);
             if queue.dropped > 0 && room(queue) && told {
-                let dropped = std::mem::take(&mut self.queues[stream as usize].dropped);
+                let queue = &mut self.queues[stream as usize];
+                let dropped = std::mem::take(&mut queue.dropped);
+                let notice = notice(stream, dropped, queue.refused.take().as_deref());
                 if !self.queues[Stream::Errors as usize].closed {
-                    self.push(Stream::Errors, notice(stream, dropped).into_bytes());
+                    self.push(Stream::Errors, notice.into_bytes());
                 }
             }
         }
     }
 }
 
-/// What is said in place of lines that found no room.
-fn notice(stream: Stream, dropped: u64) -> String {
+impl Queue {
+    fn is_written(&self) -> bool {
+        self.lines.is_empty() && self.writing.is_none()
+    }
+
+    /// Lines that nobody gets to see if nothing more is written.
+    fn lost(&self) -> u64 {
+        let waiting: u64 = self.lines.iter().map(|(_, lines)| count(lines)).sum();
+        self.dropped + self.writing_lines + waiting
+    }
+}
+
+/// What is said in place of lines that were not written.
+fn notice(stream: Stream, dropped: u64, refused: Option<&str>) -> String {
     let (lines, were) = if dropped == 1 { ("line", "was") } else { ("lines", "were") };
     let stream = match stream {
         Stream::Output => "standard output",
         Stream::Errors => "standard error",
     };
-    format!("warning: {dropped} {lines} of the log {were} lost: {stream} was not read\n")
+    let why = match refused {
+        Some(error) => format!(": {error}"),
+        None => " was not read".to_owned(),
+    };
+    format!("warning: {dropped} {lines} of the log {were} lost: {stream}{why}\n")
 }
 
 impl Shared {
@@ -231,10 +268,13 @@ impl Shared {
     fn write(&self, stream: Stream, mut file: impl Write) {
         loop {
             let batch = self.next(stream);
-            let closed = write_all(&mut file, &batch).is_err();
+            let closed = self.write_all(stream, &mut file, &batch).is_err();
             let mut state = self.lock();
             let queue = &mut state.queues[stream as usize];
-            (queue.writing, queue.stuck) = (None, false);
+            (queue.writing, queue.writing_lines, queue.stuck) = (None, 0, false);
+            if queue.dropped == 0 {
+                queue.refused = None;
+            }
             if closed {
                 *queue = Queue { closed, ..Queue::default() };
             }
@@ -248,6 +288,48 @@ impl Shared {
             if gather {
                 thread::sleep(GATHER_TIME);
             }
+        }
+    }
+
+    /// Writes all of `bytes`; an error says that nobody reads any more.
+    fn write_all(
+        &self,
+        stream: Stream,
+        file: &mut impl Write,
+        mut bytes: &[u8],
+    ) -> Result<(), Closed> {
+        use io::ErrorKind::{BrokenPipe, Interrupted, WouldBlock};
+        while !bytes.is_empty() {
+            match file.write(bytes) {
+                Ok(written @ 1..) => bytes = &bytes[written..],
+                Err(error) if error.kind() == Interrupted => (),
+                Err(error) if error.kind() == BrokenPipe => return Err(Closed),
+                refused => {
+                    let error = refused.err().filter(|error| error.kind() != WouldBlock);
+                    let mut state = self.lock();
+                    let queue = &mut state.queues[stream as usize];
+                    queue.writing_lines = count(bytes);
+                    queue.refused = error.map(|error| error.to_string());
+                    drop(state);
+                    thread::sleep(AGAIN_PAUSE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all is written, or the time is over.
+    fn wait_until_written(&self, time_max: Duration) {
+        let until = Instant::now() + time_max;
+        let mut state = self.lock();
+        state.ending = true;
+        self.changed.notify_all();
+        while !state.is_written() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.wait(state, left);
         }
     }
 
@@ -297,19 +379,6 @@ impl Stream {
 
 fn count(lines: &[u8]) -> u64 {
     lines.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
-/// Writes all of `bytes`; an error says that nobody reads any more.
-fn write_all(file: &mut impl Write, mut bytes: &[u8]) -> Result<(), Closed> {
-    while !bytes.is_empty() {
-        match file.write(bytes) {
-            Ok(written @ 1..) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Closed),
-            Ok(0) | Err(_) => thread::sleep(AGAIN_PAUSE),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Logs that nobody reads, and signals that end nothing.
 
-use std::thread;
+use std::{process::Stdio, thread};
 
-use crate::fixture::{Place, get};
+use crate::fixture::{Place, Serving, get};
 
 /// Prints far more than a pipe holds in a hundred requests.
 const CHATTY: &str = "\
@@ -48,6 +48,25 @@ fn a_log_that_is_closed_stops_nothing() {
     }
     serving.terminate();
     assert_eq!(serving.code(), 0);
+}
+
+#[test]
+fn what_a_full_disk_did_not_take_is_told() {
+    let place = Place::new(&[("entry.py", CHATTY)]);
+    for verb in ["serve", "dev"] {
+        let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = place.command(&[verb, "--port", "0"]);
+        let serving = Serving::start(command.stdout(Stdio::from(full.into_file())));
+        for _ in 0..3 {
+            assert!(serving.get("/", "").ends_with("hello\n"));
+        }
+        serving.terminate();
+        let expect = "warning: 3 lines of the log were lost: standard output: No space left on device \
+                      (os error 28)\n";
+        let said = serving.rest();
+        assert!(said.ends_with(expect), "{verb}: {said}");
+        assert_eq!(serving.code(), 0, "{verb}");
+    }
 }
 
 #[test]

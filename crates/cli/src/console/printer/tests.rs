@@ -81,9 +81,6 @@ fn a_stuck_stream_stops_nothing_else() {
     }
     printer.print(Stream::Errors, b"last\n".to_vec());
     errors.wait_for("last\n");
-    let since = Instant::now();
-    printer.flush(Duration::from_millis(50));
-    assert!(since.elapsed() < PATIENCE);
     assert_eq!((output.read().as_str(), errors.read().len()), ("", 605));
     drop(open);
     printer.flush(PATIENCE);
@@ -151,4 +148,48 @@ fn what_cannot_be_written_now_is_written_later() {
     drop(say);
     printer.flush(PATIENCE);
     assert_eq!(output.read(), "one\n");
+}
+
+/// The end of a log whose first stream takes nothing to the end.
+#[track_caller]
+fn check_end(stuck: Stream, gate: Gate, expect: &str) {
+    let text = Text::default();
+    let printer = match stuck {
+        Stream::Output => Printer::over(gate, text.clone()),
+        Stream::Errors => Printer::over(text.clone(), gate),
+    };
+    let printer = printer.unwrap();
+    for _ in 0..3 {
+        printer.print(stuck, b"lost\n".to_vec());
+        printer.print(stuck.other(), b"kept\n".to_vec());
+    }
+    text.wait_for("kept\nkept\nkept\n");
+    let since = Instant::now();
+    printer.flush(Duration::from_millis(500));
+    assert!(since.elapsed() < PATIENCE);
+    text.wait_for("\n");
+    assert_eq!(
+        text.read(),
+        format!("kept\nkept\nkept\nwarning: 3 lines of the log were lost: {expect}\n")
+    );
+}
+
+#[test]
+fn what_is_not_read_at_the_end_is_told_on_the_other_stream() {
+    let (_open, _, stuck) = gate();
+    check_end(Stream::Output, stuck, "standard output was not read");
+    let (_open, _, stuck) = gate();
+    check_end(Stream::Errors, stuck, "standard error was not read");
+}
+
+#[test]
+fn what_a_full_disk_does_not_take_is_told_at_the_end() {
+    for (stream, name) in [(Stream::Output, "output"), (Stream::Errors, "error")] {
+        let (say, _, full) = gate();
+        // As at a disk that stays full.
+        for _ in 0..10_000 {
+            say.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        }
+        check_end(stream, full, &format!("standard {name}: no storage space"));
+    }
 }
