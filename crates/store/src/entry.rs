@@ -182,7 +182,9 @@ impl Entry {
             }
             Err(error) => return Err(error.into()),
         }
-        fs_err::create_dir_all(&self.staging).map_err(Error::Io)?;
+        create_folder(&self.staging)?;
+        // Said before the work, not behind it.
+        create_parent(&self.path)?;
         if let Err(error) = build(&self.staging) {
             // What cannot be removed now is removed by the next build; why the
             // build failed is what the caller has to hear.
@@ -214,10 +216,12 @@ impl Entry {
     /// Says that this process uses the entry, for as long as what it gets lives.
     pub fn hold(&self) -> Result<Held, Error> {
         let file = match self.uses() {
-            Err(error) if error.is_read_only() => match fs_err::File::open(&self.used) {
-                Ok(file) => file,
-                Err(_) => return Ok(Held { _lock: None }),
-            },
+            Err(error) if error.is_read_only() => {
+                match files::open_file(&self.used, fs_err::OpenOptions::new().read(true)) {
+                    Ok(Some(file)) => file,
+                    Ok(None) | Err(_) => return Ok(Held { _lock: None }),
+                }
+            }
             opened => opened?,
         };
         let cannot = |source| Error::Lock { path: self.used.clone(), source };
@@ -262,8 +266,7 @@ impl Entry {
 
     /// The file that processes lock which use the entry; that it is opened for that is the time of the last use.
     fn uses(&self) -> Result<fs_err::File, Error> {
-        create_parent(&self.used)?;
-        Ok(fs_err::File::create(&self.used)?)
+        create_lock(&self.used)
     }
 
     /// Removes the entry if it is there, after whoever builds it has done so.
@@ -288,8 +291,7 @@ impl Entry {
     /// closed, also by a crash. The file stays: removing it would let two
     /// processes hold "the" lock on two files.
     fn lock(&self, progress: Progress<'_>) -> Result<fs_err::File, Error> {
-        create_parent(&self.lock)?;
-        let file = fs_err::File::create(&self.lock)?;
+        let file = create_lock(&self.lock)?;
         let cannot = |source| Error::Lock { path: self.lock.clone(), source };
         let mut looked = file.file().try_lock();
         for _ in 0..GLANCES {
@@ -349,10 +351,34 @@ fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Opens the file of a lock, and makes it if it is not there.
+fn create_lock(path: &Path) -> Result<fs_err::File, Error> {
+    create_parent(path)?;
+    let mut options = fs_err::OpenOptions::new();
+    let file = files::open_file(path, options.write(true).create(true).truncate(true))?;
+    file.ok_or_else(|| Error::InTheWay { path: path.to_owned(), needed: "file" })
+}
+
 fn create_parent(path: &Path) -> Result<&Path, Error> {
     let parent = path.parent().unwrap_or(path);
-    fs_err::create_dir_all(parent)?;
+    create_folder(parent)?;
     Ok(parent)
+}
+
+fn create_folder(path: &Path) -> Result<(), Error> {
+    fs_err::create_dir_all(path).map_err(|error| in_the_way(path, error))
+}
+
+/// Names what is no folder where `folder` needs one: itself, or one that it is in.
+fn in_the_way(folder: &Path, error: io::Error) -> Error {
+    if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+        return error.into();
+    }
+    let there = folder.ancestors().find(|path| fs_err::symlink_metadata(path).is_ok());
+    match there.filter(|path| !path.is_dir()) {
+        Some(path) => Error::InTheWay { path: path.to_owned(), needed: "folder" },
+        None => error.into(),
+    }
 }
 
 /// Removes what is at `path`: a folder, or what somebody put in its place.
@@ -363,7 +389,9 @@ fn remove(path: &Path) -> Result<(), Error> {
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(in_the_way(path.parent().unwrap_or(path), error))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }

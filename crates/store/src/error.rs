@@ -36,6 +36,14 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// Something that Taipan did not put there is where a file or a folder of the cache has to be.
+    #[error("{path} is in the way: the cache needs a {needed} there")]
+    InTheWay {
+        /// What is there.
+        path: PathBuf,
+        /// What has to be there.
+        needed: &'static str,
+    },
     /// An entry is to be made in a cache that can only be read.
     #[error("the cache does not have {entry}, and cannot be written: {source}")]
     ReadOnly {
@@ -240,6 +248,8 @@ pub enum Damage {
         /// What the system says.
         kind: io::ErrorKind,
     },
+    /// Something else is in its place: a folder, a FIFO.
+    NoFile,
     /// It is an inventory of another version of Taipan, which had its own use for the entry.
     Version,
     /// It is an inventory, and cannot be read as one.
@@ -261,6 +271,7 @@ impl fmt::Display for Damage {
                 write!(formatter, "blake3 {found}, {expected} expected")
             }
             Damage::Unreadable { kind } => write!(formatter, "it cannot be read ({kind})"),
+            Damage::NoFile => formatter.write_str("something else than a file"),
             Damage::Version => formatter.write_str("written by another version of Taipan"),
             Damage::Inventory { why } => write!(formatter, "{why}"),
         }
@@ -292,6 +303,7 @@ impl Error {
                 "make it beforehand, as somebody who may write there (`taipan bundle build`, `taipan snapshot \
                  create`), or set TAIPAN_CACHE to another folder",
             ),
+            Error::InTheWay { .. } => Some("remove it; Taipan makes what it needs there"),
             Error::NoRoot => Some("set TAIPAN_CACHE to a folder that can be written"),
             Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
                 io_hint(source)

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fs_err::os::unix::fs::OpenOptionsExt;
+use rustix::fs::OFlags;
 use tempfile::TempDir;
 
 use crate::contents::digests;
@@ -39,9 +41,9 @@ impl Files {
         for (file, content) in &published.0 {
             let path = folder.join(file);
             check_length(&path, content.length, |damage| damaged(file, damage))?;
-            let opened = fs_err::File::open(&path);
+            let opened = open_file(&path, fs_err::OpenOptions::new().read(true));
             let opened = opened.map_err(|error| unreadable(error, |it| damaged(file, it)))?;
-            files.insert(file.clone(), opened);
+            files.insert(file.clone(), opened.ok_or_else(|| damaged(file, Damage::NoFile))?);
         }
         let listed: Vec<_> = files
             .values()
@@ -93,6 +95,22 @@ impl Files {
             damage: Damage::Missing,
         };
         Ok(self.files.get(name).ok_or_else(missing)?.try_clone()?)
+    }
+}
+
+/// Opens a file, and `None` for what is something else, as a folder.
+///
+/// Never waits: a FIFO would be open only when somebody has its other end.
+pub(crate) fn open_file(
+    path: &Path,
+    options: &mut fs_err::OpenOptions,
+) -> io::Result<Option<fs_err::File>> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    match options.custom_flags(flags).open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        // A folder to be written, a FIFO without a reader, a socket.
+        Err(_) if fs_err::metadata(path).is_ok_and(|found| !found.is_file()) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

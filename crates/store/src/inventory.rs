@@ -11,11 +11,11 @@
 //! inventory from a piece of one.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::contents::{ContentDigest, digests};
-use crate::files::is_damage;
+use crate::files::{is_damage, open_file};
 use crate::{Damage, Error, atomic};
 
 /// The inventory's own name in the entry's folder.
@@ -52,11 +52,12 @@ pub(crate) fn take(folder: &Path) -> Result<Inventory, Error> {
     let mut listed = BTreeMap::new();
     for found in found.chunks(FILES_OPEN_MAX) {
         let open = |(_, path): &(String, PathBuf)| {
-            let file = fs_err::File::open(path)?;
+            let file = open_file(path, fs_err::OpenOptions::new().read(true))?;
+            let file = file.ok_or_else(|| no_file(path))?;
             let length = file.metadata()?.len();
-            Ok((file, length))
+            Ok::<_, Error>((file, length))
         };
-        let opened: Vec<_> = found.iter().map(open).collect::<io::Result<_>>()?;
+        let opened: Vec<_> = found.iter().map(open).collect::<Result<_, _>>()?;
         let files: Vec<_> = opened.iter().map(|(file, length)| (file.file(), *length)).collect();
         for (((name, _), (file, length)), digest) in found.iter().zip(&opened).zip(digests(&files))
         {
@@ -75,13 +76,16 @@ pub(crate) fn write(folder: &Path, inventory: &Inventory) -> Result<(), Error> {
 /// Reads the inventory in `folder`; `None` if the folder is not there.
 pub(crate) fn read(folder: &Path) -> Result<Option<Result<Inventory, Damage>>, Error> {
     let path = folder.join(FILE);
-    let read = fs_err::metadata(&path).and_then(|found| match found.len() {
-        length if length > BYTES_MAX => Ok(None),
-        _ => fs_err::read(&path).map(Some),
-    });
-    match read {
-        Ok(Some(bytes)) => Ok(Some(decode(&bytes))),
-        Ok(None) => Ok(Some(Err(Damage::Inventory { why: "longer than any inventory" }))),
+    match open_file(&path, fs_err::OpenOptions::new().read(true)) {
+        Ok(Some(file)) => {
+            let mut bytes = Vec::new();
+            file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > BYTES_MAX {
+                return Ok(Some(Err(Damage::Inventory { why: "longer than any inventory" })));
+            }
+            Ok(Some(decode(&bytes)))
+        }
+        Ok(None) => Ok(Some(Err(Damage::NoFile))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Ok(folder.try_exists()?.then_some(Err(Damage::Missing)))
         }
@@ -131,6 +135,10 @@ fn line(line: &str) -> Option<(String, Content)> {
     Some((path.to_owned(), content))
 }
 
+fn no_file(path: &Path) -> Error {
+    Error::Unpublishable { path: path.to_owned(), what: "it is neither a file nor a folder" }
+}
+
 /// Finds the files below `folder`: how they are listed, and where they are.
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), Error> {
     for found in fs_err::read_dir(folder)? {
@@ -146,7 +154,7 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Resu
         if kind.is_dir() {
             walk(&path, &format!("{listed}/"), files)?;
         } else if !kind.is_file() {
-            return Err(refused("it is neither a file nor a folder"));
+            return Err(no_file(&path));
         } else if listed != FILE {
             files.push((listed, path));
         }

@@ -101,13 +101,67 @@ fn file_became_a_folder() {
 
 #[test]
 fn inventory_became_a_folder() {
-    let expect =
-        "cache entry things/one is damaged: .inventory: it cannot be read (is a directory)";
+    let expect = "cache entry things/one is damaged: .inventory: something else than a file";
     let damage = |path: &Path| {
         fs_err::remove_file(path.join(".inventory")).unwrap();
         fs_err::create_dir(path.join(".inventory")).unwrap();
     };
     check(damage, Some(expect), expect);
+}
+
+fn make_fifo(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn inventory_became_a_fifo() {
+    let expect = "cache entry things/one is damaged: .inventory: something else than a file";
+    let damage = |path: &Path| {
+        fs_err::remove_file(path.join(".inventory")).unwrap();
+        make_fifo(&path.join(".inventory"));
+    };
+    check(damage, Some(expect), expect);
+}
+
+/// Puts something into an empty cache, and sees what making and holding an entry say of it.
+#[track_caller]
+fn check_in_the_way(path: &str, put: impl Fn(&Path), needed: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let cache = Cache::open(home.path()).unwrap();
+    let entry = cache.entry("things", "one").unwrap();
+    let path = cache.root().join(path);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    put(&path);
+    let error = build(&entry).and_then(|_| entry.hold()).unwrap_err();
+    let place = path.display();
+    assert_eq!(
+        error.to_string(),
+        format!("{place} is in the way: the cache needs a {needed} there")
+    );
+    assert_eq!(error.hint(), Some("remove it; Taipan makes what it needs there"));
+    fs_err::remove_file(&path).or_else(|_| fs_err::remove_dir(&path)).unwrap();
+    build(&entry).and_then(|_| entry.hold()).unwrap();
+}
+
+#[test]
+fn what_is_no_lock() {
+    for lock in ["locks/things/one", "locks/things/.one"] {
+        check_in_the_way(lock, make_fifo, "file");
+        check_in_the_way(lock, |path| fs_err::create_dir(path).unwrap(), "file");
+    }
+}
+
+#[test]
+fn what_is_no_folder() {
+    let file = |path: &Path| fs_err::write(path, "").unwrap();
+    let link = |path: &Path| std::os::unix::fs::symlink("/nowhere/at/all", path).unwrap();
+    for folder in
+        ["entries", "locks", "staging", "entries/things", "locks/things", "staging/things"]
+    {
+        check_in_the_way(folder, file, "folder");
+        check_in_the_way(folder, link, "folder");
+        check_in_the_way(folder, make_fifo, "folder");
+    }
 }
 
 #[test]
