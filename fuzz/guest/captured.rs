@@ -9,6 +9,9 @@ use taipan_snapshot::State;
 
 use crate::fixture::{self, FakeHost};
 
+/// What an isolate may use, as workers have it by default.
+const MEMORY_BYTES_MAX: usize = 128 << 20;
+
 /// What every run begins with.
 pub(crate) struct Captured {
     program: Arc<Program>,
@@ -44,6 +47,7 @@ impl Captured {
         let resume = || {
             let image = Image::new(&self.program, &[], state, self.memory_bytes, vec![run])?;
             let mut isolate = Isolate::resume(&image, Box::new(FakeHost::default()))?;
+            isolate.set_memory_limit(MEMORY_BYTES_MAX);
             isolate.run_source("fuzz.js", source, SourceType::Script).map(drop)
         };
         thread::scope(|scope| {
