@@ -71,7 +71,8 @@ impl Places {
         let Limits { requests_max, crowded, .. } = limits;
         let mut taken = self.taken();
         let full = taken.turns.len() >= requests_max;
-        if (full || crowded) && !taken.make_room(Instant::now()) && full {
+        let makes_room = (full || crowded) && taken.make_room(Instant::now());
+        if full && !makes_room {
             let message = format!(
                 "too many requests at a time: {requests_max} are answered (`limits.requests`)"
             );
