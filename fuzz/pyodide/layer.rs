@@ -6,7 +6,13 @@
 use libfuzzer_sys::fuzz_target;
 use taipan_pyodide::layer::{Entry, Layer, Node, NodeIndex, ROOT, encode};
 
-fuzz_target!(|input: (&[u8], Vec<(&str, &[u8])>, Vec<(u16, u8)>)| {
+/// A file: its path and what is in it.
+type File<'a> = (&'a str, &'a [u8]);
+
+/// Where a byte is changed, and to what.
+type Change = (u16, u8);
+
+fuzz_target!(|input: (&[u8], Vec<File<'_>>, Vec<Change>)| {
     let (bytes, files, changes) = input;
     check(bytes);
     let files: Vec<_> =
