@@ -79,7 +79,6 @@ fn suffix(Way { isolation, http2 }: Way) -> &'static str {
 }
 
 /// Sees to it that the workers of the cases, with 17 MB for the snapshot of each, do not fill the disk.
-#[expect(clippy::disallowed_methods, reason = "the trials are processes, and one a while looks")]
 fn bound_cache() {
     let last = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache-bounded");
     let modified = fs_err::metadata(&last).and_then(|data| data.modified());
