@@ -57,3 +57,21 @@ fn ends() {
         assert!(later.is_empty(), "{call}");
     }
 }
+
+/// A pattern that is everywhere in all of the memory would make gigabytes of places.
+#[test]
+fn patterns_that_are_everywhere() {
+    let source = "import host from 'taipan:host';
+         for (const [bytes, pattern] of [[8, 0], [2 << 20, 1]]) {
+           try {
+             host.bytes_find(new Uint8Array(bytes), new Uint8Array(pattern));
+           } catch (error) { host.test_report(error.message); }
+         }
+         host.test_report(host.bytes_find(new Uint8Array(3), new Uint8Array(1)));";
+    let lines = with_isolate(program(), |isolate| {
+        run(isolate, source).unwrap();
+        reports(isolate).into_iter().map(|(line, _)| line).collect::<Vec<_>>()
+    });
+    let refused = "a pattern is looked for in at most 1114112 bytes, and is not empty";
+    assert_eq!(lines, [refused, refused, "0 1 2"]);
+}
