@@ -88,11 +88,12 @@ pub fn set(href: &str, part: Part, value: &str) -> Option<String> {
     if href.len().max(value.len()) > URL_BYTES_MAX {
         return None;
     }
+    let href = without_breaks(href);
     let is_host = matches!(part, Part::Host | Part::Hostname);
-    if is_host && value.len() > HOST_BYTES_MAX || has_long_host(href) {
+    if is_host && value.len() > HOST_BYTES_MAX || has_long_host(&href) {
         return None;
     }
-    let before = Url::parse(href).ok()?;
+    let before = Url::parse(&href).ok()?;
     let mut url = before.clone();
     // The setters of the standard ignore a value that does not fit.
     let fits = match part {
@@ -227,6 +228,7 @@ mod tests {
         check(parse(&format!("http://{name}/"), None), None);
         check(parse(&format!("/\t/{name}"), Some("http://a/")), None);
         check(set("http://a/", Part::Hostname, &name), None);
+        check(set(&format!("ht\ttp:/\n/{name}/"), Part::Hash, "b"), None);
         for input in ["http://a/", "data:", "/", "http://a?", "mailto:"] {
             assert!(!has_long_host(&format!("{input}{name}")), "{input}");
         }
