@@ -36,7 +36,7 @@ const UNWANTED_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The request's body is longer than the server takes.
-    #[error("the request's body is longer than {} (`limits.request_body_mb`)", Size(*bytes_max))]
+    #[error("the request's body is longer than {} (`taipan.limits.request_body_mb`)", Size(*bytes_max))]
     TooLarge {
         /// The most that is taken.
         bytes_max: u64,

@@ -16,9 +16,9 @@ use crate::{Fault, room::count, turn::Turn};
 /// answers may change while a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest body of a request, in bytes (`limits.request_body_mb`).
+    /// The longest body of a request, in bytes (`taipan.limits.request_body_mb`).
     pub body_bytes_max: u64,
-    /// Requests that are answered at a time (`limits.requests`).
+    /// Requests that are answered at a time (`taipan.limits.requests`).
     pub requests_max: usize,
     /// Whether there is no memory for more answers. Then a request that comes takes the place of the slowest client, as
     /// when there are as many requests as there may be, and one loses its place each second though none comes.
@@ -74,7 +74,7 @@ impl Places {
         let makes_room = (full || crowded) && taken.make_room(Instant::now());
         if full && !makes_room {
             let message = format!(
-                "too many requests at a time: {requests_max} are answered (`limits.requests`)"
+                "too many requests at a time: {requests_max} are answered (`taipan.limits.requests`)"
             );
             return Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, message)
                 .with_retry_after(RETRY_AFTER_SECONDS));

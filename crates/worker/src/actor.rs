@@ -207,7 +207,7 @@ impl Slot {
         let limit = self.template.limits.wait_until.as_millis();
         let text = format!(
             "what a request does after its response, or when its client has gone, is not waited for \
-             any longer: it took more than {limit} ms (`limits.wait_until_ms`)"
+             any longer: it took more than {limit} ms (`taipan.limits.wait_until_ms`)"
         );
         self.template.log.write(Record::Warning { text });
         Event::Expired { id }

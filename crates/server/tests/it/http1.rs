@@ -134,7 +134,7 @@ async fn expect_continue() {
 async fn body_too_large() {
     let expect = |connection: &str| {
         format!(
-            "HTTP/1.1 413 Payload Too Large\ncontent-type: text/plain; charset=utf-8\ncontent-length: 72\n{connection}\nthe request's body is longer than 1000 bytes (`limits.request_body_mb`)\n"
+            "HTTP/1.1 413 Payload Too Large\ncontent-type: text/plain; charset=utf-8\ncontent-length: 79\n{connection}\nthe request's body is longer than 1000 bytes (`taipan.limits.request_body_mb`)\n"
         )
     };
     let announced =

@@ -15,17 +15,18 @@ use crate::{
 const POST: &str = "POST /chunks HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
 
 /// What a body of more than 1000 bytes is answered with.
-const TOO_LARGE: &str = "the request's body is longer than 1000 bytes (`limits.request_body_mb`)\n";
+const TOO_LARGE: &str =
+    "the request's body is longer than 1000 bytes (`taipan.limits.request_body_mb`)\n";
 
 #[tokio::test]
 async fn one_request_too_many() {
     const REFUSED: &str = "HTTP/1.1 503 Service Unavailable\n\
         content-type: text/plain; charset=utf-8\n\
         retry-after: 1\n\
-        content-length: 64\n\
+        content-length: 71\n\
         connection: close\n\
         \n\
-        too many requests at a time: 2 are answered (`limits.requests`)\n";
+        too many requests at a time: 2 are answered (`taipan.limits.requests`)\n";
     const ASK: &str = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let mut server = Server::start_with(&settings(), Limits { requests_max: 2, ..limits() });
     let mut busy = Vec::new();
@@ -42,7 +43,7 @@ async fn one_request_too_many() {
     assert_eq!(
         server.log(2).await,
         [
-            "/: Fault { status: 503, message: \"too many requests at a time: 2 are answered (`limits.requests`)\", detail: None, retry_after_seconds: Some(1) }",
+            "/: Fault { status: 503, message: \"too many requests at a time: 2 are answered (`taipan.limits.requests`)\", detail: None, retry_after_seconds: Some(1) }",
             "GET / 503 Service Unavailable (0ms)",
         ]
     );
