@@ -33,14 +33,6 @@ pub struct Destination {
     port: Option<u16>,
 }
 
-impl Access {
-    /// Whether everything may be reached.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
-        self.0.is_none()
-    }
-}
-
 impl Destination {
     /// Reads `HOST` or `HOST:PORT`; an IPv6 address with a port is in brackets.
     #[must_use]
@@ -79,6 +71,12 @@ impl Destination {
 }
 
 impl Access {
+    /// Whether everything may be reached.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Only these; none at all if there are none. `option` is what a user says to allow more.
     #[must_use]
     pub fn only(destinations: Vec<Destination>, option: &'static str) -> Access {

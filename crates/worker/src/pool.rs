@@ -201,7 +201,7 @@ impl Pool {
         Slot { sender, state }
     }
 
-    /// Whether answers that are on the way hold all the memory that there is for them.
+    /// Whether the host holds so much for isolates, as for answers that are on the way, that none may be made.
     pub(crate) fn is_crowded(&self) -> bool {
         self.template.held.is_full()
     }

@@ -208,8 +208,8 @@ impl Worker {
         }
     }
 
-    /// Whether answers of isolates that have ended, and are still on the way to clients, hold so much memory that no
-    /// isolate is made until some of them are there.
+    /// Whether the host holds so much memory for the isolates that there are and were, as for answers that are still on
+    /// the way to clients, that no isolate is made until it is less.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
         self.pool.is_crowded()

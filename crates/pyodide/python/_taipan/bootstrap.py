@@ -14,8 +14,7 @@ STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT
 def finish(standard_library, timers, as_error, cpu_time_exceeded):
     """Leave only the places in ``sys.path`` that exist; tidy the environment; change what of
     Pyodide has to be otherwise here. ``timers`` are what `eventloop.install` takes, ``as_error`` is
-    what `futures.install` does,
-    ``cpu_time_exceeded`` what `limits.install` does.
+    what `futures.install` does, ``cpu_time_exceeded`` what `limits.install` does.
     """
     # Pyodide's main() says that the standard library is a zip file, which the loader
     # made, empty. It is the directory ``standard_library``.
