@@ -205,16 +205,30 @@ impl Control {
         Error::Stopped { reason: self.stopped().unwrap_or(Reason::Shutdown) }
     }
 
-    /// Why the guest was told that it should end, if it has heard of it and [`Control::settle`] was not called since.
-    /// It may have lost what it was told: an exception of Python can be swallowed by whatever it is raised in.
+    /// Why the guest was told that it should end, if that is under way which has heard of it: [`Control::settle`] was not
+    /// called for its owner since, nor [`Control::close`]. It may have lost what it was told: an exception of Python can be
+    /// swallowed by whatever it is raised in.
     #[must_use]
     pub fn told(&self) -> Option<Reason> {
         self.inner().account.told()
     }
 
-    /// Says that what the guest was told has had its effect: what goes on may use so much CPU time from now on.
-    pub fn settle(&self, limit: CpuLimit) {
-        self.inner().account.settle(limit);
+    /// The same, whether or not its account is closed.
+    #[must_use]
+    pub fn was_told(&self) -> Option<Reason> {
+        self.inner().account.was_told()
+    }
+
+    /// Whether it is `owner` who has heard of it.
+    #[must_use]
+    pub fn has_heard(&self, owner: u32) -> bool {
+        self.inner().account.has_heard(owner)
+    }
+
+    /// Says that what was told to `owner` has had its effect: what goes on in its name may use so much CPU time from now
+    /// on. What has no account is counted as settled with whoever is.
+    pub fn settle(&self, owner: u32, limit: CpuLimit) {
+        self.inner().account.settle(owner, limit);
     }
 
     /// Lets the isolate use so much CPU time from now on, unless it has used up what it had and was told so.

@@ -64,7 +64,8 @@ struct Open {
 #[derive(Debug, Default)]
 pub struct Requests {
     open: HashMap<u32, Open>,
-    faults: Vec<(Fault, Option<Reply>)>,
+    /// What was not reported yet, with the request's number.
+    faults: Vec<(u32, Fault, Option<Reply>)>,
     allowances: Allowances,
 }
 
@@ -127,7 +128,7 @@ impl Requests {
     /// Says why there is no answer, or why its body ended early.
     pub fn fault(&mut self, id: u32, fault: Fault) {
         let reply = self.open.get_mut(&id).and_then(|request| request.reply.take());
-        self.faults.push((fault, reply));
+        self.faults.push((id, fault, reply));
     }
 
     /// Forgets a request, and what it waits for with `waitUntil`.
@@ -139,7 +140,7 @@ impl Requests {
     /// Says to all who wait why there is no answer: the isolate has ended.
     pub fn end(&mut self, fault: &Fault) {
         let waiting = self.open.drain().filter_map(|(_, request)| request.reply);
-        for reply in waiting.chain(self.faults.drain(..).filter_map(|(_, reply)| reply)) {
+        for reply in waiting.chain(self.faults.drain(..).filter_map(|(_, _, reply)| reply)) {
             // The client may be gone.
             let _ = reply.send(Err(fault.clone()));
         }
@@ -153,9 +154,9 @@ impl Requests {
 
     /// Tells `log` of the faults since the last call, and then who waits for an answer: what is
     /// said of a request is said before it has ended.
-    pub fn report_faults(&mut self, mut log: impl FnMut(&mut Fault)) {
-        for (mut fault, reply) in self.faults.drain(..) {
-            log(&mut fault);
+    pub fn report_faults(&mut self, mut log: impl FnMut(u32, &mut Fault)) {
+        for (id, mut fault, reply) in self.faults.drain(..) {
+            log(id, &mut fault);
             if let Some(reply) = reply {
                 // The client may be gone; the fault is logged in any case.
                 let _ = reply.send(Err(fault));

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use taipan_guest::{Error, GRACE, Reason, Scope};
+use taipan_webapi::Owner;
 use taipan_webapi::requests::{Fault, Requests};
 use tokio::time::Instant;
 
@@ -111,14 +112,15 @@ pub(crate) fn report_faults(scope: &mut Scope<'_>) {
     let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
     let refused = refused(scope);
     let limit = scope.memory_limit();
-    let told = scope.control().told();
-    let (mut heeded, mut starved) = (false, false);
+    let control = scope.control().clone();
+    let (mut heeded, mut starved) = (Vec::new(), false);
     let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return };
-    requests.report_faults(|fault| {
-        if told.is_some() {
+    requests.report_faults(|id, fault| {
+        let owner = Owner::request(id).number();
+        if control.has_heard(owner) || control.told().is_some() {
             // Whatever became of the exception that said so.
             fault.kind = "cpu_ms".into();
-            heeded = true;
+            heeded.push(owner);
         } else if refused || is_of_memory(&fault.message) {
             of_memory(fault, limit);
             starved = true;
@@ -129,20 +131,19 @@ pub(crate) fn report_faults(scope: &mut Scope<'_>) {
     if starved {
         retire(scope, Reason::Memory { limit });
     }
-    if heeded {
-        settle(scope);
+    for owner in heeded {
+        settle(scope, owner);
     }
 }
 
-/// A request has ended because the CPU time is used up; what else is under way may use as much.
-fn settle(scope: &mut Scope<'_>) {
-    if let Some(reason) = scope.control().told() {
+/// The request of `owner` has ended because CPU time is used up; what else is under way may use as much.
+fn settle(scope: &mut Scope<'_>, owner: u32) {
+    if let Some(reason) = scope.control().was_told() {
         retire(scope, reason);
     }
     let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
-    state.health.overdue = None;
     let cpu = state.cpu;
-    scope.control().settle(cpu);
+    scope.control().settle(owner, cpu);
 }
 
 /// What Python and JavaScript say when there is no memory.
@@ -170,7 +171,7 @@ fn of_memory(fault: &mut Fault, limit: usize) {
 ///
 /// A trap.
 pub(crate) fn examine(scope: &mut Scope<'_>) -> Result<(), Error> {
-    if let Some(reason) = scope.control().told() {
+    if let Some(reason) = scope.control().was_told() {
         retire(scope, reason);
     }
     refused(scope);
@@ -206,13 +207,12 @@ pub(crate) fn rest(scope: &mut Scope<'_>) -> Result<Option<Duration>, Error> {
         }
     }
     examine(scope)?;
-    let Some(reason) = scope.control().told() else { return Ok(None) };
-    let idle = is_idle(scope);
+    let reason = scope.control().told().filter(|_| !is_idle(scope));
     let Some(health) = health(scope) else { return Ok(None) };
-    if idle {
+    let Some(reason) = reason else {
         health.overdue = None;
         return Ok(None);
-    }
+    };
     // A program that heeds the exception may have to wait for something before it can answer; one that lost it waits
     // for what never comes.
     let now = Instant::now();

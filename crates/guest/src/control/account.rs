@@ -1,6 +1,6 @@
 //! How much CPU time an isolate has used, and may use.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,9 +58,12 @@ pub(super) struct Account {
     since: Duration,
     /// Whether a soft stop was raised in this turn, and in this name.
     pub(super) signalled: bool,
-    /// Who has heard of it, while nobody has said what came of that.
-    told: Option<u32>,
+    /// Who has heard of it, while nobody has said what came of that; [`SHARED`] for those without an account.
+    told: HashSet<u32>,
 }
+
+/// Those that have no account, of which none has this number.
+const SHARED: u32 = 0;
 
 /// A turn that has not ended.
 struct Running {
@@ -83,7 +86,12 @@ impl Account {
 
     /// Who has not heard of it is told again; who has, is not.
     fn forget_signal(&mut self) {
-        self.signalled = self.told == Some(self.owner);
+        self.signalled = self.told.contains(&self.payer());
+    }
+
+    /// Who is charged now.
+    fn payer(&self) -> u32 {
+        if self.spent.contains_key(&self.owner) { self.owner } else { SHARED }
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -108,23 +116,38 @@ impl Account {
         Some((self.since.saturating_add(limit).saturating_sub(spent), reason))
     }
 
-    /// Whether somebody was told of a soft stop, and why.
+    /// Why somebody was told of a soft stop who has neither settled that nor closed the account since.
     pub(super) fn told(&self) -> Option<Reason> {
+        let goes_on = |owner: &u32| *owner == SHARED || self.spent.contains_key(owner);
+        self.was_told().filter(|_| self.told.iter().any(goes_on))
+    }
+
+    /// Why somebody was told of a soft stop who has not settled that.
+    pub(super) fn was_told(&self) -> Option<Reason> {
         let (_, reason) = self.limit?;
-        self.told.map(|_| reason)
+        (!self.told.is_empty()).then_some(reason)
+    }
+
+    /// Whether it was `owner`.
+    pub(super) fn has_heard(&self, owner: u32) -> bool {
+        self.told.contains(&owner)
     }
 
     pub(super) fn tell(&mut self) {
-        self.told.get_or_insert(self.owner);
+        self.told.insert(self.payer());
     }
 
-    /// What was told has had its effect: who was told may use as much again for what is left to do.
-    pub(super) fn settle(&mut self, limit: CpuLimit) {
-        if let Some(owner) = self.told.take() {
+    /// What `owner` was told has had its effect, and so has what those were told who have no account: they may use as
+    /// much again for what is left to do. Others who were told may have lost it.
+    pub(super) fn settle(&mut self, owner: u32, limit: CpuLimit) {
+        self.told.remove(&SHARED);
+        if self.told.remove(&owner)
+            && let Some(spent) = self.spent.get_mut(&owner)
+        {
+            *spent = Duration::ZERO;
             if owner == self.owner {
                 self.since = self.used();
             }
-            self.spent.entry(owner).and_modify(|spent| *spent = Duration::ZERO);
         }
         self.forget_signal();
         self.extend(limit);
@@ -132,9 +155,8 @@ impl Account {
 
     /// Those that have no account may use so much from now on.
     pub(super) fn extend(&mut self, limit: CpuLimit) {
-        let is_shared = |owner: u32| !self.spent.contains_key(&owner);
         // What has used up its time and goes on gets no more of it because somebody else comes.
-        if self.told.is_some_and(is_shared) {
+        if self.told.contains(&SHARED) {
             return;
         }
         self.limit = match limit {
@@ -237,8 +259,37 @@ mod tests {
         assert_eq!(left(&account), LIMIT);
         assert!(!account.run_as(1), "it was told");
         assert!(account.signalled && left(&account).is_zero());
-        account.settle(CpuLimit::Request(LIMIT));
+        account.settle(1, CpuLimit::Request(LIMIT));
         assert!(account.told().is_none() && !account.signalled);
         assert_eq!(left(&account), LIMIT);
+    }
+
+    #[test]
+    fn what_one_lost_is_not_settled_by_another() {
+        let mut account = account();
+        for owner in [1, 2] {
+            account.open(owner, CpuLimit::Request(LIMIT));
+            account.used += LIMIT;
+            account.tell();
+        }
+        account.settle(2, CpuLimit::Request(LIMIT));
+        assert!(account.told().is_some());
+        assert!(!account.signalled && left(&account) == LIMIT);
+        account.run_as(1);
+        assert!(account.signalled && left(&account).is_zero());
+    }
+
+    #[test]
+    fn whose_account_is_closed_waits_for_nothing() {
+        let mut account = account();
+        account.open(1, CpuLimit::Request(LIMIT));
+        account.tell();
+        account.close(1);
+        assert!(account.told().is_none() && account.was_told().is_some());
+        // What it left behind is nobody's.
+        account.tell();
+        assert!(account.told().is_some());
+        account.settle(2, CpuLimit::Request(LIMIT));
+        assert!(account.told().is_none());
     }
 }
