@@ -6,7 +6,7 @@
 //! Include/internal/pycore_debug_offsets.h). All that is read is a guest's and
 //! may be anything: what makes no sense ends the walk.
 
-use taipan_guest::Place;
+use taipan_guest::{Place, Scope};
 
 /// Under this name the main module exports the address of what has the offsets.
 pub(crate) const RUNTIME: &str = "_PyRuntime";
@@ -23,7 +23,8 @@ const TEXT_CHARACTERS_MAX: u32 = 4096;
 const LINES_BYTES_MAX: u32 = 1 << 24;
 
 const COOKIE: &[u8] = b"xdebugpy";
-/// Owners of frames that are no code of Python from here on (`FRAME_OWNED_BY_INTERPRETER`).
+/// Owners of frames that are no code of Python from here on (`FRAME_OWNED_BY_INTERPRETER`): C has called, and they are
+/// where that call ends.
 const OWNER_INTERPRETER: u8 = 3;
 /// The lower bits of a stack reference are no part of the address.
 const REFERENCE_TAG: u32 = 0b11;
@@ -127,21 +128,24 @@ fn table(version: u32) -> Option<Table> {
 /// that of `Py_Version`. None while Python is not up, or is of a version that nobody has looked at.
 #[must_use]
 pub fn frames(memory: &[u8], runtime: u32, version: u32) -> Vec<Place> {
+    places(memory, runtime, version).flatten().collect()
+}
+
+/// The frames of an isolate's Python, innermost first; `None` stands for C that has called what comes before.
+pub(crate) fn of<'a>(scope: &'a mut Scope<'_>) -> Option<impl Iterator<Item = Option<Place>> + 'a> {
+    let (runtime, version) = (scope.exported_address(RUNTIME)?, scope.exported_address(VERSION)?);
+    Some(places(scope.memory().ok()?, runtime, version))
+}
+
+fn places(memory: &[u8], runtime: u32, version: u32) -> impl Iterator<Item = Option<Place>> {
     let memory = Memory(memory);
-    let Some(layout) = memory.word(version).and_then(|version| layout(memory, runtime, version))
-    else {
-        return Vec::new();
-    };
-    let reader = Reader { memory, runtime, layout };
-    let mut places = Vec::new();
-    let mut frame = reader.innermost();
-    while let Some(address) = frame
-        && places.len() < FRAMES_MAX
-    {
-        places.extend(reader.place(address));
-        frame = reader.field(address, layout.frame_previous);
-    }
-    places
+    let layout = memory.word(version).and_then(|version| layout(memory, runtime, version));
+    let reader = layout.map(|layout| Reader { memory, runtime, layout });
+    reader.into_iter().flat_map(|reader| {
+        let next = move |frame: &u32| reader.field(*frame, reader.layout.frame_previous);
+        let frames = std::iter::successors(reader.innermost(), next).take(FRAMES_MAX);
+        frames.map(move |frame| reader.place(frame))
+    })
 }
 
 fn layout(memory: Memory<'_>, runtime: u32, version: u32) -> Option<Layout> {
@@ -194,6 +198,7 @@ impl<'a> Memory<'a> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     memory: Memory<'a>,
     runtime: u32,

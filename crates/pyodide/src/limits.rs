@@ -8,9 +8,10 @@
 //! looks, too, and for other signals: with an interrupt buffer. And whoever runs a
 //! script can send it one (`Control::interrupt`).
 
-use crate::frames::VERSION;
+use crate::frames::{self, VERSION};
+use crate::origins;
 use taipan_guest::{
-    Collector, DefineResult, Error, Linker, NativeCaller, NativeResult, Scope, SoftStop,
+    Collector, DefineResult, Error, Linker, NativeCaller, NativeResult, Place, Scope, SoftStop,
 };
 
 /// `SIGXCPU`, as Emscripten's musl numbers it.
@@ -81,10 +82,30 @@ fn count(scope: &mut Scope<'_>, counting: u32, relieving: u32) -> Result<(), Err
     Ok(())
 }
 
+/// The file of the functions that import a module.
+const IMPORT: &str = "<frozen importlib._bootstrap>";
+/// That of the frame which CPython puts between a class that is called and its `__init__` (`_Py_InitCleanup`).
+const MAKES_OBJECT: &str = "__init__";
+
+/// Whether C runs code of the library, as the event loop's steps, and the questions of the bridge what kind of object it
+/// has. What is raised there is not for the program: it is lost, or takes another form, and Pyodide is not prepared for it
+/// everywhere.
+fn is_between(scope: &mut Scope<'_>) -> bool {
+    let is_of_library = |place: &Place| {
+        (origins::is_platform(place) && place.file != IMPORT) || place.file == MAKES_OBJECT
+    };
+    let library = |frame: &Option<Place>| frame.as_ref().is_some_and(is_of_library);
+    let outside = frames::of(scope).map(|mut frames| frames.find(|frame| !library(frame)));
+    matches!(outside, Some(Some(None)))
+}
+
 /// Defines what CPython asks.
 pub(crate) fn define(linker: &mut Linker) -> DefineResult {
     let check = |mut caller: NativeCaller<'_>| -> NativeResult<i32> {
         let mut scope = Scope::of(&mut caller);
+        if is_between(&mut scope) {
+            return Ok(scope.look_again().map(|()| NO_SIGNAL)?);
+        }
         if scope.take_soft_stop()? {
             return Ok(SIGNAL_CPU_TIME);
         }

@@ -6,9 +6,8 @@ use crate::frames;
 
 /// Finds out where Python is, for [`Scope::start_recording`].
 pub const LOCATE: Locate = |scope| {
-    let runtime = scope.exported_address(frames::RUNTIME)?;
-    let version = scope.exported_address(frames::VERSION)?;
-    origin(&frames::frames(scope.memory().ok()?, runtime, version))
+    let frames: Vec<_> = frames::of(scope)?.flatten().collect();
+    origin(&frames)
 };
 
 /// Where the files of Python itself and of Taipan are.
@@ -49,8 +48,6 @@ pub fn entropy_message(origin: &Origin) -> String {
 
 /// What the frames, innermost first, say; `None` when none is the worker's.
 fn origin(frames: &[Place]) -> Option<Origin> {
-    let is_platform =
-        |place: &Place| in_library(&place.file).is_some() || place.file.starts_with(FROZEN);
     let first = frames.iter().position(|place| !is_platform(place))?;
     let (library, rest) = frames.split_at(first);
     let place = rest.first()?;
@@ -63,6 +60,11 @@ fn origin(frames: &[Place]) -> Option<Origin> {
     let caller = rest.iter().find(own).filter(|_| package.is_some()).cloned();
     let what = library.last().map(call).unwrap_or_default();
     Some(Origin { what, place: place.clone(), package, caller })
+}
+
+/// Whether a place is in Python's own library, or Taipan's.
+pub(crate) fn is_platform(place: &Place) -> bool {
+    in_library(&place.file).is_some() || place.file.starts_with(FROZEN)
 }
 
 /// Something that is known to have been called at a place.

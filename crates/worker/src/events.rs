@@ -306,14 +306,15 @@ fn block(
 ) -> Result<Output, Throw> {
     loop {
         scope.run_jobs()?;
-        let answer = scope.call(predicate, &[])?;
-        if scope.text(&answer)? == "true" {
-            return Ok(0.into());
-        }
+        // First: whoever waits next is not to hear of it.
         let state = scope.extensions_mut().of_mut::<Loop>();
         let signal = state.map_or(0, |state| std::mem::take(&mut state.signal));
         if signal != 0 {
             return Ok(signal.into());
+        }
+        let answer = scope.call(predicate, &[])?;
+        if scope.text(&answer)? == "true" {
+            return Ok(0.into());
         }
         if step(scope)? {
             continue;

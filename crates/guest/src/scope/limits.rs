@@ -47,14 +47,22 @@ impl Scope<'_> {
     ///
     /// Before the guest is linked.
     pub fn announce_interrupt(&mut self) -> Result<bool, Error> {
-        let control = self.state().control.clone();
-        if !control.is_interrupted() {
+        if !self.state().control.is_interrupted() {
             return Ok(false);
         }
-        for (address, word) in control.raised() {
+        self.look_again().map(|()| true)
+    }
+
+    /// Has the guest look once more whether there is something to tell it, soon.
+    ///
+    /// # Errors
+    ///
+    /// Before the guest is linked.
+    pub fn look_again(&mut self) -> Result<(), Error> {
+        for (address, word) in self.state().control.raised() {
             self.write(address, &word.to_le_bytes())?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The bytes of the host that the isolate holds, which count as its memory.
