@@ -4,13 +4,14 @@
 /// Texts that take the place of others.
 type Correction = &'static [(&'static str, &'static str)];
 
-pub(crate) const ALL: [Correction; 6] = [
+pub(crate) const ALL: [Correction; 7] = [
     BIGINT_COMPARISON,
     WEAK_REFERENCES,
     FINALIZATION_REGISTRY,
     COUNTED_TARGETS,
     OWNERS,
     MEMORY_ERROR,
+    SLICE_OF_A_GROWN_BUFFER,
 ];
 
 /// `js_bigint_float64_cmp` compares the magnitudes of two negative numbers and
@@ -456,6 +457,31 @@ JS_ThrowError2(JSContext *ctx,",
         JS_FreeValue(ctx, obj);
         return JS_EXCEPTION;
     }
+",
+    ),
+];
+
+/// `%TypedArray%.prototype.slice` copies element by element when the array's length has changed since it was looked at. The
+/// memory of an isolate grows when the copy finds no room in it, and so do the views of it: the copy took thirty times as
+/// long. ECMA-262, step 14.d takes the new length only where it is the smaller one.
+const SLICE_OF_A_GROWN_BUFFER: Correction = &[
+    (
+        "        if (len != p->u.array.count)
+            goto slow_path;
+",
+        "        space = max_int(0, (int)p->u.array.count - start);
+        count = min_int(count, space);
+",
+    ),
+    (
+        "        } else {
+        slow_path:
+            space = max_int(0, p->u.array.count - start);
+            count = min_int(count, space);
+            for (n = 0; n < count; n++) {
+",
+        "        } else {
+            for (n = 0; n < count; n++) {
 ",
     ),
 ];
