@@ -32,6 +32,20 @@ fn negative_big_integers_compare_with_numbers() {
 }
 
 #[test]
+fn a_slice_of_an_array_whose_length_changes_meanwhile() {
+    check(
+        "for (const length of [0, 4, 8, 16]) {
+             const buffer = new ArrayBuffer(8, { maxByteLength: 16 }), array = new Uint8Array(buffer);
+             array.set([1, 2, 3, 4, 5, 6, 7, 8]);
+             const species = function (count) { buffer.resize(length); return new Uint8Array(count); };
+             array.constructor = { [Symbol.species]: species };
+             report(array.slice(1, 7));
+         }",
+        "0,0,0,0,0,0\n2,3,4,0,0,0\n2,3,4,5,6,7\n2,3,4,5,6,7",
+    );
+}
+
+#[test]
 fn promise_jobs_run_in_order() {
     check(
         "const seen = [];

@@ -60,6 +60,18 @@ fn growth_by_the_engine_is_seen() {
 }
 
 #[test]
+fn a_slice_for_which_the_memory_grows() {
+    case(
+        "const count = 64 << 20, address = malloc(count);
+         const view = new Uint8Array(memory.buffer), before = view.length;
+         view[address] = 7; view[address + count - 1] = 8;
+         const slice = view.slice(address, address + count);
+         report(view.length > before); report(slice.length === count); report([slice[0], slice.at(-1)]);",
+        "true\ntrue\n7,8",
+    );
+}
+
+#[test]
 fn the_buffer_cannot_be_resized_detached_or_shared() {
     case(
         "const name = (callback) => { try { callback(); return 'nothing'; } catch (error) { return error.name; } };
