@@ -100,7 +100,10 @@ pub(crate) enum Failure {
     Bundle(#[from] taipan_bundle::Error),
     /// Something about the cache.
     #[error("cannot use the cache")]
-    Store(#[from] taipan_store::Error),
+    Store(#[source] taipan_store::Error),
+    /// A file that was named cannot be written.
+    #[error(transparent)]
+    Output(taipan_store::Error),
     /// An exported bundle that this Taipan would not make.
     #[error("{} is for another Taipan: {reason}", path.display())]
     Foreign {
@@ -187,6 +190,15 @@ pub(crate) enum Failure {
     },
 }
 
+impl From<taipan_store::Error> for Failure {
+    fn from(error: taipan_store::Error) -> Self {
+        match error {
+            taipan_store::Error::Output { .. } => Failure::Output(error),
+            other => Failure::Store(other),
+        }
+    }
+}
+
 impl From<taipan_worker::Error> for Failure {
     fn from(error: taipan_worker::Error) -> Self {
         match error {
@@ -206,7 +218,7 @@ impl From<taipan_worker::Error> for Failure {
             taipan_worker::Error::ScriptLimit { .. } | taipan_worker::Error::ScriptOutput => {
                 Failure::Stopped(error)
             }
-            taipan_worker::Error::Store(error) => Failure::Store(error),
+            taipan_worker::Error::Store(error) => error.into(),
             taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
             taipan_worker::Error::Bug { what } => Failure::Bug { what },
             other => Failure::Worker(other),
@@ -274,7 +286,10 @@ impl Failure {
             Failure::Worker(error) | Failure::Snapshot(error) | Failure::Stopped(error) => {
                 worker_code(error)
             }
-            Failure::System { .. } | Failure::Watch { .. } | Failure::Mount { .. } => SYSTEM,
+            Failure::Output(_)
+            | Failure::System { .. }
+            | Failure::Watch { .. }
+            | Failure::Mount { .. } => SYSTEM,
             Failure::Interrupted => INTERRUPTED,
             Failure::Bug { .. } => BUG,
         }
@@ -286,7 +301,7 @@ impl Failure {
             Failure::Configuration { source, .. } => source.hint(),
             Failure::Server(error) => error.hint(),
             Failure::Bundle(error) => error.hint(),
-            Failure::Store(error) => error.hint(),
+            Failure::Store(error) | Failure::Output(error) => error.hint(),
             Failure::Worker(error) | Failure::Stopped(error) => error.hint(),
             Failure::Start { error, .. } => error.hint(),
             Failure::Snapshot(error) => snapshot_hint(error),

@@ -1,11 +1,9 @@
 //! Files that are there whole or not at all.
 
-use std::fs::Permissions;
-use std::io::Write;
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-use tempfile::NamedTempFile;
 
 use crate::Error;
 
@@ -27,32 +25,43 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, bytes, PRIVATE_FILE_MODE)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    let cannot = |source| Error::Write { path: path.to_owned(), source };
-    write_with(path, mode, |file| file.write_all(bytes).map_err(cannot))
+/// As [`write_private`], for a file that the user named, which is none of the cache's.
+pub fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let cannot = |source| Error::Output { path: path.to_owned(), source };
+    write_with(path, PRIVATE_FILE_MODE, cannot, |file| file.write_all(bytes).map_err(cannot))
 }
 
-/// As [`write_atomic`], for a file with `mode` whose contents `fill` writes.
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let cannot = |source| Error::Write { path: path.to_owned(), source };
+    write_with(path, mode, cannot, |file| file.write_all(bytes).map_err(cannot))
+}
+
+/// As [`write_atomic`], for a file with `mode` whose contents `fill` writes; `cannot` makes the error of what the
+/// system refuses.
 pub(crate) fn write_with(
     path: &Path,
     mode: u32,
-    fill: impl FnOnce(&mut NamedTempFile) -> Result<(), Error>,
+    cannot: impl Fn(io::Error) -> Error,
+    fill: impl FnOnce(&mut File) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let folder = folder(path);
-    let cannot = |source| Error::Write { path: path.to_owned(), source };
     let mut file = tempfile::Builder::new()
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
-        .map_err(cannot)?;
-    fill(&mut file)?;
-    file.as_file().sync_all().map_err(cannot)?;
+        .map_err(&cannot)?;
+    fill(file.as_file_mut())?;
+    file.as_file().sync_all().map_err(&cannot)?;
     file.persist(path).map_err(|error| cannot(error.error))?;
-    sync(folder)
+    sync_path(folder).map_err(cannot)
 }
 
 /// Waits until what is known of `path`, a file or a folder, is on disk.
 pub(crate) fn sync(path: &Path) -> Result<(), Error> {
-    Ok(fs_err::File::open(path)?.sync_all()?)
+    Ok(sync_path(path)?)
+}
+
+fn sync_path(path: &Path) -> io::Result<()> {
+    fs_err::File::open(path)?.sync_all()
 }
 
 fn folder(path: &Path) -> &Path {

@@ -28,6 +28,14 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// A file that the user named could not be written.
+    #[error("cannot write {path}")]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The lock of an entry could not be taken.
     #[error("cannot lock {path}")]
     Lock {
@@ -308,6 +316,7 @@ impl Error {
             Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
                 io_hint(source)
             }
+            Error::Output { source, .. } => output_hint(source),
             Error::Damaged { .. } => Some("remove the entry's folder; it is then made again"),
             Error::NpmMissing { .. } => Some(
                 "install npm (Debian: `apt-get install npm`), or name a folder that has the files",
@@ -352,11 +361,44 @@ fn io_hint(source: &io::Error) -> Option<&'static str> {
     }
 }
 
+fn output_hint(source: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{
+        FileTooLarge, IsADirectory, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
+        ReadOnlyFilesystem, StorageFull,
+    };
+    match source.kind() {
+        StorageFull | QuotaExceeded => {
+            Some("free some space there, or name a file on another disk with --output")
+        }
+        FileTooLarge => {
+            Some("its disk or `ulimit -f` has no room for so long a file; --output names another")
+        }
+        PermissionDenied | ReadOnlyFilesystem => {
+            Some("name a file with --output where you may write")
+        }
+        NotFound | NotADirectory => Some("name a file with --output in a folder that is there"),
+        IsADirectory => Some("name a file with --output, not a folder"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use super::Error;
+
+    #[test]
+    fn a_file_that_was_named() {
+        let hint =
+            |kind: io::ErrorKind| Error::Output { path: "file".into(), source: kind.into() }.hint();
+        let expect = "free some space there, or name a file on another disk with --output";
+        assert_eq!(hint(io::ErrorKind::StorageFull), Some(expect));
+        assert_eq!(hint(io::ErrorKind::QuotaExceeded), Some(expect));
+        let expect = "name a file with --output where you may write";
+        assert_eq!(hint(io::ErrorKind::PermissionDenied), Some(expect));
+        assert_eq!(hint(io::ErrorKind::ReadOnlyFilesystem), Some(expect));
+    }
 
     #[track_caller]
     fn check(kind: io::ErrorKind, expect: Option<&str>) {

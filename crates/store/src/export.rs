@@ -33,10 +33,10 @@ const BYTES_MAX: u64 = 1 << 30;
 ///
 /// # Errors
 ///
-/// [`Error::Damaged`] for an entry that is not as it was published.
+/// [`Error::Damaged`] for an entry that is not as it was published; [`Error::Output`] when `path` cannot be written.
 pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> {
-    let cannot = |source| Error::Write { path: path.to_owned(), source };
-    atomic::write_with(path, atomic::PRIVATE_FILE_MODE, |file| {
+    let cannot = |source| Error::Output { path: path.to_owned(), source };
+    atomic::write_with(path, atomic::PRIVATE_FILE_MODE, cannot, |file| {
         let mut archive = Builder::new(io::BufWriter::new(file));
         let about = format!("{FIRST_LINE}{about}");
         add(&mut archive, FIRST_MEMBER, about.as_bytes()).map_err(cannot)?;
@@ -103,11 +103,12 @@ impl Import {
                 return Err(refused(&format!("`{name}` is in it twice")));
             }
             fs_err::create_dir_all(target.parent().unwrap_or(folder.path()))?;
-            let length = member.size();
-            let copied = io::copy(&mut member, &mut fs_err::File::create_new(target)?);
-            if copied.map_err(unreadable)? != length {
+            let mut bytes = Vec::new();
+            member.read_to_end(&mut bytes).map_err(unreadable)?;
+            if bytes.len() as u64 != member.size() {
                 return Err(refused(&format!("it ends within `{name}`")));
             }
+            fs_err::File::create_new(target)?.write_all(&bytes)?;
         }
         Ok(Import { folder, about })
     }

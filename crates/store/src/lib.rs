@@ -31,7 +31,7 @@ mod progress;
 mod recent;
 mod tarball;
 
-pub use atomic::{write_atomic, write_private};
+pub use atomic::{write_atomic, write_output, write_private};
 pub use cache::{Cache, Surroundings, root};
 pub use contents::ContentDigest;
 pub use digest::Digest;

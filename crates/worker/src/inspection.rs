@@ -12,7 +12,7 @@ use std::time::Duration;
 use taipan_guest::Argument;
 use taipan_pyodide::layer::Entry;
 use taipan_snapshot::Snapshot;
-use taipan_store::{Cache, Digest, Progress, write_private};
+use taipan_store::{Cache, Digest, Progress, write_output};
 use tokio::runtime;
 
 use crate::Error;
@@ -98,7 +98,7 @@ impl SnapshotFile {
     ///
     /// When it cannot be written.
     pub fn copy(&self, path: &Path) -> Result<(), Error> {
-        Ok(write_private(path, self.bytes())?)
+        Ok(write_output(path, self.bytes())?)
     }
 }
 

@@ -1,9 +1,10 @@
-//! `taipan bundle export` and `import`, with a real bundle.
+//! Files that `--output` names: bundles, which another cache imports, and copies of snapshots.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::fixture::Place;
+use crate::snapshots::{Cached, WORKER};
 
 /// Runs a command: whether it did its work, and what it printed.
 fn run(cache: Option<&Path>, words: &[&str]) -> (bool, String) {
@@ -14,6 +15,82 @@ fn run(cache: Option<&Path>, words: &[&str]) -> (bool, String) {
     let output = command.args(words).output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(printed).unwrap())
+}
+
+/// Runs a command on a disk that has room for so many blocks of 1,024 bytes a file: the exit code and its errors.
+fn without_room(command: &Command, blocks: u32) -> (Option<i32>, String) {
+    let mut limited = Command::new("bash");
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args());
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.current_dir(command.get_current_dir().unwrap());
+    let output = limited.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_copy_that_cannot_be_written() {
+    let cached = Cached::new(WORKER);
+    cached.create();
+    let create = |name| cached.command(&["snapshot", "create", "--quiet", "-o", name]);
+    let (code, text) = without_room(&create("copy"), 512);
+    assert_eq!(
+        (code, &*text),
+        (
+            Some(74),
+            "error: cannot write copy\n  caused by: File too large (os error 27)\n\nhint: its disk or `ulimit -f` has \
+             no room for so long a file; --output names another\n"
+        )
+    );
+    fs_err::create_dir(cached.place.path().join("folder")).unwrap();
+    for (name, cause, hint) in [
+        (
+            "none/copy",
+            "No such file or directory",
+            "name a file with --output in a folder that is there",
+        ),
+        ("entry.py/copy", "Not a directory", "name a file with --output in a folder that is there"),
+        ("folder", "Is a directory", "name a file with --output, not a folder"),
+    ] {
+        let output = create(name).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(74), "{text}");
+        let start = format!("error: cannot write {name}\n  caused by: {cause} (os error ");
+        assert!(
+            text.starts_with(&start) && text.ends_with(&format!("\n\nhint: {hint}\n")),
+            "{text}"
+        );
+    }
+    let left = fs_err::read_dir(cached.place.path()).unwrap().map(|it| it.unwrap().file_name());
+    let mut left: Vec<_> = left.collect();
+    left.sort();
+    assert_eq!(left, ["entry.py", "folder"], "nothing is left behind");
+}
+
+#[test]
+fn the_disk_is_full() {
+    let place = Place::new(&[("none", "")]);
+    // Whoever runs it may have an empty cache.
+    let (done, text) = run(None, &["bundle", "build"]);
+    assert!(done, "{text}");
+    let (code, text) = without_room(&place.command(&["bundle", "export", "-o", "file"]), 512);
+    assert_eq!(code, Some(74), "{text}");
+    assert!(
+        text.starts_with("error: cannot write file\n  caused by: File too large (os error 27)\n"),
+        "{text}"
+    );
+    assert_eq!(fs_err::read_dir(place.path()).unwrap().count(), 1, "nothing is left behind");
+
+    let (done, text) =
+        run(None, &["bundle", "export", "-o", place.path().join("file").to_str().unwrap()]);
+    assert!(done, "{text}");
+    let import = place.command(&["--cache", "../cache", "bundle", "import", "file"]);
+    let (code, text) = without_room(&import, 512);
+    assert_eq!(code, Some(75), "{text}");
+    assert!(
+        text.starts_with("error: cannot use the cache\n") && text.contains("/staging/"),
+        "{text}"
+    );
 }
 
 #[test]
