@@ -181,8 +181,16 @@ pub enum Error {
     /// Files of a package that cannot be read to their end.
     #[error("{place} cannot be read")]
     Unreadable {
-        /// The folder or tarball.
+        /// The folder, file or address.
         place: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// What npm fetched and cannot be read to its end.
+    #[error("the tarball of {package} cannot be read")]
+    Tarball {
+        /// The package, `name@version`.
+        package: String,
         /// The cause.
         source: io::Error,
     },
@@ -337,7 +345,10 @@ impl Error {
                 "run `taipan bundle fetch` without --offline first, or name a directory with --source",
             ),
             Error::Nowhere { .. } => Some("--source names another place"),
-            Error::Unreadable { .. } | Error::TarballRefused { .. } => {
+            Error::Unreadable { .. } => {
+                Some("see that you may read all of it, or name another place with --source")
+            }
+            Error::Tarball { .. } | Error::TarballRefused { .. } => {
                 Some("try `npm cache verify`, then once more")
             }
             Error::Missing { .. } | Error::Length { .. } | Error::Digest { .. } => {

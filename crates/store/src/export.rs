@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
 
+use crate::files::open_file;
 use crate::inventory::{self, Inventory};
 use crate::tarball::stays_inside;
 use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};
@@ -79,7 +80,11 @@ impl Import {
         let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(&staging)?;
         let refused = |what: &str| Error::NoExport { path: path.to_owned(), what: what.to_owned() };
         let unreadable = |error: io::Error| refused(&error.to_string());
-        let mut archive = Archive::new(io::BufReader::new(fs_err::File::open(path)?));
+        let opened = open_file(path, fs_err::OpenOptions::new().read(true));
+        let opened = opened
+            .map_err(|source| Error::Unreadable { place: path.display().to_string(), source })?;
+        let opened = opened.ok_or_else(|| refused("it is no file"))?;
+        let mut archive = Archive::new(io::BufReader::new(opened));
         let mut members = archive.entries().map_err(unreadable)?;
         let first = members.next().ok_or_else(|| refused("it is empty"))?.map_err(unreadable)?;
         let mut about = String::new();

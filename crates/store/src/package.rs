@@ -180,7 +180,11 @@ fn from_npm(
     let tarball = npm::pack(package, command, &download)?;
     let place = format!("the tarball of {}", package.specifier());
     begin(package, "unpacking", progress);
-    tarball::unpack(package, &tarball, &mut Arrival { place, staging, bytes_done: 0, progress })?;
+    let mut arrival = Arrival { place, staging, bytes_done: 0, progress };
+    tarball::unpack(package, &tarball, &mut arrival).map_err(|error| match error {
+        Error::Unreadable { source, .. } => Error::Tarball { package: package.specifier(), source },
+        other => other,
+    })?;
     Ok(fs_err::remove_dir_all(&download)?)
 }
 
@@ -200,7 +204,7 @@ fn from_folder(
         if !path.is_file() {
             return Err(arrival.missing(file));
         }
-        let source = fs_err::File::open(path)?;
+        let source = fs_err::File::open(path).map_err(|error| arrival.unreadable(error))?;
         let length = source.metadata()?.len();
         arrival.receive(file, source, length)?;
     }

@@ -10,7 +10,7 @@ use crate::fixture::Serving;
 use crate::snapshots::{ANSWER_LINE, Cached, WORKER, write};
 
 /// The user and group `nobody`.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// What becomes of a file.
 type Damage = (&'static str, fn(&Path));

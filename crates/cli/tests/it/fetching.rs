@@ -1,7 +1,10 @@
 //! Releases that are fetched: from a mirror, with everything that can happen on the way; from a directory.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::damage::NOBODY;
 use crate::fixture::Place;
 
 /// Bytes that the mirror sends at a time.
@@ -197,6 +201,44 @@ fn the_disk_is_full() {
     assert!(done, "{text}");
     let (done, text) = run(Some(&cache), &["bundle", "fetch", "--source", &mirror.address]);
     assert!(done, "{text}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_read() {
+    let place = Place::new(&[("none", "")]);
+    let (source, home) = (place.path().join("source"), place.path().join("home"));
+    fs_err::create_dir(&source).unwrap();
+    fs_err::create_dir(&home).unwrap();
+    let [pyodide, _] = packages();
+    for file in fs_err::read_dir(pyodide).unwrap() {
+        let file = file.unwrap();
+        fs_err::copy(file.path(), source.join(file.file_name())).unwrap();
+    }
+    let allow = |path: &Path, mode| {
+        fs_err::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    allow(&source.join("python_stdlib.zip"), 0);
+    let words = ["bundle", "build", "--quiet", "--source", source.to_str().unwrap()];
+    let mut command = command(Some(&home.join("cache")), &words);
+    if fs_err::metadata("/proc/self").unwrap().uid() == 0 {
+        // Permissions do not keep this user from reading.
+        allow(place.path().parent().unwrap(), 0o755);
+        allow(&place.path(), 0o755);
+        allow(&home, 0o777);
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(75), "{text}");
+    let (version, source) = (taipan_bundle::NEWEST, source.display());
+    assert_eq!(
+        text,
+        format!(
+            "error: cannot make the bundle\n  caused by: cannot get the files of Pyodide {version}\n  caused by: \
+             {source} cannot be read\n  caused by: failed to open file `{source}/python_stdlib.zip`: Permission denied \
+             (os error 13)\n\nhint: see that you may read all of it, or name another place with --source\n"
+        )
+    );
 }
 
 /// Builds a bundle that no table knows; whoever collects garbage leaves it to the server that uses it.
