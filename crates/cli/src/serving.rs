@@ -115,6 +115,9 @@ fn keep_few(command: &Command, directory: &Path, worker: &Worker) {
     match kept {
         // That has told of itself, and has nothing to remove.
         Err(Failure::Store(error)) if error.is_read_only() => {}
+        Err(Failure::Store(error)) => {
+            console::warn(format_args!("older snapshots stay in the cache: {error}"));
+        }
         Err(failure) => console::warn(format_args!("older snapshots stay in the cache: {failure}")),
         Ok(()) => {}
     }

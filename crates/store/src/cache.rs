@@ -1,7 +1,9 @@
 //! Where the cache is, and what is in it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files::{in_the_way, no_folder};
 use crate::{Entry, Error};
 
 /// The cache's folder below one that many programs share.
@@ -58,13 +60,22 @@ impl Cache {
     }
 
     /// The published entries of `kind`, by key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InTheWay`] when they have no folder and can have none.
     pub fn entries(&self, kind: &str) -> Result<Vec<Entry>, Error> {
         let folder = Entry::folder(&self.root, kind)?;
-        if !folder.try_exists()? {
-            return Ok(Vec::new());
-        }
+        let listed = match fs_err::read_dir(&folder) {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && no_folder(&folder).is_none() =>
+            {
+                return Ok(Vec::new());
+            }
+            listed => listed.map_err(|error| in_the_way(&folder, error))?,
+        };
         let mut entries = Vec::new();
-        for found in fs_err::read_dir(folder)? {
+        for found in listed {
             let name = found?.file_name();
             // What cannot be the name of an entry is somebody else's.
             entries.extend(self.entry(kind, &name.to_string_lossy()).ok());

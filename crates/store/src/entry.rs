@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use crate::files::{self, Files};
+use crate::files::{self, Files, create_folder, in_the_way};
 use crate::inventory::{self, Inventory};
 use crate::{Damage, Error, Progress, Step, atomic};
 
@@ -98,6 +98,17 @@ impl Entry {
     pub fn files(&self) -> Result<Option<Files>, Error> {
         let Some(published) = self.inventory()? else { return Ok(None) };
         Files::open(&self.name, &self.path, &published).map(Some)
+    }
+
+    /// One of the entry's files, which is not compared with what was published.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when it is no file; what the system says when it is not there.
+    pub fn glance(&self, name: &str) -> Result<fs_err::File, Error> {
+        let path = self.path.join(name);
+        let file = files::open_file(&path, fs_err::OpenOptions::new().read(true))?;
+        file.ok_or_else(|| self.damaged(name, Damage::NoFile))
     }
 
     /// Reads every file of the entry and compares it with what was published, and looks for others;
@@ -282,9 +293,12 @@ impl Entry {
     }
 
     fn inventory(&self) -> Result<Option<Inventory>, Error> {
-        inventory::read(&self.path)?
-            .transpose()
-            .map_err(|damage| self.damaged(inventory::FILE, damage))
+        let read = inventory::read(&self.path)?.transpose();
+        read.map_err(|damage| match self.path.parent().and_then(files::no_folder) {
+            // No entry can be there, so none is damaged.
+            Some(path) => Error::InTheWay { path, needed: "folder" },
+            None => self.damaged(inventory::FILE, damage),
+        })
     }
 
     /// Takes the entry's lock, which the system releases when the file is
@@ -354,31 +368,13 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// Opens the file of a lock, and makes it if it is not there.
 fn create_lock(path: &Path) -> Result<fs_err::File, Error> {
     create_parent(path)?;
-    let mut options = fs_err::OpenOptions::new();
-    let file = files::open_file(path, options.write(true).create(true).truncate(true))?;
-    file.ok_or_else(|| Error::InTheWay { path: path.to_owned(), needed: "file" })
+    files::open_own(path, fs_err::OpenOptions::new().write(true).create(true).truncate(true))
 }
 
 fn create_parent(path: &Path) -> Result<&Path, Error> {
     let parent = path.parent().unwrap_or(path);
     create_folder(parent)?;
     Ok(parent)
-}
-
-fn create_folder(path: &Path) -> Result<(), Error> {
-    fs_err::create_dir_all(path).map_err(|error| in_the_way(path, error))
-}
-
-/// Names what is no folder where `folder` needs one: itself, or one that it is in.
-fn in_the_way(folder: &Path, error: io::Error) -> Error {
-    if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
-        return error.into();
-    }
-    let there = folder.ancestors().find(|path| fs_err::symlink_metadata(path).is_ok());
-    match there.filter(|path| !path.is_dir()) {
-        Some(path) => Error::InTheWay { path: path.to_owned(), needed: "folder" },
-        None => error.into(),
-    }
 }
 
 /// Removes what is at `path`: a folder, or what somebody put in its place.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use crate::files::open_file;
+use crate::files::{create_folder, open_file};
 use crate::inventory::{self, Inventory};
 use crate::tarball::stays_inside;
 use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};
@@ -45,7 +45,8 @@ pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> 
             entry.verify()?;
             let Some(Ok(Inventory(files))) = inventory::read(entry.path())? else { continue };
             for name in files.keys().map(String::as_str).chain([inventory::FILE]) {
-                let bytes = fs_err::read(entry.path().join(name))?;
+                let mut bytes = Vec::new();
+                entry.glance(name)?.read_to_end(&mut bytes)?;
                 add(&mut archive, &format!("{}/{name}", entry.name()), &bytes).map_err(cannot)?;
             }
         }
@@ -76,7 +77,7 @@ impl Import {
     /// [`Error::NoExport`] for what is none, or one that nobody would write.
     pub fn open(path: &Path, cache: &Cache) -> Result<Import, Error> {
         let staging = cache.root().join("staging");
-        fs_err::create_dir_all(&staging)?;
+        create_folder(&staging)?;
         let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(&staging)?;
         let refused = |what: &str| Error::NoExport { path: path.to_owned(), what: what.to_owned() };
         let unreadable = |error: io::Error| refused(&error.to_string());

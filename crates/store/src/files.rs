@@ -114,6 +114,45 @@ pub(crate) fn open_file(
     }
 }
 
+/// As [`open_file`], for a file of the cache that is no entry's.
+///
+/// # Errors
+///
+/// [`Error::InTheWay`] for what is no file.
+pub(crate) fn open_own(
+    path: &Path,
+    options: &mut fs_err::OpenOptions,
+) -> Result<fs_err::File, Error> {
+    open_file(path, options)?
+        .ok_or_else(|| Error::InTheWay { path: path.to_owned(), needed: "file" })
+}
+
+/// Makes a folder of the cache, and those that it is in.
+///
+/// # Errors
+///
+/// [`Error::InTheWay`] for what is no folder.
+pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
+    fs_err::create_dir_all(path).map_err(|error| in_the_way(path, error))
+}
+
+/// Names what is no folder where `folder` needs one: itself, or one that it is in.
+pub(crate) fn in_the_way(folder: &Path, error: io::Error) -> Error {
+    if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+        return error.into();
+    }
+    match no_folder(folder) {
+        Some(path) => Error::InTheWay { path, needed: "folder" },
+        None => error.into(),
+    }
+}
+
+/// What keeps `folder` from being there: what is no folder, in its place or in that of one that it is in.
+pub(crate) fn no_folder(folder: &Path) -> Option<PathBuf> {
+    let there = folder.ancestors().find(|path| fs_err::symlink_metadata(path).is_ok());
+    there.filter(|path| !path.is_dir()).map(Path::to_owned)
+}
+
 /// Looks whether there is a file of a length, and no link to one.
 pub(crate) fn check_length(
     path: &Path,

@@ -16,6 +16,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, LOCATION, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 
+use crate::files::open_own;
 use crate::{Error, Package, PackageFile};
 
 /// How long a server may say nothing.
@@ -82,7 +83,11 @@ impl Mirror {
         partial: &Path,
         advance: &dyn Fn(u64),
     ) -> Result<(), Error> {
-        let there = fs_err::metadata(partial).map_or(0, |metadata| metadata.len());
+        let there = match fs_err::metadata(partial) {
+            Ok(found) if found.is_file() => found.len(),
+            Ok(_) => return Err(Error::InTheWay { path: partial.to_owned(), needed: "file" }),
+            Err(_) => 0,
+        };
         if there == file.length {
             return Ok(());
         }
@@ -119,12 +124,9 @@ impl Mirror {
             }
             status => return Err(Error::Status { url: url.to_owned(), status: status.as_u16() }),
         };
-        let mut target = fs_err::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(done == 0)
-            .append(done > 0)
-            .open(partial)?;
+        let mut options = fs_err::OpenOptions::new();
+        options.create(true).write(true).truncate(done == 0).append(done > 0);
+        let mut target = open_own(partial, &mut options)?;
         let mut response = response;
         while let Some(piece) = tokio::time::timeout(SILENCE_MAX, response.chunk())
             .await

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::stream;
+use crate::files::{create_folder, open_own};
 use crate::{
     Cache, Digest, Entry, Error, Import, Mirror, OnReadOnly, Progress, Step, inventory, npm,
     tarball,
@@ -142,7 +143,7 @@ fn from_mirror(
     progress: Progress<'_>,
 ) -> Result<(), Error> {
     let folder = cache.root().join(PARTIAL);
-    fs_err::create_dir_all(&folder)?;
+    create_folder(&folder)?;
     let place = mirror.address.clone();
     begin(package, "downloading", progress);
     let mut arrival = Arrival { place, staging, bytes_done: 0, progress: &|_| () };
@@ -151,7 +152,7 @@ fn from_mirror(
         let partial = folder.join(file.sha256.to_string());
         let advance = |bytes| progress(Step::Advance { bytes_done: bytes_before + bytes });
         let outcome = mirror.download(package, file, &partial, &advance).and_then(|()| {
-            let source = fs_err::File::open(&partial)?;
+            let source = open_own(&partial, fs_err::OpenOptions::new().read(true))?;
             let length = source.metadata()?.len();
             arrival.receive(file, source, length)
         });

@@ -2,6 +2,9 @@
 //!
 //! `<root>/recent/<digest of the name>` lists them, the newest first, one `kind/key` a line.
 
+use std::io;
+
+use crate::files::{create_folder, open_own};
 use crate::{Cache, Digest, Entry, Error, Progress, atomic};
 
 /// The folder of the lists.
@@ -16,7 +19,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// What the system says, as in a cache that can only be read.
+    /// [`Error::InTheWay`] when the list is no file; what the system says, as in a cache that can only be read.
     pub fn keep_recent(
         &self,
         whose: &str,
@@ -25,9 +28,13 @@ impl Cache {
         progress: Progress<'_>,
     ) -> Result<(), Error> {
         let list = self.root().join(FOLDER).join(Digest::of(whose.as_bytes()).short());
-        fs_err::create_dir_all(self.root().join(FOLDER))?;
-        // One that is not there, or no text, lists nothing.
-        let before = fs_err::read_to_string(&list).unwrap_or_default();
+        create_folder(&self.root().join(FOLDER))?;
+        let before = match open_own(&list, fs_err::OpenOptions::new().read(true)) {
+            Ok(file) => io::read_to_string(file).unwrap_or_default(),
+            Err(error @ Error::InTheWay { .. }) => return Err(error),
+            // One that is not there, or no text, lists nothing.
+            Err(_) => String::new(),
+        };
         let mut names = vec![entry.name().to_owned()];
         names.extend(before.lines().filter(|name| *name != entry.name()).map(ToOwned::to_owned));
         let mut kept = Vec::new();

@@ -165,6 +165,75 @@ fn what_is_no_folder() {
 }
 
 #[test]
+fn no_entry_where_there_can_be_no_folder() {
+    for folder in ["entries", "entries/things"] {
+        let home = tempfile::tempdir().unwrap();
+        let cache = Cache::open(home.path()).unwrap();
+        let entry = cache.entry("things", "one").unwrap();
+        assert_eq!(cache.entries("things").unwrap().len(), 0);
+        let path = cache.root().join(folder);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        let expect = format!("{} is in the way: the cache needs a folder there", path.display());
+        let put: [fn(&Path); 2] = [|path| fs_err::write(path, "").unwrap(), make_fifo];
+        for put in put {
+            put(&path);
+            assert_eq!(cache.entries("things").unwrap_err().to_string(), expect);
+            for outcome in
+                [entry.open().map(drop), entry.files().map(drop), entry.verify().map(drop)]
+            {
+                assert_eq!(outcome.unwrap_err().to_string(), expect);
+            }
+            // Nothing is called damaged before that.
+            let progress = |step: Step<'_>| panic!("{step:?}");
+            let build = |_: &Path| -> Result<(), Error> { unreachable!("it has no place") };
+            let error = entry.get_or_build(OnReadOnly::Refuse, &progress, build).unwrap_err();
+            assert_eq!(error.to_string(), expect);
+            fs_err::remove_file(&path).unwrap();
+        }
+        std::os::unix::fs::symlink("/nowhere/at/all", &path).unwrap();
+        assert_eq!(cache.entries("things").unwrap_err().to_string(), expect);
+    }
+}
+
+#[test]
+fn a_file_of_an_entry_that_is_a_fifo() {
+    let (_home, entry) = published();
+    entry.glance("second").unwrap();
+    fs_err::remove_file(entry.path().join("second")).unwrap();
+    make_fifo(&entry.path().join("second"));
+    assert_eq!(
+        entry.glance("second").unwrap_err().to_string(),
+        "cache entry things/one is damaged: second: something else than a file"
+    );
+}
+
+#[test]
+fn what_is_no_list_of_the_last_entries() {
+    let (home, entry) = published();
+    let cache = Cache::open(home.path()).unwrap();
+    let keep = || cache.keep_recent("somebody", &entry, 1, &|_: Step<'_>| {});
+    keep().unwrap();
+    let folder = cache.root().join("recent");
+    let list = fs_err::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let check = |path: &Path, needed: &str| {
+        let place = path.display();
+        let expect = format!("{place} is in the way: the cache needs a {needed} there");
+        assert_eq!(keep().unwrap_err().to_string(), expect);
+    };
+    fs_err::remove_file(&list).unwrap();
+    make_fifo(&list);
+    check(&list, "file");
+    fs_err::remove_file(&list).unwrap();
+    fs_err::create_dir(&list).unwrap();
+    check(&list, "file");
+    fs_err::remove_dir_all(&folder).unwrap();
+    make_fifo(&folder);
+    check(&folder, "folder");
+    fs_err::remove_file(&folder).unwrap();
+    keep().unwrap();
+}
+
+#[test]
 fn entry_became_a_file() {
     let expect =
         "cache entry things/one is damaged: .inventory: it cannot be read (not a directory)";

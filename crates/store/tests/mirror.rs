@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use taipan_store::{Cache, Digest, Error, Mirror, Package, PackageFile, Source, fetch};
@@ -225,6 +226,38 @@ fn what_is_wrong_is_not_kept() {
     assert_eq!(bench.partial(), 0);
     let (address, _) = server(&[whole]);
     assert_eq!(bench.fetch(&[mirror(&address)]).unwrap(), FIRST);
+}
+
+#[test]
+fn what_is_no_part_of_a_file() {
+    let bench = Bench::new();
+    let folder = fs_err::canonicalize(bench.home.path()).unwrap().join("cache/partial");
+    let check = |path: &Path, needed: &str| {
+        // Nobody is asked.
+        let (address, heard) = server(&[]);
+        let error = bench.fetch(&[mirror(&address)]).unwrap_err();
+        let place = path.display();
+        let expect = format!("{place} is in the way: the cache needs a {needed} there");
+        assert_eq!(error.to_string(), expect);
+        assert!(heard.lock().unwrap().is_empty());
+    };
+    fs_err::create_dir_all(folder.parent().unwrap()).unwrap();
+    make_fifo(&folder);
+    check(&folder, "folder");
+    fs_err::remove_file(&folder).unwrap();
+    let partial = folder.join(Digest::of(FIRST.as_bytes()).to_string());
+    fs_err::create_dir_all(&partial).unwrap();
+    check(&partial, "file");
+    fs_err::remove_dir(&partial).unwrap();
+    make_fifo(&partial);
+    check(&partial, "file");
+    fs_err::remove_file(&partial).unwrap();
+    let (address, _) = server(&[whole]);
+    assert_eq!(bench.fetch(&[mirror(&address)]).unwrap(), FIRST);
+}
+
+fn make_fifo(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[test]

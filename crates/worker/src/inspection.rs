@@ -56,8 +56,7 @@ impl SnapshotFile {
     /// [`Error::Snapshot`] for what is none.
     pub fn glance(entry: &taipan_store::Entry) -> Result<SnapshotFile, Error> {
         let path = entry.path().join(frozen::FILE);
-        let file = fs_err::File::open(&path)
-            .map_err(|source| Error::Read { path: path.clone(), source })?;
+        let file = entry.glance(frozen::FILE)?;
         Ok(SnapshotFile { opened: snapshots::of_entry(&path, file)?, path })
     }
 

@@ -69,6 +69,27 @@ fn garbage_by_age_and_size() {
 }
 
 #[test]
+fn what_is_no_snapshot_is_garbage() {
+    let cached = Cached::apart(WORKER);
+    let snapshot = cached.create();
+    fs_err::remove_file(&snapshot).unwrap();
+    assert!(Command::new("mkfifo").arg(&snapshot).status().unwrap().success());
+    let (code, text) = cached.run(&["gc", "--quiet"]);
+    assert!(code == Some(0) && text.starts_with("removed  snapshot/"), "{text}");
+    assert_eq!(entries(&cached, "snapshot").len(), 0);
+
+    let folder = cached.cache.join("entries/snapshot");
+    fs_err::remove_dir(&folder).unwrap();
+    fs_err::write(&folder, "").unwrap();
+    let (code, text) = cached.run(&["gc", "--quiet"]);
+    assert_eq!(code, Some(75), "{text}");
+    assert!(
+        text.contains("entries/snapshot is in the way: the cache needs a folder there"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_use_is_remembered() {
     let cached = Cached::apart(WORKER);
     let entry = cached.create().parent().unwrap().to_owned();
@@ -94,6 +115,20 @@ fn dev_keeps_the_last_few_snapshots() {
     drop(server);
     let kept = entries(&cached, "snapshot").len();
     assert!((3..=4).contains(&kept), "{kept}");
+}
+
+#[test]
+fn what_dev_cannot_keep_its_list_in_is_named() {
+    let cached = Cached::new(WORKER);
+    let folder = cached.cache.join("recent");
+    assert!(Command::new("mkfifo").arg(&folder).status().unwrap().success());
+    let server = Serving::start(&mut cached.command(&["dev", "--port", "0"]));
+    let expect = format!(
+        "warning: older snapshots stay in the cache: {} is in the way: the cache needs a folder there\n",
+        folder.display()
+    );
+    assert!(server.before.contains(&expect), "{}", server.before);
+    assert!(server.get("/", "").ends_with(ANSWER_LINE));
 }
 
 /// What a limit lets the top level see is in its snapshot, so another limit is another snapshot.
