@@ -1,11 +1,13 @@
 //! What is kept of the cache and what goes; limits and clocks of the machine.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::fixture::Serving;
-use crate::snapshots::{ANSWER_LINE, Cached, WORKER};
+use crate::snapshots::{ANSWER_LINE, Cached, WORKER, write};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -87,6 +89,63 @@ fn what_is_no_snapshot_is_garbage() {
         text.contains("entries/snapshot is in the way: the cache needs a folder there"),
         "{text}"
     );
+}
+
+/// On a terminal, all snapshots are counted when that takes longer than a second.
+#[test]
+fn a_long_verification_is_counted() {
+    let cached = Cached::new(WORKER);
+    let snapshot = cached.create();
+    let long = snapshot.with_file_name("long");
+    // Nothing of it is on disk, and to read it takes a while.
+    fs_err::File::create(&long).unwrap().set_len(2 << 30).unwrap();
+    let inventory = snapshot.with_file_name(".inventory");
+    let listed = fs_err::read_to_string(&inventory).unwrap();
+    let (first, rest) = listed.split_once('\n').unwrap();
+    let rest = &rest[..rest.find("end ").unwrap()];
+    let listed = format!("{first}\n{} {} long\n{rest}", blake3::hash(b""), 2u64 << 30);
+    let end = blake3::hash(listed.as_bytes());
+    write(&inventory, format!("{listed}end {end}\n").as_bytes());
+
+    let script = format!("echo $$; exec {} snapshot verify", env!("CARGO_BIN_EXE_taipan"));
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--command", &script, "/dev/null"])
+        .env("TAIPAN_CACHE", &cached.cache)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(terminal.stdout.take().unwrap());
+    let mut id = String::new();
+    output.read_line(&mut id).unwrap();
+    let id = id.trim();
+    let signal = |name: &str, id: &str| {
+        assert!(Command::new("kill").args(["-s", name, id]).status().unwrap().success());
+    };
+    let is_open = || {
+        let open = fs_err::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
+        open.into_iter().any(|it| fs_err::read_link(it.path()).is_ok_and(|path| path == long))
+    };
+    let opened = (0..60_000).any(|_| {
+        thread::sleep(Duration::from_millis(1));
+        is_open()
+    });
+    assert!(opened, "it reads all files");
+    signal("STOP", id);
+    thread::sleep(Duration::from_secs(1));
+    signal("CONT", id);
+    // It stops when what runs in it does.
+    signal("CONT", &terminal.id().to_string());
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    assert_eq!(terminal.wait().unwrap().code(), Some(75), "{text}");
+    let bundles = fs_err::read_dir(cached.cache.join("entries/bundle")).unwrap().count();
+    let all = bundles + 1;
+    assert!(
+        text.contains("checking snapshots [") && text.contains(&format!("] {all}/{all}")),
+        "{text}"
+    );
+    assert!(text.contains("damaged  snapshot/"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Servers: from their first line to their end.
 
-use std::{thread, time::Duration};
+use std::{io::Write as _, net::TcpStream, thread, time::Duration};
 
 use crate::fixture::Place;
 
@@ -28,6 +28,28 @@ fn one_line_a_request_and_a_clean_end() {
     serving.get("/path?query", "");
     assert!(serving.line_with("GET ").starts_with("GET /path?query "));
     serving.terminate();
+    assert_eq!(serving.code(), 0);
+}
+
+#[test]
+fn what_is_not_finished_in_time_is_cut_and_told_of() {
+    let worker = "\
+import asyncio, sys
+
+async def on_fetch(request, env, ctx):
+    print('it waits', file=sys.stderr)
+    await asyncio.sleep(60)
+";
+    let place = Place::new(&[("entry.py", worker)]);
+    let serving = place.serve(&["serve", "--port", "0"]);
+    let mut client = TcpStream::connect(&serving.address).unwrap();
+    write!(client, "GET / HTTP/1.0\r\n\r\n").unwrap();
+    serving.line_with("it waits");
+    serving.terminate();
+    assert_eq!(
+        serving.line_with("warning: "),
+        "warning: 1 connection was cut, the time to finish was up"
+    );
     assert_eq!(serving.code(), 0);
 }
 
