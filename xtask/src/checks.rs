@@ -33,7 +33,8 @@ pub(crate) fn ci(root: &Path) -> anyhow::Result<()> {
 /// Servers under load, for minutes. Not part of `ci`: it takes as long as it is told to.
 pub(crate) fn soak(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     setup::build()?;
-    run("building taipan", &mut cargo(root, &["build", "--package", "taipan"]))?;
+    // As the tests build it, so that it is compiled once.
+    run("building taipan", &mut cargo(root, &["build", "--workspace", "--bins"]))?;
     soak::soak(root, &taipan()?, arguments)
 }
 
