@@ -55,7 +55,7 @@ pub(crate) enum Action {
 }
 
 /// What to serve, and where; the worker's configuration fills the gaps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ServeRequest {
     pub(crate) directory: PathBuf,
     pub(crate) port: Option<u16>,

@@ -31,7 +31,7 @@ pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCod
         console::say(format_args!("{DEV_VARS_FILE} is not used by `serve`, only by `taipan dev`"));
     }
     let address = address(&project, request);
-    workers::runtime()?.block_on(async {
+    run(async {
         let listener = Listener::bind(address)?;
         let worker = start(command, &workers::guard()?, project).await?;
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
@@ -49,7 +49,7 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
     // A server of the loopback interface alone is guarded against other sites'
     // pages; one for the network is reached by names that we cannot know.
     let hosts = if address.ip().is_loopback() { Hosts::Local } else { Hosts::Any };
-    workers::runtime()?.block_on(async {
+    run(async {
         let listener = Listener::bind(address)?;
         let changes = Changes::watch(&project.directory)?;
         let guard = workers::guard()?;
@@ -62,6 +62,15 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
     })
 }
 
+/// Serves to the end. Nobody waits for a worker that computes then, in its top level or for a request that has had its
+/// time: that ends at the limit of CPU time only.
+fn run(served: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = workers::runtime()?;
+    let outcome = runtime.block_on(served);
+    runtime.shutdown_background();
+    outcome
+}
+
 /// Starts the worker, and again after every change.
 async fn keep_current(
     command: &Command,
@@ -72,6 +81,10 @@ async fn keep_current(
     mut changes: Changes,
 ) -> std::convert::Infallible {
     let mut asked_for = address(&project, request);
+    // As it was found: a relative name leads nowhere once the directory was removed, whatever takes its place.
+    let root =
+        fs_err::canonicalize(&request.directory).unwrap_or_else(|_| request.directory.clone());
+    let found = ServeRequest { directory: root, ..request.clone() };
     let mut project = Ok(project);
     loop {
         let worker = match project {
@@ -94,6 +107,8 @@ async fn keep_current(
         if !command.quiet {
             console::say("a file has changed, starting again");
         }
+        let named = fs_err::canonicalize(&request.directory);
+        let request = if named.is_ok_and(|now| now == found.directory) { request } else { &found };
         project = read(request, Variables::Development);
         if let Ok(project) = &project {
             let now = address(project, request);

@@ -2,8 +2,8 @@
 
 use std::{
     os::unix::fs::MetadataExt,
-    path::{Component, Path},
-    time::Duration,
+    path::{Component, Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -15,12 +15,19 @@ use crate::failure::Failure;
 /// steps, and tools save several files.
 const QUIET_TIME: Duration = Duration::from_millis(100);
 
+/// How often it is looked whether the directory is still the one that is watched. The system tells what happens in a
+/// directory, and not of another that takes its place, as after `git switch` or `rsync --delete`.
+const GLANCE: Duration = Duration::from_secs(1);
+
 /// Folders that tools write and workers do not read.
 const IGNORED_FOLDERS: [&str; 4] = ["__pycache__", "node_modules", "venv", "target"];
 
 /// The files of a directory and those below it.
 #[derive(Debug)]
 pub(crate) struct Changes {
+    directory: PathBuf,
+    /// Which directory is watched; none once it was seen to be gone.
+    watched: Option<Identity>,
     changes: mpsc::Receiver<()>,
     _watcher: RecommendedWatcher,
 }
@@ -28,6 +35,7 @@ pub(crate) struct Changes {
 impl Changes {
     /// Watches `directory` from here on.
     pub(crate) fn watch(directory: &Path) -> Result<Self, Failure> {
+        let watched = Identity::of(directory);
         // One place: a change that nobody has taken yet stands for all of them.
         let (sender, changes) = mpsc::channel(1);
         let root = directory.to_owned();
@@ -41,16 +49,43 @@ impl Changes {
         })
         .map_err(refused)?;
         watcher.watch(directory, RecursiveMode::Recursive).map_err(refused)?;
-        Ok(Self { changes, _watcher: watcher })
+        Ok(Self { directory: directory.to_owned(), watched, changes, _watcher: watcher })
     }
 
     /// Waits until something was saved, and then until all is quiet.
     pub(crate) async fn next(&mut self) {
-        if self.changes.recv().await.is_none() {
-            // The watcher ended; there will be no more changes.
-            std::future::pending().await
+        loop {
+            match timeout(GLANCE, self.changes.recv()).await {
+                Ok(Some(())) => break,
+                // The watcher ended; there will be no more changes.
+                Ok(None) => std::future::pending().await,
+                Err(_) if self.watch_another() => break,
+                Err(_) => {}
+            }
         }
         while timeout(QUIET_TIME, self.changes.recv()).await.is_ok() {}
+    }
+
+    /// Watches what has taken the place of the directory; false when nothing has, or it cannot be watched yet.
+    fn watch_another(&mut self) -> bool {
+        let there = Identity::of(&self.directory);
+        if there == self.watched || there.is_none() {
+            self.watched = there;
+            return false;
+        }
+        let another = Self::watch(&self.directory.clone());
+        another.map(|another| *self = another).is_ok()
+    }
+}
+
+/// Which directory has a name. A number is given again, so it is told with the time at which the directory was made.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity((u64, u64), Option<SystemTime>);
+
+impl Identity {
+    fn of(directory: &Path) -> Option<Self> {
+        let metadata = fs_err::metadata(directory).ok()?;
+        Some(Self((metadata.dev(), metadata.ino()), metadata.created().ok()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Servers: from their first line to their end.
 
-use std::{io::Write as _, net::TcpStream, thread, time::Duration};
+use std::{io::Write as _, net::TcpStream, process::Stdio, thread, time::Duration};
 
-use crate::fixture::Place;
+use crate::fixture::{Place, Serving};
 
 const ENTRY: &str = "\
 from js import Response
@@ -144,4 +144,54 @@ fn development_is_guarded_against_other_sites() {
     };
     assert_eq!(answer("dev"), "HTTP/1.0 421 Misdirected Request");
     assert_ne!(answer("serve"), "HTTP/1.0 421 Misdirected Request");
+}
+
+/// As `git switch`, `rsync --delete` and tools that build into a new directory leave it.
+#[test]
+fn another_directory_in_its_place() {
+    let place = Place::new(&[("entry.py", ENTRY)]);
+    let serving = place.serve(&["dev", "--port", "0"]);
+    let (path, new) = (place.path(), place.path().with_extension("new"));
+    let replaced = |text: &str| {
+        serving.line_with("a file has changed");
+        let found = (0..LOOKS_MAX).any(|_| {
+            thread::sleep(PAUSE);
+            serving.get("/", "").contains(text)
+        });
+        assert!(found, "{text}");
+    };
+    fs_err::remove_dir_all(&path).unwrap();
+    place.write("entry.py", &format!("{ENTRY}\nraise ValueError('made again')\n"));
+    replaced("made again");
+    fs_err::create_dir(&new).unwrap();
+    fs_err::write(new.join("entry.py"), "raise ValueError('moved here')").unwrap();
+    fs_err::rename(&path, path.with_extension("old")).unwrap();
+    fs_err::rename(&new, &path).unwrap();
+    replaced("moved here");
+    place.write("entry.py", "raise ValueError('saved in it')");
+    replaced("saved in it");
+}
+
+#[test]
+fn who_computes_is_not_waited_for() {
+    const LOOPS: &str = "\
+from js import Response
+def on_fetch(request, env, ctx):
+    print('begun', flush=True)
+    while True:
+        pass
+";
+    let patience = r#"{ "main": "entry.py", "taipan": { "limits": { "cpu_ms": 3600000 } } }"#;
+    let place = Place::new(&[("entry.py", LOOPS), ("wrangler.jsonc", patience)]);
+    for verb in ["serve", "dev"] {
+        let mut command = place.command(&[verb, "--port", "0"]);
+        let serving = Serving::start(command.stdout(Stdio::null()));
+        let mut stream = TcpStream::connect(&serving.address).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        thread::sleep(REST);
+        serving.terminate();
+        thread::sleep(PAUSE);
+        serving.terminate();
+        assert_eq!(serving.code(), 130, "{verb}");
+    }
 }
