@@ -120,9 +120,14 @@ fn admit(
         return Err(BodyError::TooLarge { bytes_max }.fault());
     }
     let gone = watch.gone.clone();
-    let http::request::Parts { method, version, mut headers, .. } = head;
+    let http::request::Parts { method, version, mut headers, uri, .. } = head;
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-        headers.entry(header::HOST).or_insert(host);
+        // The worker is not told of two hosts (RFC 9112, 3.2.2).
+        if uri.authority().is_some() {
+            headers.insert(header::HOST, host);
+        } else {
+            headers.entry(header::HOST).or_insert(host);
+        }
     }
     if version == Version::HTTP_2 {
         join_cookies(&mut headers);

@@ -42,10 +42,15 @@ pub(crate) fn target(
         let message = format!("the method {} is not served", request.method);
         return Err(Fault::new(StatusCode::NOT_IMPLEMENTED, message));
     }
+    // A host alone is for `CONNECT` (RFC 9112, 3.2.3), and would be taken for the worker's own.
+    if request.uri.scheme().is_none() && request.uri.authority().is_some() {
+        return Err(refused("the target is neither a path nor a URL"));
+    }
     let authority = authority(&request.uri, &request.headers, request.version, local)?;
     let path = match request.uri.path_and_query().map_or("/", PathAndQuery::as_str) {
         // `OPTIONS *` asks about the server as a whole: its root is nearest.
-        "*" => "/",
+        "*" if request.method == Method::OPTIONS => "/",
+        "*" => return Err(refused("the target * is for OPTIONS only")),
         path => path,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
@@ -151,6 +156,11 @@ mod tests {
     #[test]
     fn refused() {
         check("GET", "/", None, "400 Bad Request: the host header is missing");
+        let alone = "400 Bad Request: the target is neither a path nor a URL";
+        check("GET", "evil.test", Some("localhost"), alone);
+        check("GET", "localhost:80", Some("localhost"), alone);
+        let all = "400 Bad Request: the target * is for OPTIONS only";
+        check("GET", "*", Some("localhost"), all);
         check("GET", "/", Some(""), "400 Bad Request: the host is not a name");
         check("GET", "/", Some("a b"), "400 Bad Request: the host is not a name");
         check("GET", "/", Some("user@localhost"), "400 Bad Request: the host is not a name");

@@ -31,7 +31,7 @@ async fn old_client() {
 async fn what_the_handler_sees() {
     check(
         "POST http://127.0.0.1:99/describe HTTP/1.1\nhost: localhost\nb: 1\na: 2\nB: 3\ncontent-length: 0\nconnection: close\n\n",
-        "HTTP/1.1 200 OK\ncontent-length: 101\nconnection: close\n\nPOST http://127.0.0.1:99/describe\nhost: localhost\nb: 1\nb: 3\na: 2\ncontent-length: 0\nconnection: close\n",
+        "HTTP/1.1 200 OK\ncontent-length: 104\nconnection: close\n\nPOST http://127.0.0.1:99/describe\nhost: 127.0.0.1:99\nb: 1\nb: 3\na: 2\ncontent-length: 0\nconnection: close\n",
     )
     .await;
 }

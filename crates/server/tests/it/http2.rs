@@ -48,6 +48,11 @@ async fn url_and_bodyless() {
     let described = sender.send_request(request("GET", "/describe", Empty::<Bytes>::new())).await;
     let text = described.unwrap().into_body().collect().await.unwrap().to_bytes();
     assert_eq!(text, "GET http://localhost/describe\nhost: localhost\n");
+    let mut other = request("GET", "/describe", Empty::new());
+    other.headers_mut().insert("host", "evil.test".parse().unwrap());
+    let described = sender.send_request(other).await;
+    let text = described.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(text, "GET http://localhost/describe\nhost: localhost\n");
     for (method, path, length) in
         [("HEAD", "/", Some("5")), ("HEAD", "/stream", None), ("GET", "/204", None)]
     {
