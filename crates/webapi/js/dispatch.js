@@ -157,7 +157,16 @@ function remedy(value) {
 }
 
 function fault(requestId, kind, error) {
-  tellFault(requestId, kind, faultMessage(error), inspect(error));
+  tellFault(requestId, kind, ...wordsOf(error));
+}
+
+/** What is told of an error; whatever happens where it is put into words, somebody waits to be told. */
+function wordsOf(error) {
+  try {
+    return [faultMessage(error), inspect(error)];
+  } catch {
+    return ["an error that cannot be put into words", ""];
+  }
 }
 
 /** Characters of a fault that are told; nobody can stop the host while it takes them. */
