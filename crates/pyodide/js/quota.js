@@ -1,9 +1,13 @@
 // A limit for what the guest's in-memory files may hold.
 //
 // Emscripten's MEMFS has none: it grows until the memory of the isolate is full,
-// and then the interpreter dies of it. Here a write beyond the limit fails with
-// ENOSPC, which Python shows as OSError. Files that were removed while open are
+// and then the interpreter dies of it: what JavaScript throws goes past C, which
+// has let go of Python meanwhile. Here a write beyond the limit fails with ENOSPC,
+// which Python shows as OSError, and so does one that finds no memory. Files that were removed while open are
 // no longer counted; the isolate's own memory limit holds for those.
+
+// A worker may take away what is global.
+const { InternalError } = globalThis;
 
 // "No space left on device", as Emscripten's musl numbers it.
 const ENOSPC = 51;
@@ -27,34 +31,40 @@ export function limitMemoryFiles(module, bytesMaximum) {
     bytesUsed += amount;
   }
 
+  /// Charges for what `work` takes, and does it.
+  function spend(amount, work) {
+    charge(amount);
+    try {
+      return work();
+    } catch (error) {
+      bytesUsed -= amount;
+      throw error instanceof InternalError ? new FS.ErrnoError(ENOSPC) : error;
+    }
+  }
+
   function release(node) {
     bytesUsed -= NODE_BYTES + capacity(node);
   }
 
   const { createNode, expandFileStorage, resizeFileStorage } = MEMFS;
 
-  MEMFS.createNode = (parent, name, mode, device) => {
-    charge(NODE_BYTES);
-    return createNode(parent, name, mode, device);
-  };
+  MEMFS.createNode = (parent, name, mode, device) =>
+    spend(NODE_BYTES, () => createNode(parent, name, mode, device));
 
   MEMFS.expandFileStorage = (node, wanted) => {
     const before = capacity(node);
     if (wanted <= before) {
       return;
     }
-    charge(wanted - before);
-    expandFileStorage(node, wanted);
+    spend(wanted - before, () => expandFileStorage(node, wanted));
     // It takes more than was wanted, to grow seldom: counted, never refused.
     bytesUsed += capacity(node) - wanted;
   };
 
   MEMFS.resizeFileStorage = (node, size) => {
-    if (size === node.usedBytes) {
-      return;
+    if (size !== node.usedBytes) {
+      spend(size - capacity(node), () => resizeFileStorage(node, size));
     }
-    charge(size - capacity(node));
-    resizeFileStorage(node, size);
   };
 
   // Nodes copy these functions into their operations when the first is made,
@@ -64,10 +74,8 @@ export function limitMemoryFiles(module, bytesMaximum) {
     const before = capacity(stream.node);
     const owned = canOwn && buffer.buffer !== module.HEAP8.buffer;
     const replaces = owned || (stream.node.usedBytes === 0 && position === 0);
-    if (replaces && length > 0) {
-      charge(length - before);
-    }
-    return write(stream, buffer, offset, length, position, canOwn);
+    const added = replaces && length > 0 ? length - before : 0;
+    return spend(added, () => write(stream, buffer, offset, length, position, canOwn));
   };
 
   const directory = MEMFS.ops_table.dir.node;

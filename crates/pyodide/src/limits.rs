@@ -51,7 +51,16 @@ pub fn set_collector(scope: &mut Scope<'_>) {
 }
 
 fn collect(scope: &mut Scope<'_>) -> Result<(), Error> {
+    if !is_held(scope)? {
+        return Ok(());
+    }
     scope.call_main("PyGC_Collect", &[]).map(drop)
+}
+
+/// Whether Python's state may be used: not from a call of the system, for which C has let go of it
+/// (`Py_BEGIN_ALLOW_THREADS`).
+fn is_held(scope: &mut Scope<'_>) -> Result<bool, Error> {
+    Ok(scope.call_main("PyGILState_Check", &[])? != 0)
 }
 
 /// Has a function called between two bytecodes. A pending call is the one way that looks at once in all versions, and
@@ -59,6 +68,10 @@ fn collect(scope: &mut Scope<'_>) -> Result<(), Error> {
 fn interrupt_soon(scope: &mut Scope<'_>, function: u32) -> Result<(), Error> {
     let argument = 0;
     scope.call_main("Py_AddPendingCall", &[function, argument])?;
+    if !is_held(scope)? {
+        // It looks when it takes its state again.
+        return Ok(());
+    }
     // From 3.13 on, only the first thread state is told; that of a wait of `run_sync` looks when it begins to run.
     let state = scope.call_main("PyEval_SaveThread", &[])?;
     scope.call_main("PyEval_RestoreThread", &[state]).map(drop)
