@@ -41,7 +41,7 @@ mod watchdog;
 mod webassembly;
 
 pub use address_space::{Shortage, address_space_shortage};
-pub use arenas::bound_arenas;
+pub use arenas::{bound_arenas, trim_arenas};
 pub use code::{compile, load, map};
 pub use control::{Control, CpuLimit, GRACE, Reason, SoftStop, Turn};
 pub use engine::{STACK_BYTES_MAX, THREAD_STACK_BYTES, engine, fingerprint, processor};

@@ -219,6 +219,7 @@ impl Slot {
         self.on_thread(move |_| {
             drop(instance);
             template.frozen.release_spares();
+            taipan_guest::trim_arenas();
         })
         .await;
     }
