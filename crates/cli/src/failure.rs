@@ -78,6 +78,14 @@ pub(crate) enum Failure {
         /// Where.
         path: PathBuf,
     },
+    /// What has the name of a file is none.
+    #[error("{what} {} is no regular file", path.display())]
+    NotAFile {
+        /// What it would be.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
     /// The worker's configuration is wrong.
     #[error("cannot use the configuration in {}", directory.display())]
     Configuration {
@@ -273,6 +281,7 @@ impl Failure {
             Failure::NotFound { .. }
             | Failure::MainNotFound { .. }
             | Failure::NotADirectory { .. }
+            | Failure::NotAFile { .. }
             | Failure::NoSnapshot { .. } => NOT_FOUND,
             Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
             Failure::Server(taipan_server::Error::Clock) => SYSTEM,
@@ -327,6 +336,7 @@ impl Failure {
                  to read, mount it without `:rw`",
             ),
             Failure::Bug { .. } => Some("please report it, with what you did"),
+            Failure::NotAFile { .. } => Some("remove it, or put a file in its place"),
             Failure::NotADirectory { path, .. }
                 if path.extension().is_some_and(|it| it == "py") =>
             {

@@ -6,9 +6,9 @@ use std::{
 };
 
 use taipan_manifest::{
-    Checked, DEV_VARS_FILE, Location, Manifest, PACKAGES_DIRECTORY, PYPROJECT_FILE,
-    REQUIREMENTS_FILE, Source, Warning, discover, parse, parse_dev_vars, parse_pyproject,
-    requirements,
+    CONFIGURATION_FILES, Checked, DEV_VARS_FILE, Location, Manifest, PACKAGES_DIRECTORY,
+    PYPROJECT_FILE, REQUIREMENTS_FILE, Source, Warning, discover, parse, parse_dev_vars,
+    parse_pyproject, requirements,
 };
 
 use crate::failure::Failure;
@@ -47,7 +47,11 @@ impl Project {
             directory: directory.to_owned(),
             source: Box::new(source),
         };
-        let exists = |file: &str| root.join(file).is_file();
+        // What has the name of a configuration is not passed over, whatever it is: it says what the worker may use.
+        let exists = |file: &str| match CONFIGURATION_FILES.contains(&file) {
+            true => is_there(&root.join(file)),
+            false => root.join(file).is_file(),
+        };
         let (source, mut warnings) = discover(config, exists).map_err(refused)?;
         let (mut checked, base) = match source {
             Source::Entry { file } => (Checked::bare(file), root),
@@ -60,7 +64,7 @@ impl Project {
         };
         let mut asked_for = None;
         let pyproject = base.join(PYPROJECT_FILE);
-        if pyproject.is_file() {
+        if is_there(&pyproject) {
             let text = read_text(&pyproject, "the file")?;
             let pyproject = parse_pyproject(PYPROJECT_FILE, &text).map_err(refused)?;
             asked_for.clone_from(&pyproject.dependencies);
@@ -71,14 +75,14 @@ impl Project {
         warnings.extend(checked.warnings);
         if !base.join(PACKAGES_DIRECTORY).is_dir() {
             let list = base.join(REQUIREMENTS_FILE);
-            if asked_for.is_none() && list.is_file() {
+            if asked_for.is_none() && is_there(&list) {
                 asked_for = requirements(REQUIREMENTS_FILE, &read_text(&list, "the file")?);
             }
             warnings.extend(asked_for);
         }
         let mut manifest = checked.manifest;
         let dev_vars = base.join(DEV_VARS_FILE);
-        if variables == Variables::Development && dev_vars.is_file() {
+        if variables == Variables::Development && is_there(&dev_vars) {
             let text = read_text(&dev_vars, "the file")?;
             let found = parse_dev_vars(DEV_VARS_FILE, &text).map_err(refused)?;
             warnings.extend(found.warnings.iter().cloned());
@@ -95,8 +99,16 @@ impl Project {
     }
 }
 
-/// The text of a file that should be there.
-pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
+/// Whether anything has this name, be it a link to what is not there.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// The text of a file that should be there. Nothing is waited for, as at a pipe.
+fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(Failure::NotAFile { what, path: path.to_owned() });
+    }
     fs_err::read_to_string(path).map_err(|source| unreadable(path, what, source))
 }
 

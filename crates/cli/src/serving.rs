@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     prepare::{Means, prepare},
     project::{Project, Variables},
-    signals::Signals,
+    signals::{self, Signals},
     watching::Changes,
     workers::{self, Current, State, Worker},
 };
@@ -66,7 +66,10 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
 /// time: that ends at the limit of CPU time only.
 fn run(served: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
     let runtime = workers::runtime()?;
-    let outcome = runtime.block_on(served);
+    let outcome = runtime.block_on(async {
+        signals::take_meaningless()?;
+        served.await
+    });
     runtime.shutdown_background();
     outcome
 }

@@ -34,14 +34,20 @@ fn take(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|source| Failure::System { what: "wait for signals", source })
 }
 
+/// Takes the signals that mean nothing; from here on they end nothing.
+pub(crate) fn take_meaningless() -> Result<(), Failure> {
+    // What takes them from the system stays, whether or not somebody hears of them.
+    drop(take(SignalKind::user_defined1())?);
+    drop(take(SignalKind::user_defined2())?);
+    Ok(())
+}
+
 /// Signals, as often as they come.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Option<Signal>,
-    /// Held, so that they are taken from the system.
-    _of_no_meaning: [Signal; 2],
 }
 
 impl Signals {
@@ -53,10 +59,6 @@ impl Signals {
             interrupt: take(SignalKind::interrupt())?,
             terminate: take(SignalKind::terminate())?,
             hangup,
-            _of_no_meaning: [
-                take(SignalKind::user_defined1())?,
-                take(SignalKind::user_defined2())?,
-            ],
         })
     }
 

@@ -1,6 +1,10 @@
 //! Logs that nobody reads, and signals that end nothing.
 
-use std::{process::Stdio, thread};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    thread,
+};
 
 use crate::fixture::{Place, Serving, get};
 
@@ -82,4 +86,25 @@ fn signals_end_nothing_in_flight() {
     }
     // SIGHUP is a stop.
     assert_eq!(serving.code(), 0);
+}
+
+#[test]
+fn signals_end_no_start() {
+    const BEGINS: &str = "\
+import sys
+print('begun', file=sys.stderr, flush=True)
+sum(range(20_000_000))
+def on_fetch(request, env, ctx):
+    pass
+";
+    let place = Place::new(&[("entry.py", BEGINS)]);
+    let mut child = place.command(&["serve", "--port", "0"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("begun")));
+    for name in ["USR1", "USR2"] {
+        Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    }
+    assert!(lines.any(|line| line.contains("listening on ")));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -29,6 +29,17 @@ hint: write an entry.py with `async def on_fetch(request, env, ctx)`
 }
 
 #[test]
+fn a_configuration_that_is_no_file() {
+    for (file, what) in [("wrangler.jsonc", "the configuration"), ("pyproject.toml", "the file")] {
+        let inside = format!("{file}/inside");
+        let expect = format!(
+            "66\nerror: {what} PLACE/worker/{file} is no regular file\n\nhint: remove it, or put a file in its place\n"
+        );
+        check(&[("entry.py", ""), (&inside, "")], &["serve"], &expect);
+    }
+}
+
+#[test]
 fn wrong_configuration() {
     check(
         &[("wrangler.jsonc", "{\n  \"main\": \"entry.py\",\n  \"dev\": { \"port\": \"80\" }\n}")],
