@@ -257,9 +257,9 @@ impl Shared {
         self.changed.wait_timeout(state, time_max).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Wakes the writers, if any waits for that.
+    /// Wakes the writers, if one that has lines waits for that: to wake one that has none takes as long as a line.
     fn wake(&self, state: &State) {
-        if state.queues.iter().any(|queue| queue.idle) {
+        if state.queues.iter().any(|queue| queue.idle && !queue.lines.is_empty()) {
             self.changed.notify_all();
         }
     }
@@ -280,8 +280,12 @@ impl Shared {
             }
             let gather = queue.lines.is_empty() && !state.ending;
             state.tell_dropped();
+            // The other stream waits for its turn, or the program for the end.
+            let heard = state.ending || state.queues.iter().any(|queue| !queue.lines.is_empty());
             drop(state);
-            self.changed.notify_all();
+            if heard {
+                self.changed.notify_all();
+            }
             if closed {
                 return;
             }
