@@ -8,6 +8,9 @@ use anyhow::{Context, ensure};
 use crate::program::{become_program, run, say};
 use crate::{setup, soak};
 
+/// What is built for tests, and for all that runs beside them: what differs in it would be compiled once more.
+const BUILD: [&str; 4] = ["build", "--workspace", "--bins", "--tests"];
+
 /// Serves the worker in a folder with a `taipan` built from this tree.
 pub(crate) fn dev(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     setup::build()?;
@@ -33,8 +36,7 @@ pub(crate) fn ci(root: &Path) -> anyhow::Result<()> {
 /// Servers under load, for minutes. Not part of `ci`: it takes as long as it is told to.
 pub(crate) fn soak(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     setup::build()?;
-    // As the tests build it, so that it is compiled once.
-    run("building taipan", &mut cargo(root, &["build", "--workspace", "--bins"]))?;
+    run("building taipan and the tests", &mut cargo(root, &BUILD))?;
     soak::soak(root, &taipan()?, arguments)
 }
 
@@ -54,8 +56,7 @@ fn before_tests(root: &Path) -> anyhow::Result<()> {
     // The fuzz targets are looked at like all else, but not built.
     lints.args(["--features", "taipan-fuzz/fuzzing", "--", "--deny", "warnings"]);
     run("checking the lints", &mut lints)?;
-    let build = ["build", "--workspace", "--bins", "--tests"];
-    run("building taipan and the tests", &mut cargo(root, &build))?;
+    run("building taipan and the tests", &mut cargo(root, &BUILD))?;
     let mut bundles = Command::new(taipan()?);
     run("preparing the bundles, which the tests share", bundles.args(["bundle", "build", "--all"]))
 }
