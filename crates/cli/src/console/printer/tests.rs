@@ -116,6 +116,10 @@ fn what_standard_output_lost_is_told_on_standard_error() {
     let printer = Printer::over(gate, errors.clone()).unwrap();
     for _ in 0..3 {
         printer.print(Stream::Output, vec![b'\n'; QUEUE_BYTES_MAX / 2]);
+        // The first of them is out of the queue, so that the second finds room.
+        while printer.0.lock().queues[Stream::Output as usize].writing.is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
     drop(open);
     let lost = QUEUE_BYTES_MAX / 2;
