@@ -79,6 +79,31 @@ function partBytes(parts, ending) {
   }, "the parts of a Blob");
 }
 
+/** A chunk of fewer bytes costs more as an object than as bytes. */
+const SMALL_BYTES = 256;
+
+/** How many small chunks in a row are joined to one. */
+const SMALL_IN_A_ROW_MAX = 256;
+
+/** Chunks as they come, so kept that a million of one byte cost about a megabyte. */
+export class Chunks {
+  #list = [];
+  #smallInARow = 0;
+
+  add(chunk) {
+    this.#list.push(chunk);
+    this.#smallInARow = chunk.length < SMALL_BYTES ? this.#smallInARow + 1 : 0;
+    if (this.#smallInARow === SMALL_IN_A_ROW_MAX) {
+      this.#list.push(concatenate(this.#list.splice(-SMALL_IN_A_ROW_MAX)));
+      this.#smallInARow = 0;
+    }
+  }
+
+  concatenate() {
+    return concatenate(this.#list);
+  }
+}
+
 /** One array of all the chunks; a single chunk is taken as it is. */
 export function concatenate(chunks) {
   if (chunks.length === 1) return chunks[0];

@@ -7,7 +7,7 @@
 //   stream   a ReadableStream, made by the user or from the above; or null
 //   used     whether it was consumed without a stream
 
-import { blobBytes, blobOfBytes, concatenate, isBlob } from "./blob.js";
+import { blobBytes, blobOfBytes, Chunks, isBlob } from "./blob.js";
 import { languageOf, refuseOptions } from "./foreign.js";
 import { FormData } from "./form_data.js";
 import { HostBody } from "./host_body.js";
@@ -136,15 +136,15 @@ async function takeBytes(body) {
     body.used = true;
     return body.channel === null ? sourceBytes(body.source) : readAll(body.channel);
   }
-  const chunks = [];
-  await drain(body.stream.getReader(), (chunk) => chunks.push(chunk));
-  return concatenate(chunks);
+  const chunks = new Chunks();
+  await drain(body.stream.getReader(), (chunk) => chunks.add(chunk));
+  return chunks.concatenate();
 }
 
 async function readAll(channel) {
-  const chunks = [];
-  for (let chunk = await channel.read(); chunk !== null; chunk = await channel.read()) chunks.push(chunk);
-  return concatenate(chunks);
+  const chunks = new Chunks();
+  for (let chunk = await channel.read(); chunk !== null; chunk = await channel.read()) chunks.add(chunk);
+  return chunks.concatenate();
 }
 
 async function takeText(body) {
