@@ -195,7 +195,7 @@ pub(crate) fn verify(command: &Command) -> Result<ExitCode, Failure> {
                 }
                 Err(error) => {
                     count += 1;
-                    text += &format!("damaged  {}: {error}\n", entry.name());
+                    text += &format!("{:8} {}: {error}\n", error.state(), entry.name());
                 }
             }
         }

@@ -70,6 +70,12 @@ pub(crate) enum Failure {
         /// Where it would be.
         path: PathBuf,
     },
+    /// The main module is there, and not among the files that a worker sees.
+    #[error("the worker's `main` {main} is not among the files that it may see")]
+    MainLeftOut {
+        /// Its path in the worker's directory.
+        main: String,
+    },
     /// What was named is something else.
     #[error("{what} {} is a file, not a directory", path.display())]
     NotADirectory {
@@ -182,7 +188,7 @@ pub(crate) enum Failure {
         source: std::io::Error,
     },
     /// Entries of the cache that are not as they were published.
-    #[error("{count} damaged in the cache")]
+    #[error("{count} damaged or unreadable in the cache")]
     Damaged {
         /// How many.
         count: usize,
@@ -280,6 +286,7 @@ impl Failure {
             Failure::Usage { .. } => USAGE,
             Failure::NotFound { .. }
             | Failure::MainNotFound { .. }
+            | Failure::MainLeftOut { .. }
             | Failure::NotADirectory { .. }
             | Failure::NotAFile { .. }
             | Failure::NoSnapshot { .. } => NOT_FOUND,
@@ -325,9 +332,10 @@ impl Failure {
                 Some("`taipan bundle list` shows the releases, `taipan flags` what selects them")
             }
             Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
-            Failure::Damaged { .. } => {
-                Some("remove the damaged directories; they are made again when needed")
-            }
+            Failure::Damaged { .. } => Some(
+                "remove the damaged directories: they are made again when needed; what is unreadable, this user may \
+                     not look at",
+            ),
             Failure::Watch { .. } => Some(
                 "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low",
             ),
@@ -336,6 +344,10 @@ impl Failure {
                  to read, mount it without `:rw`",
             ),
             Failure::Bug { .. } => Some("please report it, with what you did"),
+            Failure::MainLeftOut { .. } => Some(
+                "links out of its directory, `.env` files, and directories such as `.venv` and `node_modules` are \
+                 left out; put the file itself elsewhere in the directory",
+            ),
             Failure::NotAFile { .. } => Some("remove it, or put a file in its place"),
             Failure::NotADirectory { path, .. }
                 if path.extension().is_some_and(|it| it == "py") =>

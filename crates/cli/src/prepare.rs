@@ -56,6 +56,9 @@ pub(crate) fn prepare(means: Means, project: Project) -> Result<Prepared, Failur
     let release = choice.release_for(&manifest, pin.as_ref())?;
     let bundle = workers::bundle(release, &cache, &sources, quiet)?;
     let (code, warnings) = from_project(&directory)?;
+    if code.paths().all(|path| path != manifest.main) {
+        return Err(Failure::MainLeftOut { main: manifest.main });
+    }
     let (pool, limits) = (workers::pool(&manifest), workers::limits(&manifest.limits));
     let clients = workers::clients(&manifest.limits);
     let settings = Settings {

@@ -178,7 +178,11 @@ fn line(name: &str, checked: &Result<Standing, Error>) -> String {
         Ok(Standing::Good) => format!("good     {name}\n"),
         Ok(Standing::NoBundle) => format!("unused   {name}: its bundle is not in the cache\n"),
         Err(error) => {
-            let mut text = format!("damaged  {name}: {error}");
+            let state = match error {
+                Error::Store(error) => error.state(),
+                _ => "damaged",
+            };
+            let mut text = format!("{state:8} {name}: {error}");
             let mut cause = std::error::Error::source(error);
             while let Some(error) = cause {
                 text += &format!(": {error}");

@@ -69,7 +69,7 @@ pub enum Error {
         name: String,
     },
     /// A published entry is not what was published.
-    #[error("cache entry {entry} is damaged: {file}: {damage}")]
+    #[error("cache entry {entry} {}: {file}: {damage}", damage.means())]
     Damaged {
         /// The entry, as `kind/key`.
         entry: String,
@@ -286,7 +286,7 @@ impl fmt::Display for Damage {
             Damage::Digest { expected, found } => {
                 write!(formatter, "blake3 {found}, {expected} expected")
             }
-            Damage::Unreadable { kind } => write!(formatter, "it cannot be read ({kind})"),
+            Damage::Unreadable { kind } => write!(formatter, "{kind}"),
             Damage::NoFile => formatter.write_str("something else than a file"),
             Damage::Version => formatter.write_str("written by another version of Taipan"),
             Damage::Inventory { why } => write!(formatter, "{why}"),
@@ -294,7 +294,28 @@ impl fmt::Display for Damage {
     }
 }
 
+impl Damage {
+    /// What it says of its entry.
+    fn means(&self) -> &'static str {
+        if self.is_forbidden() { "cannot be read" } else { "is damaged" }
+    }
+
+    /// Whether the file may be as it was, and the process may not look.
+    fn is_forbidden(&self) -> bool {
+        matches!(self, Damage::Unreadable { kind: io::ErrorKind::PermissionDenied })
+    }
+}
+
 impl Error {
+    /// How an entry is for which this is why it cannot be used, in a word.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self {
+            Error::Damaged { damage, .. } if damage.is_forbidden() => "unreadable",
+            _ => "damaged",
+        }
+    }
+
     /// Whether an entry is not damaged, but another version's of Taipan.
     #[must_use]
     pub fn is_other_version(&self) -> bool {
@@ -325,6 +346,10 @@ impl Error {
                 io_hint(source)
             }
             Error::Output { source, .. } => output_hint(source),
+            Error::Damaged { damage, .. } if damage.is_forbidden() => Some(
+                "have somebody who may do so make it readable for this user (`chmod -R a+rX`), or set TAIPAN_CACHE to \
+                 another folder",
+            ),
             Error::Damaged { .. } => Some("remove the entry's folder; it is then made again"),
             Error::NpmMissing { .. } => Some(
                 "install npm (Debian: `apt-get install npm`), or name a folder that has the files",
@@ -397,7 +422,7 @@ fn output_hint(source: &io::Error) -> Option<&'static str> {
 mod tests {
     use std::io;
 
-    use super::Error;
+    use super::{Damage, Error};
 
     #[test]
     fn a_file_that_was_named() {
@@ -430,6 +455,17 @@ mod tests {
         check(io::ErrorKind::PermissionDenied, Some(expect));
         check(io::ErrorKind::ReadOnlyFilesystem, Some(expect));
         check(io::ErrorKind::NotADirectory, Some(expect));
+    }
+
+    #[test]
+    fn forbidden_entry() {
+        let kind = io::ErrorKind::PermissionDenied;
+        let damage = Damage::Unreadable { kind };
+        let error = Error::Damaged { entry: "things/one".into(), file: "second".into(), damage };
+        let expect = "cache entry things/one cannot be read: second: permission denied";
+        assert_eq!(error.to_string(), expect);
+        assert_eq!(error.state(), "unreadable");
+        assert!(error.hint().unwrap().contains("chmod -R a+rX"), "{:?}", error.hint());
     }
 
     #[test]
