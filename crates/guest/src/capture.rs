@@ -56,7 +56,7 @@ impl Scope<'_> {
             slots,
             reference_tables: self.capture_reference_tables()?,
             functions,
-            imports: self.state().imports.clone(),
+            imports: self.state().imports.iter().map(|served| served.saved()).collect(),
             handles: self.capture_handles(),
             engine: self.capture_engine()?,
             sections: BTreeMap::new(),

@@ -61,6 +61,11 @@ impl Signature {
         let crosses = !opaque && results.len() <= 1 && parameters.len() <= PARAMETERS_MAX;
         Signature { parameters, results, crosses }
     }
+
+    /// Whether it is that of a test of a JavaScript value.
+    pub(crate) fn is_test(&self) -> bool {
+        *self.parameters == [ValueType::ExternRef] && *self.results == [ValueType::I32]
+    }
 }
 
 /// Where a function comes from, so that it can be found again in a resumed isolate.

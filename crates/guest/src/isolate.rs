@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::modules::Modules;
 use crate::program::Program;
 use crate::scope::Scope;
-use crate::state::{Linked, State};
+use crate::state::{Linked, Served, State};
 use crate::{Error, data, javascript, webassembly};
 
 /// Promise jobs that run in one go before the host looks at anything else;
@@ -173,7 +173,7 @@ pub(crate) fn instantiate_main(
     store: &mut Store<State>,
     program: &Program,
 ) -> Result<Instance, Error> {
-    store.data_mut().imports = vec![-1; program.imports.len()];
+    store.data_mut().imports = vec![Served::Not; program.imports.len()];
     Ok(program.linked.instantiate(store)?)
 }
 

@@ -124,6 +124,9 @@ exports! {
     get_property: (u32, u32, u32), i32;
     promise_state: u32, i32;
     promise_result: (u32, u32), ();
+    map_get: (u64, u64), i64;
+    map_set: (u64, u64, i32), i32;
+    map_delete: (u64, u64), i32;
     bytes: (u32, u32, u32), i32;
     new_bytes: (u32, u32, u32), i32;
     memory_buffer: (u32, u32), i32;

@@ -2,6 +2,7 @@
 
 use wasmtime::{ExternRef, Rooted};
 
+use crate::exception::throw_into_wasm;
 use crate::scope::{Argument, Scope};
 use crate::{Error, NativeResult};
 
@@ -17,6 +18,52 @@ impl Scope<'_> {
     pub fn reference(&mut self, value: Argument<'_>) -> NativeResult<Reference> {
         let value = self.new_value(value)?;
         self.to_externref(value)
+    }
+
+    /// The integer that a `Map` has for a key, 0 when it has none.
+    ///
+    /// # Errors
+    ///
+    /// The exception when the first is no `Map`.
+    pub fn map_get(&mut self, map: Reference, key: Reference) -> NativeResult<i32> {
+        let (map, key) = (self.peek_externref(map)?, self.peek_externref(key)?);
+        let javascript = self.javascript()?;
+        let found = javascript.map_get.call(&mut self.store, (map.0, key.0));
+        match u32::try_from(found.map_err(Error::engine_stopped)?) {
+            Ok(number) => Ok(number.cast_signed()),
+            Err(_) => Err(throw_into_wasm(self)),
+        }
+    }
+
+    /// Has a `Map` have an integer for a key.
+    ///
+    /// # Errors
+    ///
+    /// The exception when the first is no `Map`, or the isolate is out of memory.
+    pub fn map_set(&mut self, map: Reference, key: Reference, number: i32) -> NativeResult<()> {
+        let (map, key) = (self.peek_externref(map)?, self.peek_externref(key)?);
+        let javascript = self.javascript()?;
+        let status = javascript.map_set.call(&mut self.store, (map.0, key.0, number));
+        self.thrown_if_negative(status)
+    }
+
+    /// Removes a key from a `Map`.
+    ///
+    /// # Errors
+    ///
+    /// The exception when the first is no `Map`.
+    pub fn map_delete(&mut self, map: Reference, key: Reference) -> NativeResult<()> {
+        let (map, key) = (self.peek_externref(map)?, self.peek_externref(key)?);
+        let javascript = self.javascript()?;
+        let status = javascript.map_delete.call(&mut self.store, (map.0, key.0));
+        self.thrown_if_negative(status)
+    }
+
+    fn thrown_if_negative(&mut self, status: wasmtime::Result<i32>) -> NativeResult<()> {
+        if status.map_err(Error::engine_stopped)? < 0 {
+            return Err(throw_into_wasm(self));
+        }
+        Ok(())
     }
 
     /// The string whose UTF-8 lies in the guest's memory.

@@ -21,7 +21,7 @@ use crate::mapping::{self, Run};
 use crate::memory::Spares;
 use crate::program::{self, CompiledModule, Digest, Program};
 use crate::scope::Scope;
-use crate::state::{FUNCTION_TABLE, Linked, State};
+use crate::state::{FUNCTION_TABLE, Linked, Served, State};
 use crate::webassembly::{
     Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin,
     TagEntity, TagOrigin, global, tag, window,
@@ -146,7 +146,8 @@ impl Isolate {
         let make = || isolate::instantiate_main(&mut store, program);
         let (main, lease, has_image) = image.spares.lend(image.memory_type.clone(), make);
         let main = main?;
-        store.data_mut().imports.clone_from(&image.state.imports);
+        let imports = image.state.imports.iter().copied().map(Served::of_saved);
+        store.data_mut().imports = imports.collect();
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
         let attached = Attached::new(&mut store, memory, Some(lease));
         let missing = image.spares.bytes.saturating_sub(memory.data_size(&store));

@@ -24,6 +24,39 @@ use crate::webassembly::Entities;
 /// The name under which the main module exports its function table.
 pub(crate) const FUNCTION_TABLE: &str = "__indirect_function_table";
 
+/// Who serves an import of the main module. Values of JavaScript are named by their handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// Nobody.
+    Not,
+    /// This function of JavaScript.
+    Function(i32),
+    /// The host: whether the argument is this value (`===`, of an object or a symbol).
+    Is(i32),
+}
+
+/// How the handle 0 of a [`Served::Is`] is saved; others are below it.
+const IS_SAVED: i32 = -2;
+
+impl Served {
+    /// As a snapshot keeps it.
+    pub(crate) fn saved(self) -> i32 {
+        match self {
+            Served::Not => -1,
+            Served::Function(handle) => handle,
+            Served::Is(handle) => IS_SAVED - handle,
+        }
+    }
+
+    pub(crate) fn of_saved(saved: i32) -> Served {
+        match saved {
+            0.. => Served::Function(saved),
+            -1 => Served::Not,
+            _ => Served::Is(IS_SAVED.wrapping_sub(saved)),
+        }
+    }
+}
+
 /// The data of a store.
 pub struct State {
     pub(crate) program: Arc<Program>,
@@ -32,8 +65,8 @@ pub struct State {
     pub(crate) released: Released,
     /// When the next collection is due.
     pub(crate) pressure: Pressure,
-    /// The main module's imports: the handle of the JavaScript function that serves each, negative while there is none.
-    pub(crate) imports: Vec<i32>,
+    /// Who serves each of the main module's imports.
+    pub(crate) imports: Vec<Served>,
     /// What JavaScript may import.
     pub(crate) modules: Arc<dyn Modules>,
     pub(crate) functions: Functions,
@@ -93,5 +126,25 @@ impl State {
             control: Arc::default(),
             taken: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_comes_back() {
+        for served in [
+            Served::Not,
+            Served::Function(0),
+            Served::Function(i32::MAX),
+            Served::Is(0),
+            Served::Is(i32::MAX - 1),
+        ] {
+            assert_eq!(Served::of_saved(served.saved()), served);
+        }
+        // Nobody writes this; whoever reads it gets a handle that is not there.
+        assert_eq!(Served::of_saved(i32::MIN), Served::Is(i32::MAX - 1));
     }
 }

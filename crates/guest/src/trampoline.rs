@@ -18,7 +18,7 @@ use crate::exception::{throw_into_javascript, throw_into_wasm};
 use crate::function::{self, Origin, PARAMETERS_MAX, Signature, ValueType};
 use crate::operation::Throw;
 use crate::scope::Scope;
-use crate::state::State;
+use crate::state::{Served, State};
 use crate::value::RawValue;
 
 /// Defines an import of the main module that JavaScript serves once it is bound.
@@ -32,16 +32,19 @@ pub(crate) fn define_import(
     let label = format!("{module}.{name}");
     let call = move |mut caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
         let mut scope = Scope::of(&mut caller);
-        let handle = match scope.state().imports.get(index) {
-            Some(handle) if *handle >= 0 => *handle,
-            _ => {
-                return Err(wasmtime::Error::msg(format!(
-                    "the import {label} has nobody who serves it"
-                )));
+        match scope.state().imports.get(index) {
+            Some(Served::Function(handle)) => {
+                let handle = *handle;
+                // SAFETY: `signature` was made from `type_`, under which the linker calls this closure.
+                unsafe { call_javascript(&mut scope, handle, &signature, values) }
             }
-        };
-        // SAFETY: `signature` was made from `type_`, under which the linker calls this closure.
-        unsafe { call_javascript(&mut scope, handle, &signature, values) }
+            Some(Served::Is(handle)) if signature.is_test() => {
+                let handle = *handle;
+                // SAFETY: as above, and that signature has an `externref` in the first place.
+                unsafe { test_identity(&mut scope, handle, values) }
+            }
+            _ => Err(wasmtime::Error::msg(format!("the import {label} has nobody who serves it"))),
+        }
     };
     // SAFETY: the closure reads and writes `values` by `type_` only.
     unsafe { linker.func_new_unchecked(module, name, type_, call) }?;
@@ -58,6 +61,24 @@ pub(crate) fn host_function(scope: &mut Scope<'_>, handle: i32, type_: FuncType)
     };
     // SAFETY: the closure reads and writes `values` by `type_` only.
     unsafe { Func::new_unchecked(&mut scope.store, type_, call) }
+}
+
+/// Answers whether the argument is the value of a handle.
+///
+/// # Safety
+///
+/// The first of `values` must hold an `externref`.
+unsafe fn test_identity(
+    scope: &mut Scope<'_>,
+    handle: i32,
+    values: &mut [MaybeUninit<ValRaw>],
+) -> wasmtime::Result<()> {
+    // SAFETY: by this function's contract the value is there; a `ValRaw` is plain bits.
+    let raw = unsafe { values[0].assume_init() };
+    let reference = ExternRef::from_raw(&mut scope.store, raw.get_externref());
+    let same = scope.peek_externref(reference)? == scope.peek_handle(handle)?;
+    values[0].write(ValRaw::i32(same.into()));
+    Ok(())
 }
 
 /// Calls JavaScript from WebAssembly.

@@ -33,6 +33,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "wasm_module_exports", call: module::exports },
     Operation { name: "wasm_module_section", call: module::section },
     Operation { name: "wasm_instantiate", call: instance::instantiate },
+    Operation { name: "wasm_serve_test", call: instance::serve_test },
     Operation { name: "wasm_function", call: instance::function },
     Operation { name: "wasm_memory_buffer", call: memory::buffer },
     Operation { name: "wasm_memory_grow", call: memory::grow },

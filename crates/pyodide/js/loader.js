@@ -80,6 +80,7 @@ export async function boot(settings) {
   API.on_fatal = (error) => (Number.isInteger(error.status) ? host.process_exit(error.status) : host.fatal(String(error)));
   API.fatal_error = failing(module, API.fatal_error);
   const pyodide = API.finalizeBootstrap();
+  host.wasm_serve_test("env", "JsvNoValue_Check", module.novalue);
   withoutPackageManager(API, pyodide);
   API._pyodide.set_excepthook();
   connectStreams(API, pyodide);
@@ -168,10 +169,12 @@ function emscriptenSettings(settings, queue, runSync) {
     },
     instantiateWasm(imports, receive) {
       runSync.connect = serveRunSync(emscripten, imports.env, queue.wake);
-      serveErrorMarker(imports);
+      const marker = serveErrorMarker(imports);
       serveRejections(imports);
       serveLayerFiles(emscripten, imports);
       const { instance, module } = settings.instantiate(imports);
+      // Asked on every way between the languages: JavaScript need not be.
+      host.wasm_serve_test("env", "JsvError_Check", marker) || host.wasm_serve_test("sentinel", "is_sentinel", marker);
       runSync.main = instance.exports;
       leaveOutGraphics(emscripten.GOT);
       return receive(instance, module) ?? {};
@@ -190,6 +193,7 @@ function serveErrorMarker(imports) {
   imports.env.JsvError_Check = isMarker;
   // Its names up to 0.29.
   imports.sentinel = { create_sentinel: () => marker, is_sentinel: isMarker };
+  return marker;
 }
 
 /// An asynchronous iterator may fail with anything, too; see `_taipan/futures.py`.

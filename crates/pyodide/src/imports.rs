@@ -87,8 +87,8 @@ const GROUPS: &[Group] = &[
     Group {
         module: "env",
         server: Server::Loader,
-        reason: "the value that stands for a raised JavaScript error (js/loader.js)",
-        names: "JsvError_Check Jsv_GetError_import",
+        reason: "the value that stands for a raised JavaScript error, and that for none: the host compares (js/loader.js)",
+        names: "JsvError_Check Jsv_GetError_import JsvNoValue_Check",
     },
     Group {
         module: "env",
@@ -101,7 +101,8 @@ const GROUPS: &[Group] = &[
         server: Server::Rust,
         reason: "hot, and no JavaScript is needed",
         names: "JsvUTF8ToString _python2js_ascii _python2js_ucs1 _python2js_ucs2 _python2js_ucs4 \
-                JsvNum_fromInt JsvNum_fromDouble",
+                JsvNum_fromInt JsvNum_fromDouble is_comlink_proxy \
+                __hiwire_deduplicate_get __hiwire_deduplicate_set __hiwire_deduplicate_delete",
     },
     Group {
         module: "env",
@@ -176,7 +177,7 @@ const GROUPS: &[Group] = &[
         reason: "the bridge: Python objects as JavaScript's, and the other way round",
         names: "new_error JsvError_Throw raw_call_js hiwire_invalid_ref_js set_pyodide_module \
                 js2python_immutable_js js2python_js js2python_convert JsProxy_compute_typeflags \
-                is_comlink_proxy JsvArray_Check JsProxy_GetAttr_js pyproxy_Check JsvFunction_Check \
+                JsvArray_Check JsProxy_GetAttr_js pyproxy_Check JsvFunction_Check \
                 handle_next_result_js destroy_proxy JsvArray_New destroy_proxies _agen_handle_result_js \
                 JsvArray_Get JsvArray_Delete JsvArray_Set JsvPromise_Resolve create_promise_handles \
                 JsModule_GetAll_js JsvBuffer_assignToPtr JsBuffer_get_info Jsv_constructorName \
@@ -199,14 +200,13 @@ const GROUPS: &[Group] = &[
                 _pyproxy_get_buffer_result array_to_js pyproxy_new_ex pyproxy_new \
                 _python2js_buffer_inner jslib_init_buffers_js jslib_init_js JsvObject_CallMethod \
                 JsvObject_CallMethod_NoArgs JsvObject_CallMethod_OneArg JsvObject_CallMethod_TwoArgs \
-                JsvNoValue_Check JsvBigInt_fromInt JsvNum_toInt \
+                JsvBigInt_fromInt JsvNum_toInt \
                 JsvBigInt_fromDigits Jsv_BigIntToNum JsvMap_New JsvLiteralMap_New JsvMap_Set JsvSet_New \
                 JsvSet_Add _python2js_cache_lookup python2js__default_converter_js \
                 python2js__eager_converter_js _python2js_add_to_cache _python2js_addto_postprocess_list \
                 python2js_custom__create_jscontext _python2js_handle_postprocess_list _JsObject_Set_js \
                 _JsArray_PushEntry_helper _JsArray_PostProcess_helper destroy_proxies_js pyodide_js_init \
-                __hiwire_deduplicate_new __hiwire_deduplicate_get __hiwire_deduplicate_set \
-                __hiwire_deduplicate_delete",
+                __hiwire_deduplicate_new",
     },
     Group {
         module: "wasi_snapshot_preview1",

@@ -21,6 +21,7 @@ mod origins;
 pub mod patches;
 mod placement;
 mod prepared;
+mod references;
 mod saved;
 mod sources;
 mod stat;

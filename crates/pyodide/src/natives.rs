@@ -3,9 +3,9 @@
 //! Those that JavaScript must not serve, and those that are called so often
 //! that JavaScript would be felt. The glue serves all others.
 
-use taipan_guest::{DefineResult, Linker, NativeCaller, NativeResult, Scope};
+use taipan_guest::{DefineResult, Linker, NativeCaller, NativeResult, Reference, Scope};
 
-use crate::{clock, limits, strings};
+use crate::{clock, limits, references, strings};
 
 /// Linear memory that an isolate may have: QuickJS counts the bytes of a
 /// buffer in an `int`.
@@ -39,6 +39,9 @@ pub fn define(linker: &mut Linker) -> DefineResult {
             count.map_or(-1, u32::cast_signed)
         },
     )?;
+    // Comlink is for browsers: there is none here for a value to be of.
+    linker.func_wrap("env", "is_comlink_proxy", |_value: Reference| 0)?;
+    references::define(linker)?;
     limits::define(linker)?;
     strings::define(linker)?;
     clock::define(linker)

@@ -744,6 +744,35 @@ void EXPORT(engine_promise_result)(JSValue *value, JSValue *result)
     *result = JS_PromiseResult(context, *value);
 }
 
+/* --- maps of integers: the host asks them without JavaScript ---------------- */
+
+// The integer at `key`, 0 when there is none; negative when it threw.
+int64_t EXPORT(engine_map_get)(JSValue map, JSValue key)
+{
+    JSValue value = js_map_get(context, map, 1, &key, 0);
+    int32_t number;
+    if (JS_IsException(value) || JS_ToInt32Free(context, &number, value) < 0)
+        return -1;
+    return (uint32_t)number;
+}
+
+// Negative when it threw.
+int EXPORT(engine_map_set)(JSValue map, JSValue key, int32_t number)
+{
+    JSValueConst arguments[] = {key, JS_NewInt32(context, number)};
+    JSValue result = js_map_set(context, map, 2, arguments, 0);
+    if (JS_IsException(result))
+        return -1;
+    JS_FreeValue(context, result);
+    return 0;
+}
+
+// Negative when it threw.
+int EXPORT(engine_map_delete)(JSValue map, JSValue key)
+{
+    return JS_IsException(js_map_delete(context, map, 1, &key, 0)) ? -1 : 0;
+}
+
 /* --- bytes ----------------------------------------------------------------- */
 
 // The bytes of an ArrayBuffer, a typed array or a DataView: 0 and their address and length, or -1.

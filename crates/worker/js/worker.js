@@ -133,13 +133,15 @@ export const { variables } = snapshots;
 /// `JsProxy_compute_typeflags`). Objects of the platform answer as their class does.
 function rememberTypeFlags(imports) {
   const compute = imports.JsProxy_compute_typeflags;
-  const remembered = new Map([Request, Response, Headers, URL, ExecutionContext].map(({ prototype }) => [prototype, undefined]));
-  imports.JsProxy_compute_typeflags = (object, ...rest) => {
+  // null for what is not computed yet
+  const remembered = new Map([Request, Response, Headers, URL, ExecutionContext].map(({ prototype }) => [prototype, null]));
+  imports.JsProxy_compute_typeflags = (object, isPythonJson) => {
     const prototype = host.prototype_of(object);
-    if (!remembered.has(prototype)) return compute(object, ...rest);
-    let flags = remembered.get(prototype);
-    if (flags === undefined) remembered.set(prototype, (flags = compute(object, ...rest)));
-    return flags;
+    const flags = remembered.get(prototype);
+    if (typeof flags === "number") return flags;
+    const computed = compute(object, isPythonJson);
+    if (flags === null) remembered.set(prototype, computed);
+    return computed;
   };
 }
 

@@ -50,12 +50,21 @@ impl<'a> Scope<'a> {
         &mut self,
         reference: Option<Rooted<ExternRef>>,
     ) -> wasmtime::Result<RawValue> {
+        let value = self.peek_externref(reference)?;
+        Ok(self.retain(value)?)
+    }
+
+    /// The value that a reference stands for, which only the reference keeps.
+    pub(crate) fn peek_externref(
+        &mut self,
+        reference: Option<Rooted<ExternRef>>,
+    ) -> wasmtime::Result<RawValue> {
         let Some(reference) = reference else { return Ok(RawValue::NULL) };
         if let Some(data) = reference.data(&self.store)? {
             let handle = data.downcast_ref::<Handle>().map(|handle| handle.index());
             let index =
                 handle.ok_or_else(|| wasmtime::Error::msg("a reference that is not a handle"))?;
-            return Ok(self.value_of(index)?);
+            return Ok(self.peek_handle(index)?);
         }
         let any = AnyRef::convert_extern(&mut self.store, reference)?;
         match any.as_i31(&self.store)? {

@@ -23,11 +23,15 @@ impl<'a> Scope<'a> {
 
     /// The value of a handle, with a reference of its own.
     pub(crate) fn value_of(&mut self, index: i32) -> Result<RawValue, Error> {
+        let value = self.peek_handle(index)?;
+        self.retain(value)
+    }
+
+    /// The value of a handle, which only the handle keeps.
+    pub(crate) fn peek_handle(&self, index: i32) -> Result<RawValue, Error> {
         let handles = self.linked()?.javascript.handles;
         let table = self.read_u32(handles)?;
-        let value = self
-            .read_value(table.wrapping_add(index.cast_unsigned().wrapping_mul(RawValue::BYTES)))?;
-        self.retain(value)
+        self.read_value(table.wrapping_add(index.cast_unsigned().wrapping_mul(RawValue::BYTES)))
     }
 
     /// Counts one more reference to a value (`JSMallocBlockHeader`, before what the value points to).

@@ -11,8 +11,9 @@ use crate::function::{self, Origin};
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::program::CompiledModule;
 use crate::scope::Scope;
-use crate::state::FUNCTION_TABLE;
+use crate::state::{FUNCTION_TABLE, Served};
 use crate::trampoline;
+use crate::value::Kind;
 use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
 use crate::webassembly::{
     GlobalOrigin, Ingredient, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin, add, count,
@@ -68,10 +69,29 @@ fn bind_main(call: &mut Call<'_>, numbers: &mut Numbers) -> Result<Instance, Thr
             // Held for as long as the isolate lives.
             let value = call.raw(argument)?;
             let value = call.scope.retain(value)?;
-            call.scope.state_mut().imports[place] = call.scope.new_slot(value)?;
+            let handle = call.scope.new_slot(value)?;
+            call.scope.state_mut().imports[place] = Served::Function(handle);
         }
     }
     Ok(call.scope.linked()?.main)
+}
+
+/// `wasm_serve_test(module, name, value)`: has the host answer the main module's import whether its argument is `value`,
+/// an object or a symbol; false when there is no such import.
+pub(super) fn serve_test(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (module, name) = (call.text(0)?, call.text(1)?);
+    let program = call.scope.state().program.clone();
+    let place = program.imports.iter().position(|it| it.module == module && it.name == name);
+    let Some(place) = place else { return Ok(Output::Boolean(false)) };
+    let value = call.raw(2)?;
+    if !matches!(value.kind(), Kind::Counted(_)) {
+        return Err(Throw::type_error("only an object or a symbol has an identity"));
+    }
+    let value = call.scope.retain(value)?;
+    // Held for as long as the isolate lives.
+    let handle = call.scope.new_slot(value)?;
+    call.scope.state_mut().imports[place] = Served::Is(handle);
+    Ok(Output::Boolean(true))
 }
 
 /// Puts the main module's own global in the place of the one that JavaScript made, with its value.
