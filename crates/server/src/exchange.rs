@@ -137,6 +137,9 @@ fn admit(
 
 /// Whether the body is coded in chunks only, which hyper undoes (RFC 9112, 6.1).
 fn check_codings(headers: &HeaderMap) -> Result<(), Fault> {
+    if !headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(());
+    }
     let lines = headers.get_all(header::TRANSFER_ENCODING).iter();
     let text = lines.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",");
     let codings: Vec<_> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();

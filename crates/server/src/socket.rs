@@ -92,10 +92,20 @@ pub(crate) fn poll_receive(
 ) -> Poll<io::Result<()>> {
     loop {
         ready!(stream.poll_read_ready(context))?;
-        match stream.try_read_buf(buffer) {
-            Ok(_) => return Poll::Ready(Ok(())),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
-            Err(error) => return Poll::Ready(Err(error)),
+        let room = buffer.remaining();
+        let mut received = None;
+        let outcome = stream.try_io(Interest::READABLE, || {
+            let length = stream.try_read_buf(buffer)?;
+            received = Some(length);
+            // Who got less than there is room for need not ask whether there is more (epoll(7), question 9).
+            if 0 < length && length < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match outcome {
+            _ if received.is_some() => return Poll::Ready(Ok(())),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Poll::Ready(Err(error));
+            }
+            _ => (),
         }
     }
 }

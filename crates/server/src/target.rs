@@ -1,6 +1,6 @@
 //! Whom a request is for: its absolute URL, and whether we answer for that host.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use http::{
     HeaderMap, Method, StatusCode, Uri, Version,
@@ -54,8 +54,11 @@ pub(crate) fn target(
         path => path,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
-    let url = Url::parse(&format!("http://{authority}{slash}{path}"));
-    let url = url.map_err(|error| match error {
+    let written = ["http://", authority.as_str(), slash, path].concat();
+    if hosts == Hosts::Any && is_plain_host(&authority) && is_plain_path(path) {
+        return Ok(Target { url: written, authority });
+    }
+    let url = Url::parse(&written).map_err(|error| match error {
         ParseError::InvalidPort => refused("the port of the host is not a number up to 65535"),
         _ => refused("the host is not a name"),
     })?;
@@ -64,6 +67,31 @@ pub(crate) fn target(
         return Err(Fault::new(StatusCode::MISDIRECTED_REQUEST, message));
     }
     Ok(Target { url: url.into(), authority })
+}
+
+/// Whether a host and port are as the URL standard serialises them: an IPv4 address, or a name of lower case letters,
+/// for sure. Others may be as well.
+fn is_plain_host(authority: &Authority) -> bool {
+    let (text, host) = (authority.as_str(), authority.host());
+    let port = match text[host.len()..].strip_prefix(':') {
+        None => text.len() == host.len(),
+        Some("80") => false,
+        Some(port) => !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port > 0),
+    };
+    let is_label = |label: &str| {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        label.starts_with(|first: char| first.is_ascii_lowercase())
+            && !label.contains("--")
+            && label.bytes().all(is_plain)
+    };
+    port && (host.split('.').all(is_label) || host.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Whether a path with its query is as the URL standard serialises it, for sure.
+fn is_plain_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~!$&()*+,;:@=?".contains(&byte);
+    path.starts_with('/') && !path.contains("/.") && path.bytes().all(is_plain)
 }
 
 fn refused(message: &str) -> Fault {
@@ -142,6 +170,43 @@ mod tests {
         let written = "http://127.0.0.1/caf%C3%A9%22%7B%7D|?%27%e9";
         check("GET", "/caf\u{e9}\"{}|?'%e9", Some("127.1:80"), written);
         check("GET", "/%e9/./c/..", Some("localhost:"), "http://localhost/%e9/");
+    }
+
+    /// What is not parsed is what parsing would give.
+    #[test]
+    fn plain() {
+        let mut plain = 0;
+        let mut seed = 1_u64;
+        let mut letters = |alphabet: &[u8], length: u64| -> String {
+            let mut next = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                seed >> 33
+            };
+            let count = next() % length;
+            (0..count)
+                .map(|_| alphabet[(next() % alphabet.len() as u64) as usize] as char)
+                .collect()
+        };
+        for _ in 0..200_000 {
+            let (host, path) = (letters(b"axn01.-:", 12), letters(b"/a1.?&=~'%\\;|", 12));
+            let Ok(authority) = host.parse::<Authority>() else { continue };
+            if is_plain_host(&authority) {
+                let written = format!("http://{authority}/");
+                assert_eq!(Url::parse(&written).unwrap().as_str(), written);
+                plain += 1;
+            }
+            if is_plain_path(&path) {
+                let written = format!("http://a{path}");
+                assert_eq!(Url::parse(&written).unwrap().as_str(), written);
+                plain += 1;
+            }
+        }
+        assert!(plain > 1_000, "{plain}");
+        let authority = |text: &str| text.parse::<Authority>().unwrap();
+        assert!(is_plain_host(&authority("127.0.0.1:8787")));
+        assert!(is_plain_host(&authority("api.example.org")));
+        assert!(!is_plain_host(&authority("127.1")));
+        assert!(!is_plain_host(&authority("xn--maana-pta.org")));
     }
 
     #[test]

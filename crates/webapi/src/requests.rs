@@ -152,6 +152,12 @@ impl Requests {
         self.open.iter().filter(move |(_, request)| waits(request)).map(|(id, _)| *id)
     }
 
+    /// Whether there are faults that nobody was told of yet.
+    #[must_use]
+    pub fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// Tells `log` of the faults since the last call, and then who waits for an answer: what is
     /// said of a request is said before it has ended.
     pub fn report_faults(&mut self, mut log: impl FnMut(u32, &mut Fault)) {

@@ -109,6 +109,9 @@ fn stop(scope: &mut Scope<'_>, reason: Reason) -> Error {
 
 /// Logs the faults of requests, and tells those who wait for their answers.
 pub(crate) fn report_faults(scope: &mut Scope<'_>) {
+    if !scope.extensions().of::<Requests>().is_some_and(Requests::has_faults) {
+        return;
+    }
     let Some(log) = scope.extensions().of::<Loop>().map(|state| state.log.clone()) else { return };
     let refused = refused(scope);
     let limit = scope.memory_limit();
