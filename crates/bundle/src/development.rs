@@ -2,6 +2,7 @@
 //!
 //! What the release table says of others is read from the directory, each time.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -59,7 +60,11 @@ pub fn development(folder: &Path) -> Result<&'static Release, Error> {
     })))
 }
 
-fn read(path: PathBuf) -> std::io::Result<Vec<u8>> {
+fn read(path: PathBuf) -> io::Result<Vec<u8>> {
+    // A FIFO would be read for as long as somebody has its other end.
+    if fs_err::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other(format!("{} is no regular file", path.display())));
+    }
     fs_err::read(path)
 }
 

@@ -289,6 +289,12 @@ fn a_directory_that_a_server_uses() {
     drop(serving);
     let text = collect();
     assert!(text.contains("removed  bundle/"), "{text}");
+
+    let lock = directory.join("pyodide-lock.json");
+    fs_err::remove_file(&lock).unwrap();
+    assert!(Command::new("mkfifo").arg(&lock).status().unwrap().success());
+    let (done, text) = run(Some(&cache), &[&["run", "--experimental"], &refused[1..]].concat());
+    assert!(!done && text.contains("pyodide-lock.json is no regular file"), "{text}");
 }
 
 /// A zip archive with one more file, stored, of which the central directory says that it comes last.
