@@ -173,6 +173,7 @@ Object.defineProperty(Headers.prototype, Symbol.iterator, {
 
 /** A header's name, or the value of the header `name`, as a text of bytes. */
 function headerText(text, name = undefined) {
+  if (typeof text === "string" && (name === undefined ? knownNames.has(text) : PLAIN_VALUE.test(text))) return text;
   return toByteString(text, name === undefined ? "a header's name" : `the header ${JSON.stringify(`${name}`)}`);
 }
 
