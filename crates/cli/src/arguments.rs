@@ -8,8 +8,8 @@ use clap::{
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
 
-use taipan_bundle::RELEASES;
 use taipan_manifest::{GATES, Isolation};
+use taipan_release::RELEASES;
 
 use crate::failure::Failure;
 

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
 use serde_json::json;
-use taipan_bundle::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
+use taipan_release::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_store::Cache;
 use taipan_worker::{WEBASSEMBLY_ENTRIES, bundle_id, prepare};
 

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
-use taipan_bundle::{Mirror, Source};
 use taipan_manifest::Isolation;
+use taipan_release::{Mirror, Source};
 use taipan_store::{Cache, root};
 use taipan_webapi::{
     access::{Access, Destination},

@@ -3,7 +3,7 @@
 use std::{env::consts, path::Path, process::ExitCode};
 
 use serde::{Deserialize, Serialize};
-use taipan_bundle::{Release, Source, fetch, release};
+use taipan_release::{Release, Source, fetch, release};
 use taipan_store::{Cache, Entry, Import, Step};
 use taipan_worker::{bundle_id, prepare, processor};
 

@@ -111,7 +111,7 @@ pub(crate) enum Failure {
     Server(#[from] taipan_server::Error),
     /// Something about Pyodide's files.
     #[error("cannot make the bundle")]
-    Bundle(#[from] taipan_bundle::Error),
+    Bundle(#[from] taipan_release::Error),
     /// Something about the cache.
     #[error("cannot use the cache")]
     Store(#[source] taipan_store::Error),

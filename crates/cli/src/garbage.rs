@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use taipan_bundle::RELEASES;
+use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, Step};
 use taipan_worker::{SnapshotFile, WEBASSEMBLY_ENTRIES, bundle_id, webassembly_prefix};
 

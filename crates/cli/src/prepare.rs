@@ -1,6 +1,6 @@
 //! From a project to what its worker is made from: the same for every command that has to do with a worker.
 
-use taipan_bundle::{Release, Source};
+use taipan_release::{Release, Source};
 use taipan_store::Cache;
 use taipan_webapi::fetch;
 use taipan_worker::{Guard, Network, Settings, from_project};

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use taipan_bundle::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};
 use taipan_manifest::{GATES, Location, Manifest, gate};
+use taipan_release::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};
 
 use crate::failure::Failure;
 
@@ -106,7 +106,7 @@ impl Choice {
 
 /// Says where a version that does not exist is asked for, and which there are.
 fn at_pin(failure: Failure, pin: Option<&(String, Location)>) -> Failure {
-    let (Failure::Bundle(taipan_bundle::Error::Unknown { version }), Some((key, at))) =
+    let (Failure::Bundle(taipan_release::Error::Unknown { version }), Some((key, at))) =
         (&failure, pin)
     else {
         return failure;

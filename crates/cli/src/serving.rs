@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
-use taipan_bundle::Release;
 use taipan_manifest::DEV_VARS_FILE;
+use taipan_release::Release;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
 use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};

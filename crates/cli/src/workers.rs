@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::stream;
 use http::StatusCode;
-use taipan_bundle::{Release, Source};
 use taipan_manifest::{self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, Variable};
+use taipan_release::{Release, Source};
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
 use taipan_store::{Cache, Entry};
 use taipan_webapi::{

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::json;
-use taipan_bundle::BundleId;
 use taipan_guest::{Argument, CpuLimit, Handle, Host, Isolate, Program, Scope};
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
+use taipan_release::BundleId;
 use taipan_store::Digest;
 use taipan_webapi::body::Bodies;
 use taipan_webapi::encoding::Decoders;

@@ -17,11 +17,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use taipan_bundle::{BundleId, Digest, Release, ReleaseFiles, Source};
 use taipan_guest::{CompiledModule, Isolate, Operation, Parts, Program, SourceType};
 use taipan_link::{Options, Variant};
 use taipan_pyodide::layer::{self, Layer, encode};
 use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
+use taipan_release::{BundleId, Digest, Release, ReleaseFiles, Source};
 use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::boot::Mount;
@@ -93,7 +93,7 @@ pub fn prepare(
     let id = identify(release, &engine)?;
     let entry = cache.entry(ENTRIES, &id.to_string())?;
     let build = |staging: &Path| {
-        let files = taipan_bundle::fetch(release, sources, cache, progress)?;
+        let files = taipan_release::fetch(release, sources, cache, progress)?;
         build(id, release, &files, staging, progress)
     };
     let held = entry.hold()?;
@@ -118,7 +118,7 @@ pub fn bundle_id(release: &Release) -> Result<BundleId, Error> {
 /// When the WebAssembly engine does not start.
 pub fn release_of(bundle: &[u8; 32]) -> Result<Option<&'static Release>, Error> {
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
-    for release in taipan_bundle::RELEASES {
+    for release in taipan_release::RELEASES {
         if identify(release, &engine)?.as_bytes() == bundle {
             return Ok(Some(release));
         }

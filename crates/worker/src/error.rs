@@ -11,7 +11,7 @@ pub enum Error {
     Store(#[from] taipan_store::Error),
     /// The release.
     #[error(transparent)]
-    Bundle(#[from] taipan_bundle::Error),
+    Bundle(#[from] taipan_release::Error),
     /// The link step.
     #[error("{module} cannot be linked")]
     Link {

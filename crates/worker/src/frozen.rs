@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
-use taipan_bundle::Digest;
 use taipan_guest::{CompiledModule, Host, Image, Isolate};
 use taipan_pyodide::{Ended, LOCATE, Prepared};
+use taipan_release::Digest;
 use taipan_snapshot::Provenance;
 use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
 use taipan_webapi::Unsaved;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use taipan_bundle::{BundleId, Digest};
 use taipan_guest::{Run, Scope};
+use taipan_release::{BundleId, Digest};
 use taipan_snapshot::{self as snapshot, Image, Kind, Provenance, Snapshot};
 
 use crate::Error;

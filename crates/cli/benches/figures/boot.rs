@@ -34,9 +34,10 @@ pub(crate) fn measure() -> Result<Vec<Table>> {
 
 fn phases() -> Result<Table> {
     let cache = cache()?;
-    let release = taipan_bundle::release(taipan_bundle::NEWEST)?;
+    let release = taipan_release::release(taipan_release::NEWEST)?;
     // The bundle is made if it is not there, and in the system's cache from here on.
-    let open = || taipan_worker::prepare(release, &[taipan_bundle::Source::npm()], &cache, &|_| ());
+    let open =
+        || taipan_worker::prepare(release, &[taipan_release::Source::npm()], &cache, &|_| ());
     open()?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()

@@ -39,7 +39,7 @@ fn packages() -> [PathBuf; 2] {
     let (_, list) = run(None, &["bundle", "list", "--json"]);
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     let npm = Path::new(list["cache"].as_str().unwrap()).join("entries/npm");
-    let newest = format!("pyodide-{}-", taipan_bundle::NEWEST);
+    let newest = format!("pyodide-{}-", taipan_release::NEWEST);
     [newest.as_str(), "web-streams-polyfill-"].map(|prefix| {
         let mut entries = fs_err::read_dir(&npm).unwrap().map(|entry| entry.unwrap().path());
         let is_it =
@@ -140,9 +140,9 @@ fn killed_on_the_way() {
     let (done, text) = run(Some(&cache), &words);
     assert!(done, "{text}");
     assert_eq!(mirror.parts.load(Ordering::Relaxed), 1, "it went on where it stopped");
-    let length: u64 = taipan_bundle::RELEASES
+    let length: u64 = taipan_release::RELEASES
         .iter()
-        .find(|release| release.version == taipan_bundle::NEWEST)
+        .find(|release| release.version == taipan_release::NEWEST)
         .map(|release| release.pyodide.files.iter().map(|file| file.length).sum())
         .unwrap();
     let after = mirror.sent.load(Ordering::Relaxed);
@@ -230,7 +230,7 @@ fn a_directory_that_cannot_be_read() {
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(75), "{text}");
-    let (version, source) = (taipan_bundle::NEWEST, source.display());
+    let (version, source) = (taipan_release::NEWEST, source.display());
     assert_eq!(
         text,
         format!(

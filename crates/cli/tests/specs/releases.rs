@@ -1,6 +1,6 @@
 //! Which release of Pyodide the cases are played on, and what releases may differ in.
 
-use taipan_bundle::{NEWEST, RELEASES};
+use taipan_release::{NEWEST, RELEASES};
 
 /// The releases that all cases are played on: the one that `TAIPAN_TEST_PYODIDE` names, or `all`; else the newest.
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment")]

@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use taipan_bundle::{
+use taipan_release::{
     BundleId, Digest, NEWEST, Release, ReleaseFiles, Source, development, fetch, release,
 };
 use taipan_store::{Cache, Package, PackageFile, Step};
