@@ -352,10 +352,10 @@ impl Error {
             ),
             Error::Damaged { .. } => Some("remove the entry's folder; it is then made again"),
             Error::NpmMissing { .. } => Some(
-                "install npm (Debian: `apt-get install npm`), or name a folder that has the files",
+                "install npm (Debian: `apt-get install npm`), or name a folder that has the files with --source",
             ),
             Error::NpmFailed { .. } | Error::NpmTarballs { .. } => {
-                Some("try `npm pack` by hand, or name a folder that has the files")
+                Some("try `npm pack` by hand, or name a folder that has the files with --source")
             }
             Error::Download { .. }
             | Error::Redirect { .. }

@@ -98,9 +98,14 @@ export function waitUntil(promise) {
 function extend(requestId, entry, promise) {
   entry.waiting++;
   promise.then(() => settle(requestId, entry), (error) => {
-    logError("Uncaught (in waitUntil)", error);
+    if (!isOfClient(entry, error)) logError("Uncaught (in waitUntil)", error);
     settle(requestId, entry);
   });
+}
+
+/** Whether an error says no more than that the client has gone away: itself, or in another language's words. */
+function isOfClient({ canceled }, error) {
+  return canceled !== null && (error === canceled || faultMessage(error).endsWith(faultMessage(canceled)));
 }
 
 /** One thing less to wait for. */

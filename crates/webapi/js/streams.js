@@ -12,6 +12,20 @@ import {
 
 import { keptMembers, languageOf } from "./foreign.js";
 
+/** Chunks that were bytes of another language: where a text belongs they are one, in UTF-8. */
+const foreignBytes = new WeakSet();
+
+export function isForeignBytes(chunk) {
+  return foreignBytes.has(chunk);
+}
+
+function ownChunk(chunk) {
+  const bytes = languageOf(chunk)?.bytes(chunk) ?? null;
+  if (bytes === null) return chunk;
+  foreignBytes.add(bytes);
+  return bytes;
+}
+
 export { ReadableStream, TransformStream, WritableStream };
 
 /** Every interface of the standard, by name. */
@@ -40,7 +54,7 @@ const CHUNK_TAKERS = [
 for (const [{ prototype }, name] of CHUNK_TAKERS) {
   const take = prototype[name];
   const method = {
-    [name](chunk = undefined) { return take.call(this, languageOf(chunk)?.bytes(chunk) ?? chunk); },
+    [name](chunk = undefined) { return take.call(this, ownChunk(chunk)); },
   }[name];
   Object.defineProperty(method, "length", { value: take.length, configurable: true });
   Object.defineProperty(prototype, name, { value: method });

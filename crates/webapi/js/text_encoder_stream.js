@@ -1,7 +1,8 @@
 // https://encoding.spec.whatwg.org/#interface-textencoderstream
 
 import { host } from "./operations.js";
-import { TransformStream } from "./streams.js";
+import { TransformStream, isForeignBytes } from "./streams.js";
+import { decodeUtf8 } from "./text_decoder.js";
 import { defineInterface } from "./webidl.js";
 
 const HIGH_SURROGATE = /[\ud800-\udbff]$/;
@@ -14,7 +15,7 @@ export class TextEncoderStream {
     let pending = "";
     this.#transform = new TransformStream({
       transform(chunk, controller) {
-        const text = pending + `${chunk}`;
+        const text = pending + (isForeignBytes(chunk) ? decodeUtf8(chunk) : `${chunk}`);
         pending = HIGH_SURROGATE.test(text) ? text.slice(-1) : "";
         const whole = text.slice(0, text.length - pending.length);
         if (whole !== "") controller.enqueue(host.utf8_encode(whole));

@@ -125,10 +125,12 @@ impl Requests {
         }
     }
 
-    /// Says why there is no answer, or why its body ended early.
+    /// Says why there is no answer, or why its body ended early. Of a request that is over nothing is said: what it had
+    /// under way was given up.
     pub fn fault(&mut self, id: u32, fault: Fault) {
-        let reply = self.open.get_mut(&id).and_then(|request| request.reply.take());
-        self.faults.push((id, fault, reply));
+        if let Some(request) = self.open.get_mut(&id) {
+            self.faults.push((id, fault, request.reply.take()));
+        }
     }
 
     /// Forgets a request, and what it waits for with `waitUntil`.
@@ -174,5 +176,29 @@ impl Requests {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.open.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_of_a_request_that_is_over() {
+        let fault = || Fault { kind: "exception".into(), message: "m".into(), detail: "d".into() };
+        let mut requests = Requests::default();
+        for id in [1, 2] {
+            let (reply, _answer) = tokio::sync::oneshot::channel();
+            requests.open(id, reply);
+        }
+        requests.done(1);
+        requests.fault(1, fault());
+        assert!(!requests.has_faults());
+        // Its client has gone, but it is not over.
+        requests.gone(2);
+        requests.fault(2, fault());
+        let mut told = Vec::new();
+        requests.report_faults(|id, _| told.push(id));
+        assert_eq!(told, [2]);
     }
 }

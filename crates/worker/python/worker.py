@@ -69,6 +69,8 @@ async def load(name, environment, fault, owner):
     handler = getattr(module, "on_fetch", None)
     if handler is None:
         return f"{missing.no_handler(name, module)}\0"
+    if (why := missing.unusable(name, handler)) is not None:
+        return f"{why}\0"
     tasks.remember_context()
     return serving(handler, environment, fault)
 

@@ -16,6 +16,7 @@ from js import (
     Response,
     TextDecoder,
     TextEncoder,
+    TextEncoderStream,
     TransformStream,
     WritableStream,
     URLSearchParams,
@@ -148,6 +149,11 @@ async def streams():
     stream = TransformStream.new(transform=lambda chunk, controller: controller.enqueue(chunk.upper().encode()))
     writer = stream.writable.getWriter()
     written, closed = writer.write("transformed"), writer.close()
+    yield await body_of(Response.new(stream.readable))
+    await written, await closed
+    stream = TextEncoderStream.new()
+    writer = stream.writable.getWriter()
+    written, closed = writer.write("\u00e9".encode()), writer.close()
     yield await body_of(Response.new(stream.readable))
     await written, await closed
 
