@@ -176,16 +176,13 @@ mod tests {
     #[test]
     fn plain() {
         let mut plain = 0;
-        let mut seed = 1_u64;
-        let mut letters = |alphabet: &[u8], length: u64| -> String {
-            let mut next = || {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                seed >> 33
+        let mut seed = 1_u32;
+        let mut letters = |alphabet: &[u8], length: usize| -> String {
+            let mut below = |bound: usize| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) as usize % bound
             };
-            let count = next() % length;
-            (0..count)
-                .map(|_| alphabet[(next() % alphabet.len() as u64) as usize] as char)
-                .collect()
+            (0..below(length)).map(|_| alphabet[below(alphabet.len())] as char).collect()
         };
         for _ in 0..200_000 {
             let (host, path) = (letters(b"axn01.-:", 12), letters(b"/a1.?&=~'%\\;|", 12));
