@@ -60,6 +60,15 @@ pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<Exit
         freed = freed.saturating_add(if goes { bytes } else { 0 });
     }
     drop(display);
+    for kind in KINDS.into_iter().chain([WEBASSEMBLY_ENTRIES, SNAPSHOTS]) {
+        for entry in cache.unfinished(kind)? {
+            // What a process builds is nothing that was left.
+            if entry.remove_unfinished(arguments.dry_run)? {
+                let outcome = if arguments.dry_run { "would go" } else { "removed" };
+                text += &format!("{outcome:<8} {} (unfinished)\n", entry.name());
+            }
+        }
+    }
     text += &match (text.is_empty(), arguments.dry_run) {
         (true, _) => "nothing to remove\n".to_owned(),
         (false, true) => format!("{} would be freed\n", size(freed)),

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use http::StatusCode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taipan_manifest::DEV_VARS_FILE;
 use taipan_release::Release;
 use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
@@ -48,7 +49,8 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
     let address = address(&project, request);
     // A server of the loopback interface alone is guarded against other sites'
     // pages; one for the network is reached by names that we cannot know.
-    let hosts = if address.ip().is_loopback() { Hosts::Local } else { Hosts::Any };
+    let local = address.ip().to_canonical().is_loopback();
+    let hosts = if local { Hosts::Local } else { Hosts::Any };
     run(async {
         let listener = Listener::bind(address)?;
         let changes = Changes::watch(&project.directory)?;
@@ -65,6 +67,9 @@ pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode,
 /// Serves to the end. Nobody waits for a worker that computes then, in its top level or for a request that has had its
 /// time: that ends at the limit of CPU time only.
 fn run(served: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    take_all_descriptors();
+    // Before threads need some of it.
+    taipan_worker::check_address_space(1)?;
     let runtime = workers::runtime()?;
     let outcome = runtime.block_on(async {
         signals::take_meaningless()?;
@@ -72,6 +77,13 @@ fn run(served: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCo
     });
     runtime.shutdown_background();
     outcome
+}
+
+/// Raises the limit of open files as far as the system lets us: for a server its soft limit is often far too low.
+fn take_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is not to be raised, the server has what there is.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
 /// Starts the worker, and again after every change.

@@ -35,6 +35,16 @@ pub struct JsError {
     pub stack: String,
 }
 
+/// What the engine says when there is no stack left.
+const STACK_USED_UP: &str = "Maximum call stack size exceeded";
+
+impl JsError {
+    /// Whether it is that there was no stack left.
+    pub(crate) fn is_of_stack(&self) -> bool {
+        self.name == "RangeError" && self.message == STACK_USED_UP
+    }
+}
+
 impl std::error::Error for JsError {}
 
 impl fmt::Display for JsError {
@@ -160,7 +170,7 @@ pub(crate) fn throw_into_javascript(scope: &mut Scope<'_>, error: wasmtime::Erro
         };
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => Throw::range_error("Maximum call stack size exceeded"),
+        Some(Trap::StackOverflow) => Throw::range_error(STACK_USED_UP),
         Some(Trap::UnreachableCodeReached) => {
             Throw::error("WebAssembly.RuntimeError", "unreachable")
         }

@@ -13,7 +13,7 @@ import { serveLayerFiles } from "taipan:pyodide/layerfiles";
 import { layerFileSystem } from "taipan:pyodide/layerfs";
 import { listDescriptors } from "taipan:pyodide/procfs";
 import { limitMemoryFiles } from "taipan:pyodide/quota";
-import { asError, namingClass } from "taipan:pyodide/reasons";
+import { asError, namingClass, tellable } from "taipan:pyodide/reasons";
 import { serveRunSync } from "taipan:pyodide/runsync";
 
 const STANDARD_INPUT = 0;
@@ -64,7 +64,7 @@ export async function boot(settings) {
   const module = await settings.createModule(emscripten);
   const { API } = module;
   const handleError = module.handle_js_error;
-  module.handle_js_error = (error) => handleError(namingClass(error));
+  module.handle_js_error = (error) => handleError(namingClass(tellable(error)));
   // Python objects whose proxies are gone need not wait for the end of the turn.
   host.finalize_early(module.finalizationRegistry);
   API.scheduleCallback = (callback, milliseconds = 0) => {

@@ -2,9 +2,26 @@
 
 /// `reason` itself, or an error that says what it is.
 export function asError(reason) {
+  if (!isTellable(reason)) return untellable();
   if (isError(reason)) return reason;
   return new Error(typeof reason === "string" ? reason : `a promise was rejected with ${describe(reason)}, which is no error`);
 }
+
+/// `error`, or one that says that it cannot be looked at: by a proxy whose traps throw, by a getter that does.
+export const tellable = (error) => (isTellable(error) ? error : untellable());
+
+function isTellable(value) {
+  try {
+    value?.stack;
+    value?.message;
+    value?.name;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const untellable = () => new Error("what was thrown cannot be looked at: a trap or a getter of it throws");
 
 /// What Pyodide makes an exception of.
 function isError(value) {

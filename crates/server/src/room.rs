@@ -105,6 +105,11 @@ impl Room {
         None
     }
 
+    /// There are fewer places than was thought: somebody has to go for the next that comes.
+    pub(crate) fn is_too_large(&self) {
+        self.make_room(&count(self.taken.values().map(|link| link.network)), None);
+    }
+
     /// Closes the connection that lets the server wait the longest; only one of `network`, if there is one.
     fn make_room(&self, counts: &HashMap<Network, usize>, network: Option<Network>) {
         let slowest = self

@@ -6,6 +6,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
+use rustix::io::Errno;
 use tokio::{
     net::TcpStream,
     task::JoinSet,
@@ -175,7 +176,10 @@ pub async fn serve<H: Handler>(
             Some(ended) = connections.join_next_with_id() => {
                 room.left(ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
-            arrival = accept(&listener, &settings.observer) => room.came(arrival),
+            arrival = accept(&listener, &settings.observer) => match arrival {
+                Some(arrival) => room.came(arrival),
+                None => room.is_too_large(),
+            },
             () = sleep(GLANCE), if room.is_crowded() => (),
             _ = sweep.tick(), if !room.is_empty() => {
                 let time_max = settings.head_read_timeout + settings.body_read_timeout;
@@ -202,8 +206,8 @@ pub async fn serve<H: Handler>(
     drain(connections, graceful, &settings).await
 }
 
-/// The next connection.
-async fn accept(listener: &Listener, observer: &Observer) -> Arrival {
+/// The next connection; none when there is no descriptor for it.
+async fn accept(listener: &Listener, observer: &Observer) -> Option<Arrival> {
     loop {
         let accepted = listener.socket.accept().await.and_then(|(stream, peer)| {
             stream.set_nodelay(true)?;
@@ -211,11 +215,14 @@ async fn accept(listener: &Listener, observer: &Observer) -> Arrival {
             Ok((stream, Ends { local, peer, unread: Unread::default() }))
         });
         match accepted {
-            Ok(arrival) => return arrival,
+            Ok(arrival) => return Some(arrival),
             Err(error) => {
                 observer(&Event::NotAccepted { error: &error });
                 if !is_the_clients(&error) {
                     sleep(ACCEPT_PAUSE).await;
+                }
+                if is_want_of_descriptors(&error) {
+                    return None;
                 }
             }
         }
@@ -226,6 +233,11 @@ async fn accept(listener: &Listener, observer: &Observer) -> Arrival {
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | NotConnected)
+}
+
+/// Whether it failed because this process, or the system, has too many files open.
+fn is_want_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 async fn drain(

@@ -76,7 +76,10 @@ fn is_plain_host(authority: &Authority) -> bool {
     let port = match text[host.len()..].strip_prefix(':') {
         None => text.len() == host.len(),
         Some("80") => false,
-        Some(port) => !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port > 0),
+        // `parse` takes a sign as well.
+        Some(port) => {
+            port.starts_with(|first| ('1'..='9').contains(&first)) && port.parse::<u16>().is_ok()
+        }
     };
     let is_label = |label: &str| {
         let is_plain =
@@ -185,7 +188,7 @@ mod tests {
             (0..below(length)).map(|_| alphabet[below(alphabet.len())] as char).collect()
         };
         for _ in 0..200_000 {
-            let (host, path) = (letters(b"axn01.-:", 12), letters(b"/a1.?&=~'%\\;|", 12));
+            let (host, path) = (letters(b"axn01.-:+", 12), letters(b"/a1.?&=~'%\\;|", 12));
             let Ok(authority) = host.parse::<Authority>() else { continue };
             if is_plain_host(&authority) {
                 let written = format!("http://{authority}/");

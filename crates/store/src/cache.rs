@@ -65,22 +65,36 @@ impl Cache {
     ///
     /// [`Error::InTheWay`] when they have no folder and can have none.
     pub fn entries(&self, kind: &str) -> Result<Vec<Entry>, Error> {
-        let folder = Entry::folder(&self.root, kind)?;
-        let listed = match fs_err::read_dir(&folder) {
+        self.listed(kind, &Entry::folder(&self.root, kind)?)
+    }
+
+    /// The entries of `kind` of which something is in staging: they are being built, or whoever built them was killed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cache::entries`].
+    pub fn unfinished(&self, kind: &str) -> Result<Vec<Entry>, Error> {
+        self.listed(kind, &Entry::staging_folder(&self.root, kind)?)
+    }
+
+    fn listed(&self, kind: &str, folder: &Path) -> Result<Vec<Entry>, Error> {
+        let listed = match fs_err::read_dir(folder) {
             Err(error)
-                if error.kind() == io::ErrorKind::NotFound && no_folder(&folder).is_none() =>
+                if error.kind() == io::ErrorKind::NotFound && no_folder(folder).is_none() =>
             {
                 return Ok(Vec::new());
             }
-            listed => listed.map_err(|error| in_the_way(&folder, error))?,
+            listed => listed.map_err(|error| in_the_way(folder, error))?,
         };
         let mut entries = Vec::new();
         for found in listed {
             let name = found?.file_name();
-            // What cannot be the name of an entry is somebody else's.
-            entries.extend(self.entry(kind, &name.to_string_lossy()).ok());
+            // What cannot be the name of an entry is somebody else's. An entry that is on its way out has a dot before it.
+            let name = name.to_string_lossy();
+            entries.extend(self.entry(kind, name.strip_prefix('.').unwrap_or(&name)).ok());
         }
         entries.sort_by(|left, right| left.name().cmp(right.name()));
+        entries.dedup_by(|left, right| left.name() == right.name());
         Ok(entries)
     }
 }

@@ -69,6 +69,12 @@ impl Entry {
         Ok(root.join("entries").join(kind))
     }
 
+    /// Where the entries of one kind are while they are built.
+    pub(crate) fn staging_folder(root: &Path, kind: &str) -> Result<PathBuf, Error> {
+        check_name(kind)?;
+        Ok(root.join("staging").join(kind))
+    }
+
     /// The entry's name, `kind/key`.
     pub fn name(&self) -> &str {
         &self.name
@@ -248,6 +254,28 @@ impl Entry {
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(source)) => {
                 Err(Error::Lock { path: self.used.clone(), source })
+            }
+        }
+    }
+
+    /// Removes what somebody has left in staging who was killed, or only looks whether that could be done; false while a
+    /// process builds the entry.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn remove_unfinished(&self, only_look: bool) -> Result<bool, Error> {
+        let lock = create_lock(&self.lock)?;
+        match lock.file().try_lock() {
+            Ok(()) if only_look => Ok(true),
+            Ok(()) => {
+                self.clear_staging()?;
+                remove(&self.aside)?;
+                Ok(true)
+            }
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(source)) => {
+                Err(Error::Lock { path: self.lock.clone(), source })
             }
         }
     }

@@ -37,7 +37,7 @@ pub use error::Error;
 pub use inspection::{
     Created, ModuleSize, Owners, SnapshotFile, Standing, create, cycles, standing,
 };
-pub use limits::{Guard, Limits};
+pub use limits::{Guard, Limits, check_address_space};
 pub use log::{Log, Milestone, Record, ResumeTimes};
 pub use pool::{Isolation, Settings as PoolSettings};
 pub use registry::{ModuleKind, OwnModules};

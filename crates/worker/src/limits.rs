@@ -31,7 +31,11 @@ pub struct Limits {
 }
 
 /// Checks that so many isolates find room in the address space of this process.
-pub(crate) fn check_address_space(isolates: usize) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// [`Error::AddressSpace`] when they do not.
+pub fn check_address_space(isolates: usize) -> Result<(), Error> {
     match taipan_guest::address_space_shortage(isolates) {
         Some(shortage) => Err(Error::AddressSpace { shortage, isolates }),
         None => Ok(()),

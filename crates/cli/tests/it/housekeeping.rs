@@ -282,6 +282,8 @@ fn too_little_address_space() {
     let cached = Cached::new(WORKER);
     for (mebibytes, words, isolates) in [
         (2048, "run -c 1", "1 isolates"),
+        // Not enough for the threads of a server either.
+        (150, "serve --port 0", "1 isolates"),
         (6144, "serve --port 0", "1 isolates"),
         (12288, "serve --port 0", "isolates"),
     ] {
@@ -332,4 +334,26 @@ fn a_clock_before_1970() {
     command.env("LD_PRELOAD", folder.join("clock.so"));
     let output = command.output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "0.0\n");
+}
+
+/// What a process that was killed has left in staging may hold secrets.
+#[test]
+fn garbage_of_who_was_killed() {
+    let cached = Cached::apart(WORKER);
+    let key = "0123abcd";
+    let staging = cached.cache.join("staging/snapshot").join(key);
+    fs_err::create_dir_all(&staging).unwrap();
+    fs_err::write(staging.join(".tmp1"), "secret").unwrap();
+    let line = |outcome: &str| format!("{outcome:<8} snapshot/{key} (unfinished)\n");
+    let (code, text) = cached.run(&["gc", "--dry-run", "--quiet"]);
+    assert!(code == Some(0) && text.contains(&line("would go")), "{text}");
+    let lock = cached.cache.join("locks/snapshot").join(key);
+    let lock = fs_err::OpenOptions::new().write(true).open(lock).unwrap();
+    lock.file().lock().unwrap();
+    let (code, text) = cached.run(&["gc", "--quiet"]);
+    assert!(code == Some(0) && !text.contains("unfinished"), "{text}");
+    drop(lock);
+    let (code, text) = cached.run(&["gc", "--quiet"]);
+    assert!(code == Some(0) && text.contains(&line("removed")), "{text}");
+    assert!(!staging.exists());
 }

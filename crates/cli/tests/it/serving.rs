@@ -1,8 +1,14 @@
 //! Servers: from their first line to their end.
 
-use std::{io::Write as _, net::TcpStream, process::Stdio, thread, time::Duration};
+use std::{
+    io::Write as _,
+    net::TcpStream,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
-use crate::fixture::{Place, Serving};
+use crate::fixture::{Place, Serving, get};
 
 const ENTRY: &str = "\
 from js import Response
@@ -143,6 +149,11 @@ fn development_is_guarded_against_other_sites() {
         serving.get("/", "host: evil.test\r\n").lines().next().unwrap().to_owned()
     };
     assert_eq!(answer("dev"), "HTTP/1.0 421 Misdirected Request");
+    // The loopback interface, as IPv6 writes it.
+    let serving = place.serve(&["dev", "--port", "0", "--ip", "::ffff:127.0.0.1"]);
+    let port = serving.address.rsplit(':').next().unwrap();
+    let answer_6 = get(&format!("127.0.0.1:{port}"), "/", "host: evil.test\r\n");
+    assert!(answer_6.contains("421 Misdirected Request"), "{answer_6}");
     assert_ne!(answer("serve"), "HTTP/1.0 421 Misdirected Request");
 }
 
@@ -194,4 +205,28 @@ def on_fetch(request, env, ctx):
         serving.terminate();
         assert_eq!(serving.code(), 130, "{verb}");
     }
+}
+
+/// A server that may have fewer files open than it has places for connections closes the slowest of them.
+#[test]
+fn the_slowest_goes_when_there_are_no_descriptors() {
+    let place = Place::new(&[("entry.py", ENTRY)]);
+    let taipan = place.command(&["serve", "--port", "0"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64; exec \"$@\"", "sh"]).arg(taipan.get_program());
+    limited.args(taipan.get_args()).current_dir(place.path());
+    limited.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let serving = Serving::start(&mut limited);
+    let slow: Vec<_> = (0..70)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&serving.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let begin = Instant::now();
+    assert!(serving.get("/", "").contains("200 OK"));
+    // Half a head is waited for 30 s otherwise.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    drop(slow);
 }
