@@ -224,6 +224,7 @@ fn the_slowest_goes_when_there_are_no_descriptors() {
             stream
         })
         .collect();
+    #[expect(clippy::disallowed_methods, reason = "the client's own patience")]
     let begin = Instant::now();
     assert!(serving.get("/", "").contains("200 OK"));
     // Half a head is waited for 30 s otherwise.
