@@ -36,7 +36,7 @@ pub struct JsError {
 }
 
 /// What the engine says when there is no stack left.
-const STACK_USED_UP: &str = "Maximum call stack size exceeded";
+pub(crate) const STACK_USED_UP: &str = "Maximum call stack size exceeded";
 
 impl JsError {
     /// Whether it is that there was no stack left.

@@ -131,6 +131,14 @@ impl<'a> Scope<'a> {
         &mut *self.state_mut().host
     }
 
+    /// Does what begins anew, however deep the calls are in which it is done: what comes while one of them waits.
+    pub fn anew<T>(&mut self, work: impl FnOnce(&mut Scope<'_>) -> T) -> T {
+        let depth = std::mem::take(&mut self.state_mut().depth);
+        let outcome = work(&mut self.reborrow());
+        self.state_mut().depth = depth;
+        outcome
+    }
+
     pub(crate) fn linked(&self) -> wasmtime::Result<&Linked> {
         self.state()
             .linked

@@ -57,6 +57,38 @@ impl Served {
     }
 }
 
+/// How many calls of WebAssembly from JavaScript may be within one another. The stack would have room for more, but an
+/// exception that comes back through so many becomes longer in each, and takes minutes; V8's stack ends at some 240.
+const DEPTH_MAX: u32 = 256;
+
+/// So many more may be, once that was too few, for what an exception needs on its way back; until so many have returned.
+const DEPTH_SPARE: u32 = 64;
+
+/// How many calls of WebAssembly from JavaScript are within one another, since the innermost wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Depth {
+    calls: u32,
+    was_exceeded: bool,
+}
+
+impl Depth {
+    /// One call more, if there may be: to be left as it was before.
+    pub(crate) fn enter(&mut self) -> Option<Depth> {
+        let before = *self;
+        if self.calls >= if self.was_exceeded { DEPTH_MAX + DEPTH_SPARE } else { DEPTH_MAX } {
+            self.was_exceeded = true;
+            return None;
+        }
+        self.calls += 1;
+        Some(before)
+    }
+
+    pub(crate) fn leave(&mut self, before: Depth) {
+        self.calls = before.calls;
+        self.was_exceeded &= self.calls >= DEPTH_MAX - DEPTH_SPARE;
+    }
+}
+
 /// The data of a store.
 pub struct State {
     pub(crate) program: Arc<Program>,
@@ -67,6 +99,7 @@ pub struct State {
     pub(crate) pressure: Pressure,
     /// Who serves each of the main module's imports.
     pub(crate) imports: Vec<Served>,
+    pub(crate) depth: Depth,
     /// What JavaScript may import.
     pub(crate) modules: Arc<dyn Modules>,
     pub(crate) functions: Functions,
@@ -112,6 +145,7 @@ impl State {
             released: Released::default(),
             pressure: Pressure::default(),
             imports: Vec::new(),
+            depth: Depth::default(),
             modules: Arc::new(BTreeMap::<String, Bytes>::new()),
             functions: Functions::default(),
             entities: Entities::new(),

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
 use crate::Error;
-use crate::exception::{throw_into_javascript, throw_into_wasm};
+use crate::exception::{STACK_USED_UP, throw_into_javascript, throw_into_wasm};
 use crate::function::{self, Origin, PARAMETERS_MAX, Signature, ValueType};
 use crate::operation::Throw;
 use crate::scope::Scope;
@@ -158,7 +158,15 @@ pub(crate) fn call_wasm(
     result: u32,
 ) -> wasmtime::Result<i32> {
     scope.collect_now_and_then()?;
-    match try_call_wasm(scope, index, count, arguments, result) {
+    let outcome = match scope.state_mut().depth.enter() {
+        Some(before) => {
+            let outcome = try_call_wasm(scope, index, count, arguments, result);
+            scope.state_mut().depth.leave(before);
+            outcome
+        }
+        None => Err(Throw::range_error(STACK_USED_UP)),
+    };
+    match outcome {
         Ok(()) => Ok(0),
         Err(throw) => {
             scope.raise(throw)?;

@@ -290,7 +290,7 @@ fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
     let _hold = standing.as_ref().map(Standing::hold);
     let owner = scope.owner()?;
     count_waits(scope, 1);
-    let outcome = block(scope, &predicate, standing.as_deref());
+    let outcome = scope.anew(|scope| block(scope, &predicate, standing.as_deref()));
     count_waits(scope, -1);
     if matches!(outcome, Ok(_) | Err(Throw::Error { .. })) {
         // What is handled meanwhile is others'.
