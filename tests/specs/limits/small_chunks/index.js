@@ -10,7 +10,7 @@ function chunks(count) {
 
 export default {
   async fetch() {
-    const { length } = await new Response(chunks(600_000)).text();
+    const { length } = await new Response(chunks(300_000)).text();
     return new Response(`${length}\n`);
   },
 };
