@@ -60,7 +60,7 @@ pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<Exit
         freed = freed.saturating_add(if goes { bytes } else { 0 });
     }
     drop(display);
-    for kind in KINDS.into_iter().chain([WEBASSEMBLY_ENTRIES, SNAPSHOTS]) {
+    for kind in kinds() {
         for entry in cache.unfinished(kind)? {
             // What a process builds is nothing that was left.
             if entry.remove_unfinished(arguments.dry_run)? {
@@ -78,6 +78,11 @@ pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
+/// The kinds of entries.
+fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.into_iter().chain([WEBASSEMBLY_ENTRIES, SNAPSHOTS])
+}
+
 /// All entries.
 fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let mut own: BTreeSet<String> = BTreeSet::new();
@@ -90,7 +95,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let webassembly = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
     let now = SystemTime::now();
     let mut all = Vec::new();
-    for kind in KINDS.into_iter().chain([WEBASSEMBLY_ENTRIES, SNAPSHOTS]) {
+    for kind in kinds() {
         for entry in cache.entries(kind)? {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),

@@ -65,7 +65,7 @@ impl Cache {
     ///
     /// [`Error::InTheWay`] when they have no folder and can have none.
     pub fn entries(&self, kind: &str) -> Result<Vec<Entry>, Error> {
-        self.listed(kind, &Entry::folder(&self.root, kind)?)
+        self.named(kind, names(&Entry::folder(&self.root, kind)?)?)
     }
 
     /// The entries of `kind` of which something is in staging: they are being built, or whoever built them was killed.
@@ -74,29 +74,29 @@ impl Cache {
     ///
     /// As [`Cache::entries`].
     pub fn unfinished(&self, kind: &str) -> Result<Vec<Entry>, Error> {
-        self.listed(kind, &Entry::staging_folder(&self.root, kind)?)
+        let names = names(&Entry::staging_folder(&self.root, kind)?)?;
+        // One that is on its way out has a dot before its name.
+        let key = |name: String| name.strip_prefix('.').map(str::to_owned).unwrap_or(name);
+        self.named(kind, names.into_iter().map(key).collect())
     }
 
-    fn listed(&self, kind: &str, folder: &Path) -> Result<Vec<Entry>, Error> {
-        let listed = match fs_err::read_dir(folder) {
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound && no_folder(folder).is_none() =>
-            {
-                return Ok(Vec::new());
-            }
-            listed => listed.map_err(|error| in_the_way(folder, error))?,
-        };
-        let mut entries = Vec::new();
-        for found in listed {
-            let name = found?.file_name();
-            // What cannot be the name of an entry is somebody else's. An entry that is on its way out has a dot before it.
-            let name = name.to_string_lossy();
-            entries.extend(self.entry(kind, name.strip_prefix('.').unwrap_or(&name)).ok());
-        }
-        entries.sort_by(|left, right| left.name().cmp(right.name()));
-        entries.dedup_by(|left, right| left.name() == right.name());
-        Ok(entries)
+    /// Those of `kind` with these names. What cannot be the name of an entry is somebody else's.
+    fn named(&self, kind: &str, mut names: Vec<String>) -> Result<Vec<Entry>, Error> {
+        names.sort();
+        names.dedup();
+        Ok(names.iter().filter_map(|name| self.entry(kind, name).ok()).collect())
     }
+}
+
+/// What is in a folder, which need not be there.
+fn names(folder: &Path) -> Result<Vec<String>, Error> {
+    let listed = match fs_err::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && no_folder(folder).is_none() => {
+            return Ok(Vec::new());
+        }
+        listed => listed.map_err(|error| in_the_way(folder, error))?,
+    };
+    listed.map(|found| Ok(found?.file_name().to_string_lossy().into_owned())).collect()
 }
 
 #[cfg(test)]

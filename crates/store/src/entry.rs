@@ -249,13 +249,11 @@ impl Entry {
     /// Removes the entry unless a process uses it; whether it is gone.
     pub fn remove_unused(&self, progress: Progress<'_>) -> Result<bool, Error> {
         let uses = self.uses()?;
-        match uses.file().try_lock() {
-            Ok(()) => self.remove(progress).map(|()| true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(source)) => {
-                Err(Error::Lock { path: self.used.clone(), source })
-            }
+        let unused = try_lock(&uses)?;
+        if unused {
+            self.remove(progress)?;
         }
+        Ok(unused)
     }
 
     /// Removes what somebody has left in staging who was killed, or only looks whether that could be done; false while a
@@ -266,18 +264,12 @@ impl Entry {
     /// What the system says.
     pub fn remove_unfinished(&self, only_look: bool) -> Result<bool, Error> {
         let lock = create_lock(&self.lock)?;
-        match lock.file().try_lock() {
-            Ok(()) if only_look => Ok(true),
-            Ok(()) => {
-                self.clear_staging()?;
-                remove(&self.aside)?;
-                Ok(true)
-            }
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(source)) => {
-                Err(Error::Lock { path: self.lock.clone(), source })
-            }
+        let unfinished = try_lock(&lock)?;
+        if unfinished && !only_look {
+            self.clear_staging()?;
+            remove(&self.aside)?;
         }
+        Ok(unfinished)
     }
 
     /// Bytes of its files, as the inventory lists them; none for one that is damaged or not there.
@@ -378,6 +370,15 @@ impl Entry {
 
     fn damaged(&self, file: &str, damage: Damage) -> Error {
         Error::Damaged { entry: self.name.clone(), file: file.to_owned(), damage }
+    }
+}
+
+/// Takes a lock for as long as the file is open; false when another process has it.
+fn try_lock(file: &fs_err::File) -> Result<bool, Error> {
+    match file.file().try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(Error::Lock { path: file.path().into(), source }),
     }
 }
 

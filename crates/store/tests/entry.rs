@@ -401,3 +401,16 @@ fn what_is_used_is_not_removed() {
     assert!(entry.open().unwrap().is_none());
     assert!(entry.remove_unused(&progress).unwrap(), "it is gone already");
 }
+
+/// A name with a dot before it is an entry's only in staging, where that is on its way out.
+#[test]
+fn names_with_a_dot() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    for folder in ["entries/things/.DS_Store", "staging/things/.gone", "staging/things/gone"] {
+        fs_err::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    assert_eq!(cache.entries("things").unwrap().len(), 0);
+    let unfinished = cache.unfinished("things").unwrap();
+    assert_eq!(unfinished.iter().map(Entry::name).collect::<Vec<_>>(), ["things/gone"]);
+}
