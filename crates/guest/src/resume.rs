@@ -146,8 +146,9 @@ impl Isolate {
         let make = || isolate::instantiate_main(&mut store, program);
         let (main, lease, has_image) = image.spares.lend(image.memory_type.clone(), make);
         let main = main?;
-        let imports = image.state.imports.iter().copied().map(Served::of_saved);
-        store.data_mut().imports = imports.collect();
+        let imports = &mut store.data_mut().imports;
+        imports.clear();
+        imports.extend(image.state.imports.iter().copied().map(Served::of_saved));
         let memory = main.get_memory(&mut store, "memory").ok_or_else(|| unfit("the memory"))?;
         let attached = Attached::new(&mut store, memory, Some(lease));
         let missing = image.spares.bytes.saturating_sub(memory.data_size(&store));

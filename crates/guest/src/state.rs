@@ -72,19 +72,20 @@ pub(crate) struct Depth {
 }
 
 impl Depth {
-    /// One call more, if there may be: to be left as it was before.
-    pub(crate) fn enter(&mut self) -> Option<Depth> {
-        let before = *self;
-        if self.calls >= if self.was_exceeded { DEPTH_MAX + DEPTH_SPARE } else { DEPTH_MAX } {
+    /// One call more, if there may be.
+    pub(crate) fn enter(&mut self) -> bool {
+        let maximum = DEPTH_MAX + if self.was_exceeded { DEPTH_SPARE } else { 0 };
+        if self.calls >= maximum {
             self.was_exceeded = true;
-            return None;
+            return false;
         }
         self.calls += 1;
-        Some(before)
+        true
     }
 
-    pub(crate) fn leave(&mut self, before: Depth) {
-        self.calls = before.calls;
+    /// A call that was entered has returned.
+    pub(crate) fn leave(&mut self) {
+        self.calls -= 1;
         self.was_exceeded &= self.calls >= DEPTH_MAX - DEPTH_SPARE;
     }
 }

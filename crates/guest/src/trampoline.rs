@@ -32,14 +32,12 @@ pub(crate) fn define_import(
     let label = format!("{module}.{name}");
     let call = move |mut caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
         let mut scope = Scope::of(&mut caller);
-        match scope.state().imports.get(index) {
+        match scope.state().imports.get(index).copied() {
             Some(Served::Function(handle)) => {
-                let handle = *handle;
                 // SAFETY: `signature` was made from `type_`, under which the linker calls this closure.
                 unsafe { call_javascript(&mut scope, handle, &signature, values) }
             }
             Some(Served::Is(handle)) if signature.is_test() => {
-                let handle = *handle;
                 // SAFETY: as above, and that signature has an `externref` in the first place.
                 unsafe { test_identity(&mut scope, handle, values) }
             }
@@ -158,13 +156,12 @@ pub(crate) fn call_wasm(
     result: u32,
 ) -> wasmtime::Result<i32> {
     scope.collect_now_and_then()?;
-    let outcome = match scope.state_mut().depth.enter() {
-        Some(before) => {
-            let outcome = try_call_wasm(scope, index, count, arguments, result);
-            scope.state_mut().depth.leave(before);
-            outcome
-        }
-        None => Err(Throw::range_error(STACK_USED_UP)),
+    let outcome = if scope.state_mut().depth.enter() {
+        let outcome = try_call_wasm(scope, index, count, arguments, result);
+        scope.state_mut().depth.leave();
+        outcome
+    } else {
+        Err(Throw::range_error(STACK_USED_UP))
     };
     match outcome {
         Ok(()) => Ok(0),

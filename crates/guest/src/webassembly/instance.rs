@@ -66,14 +66,18 @@ fn bind_main(call: &mut Call<'_>, numbers: &mut Numbers) -> Result<Instance, Thr
         if import.global.is_some() {
             numbers.import("global", bind_global(call, place, argument)?);
         } else {
-            // Held for as long as the isolate lives.
-            let value = call.raw(argument)?;
-            let value = call.scope.retain(value)?;
-            let handle = call.scope.new_slot(value)?;
+            let handle = hold(call, argument)?;
             call.scope.state_mut().imports[place] = Served::Function(handle);
         }
     }
     Ok(call.scope.linked()?.main)
+}
+
+/// Holds an argument for as long as the isolate lives.
+fn hold(call: &mut Call<'_>, argument: u32) -> Result<i32, Throw> {
+    let value = call.raw(argument)?;
+    let value = call.scope.retain(value)?;
+    Ok(call.scope.new_slot(value)?)
 }
 
 /// `wasm_serve_test(module, name, value)`: has the host answer the main module's import whether its argument is `value`,
@@ -83,13 +87,10 @@ pub(super) fn serve_test(call: &mut Call<'_>) -> Result<Output, Throw> {
     let program = call.scope.state().program.clone();
     let place = program.imports.iter().position(|it| it.module == module && it.name == name);
     let Some(place) = place else { return Ok(Output::Boolean(false)) };
-    let value = call.raw(2)?;
-    if !matches!(value.kind(), Kind::Counted(_)) {
+    if !matches!(call.raw(2)?.kind(), Kind::Counted(_)) {
         return Err(Throw::type_error("only an object or a symbol has an identity"));
     }
-    let value = call.scope.retain(value)?;
-    // Held for as long as the isolate lives.
-    let handle = call.scope.new_slot(value)?;
+    let handle = hold(call, 2)?;
     call.scope.state_mut().imports[place] = Served::Is(handle);
     Ok(Output::Boolean(true))
 }
