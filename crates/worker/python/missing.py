@@ -8,9 +8,6 @@ from pyodide.ffi import JsProxy
 # Names that are told; the rest is counted.
 NAMED_MAXIMUM = 5
 
-# What a handler is given.
-ARGUMENTS_MAXIMUM = 3
-
 
 def no_handler(name, module):
     """What was looked for in ``module``, which was imported as ``name``, and what is there."""
@@ -23,25 +20,6 @@ def no_handler(name, module):
     if not functions:
         return f"{missing}, nor any other"
     return f"{missing}; it defines {_counted(functions)}"
-
-
-def unusable(name, handler):
-    """Why ``handler``, the `on_fetch` of the main module ``name``, can answer no request; None if it can."""
-    found = f"`on_fetch` of {name.replace('.', '/')}.py"
-    if not callable(handler):
-        return f"{found} is no function, but a value of the type `{type(handler).__name__}`"
-    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        return f"{found} is a generator: it has to return a Response, which may have `ReadableStream.from_(…)` as its body"
-    try:
-        parameters = inspect.signature(handler).parameters.values()
-    except (TypeError, ValueError):
-        # It does not say.
-        return None
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [it.name for it in parameters if it.kind in positional and it.default is inspect.Parameter.empty]
-    if len(needed) > ARGUMENTS_MAXIMUM:
-        return f"{found} needs {len(needed)} arguments, and gets {ARGUMENTS_MAXIMUM}: request, env and ctx"
-    return None
 
 
 def say_bindings(exception, environment):

@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from js import Response as JsResponse
 from pyodide.ffi import JsProxy
 
-from . import absent, eventloop, missing, tasks, tracebacks
+from . import absent, eventloop, handlers, missing, tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 # What to return instead of a value that is no Response, by its type.
@@ -30,10 +30,6 @@ REMEDIES = {
     dict: "return Response.json(…)",
     list: "return Response.json(…)",
 }
-
-
-# What a handler is given.
-ARGUMENTS = ("request", "environment", "context")
 
 
 def describe(exception, environment):
@@ -69,7 +65,7 @@ async def load(name, environment, fault, owner):
     handler = getattr(module, "on_fetch", None)
     if handler is None:
         return f"{missing.no_handler(name, module)}\0"
-    if (why := missing.unusable(name, handler)) is not None:
+    if (why := handlers.unusable(name, handler)) is not None:
         return f"{why}\0"
     tasks.remember_context()
     return serving(handler, environment, fault)
@@ -79,7 +75,7 @@ def serving(handler, environment, fault):
     """The function that answers requests with ``handler``."""
     # Types that are known to be of JavaScript's objects: `isinstance` asks Python code, which takes 2 µs.
     proxies = {type(JsResponse.new())}
-    taken = parameters_of(handler)
+    taken = handlers.taken_by(handler)
     loop = eventloop.main
 
     async def answer(request, context):
@@ -144,20 +140,3 @@ def _is_library(name):
     finally:
         sys.path[:] = path
     return True
-
-
-def parameters_of(handler):
-    """How many arguments ``handler`` is called with: as many as it can take, the three of a request at most.
-
-    So workerd does (`callRelaxed`, that is `relaxed_call` of `pyodide/code.py`), which looks at each call.
-    """
-    try:
-        parameters = inspect.signature(handler).parameters.values()
-    except (TypeError, ValueError):
-        # It does not say.
-        return len(ARGUMENTS)
-    kinds = [parameter.kind for parameter in parameters]
-    if inspect.Parameter.VAR_POSITIONAL in kinds:
-        return len(ARGUMENTS)
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return min(sum(kind in positional for kind in kinds), len(ARGUMENTS))

@@ -51,6 +51,7 @@ pub(crate) const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
 /// This crate's own Python, by its path in the standard library.
 const PYTHON: &[(&str, &str)] = &[
+    ("_taipan/handlers.py", include_str!("../python/handlers.py")),
     ("_taipan/missing.py", include_str!("../python/missing.py")),
     ("_taipan/worker.py", include_str!("../python/worker.py")),
     ("workers.py", include_str!("../python/workers.py")),
