@@ -106,7 +106,7 @@ impl Room {
     }
 
     /// There are fewer places than was thought: somebody has to go for the next that comes.
-    pub(crate) fn is_too_large(&self) {
+    pub(crate) fn close_slowest(&self) {
         self.make_room(&count(self.taken.values().map(|link| link.network)), None);
     }
 

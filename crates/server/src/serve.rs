@@ -178,7 +178,7 @@ pub async fn serve<H: Handler>(
             }
             arrival = accept(&listener, &settings.observer) => match arrival {
                 Some(arrival) => room.came(arrival),
-                None => room.is_too_large(),
+                None => room.close_slowest(),
             },
             () = sleep(GLANCE), if room.is_crowded() => (),
             _ = sweep.tick(), if !room.is_empty() => {

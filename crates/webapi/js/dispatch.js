@@ -105,7 +105,7 @@ function extend(requestId, entry, promise) {
 
 /** Whether an error says no more than that the client has gone away: itself, or in another language's words. */
 function isOfClient({ canceled }, error) {
-  return canceled !== null && (error === canceled || faultMessage(error).endsWith(faultMessage(canceled)));
+  return canceled !== null && (error === canceled || wordsOf(error)[0].endsWith(faultMessage(canceled)));
 }
 
 /** One thing less to wait for. */

@@ -15,7 +15,7 @@ export class TextEncoderStream {
     let pending = "";
     this.#transform = new TransformStream({
       transform(chunk, controller) {
-        const text = pending + (isForeignBytes(chunk) ? decodeUtf8(chunk) : `${chunk}`);
+        const text = pending + (isForeignBytes(chunk) ? decodeUtf8(chunk, false, true) : `${chunk}`);
         pending = HIGH_SURROGATE.test(text) ? text.slice(-1) : "";
         const whole = text.slice(0, text.length - pending.length);
         if (whole !== "") controller.enqueue(host.utf8_encode(whole));
