@@ -5,6 +5,8 @@ import importlib
 import os
 import sys
 
+from pyodide.ffi import JsProxy
+
 from _taipan import eventloop, futures, limits
 
 # Set for the interpreter's own start, and of no use to a program or its children.
@@ -39,5 +41,17 @@ def finish(standard_library, timers, as_error, cpu_time_exceeded):
     limits.install(cpu_time_exceeded)
     eventloop.install(timers)
     futures.install(as_error)
+    keep_exceptions()
     # What booting left in the program's own namespace.
     vars(__main__).pop("_pyodide_core", None)
+
+
+def keep_exceptions():
+    """Let the exception that is raised outlive a proxy that goes meanwhile.
+
+    To free one, Pyodide up to 0.27 looks up ``_js_type_flags`` (src/core/jsproxy.c, ``JsProxy_clear``), with
+    the exception pending. CPython looks in the metaclass before the class, and clears what is
+    pending unless the first dictionary has the name (Objects/typeobject.c, ``_PyType_Lookup``),
+    or its cache has the answer. What is no descriptor there leaves the class its own.
+    """
+    type(JsProxy)._js_type_flags = None
