@@ -539,7 +539,7 @@ Examples:
   taipan run --allow-net=api.example.com:443 --cpu 5 script.py
 
 Options come before the script; what comes after it is the script's own.
-The exit code is the script's own; docs/cli.md lists those of Taipan.";
+The exit code is the script's own; docs/reference/cli.md lists those of Taipan.";
 
 const CREATE_EXAMPLES: &str = "\
 Examples:

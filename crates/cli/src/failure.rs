@@ -431,7 +431,7 @@ fn limit_code(reason: taipan_worker::Reason) -> u8 {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = include_str!("../../../docs/cli.md");
+    const DOCUMENT: &str = include_str!("../../../docs/reference/cli.md");
 
     /// What Python ends with by itself, as it does for any `SystemExit`.
     const TERMINATED: u8 = 143;

@@ -2,7 +2,7 @@
 //!
 //! wasmtime asks [`Memories`] for a memory when it makes an instance. An isolate that is resumed maps its image over
 //! it, copies the pages that it writes, and unmaps everything at its end: half of what a short life costs
-//! (docs/benchmarks.md). So an image can keep memories of isolates that have ended ([`Spares`]). The kernel knows
+//! (docs/internals/benchmarks.md). So an image can keep memories of isolates that have ended ([`Spares`]). The kernel knows
 //! which of their pages were written; these get back what the image has there.
 
 #![expect(unsafe_code, reason = "the only place that reserves address space for guests")]

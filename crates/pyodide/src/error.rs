@@ -118,7 +118,7 @@ impl Error {
             | Error::LayerDigest => Some("remove the cached bundle, so that it is made again"),
             Error::Saved { .. } => Some("remove the snapshot, so that it is made again"),
             Error::Prepared { .. } => {
-                Some("the worker changes a module of Python's own; see docs/snapshots.md")
+                Some("the worker changes a module of Python's own; see docs/reference/snapshots.md")
             }
             Error::LayerPath { .. } | Error::LayerTooLarge => None,
         }

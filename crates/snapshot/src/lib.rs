@@ -2,7 +2,7 @@
 //!
 //! This crate knows bytes only: no engine, no file system, no clock. The
 //! `guest` crate takes a [`State`] and a memory out of a live isolate, and puts
-//! them back. The format is described in `docs/snapshot-format.md`.
+//! them back. The format is described in `docs/internals/snapshot-format.md`.
 
 mod decode;
 mod diff;

@@ -1,4 +1,4 @@
-//! The figures of `docs/benchmarks.md`: each compares or measures in one run, and prints a table.
+//! The figures of `docs/internals/benchmarks.md`: each compares or measures in one run, and prints a table.
 //!
 //! ```console
 //! cargo bench --workspace --bench figures -- [cpu] [boot] [cold] [density] [http] [--json]

@@ -56,7 +56,7 @@ fn without_rules() {
 
 #[test]
 fn the_document_s_table() {
-    const DOCUMENT: &str = include_str!("../../../../docs/modules.md");
+    const DOCUMENT: &str = include_str!("../../../../docs/guide/modules.md");
     let section = DOCUMENT.split("## What a file is").nth(1).unwrap();
     let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let rows = rows.take_while(|line| line.starts_with('|')).map(|row| {
