@@ -24,7 +24,7 @@ pub struct Provenance {
     pub bundle: Digest,
     /// Whose state it is.
     pub kind: Kind,
-    /// What else went into it, by name: packages, the worker's source, its configuration.
+    /// What else went into it, by name: the worker's source, its configuration, its limits.
     pub inputs: BTreeMap<String, Digest>,
 }
 
