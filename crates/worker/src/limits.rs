@@ -13,7 +13,7 @@ use crate::instance::Instance;
 /// The kind of fault of a request that took too long.
 pub(crate) const WALL_TIME: &str = "wall_ms";
 
-/// What a worker may use. `docs/reference/configuration.md` has the keys, the defaults and the reasons.
+/// What a worker may use. `docs/reference/limits.md` has the keys and the defaults.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of an isolate's memory.

@@ -110,6 +110,11 @@ fn first_worker() {
 }
 
 #[test]
+fn handlers() {
+    check("guide/handlers.md");
+}
+
+#[test]
 fn isolates() {
     check("reference/isolates.md");
 }

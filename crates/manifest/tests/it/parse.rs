@@ -142,7 +142,7 @@ fn every_key_is_read() {
 
 #[test]
 fn the_documents_example_is_read() {
-    const DOCUMENT: &str = include_str!("../../../../docs/reference/configuration.md");
+    const DOCUMENT: &str = include_str!("../../../../docs/guide/configuration.md");
     let example = DOCUMENT.split("```jsonc").nth(1).unwrap().split("```").next().unwrap();
     let Checked { manifest, warnings, .. } = read("wrangler.jsonc", example);
     assert_eq!((manifest.main.as_str(), warnings), ("src/entry.py", Vec::new()));
@@ -150,7 +150,7 @@ fn the_documents_example_is_read() {
 
 #[test]
 fn the_documents_two_ways_say_the_same() {
-    const DOCUMENT: &str = include_str!("../../../../docs/reference/configuration.md");
+    const DOCUMENT: &str = include_str!("../../../../docs/guide/configuration.md");
     let example = |kind| DOCUMENT.split(kind).nth(1).unwrap().split("```").next().unwrap();
     let json = example("```json\n").replacen('{', "{\"main\": \"entry.py\",", 1);
     let one = read("wrangler.json", &json);
