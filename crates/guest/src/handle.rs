@@ -2,7 +2,7 @@
 //!
 //! The values lie in a table of the engine; the host knows their index. A
 //! handle that is dropped is only noted, and released when the engine is next
-//! at rest: dropping can happen inside wasmtime's collector (fact 10).
+//! at rest: dropping can happen inside wasmtime's collector (`docs/internals/facts.md`, 10).
 
 use std::sync::{Arc, Mutex, PoisonError};
 

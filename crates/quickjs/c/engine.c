@@ -838,8 +838,8 @@ int EXPORT(engine_new_bytes)(uint8_t *bytes, uint32_t length, JSValue *result)
 }
 
 // The one buffer that is the whole memory. QuickJS takes a null pointer for "allocate", so it is made with
-// another, which is then replaced (fact 3). It is resizable for the engine, so that views track its length;
-// JavaScript cannot resize it, because this function refuses.
+// another, which is then replaced (fact 3 of docs/internals/facts.md). It is resizable for the engine, so that views
+// track its length; JavaScript cannot resize it, because this function refuses.
 static void *refuse_resize(JSRuntime *rt, void *opaque, void *bytes, size_t size)
 {
     (void)rt;

@@ -58,7 +58,8 @@ impl Numbers {
     }
 }
 
-/// The main module is instantiated already: its imports are bound now (fact 6).
+/// The main module is instantiated already: its imports are bound now
+/// (`docs/internals/facts.md`, 6).
 fn bind_main(call: &mut Call<'_>, numbers: &mut Numbers) -> Result<Instance, Throw> {
     let program = call.scope.state().program.clone();
     for (place, import) in program.imports.iter().enumerate() {
