@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod pages;
 mod tree;
 
 use tree::{File, files};
@@ -55,7 +56,7 @@ fn shipped(path: &str) -> bool {
 #[test]
 fn pure_crates_only_compute() {
     let pure = |path: &str| {
-        let folders = ["crates/link/src/", "crates/manifest/src/"];
+        let folders = ["crates/link/src/", "crates/manifest/src/", "crates/snapshot/src/"];
         let modules = ["crates/release/src/releases.rs", "crates/release/src/id.rs"];
         folders.iter().any(|folder| path.starts_with(folder)) || modules.contains(&path)
     };
@@ -107,6 +108,12 @@ fn only_cli_prints_reads_the_environment_and_exits() {
         uses(library, &["println!", "print!", "eprintln!", "eprint!", "process::exit"])
             .chain(uses(library, &["env::var", "env::var_os", "env::vars", "env::args"])),
     );
+}
+
+#[test]
+fn only_one_file_reads_entropy() {
+    let other = |path: &str| shipped(path) && path != "crates/worker/src/clock.rs";
+    check("Take it from the isolate's `Host`.", uses(other, &["getrandom"]));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) struct File {
 
 /// Every text file, by path.
 pub(crate) fn files() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let mut folders = vec![root.to_owned()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -37,6 +37,15 @@ pub(crate) fn files() -> Vec<File> {
     }
     files.sort_by(|left, right| left.path.cmp(&right.path));
     files
+}
+
+/// Whether there is a file or a folder at `path`, which begins at the workspace's folder.
+pub(crate) fn is_there(path: &str) -> bool {
+    root().join(path).exists()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 fn read(root: &Path, path: PathBuf) -> Option<File> {
