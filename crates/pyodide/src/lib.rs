@@ -1,8 +1,9 @@
 //! Boots CPython: loader, glue patches, file layers; what to capture and how to resume.
 //!
 //! The part that runs inside the isolate is JavaScript (`js/`) and Python
-//! (`python/`); [`JAVASCRIPT`] and [`PYTHON`] hold their texts. This crate does
-//! not run them: it knows bytes, and no engine.
+//! (`python/`); [`JAVASCRIPT`] and [`PYTHON`] hold their texts. The host's part
+//! serves their operations, and some imports of the main module, in an isolate
+//! of `guest`. Making and starting isolates is the work of `worker`.
 
 mod clock;
 mod descriptors;

@@ -1,6 +1,6 @@
 //! Content-addressed cache and download; the only downloader.
 //!
-//! Nothing here knows what it stores. `bundle` says which files of which
+//! Nothing here knows what it stores. `release` says which files of which
 //! package, `cli` says where the cache is and shows the progress; this crate
 //! alone starts `npm`, downloads, and writes below the cache's root.
 //!

@@ -1,8 +1,8 @@
 //! The web platform of a worker: fetch, Request, Response, Headers, streams, timers, crypto.
 //!
-//! The JavaScript is in `js/`, one module for each interface of its standard;
-//! here is the host's side of it, as functions that know no guest. What is
-//! whose:
+//! The JavaScript is in `js/`, one module for each interface of its standard.
+//! Here is the host's side of it. [`OPERATIONS`] and the saved state know the
+//! isolate of `guest`; bodies, fetches, headers and URLs do not. What is whose:
 //!
 //! * Rust: URLs (crate `url`), encodings other than UTF-8 (`encoding_rs`), HTTP
 //!   (`reqwest`, `rustls`), the channels that bodies go through.
