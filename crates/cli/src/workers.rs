@@ -1,5 +1,5 @@
-//! The only place that touches the worker crate: HTTP on the one side, a worker on
-//! the other.
+//! A worker behind a server: HTTP on the one side, the worker's events on the other; and what a configuration says, in
+//! the worker crate's words.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

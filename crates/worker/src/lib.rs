@@ -2,9 +2,10 @@
 //!
 //! [`prepare`] makes a [`Bundle`] from a Pyodide release: links, compiles,
 //! and has the guest's own Python compile the standard library. A [`Worker`]
-//! runs a program in an isolate of a bundle and answers requests with it; a
-//! script runs to its end ([`run_script`]). An isolate is an actor: events go
-//! in, one at a time, on a thread of the blocking pool.
+//! runs a program's top level once, takes a snapshot, and answers requests in
+//! isolates that are resumed from it; a script runs to its end ([`run_script`]).
+//! An isolate is an actor: events go in, one at a time, on a thread of the
+//! blocking pool.
 
 mod actor;
 mod author;
