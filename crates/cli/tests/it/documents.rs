@@ -137,10 +137,12 @@ fn deployment() {
 #[test]
 fn every_page_is_linked() {
     let readme = fs_err::read_to_string("../../README.md").unwrap();
+    let index = fs_err::read_to_string("../../docs/README.md").unwrap();
     for part in ["guide", "reference", "internals"] {
         for page in fs_err::read_dir(Path::new("../../docs").join(part)).unwrap() {
             let name = page.unwrap().file_name().into_string().unwrap();
-            assert!(readme.contains(&format!("(docs/{part}/{name})")), "{part}/{name}");
+            assert!(readme.contains(&format!("(docs/{part}/{name})")), "README.md: {part}/{name}");
+            assert!(index.contains(&format!("({part}/{name})")), "docs/README.md: {part}/{name}");
         }
     }
 }
