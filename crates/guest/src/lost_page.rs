@@ -1,7 +1,7 @@
 //! The end of a process that touches a page which its file does not have any more.
 //!
-//! Code, layers and snapshots are mapped. Whoever cuts such a file short under a process takes pages from it, and the
-//! kernel raises SIGBUS where one is touched: in WebAssembly, or in the host. Nothing can go on from there; but the
+//! Code, layers and snapshots are mapped. When another program cuts such a file short, the process loses pages, and the
+//! kernel raises SIGBUS where it touches one: in WebAssembly, or in the host. Nothing can go on from there, but the
 //! process ends with a line that names the file.
 
 #![expect(unsafe_code, reason = "the only place that handles a signal")]

@@ -66,8 +66,8 @@ pub struct Run {
     pub offset: u64,
 }
 
-/// Checks that runs are whole pages of a memory with `size` bytes, and that their files have them: a page that its
-/// file has not would end the process when it is touched.
+/// Checks that runs are whole pages of a memory with `size` bytes, and that their files have them: touching a page
+/// that is missing in its file would end the process.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Where in its program a guest is when it begins what a snapshot cannot keep, or takes entropy.
 //!
-//! Asked only while an isolate is prepared for a snapshot. Who knows the
-//! program's language gives the function that finds the place; this crate
-//! keeps what it found.
+//! This is asked only while an isolate is prepared for a snapshot. The crate that
+//! knows the program's language gives the function that finds the place; this
+//! crate keeps what it found.
 
 use crate::isolate;
 use crate::scope::Scope;

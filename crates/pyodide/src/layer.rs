@@ -2,7 +2,7 @@
 //!
 //! A layer is what the guest sees as the standard library, or as its packages.
 //! It holds names and contents, no times and no permissions, so that the same
-//! files give the same bytes. The reader works on bytes that somebody else mapped
+//! files give the same bytes. The reader works on bytes that its caller mapped
 //! or read; it copies nothing, and after [`Layer::decode`] checks nothing again.
 //!
 //! ```text

@@ -1,6 +1,6 @@
-//! What a snapshot holds of this crate's state outside of the guest's memory: which random numbers are drawn anew.
+//! What a snapshot holds of this crate's state outside of the guest's memory: which random numbers are drawn again.
 //!
-//! Which files of layers are open is in the guest's memory. Layers themselves are given anew by the isolate's owner.
+//! Which files of layers are open is in the guest's memory. The isolate's owner gives it the layers again.
 
 use serde::{Deserialize, Serialize};
 use taipan_guest::Scope;

@@ -1,8 +1,8 @@
-//! Places for connections: who gets one, and who must leave.
+//! Places for connections: which connection gets one, and which must leave.
 //!
 //! When all are taken, the connection leaves that lets the server wait the longest, first among those of the network
-//! that has the most. No network has all: some places are for others. Who finds none waits, and a network that has
-//! many that wait loses the first of them.
+//! that has the most. No network has all places: some are for others. A connection that finds none waits, and a network
+//! with many waiting connections loses the first of them.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,7 +1,7 @@
 //! Whose turn it is: the server's, or its client's.
 //!
 //! The server works while a handler runs. Else it waits for its client: for a request, for more of a body, for room to
-//! send more. Whoever lets it wait the longest is the first that is closed when places run out: a connection for
+//! send more. The client that lets it wait the longest is closed first when places run out: a connection for
 //! another connection (`room.rs`), a request for another request (`limits.rs`).
 
 use std::{

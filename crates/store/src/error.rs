@@ -164,7 +164,7 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The cache has not what nothing may be fetched for.
+    /// The cache does not have it, and nothing may be fetched.
     #[error("{package} is not in the cache, and nothing may be fetched")]
     Offline {
         /// The package, `name@version`.

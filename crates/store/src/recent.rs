@@ -1,4 +1,4 @@
-//! The last few entries of somebody who makes many: those before are removed.
+//! The last few entries of a program that makes many: the older ones are removed.
 //!
 //! `<root>/recent/<digest of the name>` lists them, the newest first, one `kind/key` a line.
 

@@ -1,7 +1,7 @@
-//! Whose an operation, a body or a decoder is: what a request opens ends with it.
+//! The owners of operations, bodies and decoders: what a request opens ends with it.
 //!
-//! The engine knows in whose name JavaScript runs (`Scope::owner`): the number of a request, that of the isolate, or
-//! nobody's. Whoever runs the isolate sets it for each event; promises, timers and Python's event loop hand it on.
+//! The engine has a number for the owner of the JavaScript that runs (`Scope::owner`): a request, the isolate, or no known
+//! one. The event loop sets it for each event. Promises, timers and Python's event loop hand it on.
 
 /// Whose something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! The body of an outgoing request on its way.
 //!
-//! Who gives a request up wants its connection gone. hyper closes the connection of a request that was dropped only when
-//! all is sent that it has of it (hyper 1.12, `proto/h1/io.rs`, `poll_shutdown`): never, where the server reads nothing.
-//! It closes it at once when the body fails. So it gets a body in few pieces, and asks for the next while those wait;
-//! there it hears that the request was given up, which is still waited for meanwhile.
+//! When a request is given up, its connection must go. hyper closes the connection of a dropped request only when it has
+//! sent everything that it has of it (hyper 1.12, `proto/h1/io.rs`, `poll_shutdown`): never, if the server reads nothing.
+//! It closes the connection at once when the body fails. So hyper gets few pieces of a body at a time, and asks for the
+//! next while those wait. There it learns that the request was given up; until then the request is still polled.
 
 use std::fmt;
 use std::pin::Pin;

@@ -84,7 +84,7 @@ impl Account {
         self.forget_signal();
     }
 
-    /// Who has not heard of it is told again; who has, is not.
+    /// A soft stop that was told to the present payer is not told again; to any other it is.
     fn forget_signal(&mut self) {
         self.signalled = self.told.contains(&self.payer());
     }
@@ -122,7 +122,7 @@ impl Account {
         self.was_told().filter(|_| self.told.iter().any(goes_on))
     }
 
-    /// Why somebody was told of a soft stop who has not settled that.
+    /// Why an owner was told of a soft stop, while it has not settled that.
     pub(super) fn was_told(&self) -> Option<Reason> {
         let (_, reason) = self.limit?;
         (!self.told.is_empty()).then_some(reason)

@@ -1,15 +1,15 @@
-//! When what is dead is looked for, in the heaps that share the memory.
+//! When garbage is collected in the heaps that share the memory.
 //!
 //! Three collectors do not know each other: wasmtime's, of references that WebAssembly has; the engine's, of cycles;
-//! and the main module's own. What one holds for another is small to it, and can be large there. So each of them runs
-//! when bytes or objects have become many since they last did, and the costlier ones only when the cheapest was not
-//! enough. Between two collections there is always work in proportion, and a small request does none.
+//! and the main module's own. An object that is small in one heap can hold much in another. So each collector runs when
+//! bytes or objects have become many since its last run, and the costlier ones only when the cheapest was not enough.
+//! Between two collections there is always work in proportion, and a small request does none.
 //!
-//! The host looks where one world calls the other, in an import that makes a text, and when an allocation
-//! fails. The main module's collector runs in the first case only: there, what calls must expect that anything runs.
-//! A main module that calls nobody is asked to be interrupted, when its memory has grown far: then each eighth of the
-//! limit that it has more ([`CROWDED_SHARE`]) is a reason, too. What it allocates in one piece, where its callers
-//! expect that anything runs, is tried again after a collection.
+//! The host checks this where one language calls the other, in an import that makes a text, and when an allocation
+//! fails. The main module's collector runs in the first case only: there the caller must expect that anything runs.
+//! A main module that calls no import is interrupted when its memory has grown far: then each further eighth of the
+//! limit ([`CROWDED_SHARE`]) is a reason, too. A block that it allocates in one piece, where its callers expect that
+//! anything runs, is tried again after a collection.
 
 use super::Scope;
 use crate::Error;
