@@ -1,5 +1,5 @@
 //! What was typed, as clap reads it. Nothing here is checked against the world:
-//! `command` does that.
+//! `options` does that.
 
 use std::{ffi::OsStr, net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
 

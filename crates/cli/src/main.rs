@@ -1,25 +1,18 @@
 //! The taipan command: parse, call, report.
 
 mod arguments;
-mod bench;
-mod bundles;
-mod command;
+mod commands;
 mod console;
-mod doctor;
 mod environment;
-mod exports;
 mod failure;
-mod flags;
-mod garbage;
+mod options;
 mod prepare;
 mod progress;
 mod project;
-mod scripts;
 mod selection;
 mod serving;
 mod signals;
 mod size;
-mod snapshots;
 mod terminal;
 mod watching;
 mod workers;
@@ -30,9 +23,10 @@ use clap::Parser;
 
 use crate::{
     arguments::{Arguments, BundleAction},
-    command::{Action, Command},
+    commands::{bench, bundle, doctor, flags, gc, run as script, snapshot},
     environment::Environment,
     failure::Failure,
+    options::{Action, Command},
 };
 
 fn main() -> ExitCode {
@@ -49,24 +43,24 @@ fn run(command: &Command) -> Result<ExitCode, Failure> {
     match &command.action {
         Action::Serve(request) => serving::serve(command, request),
         Action::Dev(request) => serving::dev(command, request),
-        Action::Run(script) => scripts::run(command, script),
-        Action::Bundle(BundleAction::List { json }) => bundles::list(command, *json),
-        Action::Bundle(BundleAction::Build(which)) => bundles::build(command, which),
-        Action::Bundle(BundleAction::Fetch(which)) => bundles::get(command, which),
+        Action::Run(request) => script::run(command, request),
+        Action::Bundle(BundleAction::List { json }) => bundle::list(command, *json),
+        Action::Bundle(BundleAction::Build(which)) => bundle::build(command, which),
+        Action::Bundle(BundleAction::Fetch(which)) => bundle::get(command, which),
         Action::Bundle(BundleAction::Export { release, output }) => {
-            exports::export(command, command.choice.version(release.as_deref()), output)
+            bundle::exports::export(command, command.choice.version(release.as_deref()), output)
         }
-        Action::Bundle(BundleAction::Import { file }) => exports::import(command, file),
+        Action::Bundle(BundleAction::Import { file }) => bundle::exports::import(command, file),
         Action::Bundle(BundleAction::Inspect { release }) => {
-            bundles::inspect(command, command.choice.version(release.as_deref()))
+            bundle::inspect(command, command.choice.version(release.as_deref()))
         }
-        Action::Bundle(BundleAction::Verify) => bundles::verify(command),
+        Action::Bundle(BundleAction::Verify) => bundle::verify(command),
         Action::Bundle(BundleAction::Gc(arguments)) | Action::Gc(arguments) => {
-            garbage::collect(command, arguments)
+            gc::collect(command, arguments)
         }
         Action::Bench(action) => bench::run(command, action),
         Action::Doctor(arguments) => doctor::run(command, arguments),
-        Action::Snapshot(action) => snapshots::run(command, action),
+        Action::Snapshot(action) => snapshot::run(command, action),
         Action::Flags { json } => flags::list(*json, command.choice.experimental),
         Action::Completions(shell) => arguments::completions(*shell),
     }

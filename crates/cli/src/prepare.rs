@@ -6,7 +6,7 @@ use taipan_webapi::fetch;
 use taipan_worker::{Guard, Network, Settings, from_project};
 
 use crate::{
-    command::Command, failure::Failure, project::Project, selection::Choice, terminal, workers,
+    failure::Failure, options::Command, project::Project, selection::Choice, terminal, workers,
 };
 
 /// What a worker is made ready with, beside its project.

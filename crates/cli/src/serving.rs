@@ -11,9 +11,9 @@ use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    command::{Command, ServeRequest},
     console,
     failure::Failure,
+    options::{Command, ServeRequest},
     prepare::{Means, prepare},
     project::{Project, Variables},
     signals::{self, Signals},

@@ -7,7 +7,9 @@ use taipan_release::{Release, Source, fetch, release};
 use taipan_store::{Cache, Entry, Import, Step};
 use taipan_worker::{bundle_id, prepare, processor};
 
-use crate::{bundles::BUNDLES, command::Command, console, failure::Failure, progress::Display};
+use crate::{
+    commands::bundle::BUNDLES, console, failure::Failure, options::Command, progress::Display,
+};
 
 /// What an export says of itself.
 #[derive(Debug, Deserialize, Serialize)]

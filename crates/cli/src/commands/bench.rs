@@ -15,11 +15,12 @@ use taipan_worker::{
 
 use crate::{
     arguments::BenchAction,
-    command::Command,
+    commands::snapshot,
     console,
     failure::Failure,
+    options::Command,
     project::{Project, Variables},
-    snapshots, workers,
+    workers,
 };
 
 /// Isolates over which the private memory of one is averaged.
@@ -37,7 +38,7 @@ pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, F
         | BenchAction::Density { directory, json, .. } => (directory, *json),
     };
     let project = Project::read(directory, None, Variables::Configured)?;
-    let settings = snapshots::settings(command, project)?;
+    let settings = snapshot::settings(command, project)?;
     let report = workers::runtime()?.block_on(async {
         match *action {
             BenchAction::Cold { runs, .. } => cold(&settings, runs.max(1)).await,

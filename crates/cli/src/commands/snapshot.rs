@@ -9,9 +9,9 @@ use taipan_worker::{Bundle, Created, Error, Owners, SnapshotFile, Standing};
 
 use crate::{
     arguments::{CreateArguments, SnapshotAction},
-    command::{Command, configuration_name},
     console,
     failure::Failure,
+    options::{Command, configuration_name},
     prepare::{Means, Prepared, prepare},
     progress::{Counter, Display},
     project::{Project, Variables},

@@ -24,9 +24,9 @@ use tokio::{
 
 use crate::{
     arguments::Bound,
-    command::{Command, Mount, Program, ScriptRequest},
     console,
     failure::Failure,
+    options::{Command, Mount, Program, ScriptRequest},
     project::read_file,
     signals, terminal, workers,
 };

@@ -14,10 +14,10 @@ use taipan_worker::{SnapshotFile, WEBASSEMBLY_ENTRIES, bundle_id, webassembly_pr
 
 use crate::{
     arguments::GcArguments,
-    bundles::{BUNDLES, KINDS, SNAPSHOTS},
-    command::Command,
+    commands::bundle::{BUNDLES, KINDS, SNAPSHOTS},
     console,
     failure::Failure,
+    options::Command,
     progress::Display,
     size::size,
 };

@@ -1,5 +1,7 @@
 //! `taipan bundle`.
 
+pub(crate) mod exports;
+
 use std::{collections::BTreeMap, process::ExitCode};
 
 use serde_json::json;
@@ -10,7 +12,7 @@ use taipan_store::Cache;
 use taipan_worker::{WEBASSEMBLY_ENTRIES, bundle_id, prepare};
 
 use crate::{
-    arguments::BuildArguments, command::Command, console, failure::Failure, progress::Display,
+    arguments::BuildArguments, console, failure::Failure, options::Command, progress::Display,
     project::read_file, selection::Choice,
 };
 

@@ -14,12 +14,12 @@ use taipan_worker::{Created, Error, Log, Record, SnapshotFile};
 
 use crate::{
     arguments::DoctorArguments,
-    command::{Command, configuration_name},
+    commands::snapshot,
     console,
     failure::{FINDINGS, Failure},
+    options::{Command, configuration_name},
     prepare::Prepared,
     project::{Project, Variables},
-    snapshots,
 };
 
 /// Something to mend.
@@ -62,12 +62,12 @@ pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<Exit
     let project = Project::read(&arguments.directory, config.as_deref(), Variables::Configured)?;
     let configuration = project.warnings.iter().map(ToString::to_string);
     let mut findings = all(Kind::Configuration, configuration);
-    let Prepared { mut settings, warnings, .. } = snapshots::prepared(command, project)?;
+    let Prepared { mut settings, warnings, .. } = snapshot::prepared(command, project)?;
     findings.extend(all(Kind::Configuration, warnings));
     // What the worker prints is none of the findings; warnings come with the snapshot.
     settings.log = Log::new(|_| ());
     let begin = Instant::now();
-    let created = match snapshots::make(command.quiet, settings)? {
+    let created = match snapshot::make(command.quiet, settings)? {
         Ok(created) => Some(created),
         Err(error) => {
             findings.extend(faults(error)?);
@@ -98,7 +98,7 @@ const BREAK_A_CYCLE: &str = "nothing frees them but `destroy()` of the proxy: ca
 
 /// What there is of cycles through both languages after the top level and the warm-up requests.
 fn cycles(command: &Command, file: &SnapshotFile) -> Result<Vec<String>, Failure> {
-    let bundle = Arc::new(snapshots::bundle_of(command, file).map_err(Failure::Snapshot)?);
+    let bundle = Arc::new(snapshot::bundle_of(command, file).map_err(Failure::Snapshot)?);
     let cycles = taipan_worker::cycles(file, &bundle, &command.cache()?);
     let cycles = cycles.map_err(Failure::Snapshot)?;
     Ok(cycles
