@@ -1,9 +1,61 @@
-//! The commands, a file each.
+//! The commands: a file each, with a line in [`Command`] and an arm in [`Command::run`].
+//!
+//! A file has all about its command: its arguments and examples, as clap reads and prints them, what it does, and its
+//! tests. It uses the modules beside this one, which know no command.
 
-pub(crate) mod bench;
-pub(crate) mod bundle;
-pub(crate) mod doctor;
-pub(crate) mod flags;
-pub(crate) mod gc;
-pub(crate) mod run;
-pub(crate) mod snapshot;
+mod bench;
+mod bundle;
+mod completions;
+mod dev;
+mod doctor;
+mod flags;
+mod gc;
+mod run;
+mod serve;
+mod snapshot;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::{failure::Failure, options::Options};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Dev(dev::Arguments),
+    Serve(serve::Arguments),
+    Run(run::Arguments),
+    #[command(subcommand)]
+    Bundle(bundle::Action),
+    #[command(subcommand)]
+    Snapshot(snapshot::Action),
+    Gc(gc::Arguments),
+    Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Bench(bench::Action),
+    Flags(flags::Arguments),
+    Completions(completions::Arguments),
+}
+
+impl Command {
+    /// Does it. `grammar` is all that can be typed, which completions are made of.
+    pub(crate) fn run(
+        &self,
+        options: &Options,
+        grammar: fn() -> clap::Command,
+    ) -> Result<ExitCode, Failure> {
+        match self {
+            Command::Dev(arguments) => dev::run(arguments, options),
+            Command::Serve(arguments) => serve::run(arguments, options),
+            Command::Run(arguments) => run::run(arguments, options),
+            Command::Bundle(action) => bundle::run(action, options),
+            Command::Snapshot(action) => snapshot::run(action, options),
+            Command::Gc(arguments) => gc::run(arguments, options),
+            Command::Doctor(arguments) => doctor::run(arguments, options),
+            Command::Bench(action) => bench::run(action, options),
+            Command::Flags(arguments) => flags::run(arguments, options),
+            Command::Completions(arguments) => completions::run(arguments, grammar()),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use taipan_webapi::fetch;
 use taipan_worker::{Guard, Network, Settings, from_project};
 
 use crate::{
-    failure::Failure, options::Command, project::Project, selection::Choice, terminal, workers,
+    failure::Failure, options::Options, project::Project, selection::Choice, terminal, workers,
 };
 
 /// What a worker is made ready with, beside its project.
@@ -21,15 +21,15 @@ pub(crate) struct Means {
 }
 
 impl Means {
-    /// What `command` says of it.
-    pub(crate) fn of(command: &Command, guard: &Guard) -> Result<Self, Failure> {
+    /// What the options say of it.
+    pub(crate) fn of(options: &Options, guard: &Guard) -> Result<Self, Failure> {
         Ok(Self {
-            choice: command.choice.clone(),
-            cache: command.cache()?,
-            sources: command.sources()?,
-            proxies: command.proxies.clone(),
+            choice: options.choice.clone(),
+            cache: options.cache()?,
+            sources: options.sources()?,
+            proxies: options.proxies.clone(),
             guard: guard.clone(),
-            quiet: command.quiet,
+            quiet: options.quiet,
         })
     }
 }

@@ -38,9 +38,10 @@ impl Project {
     /// Reads the configuration of the worker in `directory`.
     pub(crate) fn read(
         directory: &Path,
-        config: Option<&str>,
+        config: Option<&Path>,
         variables: Variables,
     ) -> Result<Self, Failure> {
+        let config = config.map(unicode).transpose()?;
         let root = fs_err::canonicalize(directory).ok().filter(|path| path.is_dir());
         let root = root.ok_or_else(|| Failure::not_a_directory("the directory", directory))?;
         let refused = |source| Failure::Configuration {
@@ -97,6 +98,13 @@ impl Project {
         }
         Ok(Self { directory: base, manifest, warnings, pin })
     }
+}
+
+/// The name of a configuration file, as text.
+fn unicode(config: &Path) -> Result<&str, Failure> {
+    config.to_str().ok_or_else(|| Failure::Usage {
+        reason: format!("the name of the configuration {} is not Unicode", config.display()),
+    })
 }
 
 /// Whether anything has this name, be it a link to what is not there.

@@ -1,72 +1,104 @@
-//! `taipan serve` and `taipan dev`.
+//! What `taipan serve` and `taipan dev` have in common: their arguments, and to answer requests until a signal comes.
 
-use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
-use http::StatusCode;
+use clap::{Args, ValueHint, builder::TypedValueParser};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taipan_manifest::DEV_VARS_FILE;
+use taipan_manifest::Isolation;
 use taipan_release::Release;
-use taipan_server::{Details, Drained, Fault, Hosts, Listener, Settings, serve as serve_http};
+use taipan_server::{Drained, Listener, Settings, serve};
 use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     console,
     failure::Failure,
-    options::{Command, ServeRequest},
+    options::Options,
     prepare::{Means, prepare},
     project::{Project, Variables},
     signals::{self, Signals},
-    watching::Changes,
+    suggested::Suggested,
     workers::{self, Current, State, Worker},
 };
 
-/// Snapshots of a worker that `dev` leaves in the cache, so that what is taken back starts at once.
-const SNAPSHOTS_KEPT: usize = 3;
+/// What to serve, and where; the worker's configuration fills the gaps.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServingArguments {
+    /// The worker's directory: with wrangler.jsonc (or .json, .toml), or entry.py
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
 
-/// Serves a worker until it is told to stop.
-pub(crate) fn serve(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
-    console::start_log(false)?;
-    let project = read(request, Variables::Configured)?;
-    if !command.quiet && project.directory.join(DEV_VARS_FILE).is_file() {
-        console::say(format_args!("{DEV_VARS_FILE} is not used by `serve`, only by `taipan dev`"));
-    }
-    let address = address(&project, request);
-    run(async {
-        let listener = Listener::bind(address)?;
-        let worker = start(command, &workers::guard()?, project).await?;
-        let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
-        let settings =
-            Settings { details: Details::Hidden, hosts: Hosts::Any, ..settings(command) };
-        answer(command, listener, Current(states), settings).await
-    })
+    /// The port to listen on; 0 takes any that is free [default: 8787]
+    #[arg(long, short, value_name = "PORT", value_parser = port)]
+    port: Option<u16>,
+
+    /// The address to listen on; 0.0.0.0 is every network [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", value_parser = ip)]
+    ip: Option<IpAddr>,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Whether requests share isolates; `fresh` gives each its own [default: reuse]
+    #[arg(long, value_name = "MODE", value_parser = Suggested(isolations).try_map(|name| isolation(&name)))]
+    isolation: Option<Isolation>,
 }
 
-/// Serves a worker, and a new one whenever its files change.
-pub(crate) fn dev(command: &Command, request: &ServeRequest) -> Result<ExitCode, Failure> {
-    console::start_log(true)?;
-    let project = read(request, Variables::Development)?;
-    let address = address(&project, request);
-    // A server of the loopback interface alone is guarded against other sites'
-    // pages; one for the network is reached by names that we cannot know.
-    let local = address.ip().to_canonical().is_loopback();
-    let hosts = if local { Hosts::Local } else { Hosts::Any };
-    run(async {
-        let listener = Listener::bind(address)?;
-        let changes = Changes::watch(&project.directory)?;
-        let guard = workers::guard()?;
-        let (state, states) = watch::channel(State::Starting);
-        let settings = Settings { details: Details::Shown, hosts, ..settings(command) };
-        tokio::select! {
-            code = answer(command, listener, Current(states), settings) => code,
-            never = keep_current(command, request, &guard, project, &state, changes) => match never {},
+/// Reads a port.
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "it is a whole number from 0 to 65535".into())
+}
+
+/// Reads the address of an interface, as `dev.ip` of a configuration has it.
+fn ip(text: &str) -> Result<IpAddr, String> {
+    taipan_manifest::address(text).ok_or_else(|| "it is an IP address, `localhost` or `*`".into())
+}
+
+/// Reads the name of an isolation.
+fn isolation(name: &str) -> Result<Isolation, String> {
+    let known = || Isolation::ALL.map(Isolation::name).join(" and ");
+    Isolation::named(name).ok_or_else(|| format!("there are {}", known()))
+}
+
+fn isolations() -> Vec<&'static str> {
+    Isolation::ALL.map(Isolation::name).into()
+}
+
+impl ServingArguments {
+    /// Reads the worker's configuration, and says what of it has no effect.
+    pub(crate) fn read(&self, variables: Variables) -> Result<Project, Failure> {
+        let mut project = Project::read(&self.directory, self.config.as_deref(), variables)?;
+        if let Some(isolation) = self.isolation {
+            project.manifest.isolation = isolation;
         }
-    })
+        project.warnings.iter().for_each(console::warn);
+        Ok(project)
+    }
+
+    /// The same of another directory.
+    pub(crate) fn with_directory(&self, directory: PathBuf) -> Self {
+        Self { directory, ..self.clone() }
+    }
+
+    /// Where to listen: the command line goes first, then the configuration.
+    pub(crate) fn address(&self, project: &Project) -> SocketAddr {
+        let dev = &project.manifest.dev;
+        SocketAddr::new(self.ip.unwrap_or(dev.ip), self.port.unwrap_or(dev.port))
+    }
 }
 
 /// Serves to the end. Nobody waits for a worker that computes then, in its top level or for a request that has had its
 /// time: that ends at the limit of CPU time only.
-fn run(served: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    served: impl Future<Output = Result<ExitCode, Failure>>,
+) -> Result<ExitCode, Failure> {
     take_all_descriptors();
     // Before threads need some of it.
     taipan_worker::check_address_space(1)?;
@@ -86,105 +118,35 @@ fn take_all_descriptors() {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
-/// Starts the worker, and again after every change.
-async fn keep_current(
-    command: &Command,
-    request: &ServeRequest,
+/// Starts the worker of a project.
+pub(crate) async fn start(
+    options: &Options,
     guard: &Guard,
     project: Project,
-    state: &watch::Sender<State>,
-    mut changes: Changes,
-) -> std::convert::Infallible {
-    let mut asked_for = address(&project, request);
-    // As it was found: a relative name leads nowhere once the directory was removed, whatever takes its place.
-    let root =
-        fs_err::canonicalize(&request.directory).unwrap_or_else(|_| request.directory.clone());
-    let found = ServeRequest { directory: root, ..request.clone() };
-    let mut project = Ok(project);
-    loop {
-        let worker = match project {
-            Ok(project) => {
-                let directory = project.directory.clone();
-                let worker = start(command, guard, project).await;
-                worker.inspect(|worker| keep_few(command, &directory, worker))
-            }
-            Err(failure) => Err(failure),
-        };
-        state.send_replace(match worker {
-            Ok(worker) => State::Running(Arc::new(worker)),
-            Err(failure) => {
-                failure.report();
-                State::Broken(broken(&failure))
-            }
-        });
-        changes.next().await;
-        state.send_replace(State::Starting);
-        if !command.quiet {
-            console::say("a file has changed, starting again");
-        }
-        let named = fs_err::canonicalize(&request.directory);
-        let request = if named.is_ok_and(|now| now == found.directory) { request } else { &found };
-        project = read(request, Variables::Development);
-        if let Ok(project) = &project {
-            let now = address(project, request);
-            if now != std::mem::replace(&mut asked_for, now) {
-                console::warn(
-                    "`dev.ip` and `dev.port` are read once: start `taipan dev` again to listen elsewhere",
-                );
-            }
-        }
-    }
+) -> Result<Worker, Failure> {
+    let means = Means::of(options, guard)?;
+    let prepared = spawn_blocking(move || prepare(means, project)).await;
+    Worker::start(prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??).await
 }
 
-/// Has the cache keep the last few snapshots of a worker that is being written: each save makes another.
-fn keep_few(command: &Command, directory: &Path, worker: &Worker) {
-    let kept = command.cache().and_then(|cache| {
-        let whose = format!("dev {}", directory.display());
-        Ok(cache.keep_recent(&whose, worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
-    });
-    match kept {
-        // That has told of itself, and has nothing to remove.
-        Err(Failure::Store(error)) if error.is_read_only() => {}
-        Err(Failure::Store(error)) => {
-            console::warn(format_args!("older snapshots stay in the cache: {error}"));
-        }
-        Err(failure) => console::warn(format_args!("older snapshots stay in the cache: {failure}")),
-        Ok(()) => {}
-    }
-}
-
-/// What requests are told while the worker does not start.
-fn broken(failure: &Failure) -> Fault {
-    const WHAT: &str = "the worker does not start";
-    let said = failure.to_string();
-    let mut detail = said
-        .strip_prefix(WHAT)
-        .and_then(|said| said.strip_prefix(": "))
-        .unwrap_or(&said)
-        .to_owned();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(error) = cause {
-        detail += &format!("\n  caused by: {error}");
-        cause = error.source();
-    }
-    if !failure.traceback().is_empty() {
-        detail += &format!("\n\n{}", failure.traceback());
-    }
-    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, WHAT).with_detail(detail)
+/// The server's settings, as far as they are the same for both; it tells of what happens.
+pub(crate) fn settings(options: &Options) -> Settings {
+    let quiet = options.quiet;
+    Settings { observer: Arc::new(move |event| console::tell(event, quiet)), ..Settings::default() }
 }
 
 /// Serves until a signal, then drains; a second signal ends that.
-async fn answer(
-    command: &Command,
+pub(crate) async fn answer(
+    options: &Options,
     listener: Listener,
     handler: Current,
     settings: Settings,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::take()?;
     let (stop, stopped) = watch::channel(false);
-    let announced = announce(listener.address(), handler.0.clone(), command.quiet);
+    let announced = announce(listener.address(), handler.0.clone(), options.quiet);
     let mut stopping = stopped.clone();
-    let serving = serve_http(listener, handler, settings, async move {
+    let serving = serve(listener, handler, settings, async move {
         // An error says that the sender is gone, which stops the server as well.
         stopping.wait_for(|stop| *stop).await.ok();
     });
@@ -211,7 +173,7 @@ async fn announce(
     address: SocketAddr,
     mut states: watch::Receiver<State>,
     quiet: bool,
-) -> std::convert::Infallible {
+) -> Infallible {
     let state = states.wait_for(|state| !matches!(state, State::Starting)).await;
     let state = state.map(|state| state.clone());
     let answers = match state {
@@ -231,28 +193,37 @@ async fn announce(
     std::future::pending().await
 }
 
-fn read(request: &ServeRequest, variables: Variables) -> Result<Project, Failure> {
-    let mut project = Project::read(&request.directory, request.config.as_deref(), variables)?;
-    if let Some(isolation) = request.isolation {
-        project.manifest.isolation = isolation;
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    #[track_caller]
+    fn parse(line: &[&str]) -> Result<ServingArguments, String> {
+        let command = ServingArguments::augment_args(clap::Command::new("serve"));
+        let matches = command.try_get_matches_from(["serve"].iter().chain(line));
+        let arguments =
+            matches.and_then(|matches| ServingArguments::from_arg_matches(&matches));
+        arguments.map_err(|error| error.to_string())
     }
-    project.warnings.iter().for_each(console::warn);
-    Ok(project)
-}
 
-async fn start(command: &Command, guard: &Guard, project: Project) -> Result<Worker, Failure> {
-    let means = Means::of(command, guard)?;
-    let prepared = spawn_blocking(move || prepare(means, project)).await;
-    Worker::start(prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??).await
-}
-
-/// The command line goes first, then the configuration.
-fn address(project: &Project, request: &ServeRequest) -> SocketAddr {
-    let dev = &project.manifest.dev;
-    SocketAddr::new(request.ip.unwrap_or(dev.ip), request.port.unwrap_or(dev.port))
-}
-
-fn settings(command: &Command) -> Settings {
-    let quiet = command.quiet;
-    Settings { observer: Arc::new(move |event| console::tell(event, quiet)), ..Settings::default() }
+    #[test]
+    fn where_to_serve() {
+        let arguments = parse(&["d", "--port", "0", "--ip", "::1"]).unwrap();
+        assert_eq!((arguments.port, arguments.ip), (Some(0), "::1".parse().ok()));
+        for (option, value, expected) in [
+            ("--port", "65536", "it is a whole number from 0 to 65535"),
+            ("--port", "abc", "it is a whole number from 0 to 65535"),
+            ("--ip", "local", "it is an IP address, `localhost` or `*`"),
+        ] {
+            let error = parse(&[option, value]).unwrap_err();
+            assert!(error.contains(&format!("invalid value '{value}'")), "{error}");
+            assert!(error.contains(expected), "{error}");
+        }
+        for (text, expect) in [("localhost", "127.0.0.1"), ("*", "0.0.0.0")] {
+            let arguments = parse(&["--ip", text]).unwrap();
+            assert_eq!(arguments.ip.unwrap().to_string(), expect);
+        }
+    }
 }

@@ -3,25 +3,58 @@
 #![expect(clippy::disallowed_methods, reason = "time is what is measured here")]
 
 use std::{
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use clap::{Subcommand, ValueHint};
 use serde_json::{Value, json};
 use taipan_worker::{
     Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings, Worker,
 };
 
 use crate::{
-    arguments::BenchAction,
     commands::snapshot,
     console,
     failure::Failure,
-    options::Command,
+    options::Options,
     project::{Project, Variables},
     workers,
 };
+
+/// Measure how fast a worker starts, and what it takes of memory
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Measure the time from a request for which there is no isolate to its answer
+    Cold {
+        /// The worker's directory
+        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+        /// How many requests
+        #[arg(long, value_name = "COUNT", default_value_t = 500)]
+        runs: usize,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure the memory of many isolates in one process, each of which answers a request
+    Density {
+        /// The worker's directory
+        #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+        /// How many workers: the same files, each with a snapshot of its own
+        #[arg(long, value_name = "COUNT", default_value_t = 10)]
+        workers: usize,
+        /// How many isolates, of all workers together
+        #[arg(long, value_name = "COUNT", default_value_t = 2000)]
+        isolates: usize,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// Isolates over which the private memory of one is averaged.
 const AVERAGED: usize = 32;
@@ -32,22 +65,19 @@ const PAUSE: Duration = Duration::from_millis(2);
 const KIB_PER_MIB: f64 = 1024.0;
 
 /// Measures.
-pub(crate) fn run(command: &Command, action: &BenchAction) -> Result<ExitCode, Failure> {
-    let (directory, json) = match action {
-        BenchAction::Cold { directory, json, .. }
-        | BenchAction::Density { directory, json, .. } => (directory, *json),
-    };
+pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failure> {
+    let (Action::Cold { directory, json, .. } | Action::Density { directory, json, .. }) = action;
     let project = Project::read(directory, None, Variables::Configured)?;
-    let settings = snapshot::settings(command, project)?;
+    let settings = snapshot::settings(options, project)?;
     let report = workers::runtime()?.block_on(async {
         match *action {
-            BenchAction::Cold { runs, .. } => cold(&settings, runs.max(1)).await,
-            BenchAction::Density { workers, isolates, .. } => {
+            Action::Cold { runs, .. } => cold(&settings, runs.max(1)).await,
+            Action::Density { workers, isolates, .. } => {
                 density(&settings, workers.max(1), isolates).await
             }
         }
     })?;
-    let text = if json { format!("{}\n", report.json) } else { report.table };
+    let text = if *json { format!("{}\n", report.json) } else { report.table };
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,33 +1,116 @@
-//! `taipan bundle`.
+//! `taipan bundle`: the releases of Pyodide, and what is made of them.
 
-pub(crate) mod exports;
+mod exports;
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
+use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
 use taipan_release::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_store::Cache;
-use taipan_worker::{WEBASSEMBLY_ENTRIES, bundle_id, prepare};
+use taipan_worker::{bundle_id, prepare};
 
 use crate::{
-    arguments::BuildArguments, console, failure::Failure, options::Command, progress::Display,
-    project::read_file, selection::Choice,
+    commands::gc,
+    console,
+    entries::{BUNDLES, KINDS},
+    failure::Failure,
+    options::Options,
+    progress::Display,
+    project::read_file,
+    selection::Choice,
+    suggested::{Suggested, versions},
 };
 
-/// The kind of entry that is a bundle.
-pub(crate) const BUNDLES: &str = "bundle";
+/// Look after the Pyodide releases that workers run on
+///
+/// A release is Pyodide as published; a bundle is what Taipan makes of it,
+/// once, so that workers start fast. Other commands make it when it is missing.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// List the releases that this version knows, what selects them, and which are ready
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a release and make its bundle
+    Build(BuildArguments),
+    /// Fetch the files of a release, so that its bundle can be made without a network
+    Fetch(BuildArguments),
+    /// Write a release and its bundle to one file, for machines without a network
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export {
+        /// The Pyodide version; without it that of --pyodide, else the newest
+        #[arg(value_name = "VERSION", value_parser = Suggested(versions), hide_possible_values = true)]
+        release: Option<String>,
+        /// The file to write
+        #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: PathBuf,
+    },
+    /// Put what `export` wrote into the cache; only from somebody whom you trust, for it holds machine code
+    Import {
+        /// The file
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Show what a release consists of
+    Inspect {
+        /// The Pyodide version; without it that of --pyodide, else the newest
+        #[arg(value_name = "VERSION", value_parser = Suggested(versions), hide_possible_values = true)]
+        release: Option<String>,
+    },
+    /// Read everything in the cache and compare it with its digests
+    Verify,
+    /// The same as `taipan gc`
+    Gc(gc::Arguments),
+}
 
-/// The kinds of entry that belong to releases.
-pub(crate) const KINDS: [&str; 2] = ["npm", BUNDLES];
+/// What `bundle build` and `bundle fetch` take.
+#[derive(Args, Debug)]
+pub(crate) struct BuildArguments {
+    /// The Pyodide version; without it that of --pyodide, else the newest
+    #[arg(value_name = "VERSION", value_parser = Suggested(versions), hide_possible_values = true)]
+    release: Option<String>,
 
-/// The kind of entry that belongs to workers.
-pub(crate) const SNAPSHOTS: &str = "snapshot";
+    /// Every release that this version knows, instead of one
+    #[arg(long)]
+    all: bool,
+
+    /// Take the packages from this directory (laid out as node_modules) instead of npm
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Example: a machine without a network, of the same kind, with the same Taipan
+  taipan bundle export 0.29.5 -o pyodide.taipan
+  copy the file over, and there:
+  taipan bundle import pyodide.taipan";
+
+/// Does what was asked for.
+pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failure> {
+    match action {
+        Action::List { json } => list(options, *json),
+        Action::Build(which) => build(options, which),
+        Action::Fetch(which) => get(options, which),
+        Action::Export { release, output } => {
+            exports::export(options, options.choice.version(release.as_deref()), output)
+        }
+        Action::Import { file } => exports::import(options, file),
+        Action::Inspect { release } => {
+            inspect(options, options.choice.version(release.as_deref()))
+        }
+        Action::Verify => verify(options),
+        Action::Gc(arguments) => gc::run(arguments, options),
+    }
+}
 
 /// Prints the releases that are known, what selects them, and which bundles the cache holds.
-pub(crate) fn list(command: &Command, json: bool) -> Result<ExitCode, Failure> {
-    let cache = command.cache()?;
+fn list(options: &Options, json: bool) -> Result<ExitCode, Failure> {
+    let cache = options.cache()?;
     let mut rows = Vec::new();
     for release in RELEASES {
         let bundle = bundle_id(release)?.to_string();
@@ -84,14 +167,14 @@ fn json_list(cache: &Cache, rows: &[Row]) -> String {
 }
 
 /// Fetches releases and makes their bundles.
-pub(crate) fn build(command: &Command, which: &BuildArguments) -> Result<ExitCode, Failure> {
-    let (sources, cache) = (sources(command, which)?, command.cache()?);
-    for release in releases(command, which)? {
-        let display = Display::new(command.quiet);
+fn build(options: &Options, which: &BuildArguments) -> Result<ExitCode, Failure> {
+    let (sources, cache) = (sources(options, which)?, options.cache()?);
+    for release in releases(options, which)? {
+        let display = Display::new(options.quiet);
         fetch(release, &sources, &cache, &|step| display.show(step))?;
         let bundle = prepare(release, &sources, &cache, &|step| display.show(step))?;
         drop(display);
-        if !command.quiet {
+        if !options.quiet {
             let version = release.version;
             console::say(format_args!("bundle {} of Pyodide {version} is ready", bundle.id));
         }
@@ -100,13 +183,13 @@ pub(crate) fn build(command: &Command, which: &BuildArguments) -> Result<ExitCod
 }
 
 /// Fetches the files of releases.
-pub(crate) fn get(command: &Command, which: &BuildArguments) -> Result<ExitCode, Failure> {
-    let (sources, cache) = (sources(command, which)?, command.cache()?);
-    for release in releases(command, which)? {
-        let display = Display::new(command.quiet);
+fn get(options: &Options, which: &BuildArguments) -> Result<ExitCode, Failure> {
+    let (sources, cache) = (sources(options, which)?, options.cache()?);
+    for release in releases(options, which)? {
+        let display = Display::new(options.quiet);
         fetch(release, &sources, &cache, &|step| display.show(step))?;
         drop(display);
-        if !command.quiet {
+        if !options.quiet {
             let version = release.version;
             console::say(format_args!("the files of Pyodide {version} are in the cache"));
         }
@@ -114,25 +197,25 @@ pub(crate) fn get(command: &Command, which: &BuildArguments) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-fn sources(command: &Command, which: &BuildArguments) -> Result<Vec<Source>, Failure> {
+fn sources(options: &Options, which: &BuildArguments) -> Result<Vec<Source>, Failure> {
     match &which.from {
         Some(folder) => Ok(vec![Source::Folder(folder.clone())]),
-        None => command.sources(),
+        None => options.sources(),
     }
 }
 
-fn releases(command: &Command, which: &BuildArguments) -> Result<&'static [Release], Failure> {
+fn releases(options: &Options, which: &BuildArguments) -> Result<&'static [Release], Failure> {
     if which.all {
         return Ok(RELEASES);
     }
-    let development = which.from.clone().or_else(|| command.choice.development.clone());
-    let choice = Choice { development, ..command.choice.clone() };
+    let development = which.from.clone().or_else(|| options.choice.development.clone());
+    let choice = Choice { development, ..options.choice.clone() };
     Ok(std::slice::from_ref(choice.named(choice.version(which.release.as_deref()))?))
 }
 
 /// Prints what a release consists of, and who serves what its main module imports.
-pub(crate) fn inspect(command: &Command, version: &str) -> Result<ExitCode, Failure> {
-    let release = command.choice.named(version)?;
+fn inspect(options: &Options, version: &str) -> Result<ExitCode, Failure> {
+    let release = options.choice.named(version)?;
     let mut text = String::new();
     for package in [&release.pyodide, &release.web_streams] {
         text += &format!("{} {}\n", package.name, package.version);
@@ -140,8 +223,8 @@ pub(crate) fn inspect(command: &Command, version: &str) -> Result<ExitCode, Fail
             text += &format!("  {} {:>9} {}\n", file.sha256, file.length, file.path);
         }
     }
-    let display = Display::new(command.quiet);
-    let files = fetch(release, &command.sources()?, &command.cache()?, &|step| display.show(step))?;
+    let display = Display::new(options.quiet);
+    let files = fetch(release, &options.sources()?, &options.cache()?, &|step| display.show(step))?;
     drop(display);
     let wasm = read_file(&files.wasm, "the release's main module")?;
     let imports = imports(&wasm)
@@ -183,11 +266,11 @@ fn server_name(server: Server) -> &'static str {
 }
 
 /// Compares everything in the cache with its digests.
-pub(crate) fn verify(command: &Command) -> Result<ExitCode, Failure> {
-    let cache = command.cache()?;
+fn verify(options: &Options) -> Result<ExitCode, Failure> {
+    let cache = options.cache()?;
     let mut text = String::new();
     let mut count = 0;
-    for kind in KINDS.into_iter().chain([SNAPSHOTS, WEBASSEMBLY_ENTRIES]) {
+    for kind in KINDS {
         for entry in cache.entries(kind)? {
             match entry.verify() {
                 Ok(_there) => text += &format!("good     {}\n", entry.name()),

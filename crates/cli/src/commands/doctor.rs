@@ -4,23 +4,45 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use clap::{Args, ValueHint};
 use serde_json::json;
 use taipan_worker::{Created, Error, Log, Record, SnapshotFile};
 
 use crate::{
-    arguments::DoctorArguments,
     commands::snapshot,
     console,
     failure::{FINDINGS, Failure},
-    options::{Command, configuration_name},
+    options::Options,
     prepare::Prepared,
     project::{Project, Variables},
 };
+
+/// Tell what of a worker spoils or weakens its snapshot
+///
+/// That is: random values that every isolate would share, what a snapshot
+/// cannot keep, why the worker does not start, and what in its configuration has
+/// no effect; each with its place and what to do. The exit code is 1 when there
+/// is something to mend.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The worker's directory
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    directory: PathBuf,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Something to mend.
 #[derive(Debug)]
@@ -57,17 +79,17 @@ impl fmt::Display for Kind {
 }
 
 /// Looks a worker over, as `serve` would start it.
-pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<ExitCode, Failure> {
-    let config = arguments.config.clone().map(configuration_name).transpose()?;
-    let project = Project::read(&arguments.directory, config.as_deref(), Variables::Configured)?;
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    let Arguments { directory, config, json } = arguments;
+    let project = Project::read(directory, config.as_deref(), Variables::Configured)?;
     let configuration = project.warnings.iter().map(ToString::to_string);
     let mut findings = all(Kind::Configuration, configuration);
-    let Prepared { mut settings, warnings, .. } = snapshot::prepared(command, project)?;
+    let Prepared { mut settings, warnings, .. } = snapshot::prepared(options, project)?;
     findings.extend(all(Kind::Configuration, warnings));
     // What the worker prints is none of the findings; warnings come with the snapshot.
     settings.log = Log::new(|_| ());
     let begin = Instant::now();
-    let created = match snapshot::make(command.quiet, settings)? {
+    let created = match snapshot::make(options.quiet, settings)? {
         Ok(created) => Some(created),
         Err(error) => {
             findings.extend(faults(error)?);
@@ -81,9 +103,9 @@ pub(crate) fn run(command: &Command, arguments: &DoctorArguments) -> Result<Exit
             _ => None,
         });
         findings.extend(all(Kind::Warning, warnings));
-        findings.extend(all(Kind::Cycle, cycles(command, file)?));
+        findings.extend(all(Kind::Cycle, cycles(options, file)?));
     }
-    let report = if arguments.json { json_report } else { text_report };
+    let report = if *json { json_report } else { text_report };
     console::write(report(&findings, created.as_ref(), took).as_bytes())?;
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
@@ -97,9 +119,9 @@ const BREAK_A_CYCLE: &str = "nothing frees them but `destroy()` of the proxy: ca
     `create_once_callable` for what is called once, or have Python hold its own object by `weakref`";
 
 /// What there is of cycles through both languages after the top level and the warm-up requests.
-fn cycles(command: &Command, file: &SnapshotFile) -> Result<Vec<String>, Failure> {
-    let bundle = Arc::new(snapshot::bundle_of(command, file).map_err(Failure::Snapshot)?);
-    let cycles = taipan_worker::cycles(file, &bundle, &command.cache()?);
+fn cycles(options: &Options, file: &SnapshotFile) -> Result<Vec<String>, Failure> {
+    let bundle = Arc::new(snapshot::bundle_of(options, file).map_err(Failure::Snapshot)?);
+    let cycles = taipan_worker::cycles(file, &bundle, &options.cache()?);
     let cycles = cycles.map_err(Failure::Snapshot)?;
     Ok(cycles
         .iter()

@@ -2,20 +2,29 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use serde_json::json;
 use taipan_manifest::{Effect, FLAGS, Flag, GATES, Gate};
 
-use crate::{console, failure::Failure};
+use crate::{console, failure::Failure, options::Options};
+
+/// List the compatibility flags: what each does here, and since which date a worker has it
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 const HEADINGS: &str =
     "FLAG                                         SINCE       HERE     WHAT IT IS FOR";
 
 const GATES_HEADINGS: &str = "GATE                                         WHAT IS BEHIND IT";
 
-/// Prints all compatibility flags; with `experimental`, all gates as well.
-pub(crate) fn list(json: bool, experimental: bool) -> Result<ExitCode, Failure> {
-    let gates = if experimental { GATES } else { &[] };
-    let text = if json { json_list(gates) } else { text_list(gates) };
+/// Prints all compatibility flags; with `--experimental`, all gates as well.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    let gates = if options.choice.experimental { GATES } else { &[] };
+    let text = if arguments.json { json_list(gates) } else { text_list(gates) };
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,19 +8,39 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use clap::Args;
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, Step};
 use taipan_worker::{SnapshotFile, WEBASSEMBLY_ENTRIES, bundle_id, webassembly_prefix};
 
 use crate::{
-    arguments::GcArguments,
-    commands::bundle::{BUNDLES, KINDS, SNAPSHOTS},
     console,
+    entries::{BUNDLES, KINDS, PACKAGES, SNAPSHOTS},
     failure::Failure,
-    options::Command,
+    options::Options,
     progress::Display,
     size::size,
 };
+
+/// Remove from the cache what nothing uses: by age, and by size if you like
+///
+/// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
+/// compiled modules and bundles that nobody has used for a month. What a running server uses stays. A snapshot holds
+/// the worker's variables: with `--older-than 0` none is left.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Remove what nobody has used for so many days; 0 removes all that is not in use and can be made again
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    older_than: u32,
+
+    /// Then remove what was not used for the longest time, until no more than MB are left
+    #[arg(long, value_name = "MB")]
+    max_size: Option<u64>,
+
+    /// Only say what would go
+    #[arg(long)]
+    dry_run: bool,
+}
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,11 +62,11 @@ struct Found<E> {
 
 /// Removes what this Taipan does not use, what nobody has used for long, and of the rest what is too much. What a
 /// process uses stays.
-pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<ExitCode, Failure> {
-    let cache = command.cache()?;
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    let cache = options.cache()?;
     let age_max = DAY.saturating_mul(arguments.older_than);
     let bytes_max = arguments.max_size.map(|megabytes| megabytes.saturating_mul(MB));
-    let display = Display::new(command.quiet);
+    let display = Display::new(options.quiet);
     let progress = |step: Step<'_>| display.show(step);
     let mut text = String::new();
     let mut freed = 0u64;
@@ -60,7 +80,7 @@ pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<Exit
         freed = freed.saturating_add(if goes { bytes } else { 0 });
     }
     drop(display);
-    for kind in kinds() {
+    for kind in KINDS {
         for entry in cache.unfinished(kind)? {
             // What a process builds is nothing that was left.
             if entry.remove_unfinished(arguments.dry_run)? {
@@ -78,11 +98,6 @@ pub(crate) fn collect(command: &Command, arguments: &GcArguments) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The kinds of entries.
-fn kinds() -> impl Iterator<Item = &'static str> {
-    KINDS.into_iter().chain([WEBASSEMBLY_ENTRIES, SNAPSHOTS])
-}
-
 /// All entries.
 fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let mut own: BTreeSet<String> = BTreeSet::new();
@@ -95,7 +110,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let webassembly = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
     let now = SystemTime::now();
     let mut all = Vec::new();
-    for kind in kinds() {
+    for kind in KINDS {
         for entry in cache.entries(kind)? {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
@@ -106,7 +121,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 }),
                 _ => own.contains(entry.name()),
             };
-            let is_made = kind != KINDS[0];
+            let is_made = kind != PACKAGES;
             // A clock that was set back has seen nothing long ago.
             let age = now.duration_since(entry.last_use()?).unwrap_or_default();
             all.push(Found { useful, is_made, bytes: entry.bytes()?, age, entry });

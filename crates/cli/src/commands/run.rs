@@ -1,35 +1,38 @@
-//! `taipan run`.
+//! `taipan run`: runs a script in the sandbox.
+
+mod mounts;
+mod request;
+mod streams;
 
 use std::{
-    io::{self, ErrorKind, IsTerminal, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
-use taipan_pyodide::{Folder, Streams};
+use taipan_pyodide::Folder;
 use taipan_webapi::{
     access::Destination,
     fetch::{self, client},
 };
-use taipan_worker::{Error, Log, Modules, Script, ScriptLimits, modules_of};
-use tokio::{
-    io::{AsyncReadExt, Stdin},
-    runtime::Handle,
-    sync::Notify,
-};
+use taipan_worker::{Error, Modules, Script, ScriptLimits, modules_of};
+use tokio::sync::Notify;
 
 use crate::{
-    arguments::Bound,
+    commands::run::{
+        mounts::Mount,
+        request::{Program, Request},
+        streams::{Output, Terminal},
+    },
     console,
     failure::Failure,
-    options::{Command, Mount, Program, ScriptRequest},
+    options::Options,
     project::read_file,
     signals, terminal, workers,
 };
+
+pub(crate) use request::Arguments;
 
 /// What a process may end with; others are cut to their lowest bits, as the system does.
 const STATUS_MASK: i32 = 0xff;
@@ -37,21 +40,19 @@ const STATUS_MASK: i32 = 0xff;
 /// Where CPython's own files are in the sandbox, among which no script can be put, and what the system makes up.
 const OCCUPIED: [&str; 3] = ["/lib", "/proc", "/dev"];
 
-/// Bytes of a MiB.
-const MB: usize = 1 << 20;
-
 /// Runs a script in the sandbox, and ends with its exit code.
-pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    let request = Request::new(arguments)?;
     let located = locate(&request.program);
     let Located { program, folder } =
-        located.map_err(|failure| taken_for_script(failure, request))?;
+        located.map_err(|failure| taken_for_script(failure, &request))?;
     let (writable, mounts): (Vec<_>, Vec<_>) =
         request.mounts.iter().partition(|mount| mount.writable);
     let mounts = mounts.into_iter().map(mount).collect::<Result<_, _>>()?;
     let writable = writable.into_iter().map(writable_mount).collect::<Result<_, _>>()?;
-    let release = command.choice.release()?;
-    let bundle = workers::bundle(release, &command.cache()?, &command.sources()?, command.quiet)?;
-    let network = fetch::Settings { access: request.access.clone(), ..command.proxies.clone() };
+    let release = options.choice.release()?;
+    let bundle = workers::bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
+    let network = fetch::Settings { access: request.access.clone(), ..options.proxies.clone() };
     let output = Output::new(request.output_bytes);
     // It ends with the process, which is soon: the thread of a script that was stopped may still wait for its clock.
     let runtime = Box::leak(Box::new(workers::runtime()?));
@@ -66,19 +67,19 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
     let script = Script {
         bundle,
         program,
-        arguments: request.arguments.clone(),
-        environment: request.environment.clone(),
+        arguments: request.arguments,
+        environment: request.environment,
         folder,
         mounts,
         writable,
         streams: Box::new(terminal),
-        gates: command.choice.gates()?,
+        gates: options.choice.gates()?,
         client: client(&network).map_err(Error::Client)?,
         log: output.counted(terminal::script_log()),
         limits: ScriptLimits {
-            cpu: at_most(request.cpu),
-            wall: at_most(request.wall),
-            memory_bytes: usize::try_from(request.memory_mb).unwrap_or(usize::MAX) * MB,
+            cpu: request.cpu,
+            wall: request.wall,
+            memory_bytes: request.memory_bytes,
         },
         guard: workers::guard()?,
         signals: signals::of_script()?,
@@ -91,13 +92,6 @@ pub(crate) fn run(command: &Command, request: &ScriptRequest) -> Result<ExitCode
     Ok(u8::try_from(outcome? & STATUS_MASK).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn at_most<T>(bound: Bound<T>) -> Option<T> {
-    match bound {
-        Bound::AtMost(most) => Some(most),
-        Bound::None => None,
-    }
-}
-
 /// A program as the sandbox gets it.
 struct Located {
     program: taipan_worker::Program,
@@ -106,7 +100,7 @@ struct Located {
 }
 
 /// Of a script that is not there: that it is a place of the network, which an option did not take.
-fn taken_for_script(failure: Failure, request: &ScriptRequest) -> Failure {
+fn taken_for_script(failure: Failure, request: &Request) -> Failure {
     match &failure {
         Failure::NotFound { path, .. }
             if request.access.is_everything()
@@ -204,91 +198,4 @@ fn writable_mount(mount: &Mount) -> Result<taipan_worker::WritableMount, Failure
     let opened = Folder::open(host);
     let folder = opened.map_err(|source| Failure::Mount { directory: host.clone(), source })?;
     Ok(taipan_worker::WritableMount { folder, path: guest.clone() })
-}
-
-/// How much of its output a script has left; a clone is the same.
-#[derive(Clone)]
-struct Output(Arc<AtomicU64>);
-
-/// What stands for no limit, and for one that was exceeded.
-const UNLIMITED: u64 = u64::MAX;
-const EXCEEDED: u64 = u64::MAX - 1;
-
-impl Output {
-    fn new(bytes: Bound<u64>) -> Output {
-        Output(Arc::new(AtomicU64::new(at_most(bytes).unwrap_or(UNLIMITED))))
-    }
-
-    /// How many of so many bytes may be written.
-    fn take(&self, bytes: usize) -> usize {
-        let count = |left: u64| match left {
-            UNLIMITED => UNLIMITED,
-            EXCEEDED => EXCEEDED,
-            left => left.checked_sub(bytes as u64).unwrap_or(EXCEEDED),
-        };
-        let before =
-            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(count(left)));
-        match before.unwrap_or(EXCEEDED) {
-            UNLIMITED => bytes,
-            EXCEEDED => 0,
-            left => usize::try_from(left).map_or(bytes, |left| left.min(bytes)),
-        }
-    }
-
-    fn is_exceeded(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == EXCEEDED
-    }
-
-    /// The log, as far as there is room for it.
-    fn counted(&self, log: Log) -> Log {
-        let output = self.clone();
-        log.filter(move |record| output.take(record.bytes()) == record.bytes())
-    }
-}
-
-/// The standard streams of this process.
-struct Terminal {
-    output: Output,
-    input: Stdin,
-    runtime: Handle,
-    /// Ends a read, so that Python looks for the signal.
-    signalled: Arc<Notify>,
-}
-
-impl Streams for Terminal {
-    fn write(&mut self, _owner: u32, descriptor: i32, bytes: &[u8]) -> io::Result<()> {
-        let admitted = &bytes[..self.output.take(bytes.len())];
-        if descriptor == 2 {
-            io::stderr().lock().write_all(admitted)?;
-        } else {
-            let mut output = io::stdout().lock();
-            output.write_all(admitted)?;
-            output.flush()?;
-        }
-        match admitted.len() == bytes.len() {
-            true => Ok(()),
-            false => Err(ErrorKind::QuotaExceeded.into()),
-        }
-    }
-
-    fn read(&mut self, maximum: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; maximum];
-        let count = self.runtime.block_on(async {
-            tokio::select! {
-                // What is given up goes on by itself, and the next read has what came of it.
-                count = self.input.read(&mut bytes) => count,
-                () = self.signalled.notified() => Err(ErrorKind::Interrupted.into()),
-            }
-        })?;
-        bytes.truncate(count);
-        Ok(bytes)
-    }
-
-    fn is_terminal(&self, descriptor: i32) -> bool {
-        match descriptor {
-            0 => io::stdin().is_terminal(),
-            1 => io::stdout().is_terminal(),
-            _ => io::stderr().is_terminal(),
-        }
-    }
 }

@@ -2,48 +2,114 @@
 
 mod report;
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
+use clap::{Args, Subcommand, ValueHint};
 use taipan_snapshot::diff;
 use taipan_worker::{Bundle, Created, Error, Owners, SnapshotFile, Standing};
 
 use crate::{
-    arguments::{CreateArguments, SnapshotAction},
     console,
+    entries::WITH_SNAPSHOT,
     failure::Failure,
-    options::{Command, configuration_name},
+    options::Options,
     prepare::{Means, Prepared, prepare},
     progress::{Counter, Display},
     project::{Project, Variables},
     workers,
 };
 
-/// The kinds of entry with snapshots, and the name of the file in each.
-const ENTRIES: [(&str, &str); 2] =
-    [("bundle", "baseline.snapshot"), ("snapshot", "worker.snapshot")];
+/// Look at the snapshots that workers start from
+///
+/// A snapshot is a worker at rest, after its top level has run. `serve` and
+/// `dev` make it when it is missing; it holds the worker's variables, so only
+/// you can read it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    Create(CreateArguments),
+    /// Show what a snapshot was made from, and whose its bytes are
+    Inspect {
+        /// The worker's directory, or a snapshot file
+        #[arg(value_name = "DIR|FILE", default_value = ".")]
+        which: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a snapshot, or all that are in the cache
+    Verify {
+        /// The worker's directory, or a snapshot file; all of the cache without it
+        #[arg(value_name = "DIR|FILE")]
+        which: Option<PathBuf>,
+    },
+    /// Show what grew from one snapshot to another
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff {
+        /// The earlier: a worker's directory, or a snapshot file
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// The later
+        #[arg(value_name = "B")]
+        after: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Make the snapshot of a worker, or find it in the cache
+#[derive(Args, Debug)]
+#[command(after_help = CREATE_EXAMPLES)]
+pub(crate) struct CreateArguments {
+    /// The worker's directory
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    directory: PathBuf,
+
+    /// Write a copy to this file, which only you can read
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: Option<PathBuf>,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+}
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  taipan snapshot create samples/hello
+  taipan snapshot create my-worker -o before.snapshot";
+
+const DIFF_EXAMPLES: &str = "\
+Example: what does a change cost?
+  taipan snapshot create my-worker -o before.snapshot
+  edit my-worker/entry.py
+  taipan snapshot diff before.snapshot my-worker";
 
 /// Does what was asked for.
-pub(crate) fn run(command: &Command, action: &SnapshotAction) -> Result<ExitCode, Failure> {
+pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failure> {
     match action {
-        SnapshotAction::Create(arguments) => create(command, arguments),
-        SnapshotAction::Inspect { which, json } => inspect(command, which, *json),
-        SnapshotAction::Verify { which: Some(which) } => verify(command, which),
-        SnapshotAction::Verify { which: None } => verify_all(command),
-        SnapshotAction::Diff { before, after, json } => compare(command, before, after, *json),
+        Action::Create(arguments) => create(options, arguments),
+        Action::Inspect { which, json } => inspect(options, which, *json),
+        Action::Verify { which: Some(which) } => verify(options, which),
+        Action::Verify { which: None } => verify_all(options),
+        Action::Diff { before, after, json } => compare(options, before, after, *json),
     }
 }
 
-fn create(command: &Command, arguments: &CreateArguments) -> Result<ExitCode, Failure> {
-    let config = arguments.config.clone().map(configuration_name).transpose()?;
-    let Created { file, made, kept, .. } =
-        find_or_make(command, &arguments.directory, config.as_deref())?;
-    let path = match &arguments.output {
+fn create(options: &Options, arguments: &CreateArguments) -> Result<ExitCode, Failure> {
+    let CreateArguments { directory, output, config } = arguments;
+    let Created { file, made, kept, .. } = find_or_make(options, directory, config.as_deref())?;
+    let path = match output {
         None if !kept => {
-            return Err(Failure::NotKept { cache: command.cache()?.root().to_owned() });
+            return Err(Failure::NotKept { cache: options.cache()?.root().to_owned() });
         }
         Some(path) => {
             file.copy(path)?;
-            warn_of_place(path, &arguments.directory);
+            warn_of_place(path, directory);
             path
         }
         None => &file.path,
@@ -51,7 +117,7 @@ fn create(command: &Command, arguments: &CreateArguments) -> Result<ExitCode, Fa
     let snapshot = file.snapshot();
     let text = format!("{}\n{} bytes\n{}\n", path.display(), snapshot.file_bytes, snapshot.digest);
     console::write(text.as_bytes())?;
-    if !command.quiet {
+    if !options.quiet {
         console::say(if made { "the snapshot is made" } else { "the snapshot was in the cache" });
     }
     Ok(ExitCode::SUCCESS)
@@ -70,9 +136,9 @@ fn warn_of_place(copy: &Path, directory: &Path) {
     }
 }
 
-fn inspect(command: &Command, which: &Path, json: bool) -> Result<ExitCode, Failure> {
-    let file = open_or_make(command, which)?;
-    let owners = owners(command, &file);
+fn inspect(options: &Options, which: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let file = open_or_make(options, which)?;
+    let owners = owners(options, &file);
     let text = match owners {
         Ok((owners, baseline)) => report::inspection(&file, Some((&baseline, &owners)), json)?,
         Err(failure) => {
@@ -86,34 +152,34 @@ fn inspect(command: &Command, which: &Path, json: bool) -> Result<ExitCode, Fail
 }
 
 fn compare(
-    command: &Command,
+    options: &Options,
     before: &Path,
     after: &Path,
     json: bool,
 ) -> Result<ExitCode, Failure> {
-    let before = open_or_make(command, before)?;
-    let after = open_or_make(command, after)?;
+    let before = open_or_make(options, before)?;
+    let after = open_or_make(options, after)?;
     let pages = diff((before.snapshot(), before.bytes()), (after.snapshot(), after.bytes()));
     let pages = pages.map_err(|source| {
         let (path, source) = (after.path.clone(), Box::new(source));
         Failure::Snapshot(Error::Snapshot { path, source })
     })?;
-    let owners = (owners(command, &before)?.0, owners(command, &after)?.0);
+    let owners = (owners(options, &before)?.0, owners(options, &after)?.0);
     let text = report::comparison((&before, &owners.0), (&after, &owners.1), &pages, json)?;
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Whose the memory of a snapshot is, and that of its bundle's baseline.
-fn owners(command: &Command, file: &SnapshotFile) -> Result<(Owners, Owners), Failure> {
-    let bundle = Arc::new(bundle_of(command, file).map_err(Failure::Snapshot)?);
-    let cache = command.cache()?;
+fn owners(options: &Options, file: &SnapshotFile) -> Result<(Owners, Owners), Failure> {
+    let bundle = Arc::new(bundle_of(options, file).map_err(Failure::Snapshot)?);
+    let cache = options.cache()?;
     let baseline = Owners::of_baseline(&bundle, &cache).map_err(Failure::Snapshot)?;
     Ok((Owners::of(file, &bundle, &cache).map_err(Failure::Snapshot)?, baseline))
 }
 
 /// The bundle that a snapshot was taken from, if the cache has it.
-pub(crate) fn bundle_of(command: &Command, file: &SnapshotFile) -> Result<Bundle, Error> {
+pub(crate) fn bundle_of(options: &Options, file: &SnapshotFile) -> Result<Bundle, Error> {
     let digest = file.snapshot().provenance.bundle;
     let release = taipan_worker::release_of(&digest.0)?;
     let release = release.ok_or_else(|| Error::OtherBundle {
@@ -122,35 +188,35 @@ pub(crate) fn bundle_of(command: &Command, file: &SnapshotFile) -> Result<Bundle
     })?;
     taipan_worker::find(
         release,
-        &command
+        &options
             .cache()
             .map_err(|failure| Error::NoBundle { bundle: format!("{digest} ({failure})") })?,
     )
 }
 
-fn verify(command: &Command, which: &Path) -> Result<ExitCode, Failure> {
+fn verify(options: &Options, which: &Path) -> Result<ExitCode, Failure> {
     let file = if which.is_dir() {
-        let settings = settings(command, read(which, None)?)?;
+        let settings = settings(options, read(which, None)?)?;
         let found = SnapshotFile::find(&settings).map_err(Failure::Snapshot)?;
         found.ok_or_else(|| Failure::NoSnapshot { directory: which.to_owned() })?
     } else {
         open(which)?
     };
-    let standing = taipan_worker::standing(&file, &command.cache()?).map_err(Failure::Snapshot)?;
+    let standing = taipan_worker::standing(&file, &options.cache()?).map_err(Failure::Snapshot)?;
     console::write(line(&file.path.display().to_string(), &Ok(standing)).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Checks every snapshot of the cache.
-fn verify_all(command: &Command) -> Result<ExitCode, Failure> {
-    let cache = command.cache()?;
+fn verify_all(options: &Options) -> Result<ExitCode, Failure> {
+    let cache = options.cache()?;
     let mut text = String::new();
     let mut count = 0;
     let mut entries = Vec::new();
-    for (kind, name) in ENTRIES {
+    for (kind, name) in WITH_SNAPSHOT {
         entries.extend(cache.entries(kind)?.into_iter().map(|entry| (entry, name)));
     }
-    let progress = (!command.quiet).then(|| Counter::new("checking snapshots", entries.len()));
+    let progress = (!options.quiet).then(|| Counter::new("checking snapshots", entries.len()));
     for (entry, name) in entries {
         let there = entry.verify();
         progress.iter().for_each(Counter::advance);
@@ -194,8 +260,8 @@ fn line(name: &str, checked: &Result<Standing, Error>) -> String {
 }
 
 /// The snapshot file at `which`, or the snapshot of the worker there.
-fn open_or_make(command: &Command, which: &Path) -> Result<SnapshotFile, Failure> {
-    if which.is_dir() { Ok(find_or_make(command, which, None)?.file) } else { open(which) }
+fn open_or_make(options: &Options, which: &Path) -> Result<SnapshotFile, Failure> {
+    if which.is_dir() { Ok(find_or_make(options, which, None)?.file) } else { open(which) }
 }
 
 fn open(path: &Path) -> Result<SnapshotFile, Failure> {
@@ -208,12 +274,12 @@ fn open(path: &Path) -> Result<SnapshotFile, Failure> {
 
 /// Makes the snapshot of the worker in `directory`, as `serve` would, or finds it in the cache.
 fn find_or_make(
-    command: &Command,
+    options: &Options,
     directory: &Path,
-    config: Option<&str>,
+    config: Option<&Path>,
 ) -> Result<Created, Failure> {
-    let settings = settings(command, read(directory, config)?)?;
-    Ok(make(command.quiet, settings)??)
+    let settings = settings(options, read(directory, config)?)?;
+    Ok(make(options.quiet, settings)??)
 }
 
 /// Makes the snapshot of a worker or finds it in the cache; the inner error is the worker's.
@@ -233,7 +299,7 @@ pub(crate) fn make(
     outcome.map_err(|panic| Failure::Bug { what: panic.to_string() })
 }
 
-fn read(directory: &Path, config: Option<&str>) -> Result<Project, Failure> {
+fn read(directory: &Path, config: Option<&Path>) -> Result<Project, Failure> {
     let project = Project::read(directory, config, Variables::Configured)?;
     project.warnings.iter().for_each(console::warn);
     Ok(project)
@@ -241,15 +307,15 @@ fn read(directory: &Path, config: Option<&str>) -> Result<Project, Failure> {
 
 /// What the snapshot of a worker is made from, as `serve` would.
 pub(crate) fn settings(
-    command: &Command,
+    options: &Options,
     project: Project,
 ) -> Result<taipan_worker::Settings, Failure> {
-    let Prepared { settings, warnings, .. } = prepared(command, project)?;
+    let Prepared { settings, warnings, .. } = prepared(options, project)?;
     warnings.iter().for_each(console::warn);
     Ok(settings)
 }
 
 /// As [`settings`], with all that is told of it.
-pub(crate) fn prepared(command: &Command, project: Project) -> Result<Prepared, Failure> {
-    prepare(Means::of(command, &workers::guard()?)?, project)
+pub(crate) fn prepared(options: &Options, project: Project) -> Result<Prepared, Failure> {
+    prepare(Means::of(options, &workers::guard()?)?, project)
 }

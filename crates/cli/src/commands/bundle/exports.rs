@@ -8,7 +8,7 @@ use taipan_store::{Cache, Entry, Import, Step};
 use taipan_worker::{bundle_id, prepare, processor};
 
 use crate::{
-    commands::bundle::BUNDLES, console, failure::Failure, options::Command, progress::Display,
+    console, entries::BUNDLES, failure::Failure, options::Options, progress::Display,
 };
 
 /// What an export says of itself.
@@ -50,10 +50,10 @@ fn bundle(release: &Release, cache: &Cache) -> Result<Entry, Failure> {
 }
 
 /// Writes a release and its bundle, which is made first when it is not there.
-pub(crate) fn export(command: &Command, version: &str, path: &Path) -> Result<ExitCode, Failure> {
-    let (release, cache) = (release(version)?, command.cache()?);
-    let display = Display::new(command.quiet);
-    let (sources, show) = (command.sources()?, |step: Step<'_>| display.show(step));
+pub(super) fn export(options: &Options, version: &str, path: &Path) -> Result<ExitCode, Failure> {
+    let (release, cache) = (release(version)?, options.cache()?);
+    let display = Display::new(options.quiet);
+    let (sources, show) = (options.sources()?, |step: Step<'_>| display.show(step));
     // A bundle is there without the release that it was made of, when somebody removed that.
     fetch(release, &sources, &cache, &show)?;
     let _held = prepare(release, &sources, &cache, &show)?;
@@ -65,18 +65,18 @@ pub(crate) fn export(command: &Command, version: &str, path: &Path) -> Result<Ex
         bundle(release, &cache)?,
     ];
     taipan_store::export(&entries, &about, path)?;
-    if !command.quiet {
+    if !options.quiet {
         console::say(format_args!("Pyodide {version} and its bundle are in {}", path.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Puts an exported release and its bundle into the cache.
-pub(crate) fn import(command: &Command, path: &Path) -> Result<ExitCode, Failure> {
+pub(super) fn import(options: &Options, path: &Path) -> Result<ExitCode, Failure> {
     if !path.is_file() {
         return Err(Failure::NotFound { what: "the file", path: path.to_owned() });
     }
-    let cache = command.cache()?;
+    let cache = options.cache()?;
     let import = Import::open(path, &cache)?;
     let foreign = |reason| Failure::Foreign { path: path.to_owned(), reason };
     let about: About = serde_json::from_str(import.about())
@@ -86,7 +86,7 @@ pub(crate) fn import(command: &Command, path: &Path) -> Result<ExitCode, Failure
     if about.bundle != own.bundle {
         return Err(foreign(format!("it was made by {}, this is {}", about.maker(), own.maker())));
     }
-    let display = Display::new(command.quiet);
+    let display = Display::new(options.quiet);
     // The release is compared with the release table, as from any other place.
     for package in [&release.pyodide, &release.web_streams] {
         let folder = Source::Folder(import.folder(&package.entry(&cache)?));
@@ -94,7 +94,7 @@ pub(crate) fn import(command: &Command, path: &Path) -> Result<ExitCode, Failure
     }
     import.take(&bundle(release, &cache)?, &|step| display.show(step))?;
     drop(display);
-    if !command.quiet {
+    if !options.quiet {
         console::say(format_args!("Pyodide {} and its bundle are in the cache", release.version));
     }
     Ok(ExitCode::SUCCESS)

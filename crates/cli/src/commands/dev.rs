@@ -1,0 +1,152 @@
+//! `taipan dev`: serves a worker while it is written, and a new one whenever its files change.
+
+use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use http::StatusCode;
+use taipan_server::{Details, Fault, Hosts, Listener, Settings};
+use taipan_worker::Guard;
+use tokio::sync::watch;
+
+use crate::{
+    console,
+    failure::Failure,
+    options::Options,
+    project::{Project, Variables},
+    serving::{self, ServingArguments},
+    watching::Changes,
+    workers::{self, Current, State, Worker},
+};
+
+/// Serve the worker in a directory while you write it
+///
+/// Starts again when a file is saved, shows errors with their whole traceback
+/// in the terminal and in the browser, and prints a line for each request.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    serving: ServingArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  taipan dev samples/hello              serve it at http://127.0.0.1:8787
+  taipan dev samples/hello --port 9000  at another port
+  taipan dev --ip 0.0.0.0 .             to everybody in your network
+
+Press Ctrl+C to stop.";
+
+/// Snapshots of a worker that stay in the cache, so that what is taken back starts at once.
+const SNAPSHOTS_KEPT: usize = 3;
+
+/// Serves a worker, and a new one whenever its files change.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    let arguments = &arguments.serving;
+    console::start_log(true)?;
+    let project = arguments.read(Variables::Development)?;
+    let address = arguments.address(&project);
+    // A server of the loopback interface alone is guarded against other sites'
+    // pages; one for the network is reached by names that we cannot know.
+    let local = address.ip().to_canonical().is_loopback();
+    let hosts = if local { Hosts::Local } else { Hosts::Any };
+    serving::run(async {
+        let listener = Listener::bind(address)?;
+        let changes = Changes::watch(&project.directory)?;
+        let guard = workers::guard()?;
+        let (state, states) = watch::channel(State::Starting);
+        let settings = Settings { details: Details::Shown, hosts, ..serving::settings(options) };
+        tokio::select! {
+            code = serving::answer(options, listener, Current(states), settings) => code,
+            never = keep_current(arguments, options, &guard, project, &state, changes) => match never {},
+        }
+    })
+}
+
+/// Starts the worker, and again after every change.
+async fn keep_current(
+    arguments: &ServingArguments,
+    options: &Options,
+    guard: &Guard,
+    project: Project,
+    state: &watch::Sender<State>,
+    mut changes: Changes,
+) -> Infallible {
+    let mut asked_for = arguments.address(&project);
+    // As it was found: a relative name leads nowhere once the directory was removed, whatever takes its place.
+    let root =
+        fs_err::canonicalize(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
+    let found = arguments.with_directory(root);
+    let mut project = Ok(project);
+    loop {
+        let worker = match project {
+            Ok(project) => {
+                let directory = project.directory.clone();
+                let worker = serving::start(options, guard, project).await;
+                worker.inspect(|worker| keep_few(options, &directory, worker))
+            }
+            Err(failure) => Err(failure),
+        };
+        state.send_replace(match worker {
+            Ok(worker) => State::Running(Arc::new(worker)),
+            Err(failure) => {
+                failure.report();
+                State::Broken(broken(&failure))
+            }
+        });
+        changes.next().await;
+        state.send_replace(State::Starting);
+        if !options.quiet {
+            console::say("a file has changed, starting again");
+        }
+        let named = fs_err::canonicalize(&arguments.directory);
+        let arguments =
+            if named.is_ok_and(|now| now == found.directory) { arguments } else { &found };
+        project = arguments.read(Variables::Development);
+        if let Ok(project) = &project {
+            let now = arguments.address(project);
+            if now != std::mem::replace(&mut asked_for, now) {
+                console::warn(
+                    "`dev.ip` and `dev.port` are read once: start `taipan dev` again to listen elsewhere",
+                );
+            }
+        }
+    }
+}
+
+/// Has the cache keep the last few snapshots of a worker that is being written: each save makes another.
+fn keep_few(options: &Options, directory: &Path, worker: &Worker) {
+    let kept = options.cache().and_then(|cache| {
+        let whose = format!("dev {}", directory.display());
+        Ok(cache.keep_recent(&whose, worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
+    });
+    match kept {
+        // That has told of itself, and has nothing to remove.
+        Err(Failure::Store(error)) if error.is_read_only() => {}
+        Err(Failure::Store(error)) => {
+            console::warn(format_args!("older snapshots stay in the cache: {error}"));
+        }
+        Err(failure) => console::warn(format_args!("older snapshots stay in the cache: {failure}")),
+        Ok(()) => {}
+    }
+}
+
+/// What requests are told while the worker does not start.
+fn broken(failure: &Failure) -> Fault {
+    const WHAT: &str = "the worker does not start";
+    let said = failure.to_string();
+    let mut detail = said
+        .strip_prefix(WHAT)
+        .and_then(|said| said.strip_prefix(": "))
+        .unwrap_or(&said)
+        .to_owned();
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        detail += &format!("\n  caused by: {error}");
+        cause = error.source();
+    }
+    if !failure.traceback().is_empty() {
+        detail += &format!("\n\n{}", failure.traceback());
+    }
+    Fault::new(StatusCode::INTERNAL_SERVER_ERROR, WHAT).with_detail(detail)
+}

@@ -1,0 +1,53 @@
+//! `taipan serve`: serves a worker for production.
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Args;
+use taipan_manifest::DEV_VARS_FILE;
+use taipan_server::{Details, Hosts, Listener, Settings};
+use tokio::sync::watch;
+
+use crate::{
+    console,
+    failure::Failure,
+    options::Options,
+    project::Variables,
+    serving::{self, ServingArguments},
+    workers::{self, Current, State},
+};
+
+/// Serve the worker in a directory
+///
+/// As `dev`, but for production: files are read once, and what an error says
+/// goes to the log only.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    serving: ServingArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  taipan serve samples/hello
+  taipan serve --config wrangler.production.jsonc --port 80 --ip 0.0.0.0 my-worker
+
+SIGTERM and Ctrl+C let requests in flight finish; a second one does not.";
+
+/// Serves a worker until it is told to stop.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    console::start_log(false)?;
+    let project = arguments.serving.read(Variables::Configured)?;
+    if !options.quiet && project.directory.join(DEV_VARS_FILE).is_file() {
+        console::say(format_args!("{DEV_VARS_FILE} is not used by `serve`, only by `taipan dev`"));
+    }
+    let address = arguments.serving.address(&project);
+    serving::run(async {
+        let listener = Listener::bind(address)?;
+        let worker = serving::start(options, &workers::guard()?, project).await?;
+        let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
+        let settings =
+            Settings { details: Details::Hidden, hosts: Hosts::Any, ..serving::settings(options) };
+        serving::answer(options, listener, Current(states), settings).await
+    })
+}
