@@ -1,38 +1,24 @@
-//! From a project to what its worker is made from: the same for every command that has to do with a worker.
+//! From a project to what its worker is made from: the one way, for all commands that start a worker or look at one.
 
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use taipan_manifest::{
+    self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, PACKAGES_DIRECTORY, Variable,
+};
 use taipan_release::{Release, Source};
 use taipan_store::Cache;
-use taipan_webapi::fetch;
-use taipan_worker::{Guard, Network, Settings, from_project};
-
-use crate::{
-    failure::Failure, options::Options, project::Project, selection::Choice, terminal, workers,
+use taipan_worker::{
+    Bundle, Code, Guard, Isolation, Limits, ModuleKind, Network, OwnModules, PoolSettings, Settings,
+    from_project,
 };
 
-/// What a worker is made ready with, beside its project.
-#[derive(Debug)]
-pub(crate) struct Means {
-    choice: Choice,
-    cache: Cache,
-    sources: Vec<Source>,
-    proxies: fetch::Settings,
-    guard: Guard,
-    quiet: bool,
-}
+use crate::{
+    console, failure::Failure, options::Options, progress::Display, project::Project,
+    runtime::guard, terminal,
+};
 
-impl Means {
-    /// What the options say of it.
-    pub(crate) fn of(options: &Options, guard: &Guard) -> Result<Self, Failure> {
-        Ok(Self {
-            choice: options.choice.clone(),
-            cache: options.cache()?,
-            sources: options.sources()?,
-            proxies: options.proxies.clone(),
-            guard: guard.clone(),
-            quiet: options.quiet,
-        })
-    }
-}
+/// Bytes of a MiB.
+const MB: usize = 1 << 20;
 
 /// A worker that is ready to be started.
 #[derive(Debug)]
@@ -44,37 +30,158 @@ pub(crate) struct Prepared {
     pub(crate) clients: taipan_server::Limits,
     /// What of its files it does not see.
     pub(crate) warnings: Vec<String>,
-    /// Whether only warnings and errors are wanted.
-    pub(crate) quiet: bool,
 }
 
 /// Makes the bundle of a project's worker, if the cache does not have it, and reads the worker's files. Blocks.
-pub(crate) fn prepare(means: Means, project: Project) -> Result<Prepared, Failure> {
-    let Means { choice, cache, sources, proxies, guard, quiet } = means;
+pub(crate) fn prepare(
+    options: &Options,
+    guard: &Guard,
+    project: Project,
+) -> Result<Prepared, Failure> {
+    let (cache, sources) = (options.cache()?, options.sources()?);
     let Project { directory, mut manifest, warnings: _, pin } = project;
-    choice.open_gates(&mut manifest)?;
-    let release = choice.release_for(&manifest, pin.as_ref())?;
-    let bundle = workers::bundle(release, &cache, &sources, quiet)?;
+    options.choice.open_gates(&mut manifest)?;
+    let release = options.choice.release_for(&manifest, pin.as_ref())?;
+    let bundle = bundle(release, &cache, &sources, options.quiet)?;
     let (code, warnings) = from_project(&directory)?;
     if code.paths().all(|path| path != manifest.main) {
         return Err(Failure::MainLeftOut { main: manifest.main });
     }
-    let (pool, limits) = (workers::pool(&manifest), workers::limits(&manifest.limits));
-    let clients = workers::clients(&manifest.limits);
+    let (pool, limits) = (pool(&manifest), limits(&manifest.limits));
+    let clients = clients(&manifest.limits);
     let settings = Settings {
-        modules: workers::modules(&manifest, &code).into(),
-        flags: workers::flags(&manifest.flags),
-        variables: workers::variables(manifest.vars),
-        network: Network::new(proxies)?,
+        modules: modules(&manifest, &code).into(),
+        flags: flags(&manifest.flags),
+        variables: variables(manifest.vars),
+        network: Network::new(options.proxies.clone())?,
         log: terminal::log(),
         warmup: manifest.warmup,
         main: manifest.main,
+        guard: guard.clone(),
         bundle,
         cache,
         code,
         pool,
         limits,
-        guard,
     };
-    Ok(Prepared { settings, release, clients, warnings, quiet })
+    Ok(Prepared { settings, release, clients, warnings })
+}
+
+/// As [`prepare`], for a command that serves nothing; says what of its files the worker does not see.
+pub(crate) fn settings(options: &Options, project: Project) -> Result<Settings, Failure> {
+    let Prepared { settings, warnings, .. } = prepare(options, &guard()?, project)?;
+    warnings.iter().for_each(console::warn);
+    Ok(settings)
+}
+
+/// The bundle of a release; made first when the cache does not have it.
+pub(crate) fn bundle(
+    release: &Release,
+    cache: &Cache,
+    sources: &[Source],
+    quiet: bool,
+) -> Result<Arc<Bundle>, Failure> {
+    let display = Display::new(quiet);
+    let bundle = taipan_worker::prepare(release, sources, cache, &|step| display.show(step))?;
+    Ok(Arc::new(bundle))
+}
+
+/// What JavaScript may import of a worker's files.
+fn modules(manifest: &Manifest, code: &Code) -> OwnModules {
+    let Modules { base_dir, find_additional_modules, rules } = &manifest.modules;
+    let python = manifest.main.ends_with(".py");
+    let kind = |path: &str| match path {
+        _ if path == manifest.main && !python => Some(ModuleType::EsModule),
+        // Some packages, as the SDK, bring JavaScript.
+        _ if is_of_a_package(path) => {
+            Some(ModuleType::EsModule).filter(|_| path.ends_with(".js") || path.ends_with(".mjs"))
+        }
+        _ => rules.module_type(path.strip_prefix(base_dir).unwrap_or(path)),
+    };
+    let kinds = code.paths().filter_map(|path| {
+        let kind = match kind(&path)? {
+            ModuleType::EsModule => ModuleKind::EsModule,
+            ModuleType::CommonJs => ModuleKind::CommonJs,
+            ModuleType::Json => ModuleKind::Json,
+            ModuleType::Text => ModuleKind::Text,
+            ModuleType::Data => ModuleKind::Data,
+            ModuleType::CompiledWasm => ModuleKind::CompiledWasm,
+            ModuleType::PythonModule => return None,
+        };
+        Some((path, kind))
+    });
+    OwnModules {
+        root: base_dir.clone(),
+        by_name: *find_additional_modules || python,
+        kinds: kinds.collect(),
+        gates: manifest.gates.clone(),
+    }
+}
+
+fn is_of_a_package(path: &str) -> bool {
+    path.strip_prefix(PACKAGES_DIRECTORY).is_some_and(|below| below.starts_with('/'))
+}
+
+/// How the isolates of a worker come and go.
+fn pool(manifest: &Manifest) -> PoolSettings {
+    let Manifest { isolates, isolation, limits, .. } = manifest;
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    PoolSettings {
+        isolation: match isolation {
+            manifest::Isolation::Reuse => Isolation::Reuse,
+            manifest::Isolation::Fresh => Isolation::Fresh,
+        },
+        isolates_min: count(isolates.min),
+        isolates_max: count(isolates.max(*isolation)),
+        waiting_bytes: count(isolates.waiting_mb).saturating_mul(MB),
+        idle: Duration::from_secs(isolates.idle_seconds.into()),
+        requests_max: count(limits.requests),
+        ..PoolSettings::default()
+    }
+}
+
+/// What is taken of clients.
+fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
+    taipan_server::Limits {
+        body_bytes_max: u64::from(limits.request_body_mb) << 20,
+        requests_max: usize::try_from(limits.requests).unwrap_or(usize::MAX),
+        crowded: false,
+    }
+}
+
+/// What a worker may use.
+fn limits(limits: &manifest::Limits) -> Limits {
+    let milliseconds = |number: u32| Duration::from_millis(number.into());
+    Limits {
+        memory_bytes: usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(MB),
+        startup_cpu: milliseconds(limits.startup_cpu_ms),
+        cpu: milliseconds(limits.cpu_ms),
+        wall: milliseconds(limits.wall_ms),
+        wait_until: milliseconds(limits.wait_until_ms),
+        inside: taipan_webapi::limits::Limits {
+            timers: limits.timers,
+            subrequests: limits.subrequests,
+            log_kb: limits.log_kb,
+            response_body_mb: limits.response_body_mb,
+        },
+    }
+}
+
+/// Every flag, and whether a worker has it.
+fn flags(has: &Flags) -> BTreeMap<&'static str, bool> {
+    FLAGS.iter().map(|flag| (flag.name, has.has(flag.name))).collect()
+}
+
+/// The variables of a configuration, as JSON.
+fn variables(
+    variables: impl IntoIterator<Item = (String, Variable)>,
+) -> BTreeMap<String, serde_json::Value> {
+    variables.into_iter().map(|(name, value)| (name, json(value))).collect()
+}
+
+fn json(value: Variable) -> serde_json::Value {
+    match value {
+        Variable::Text(text) => text.into(),
+        Variable::Json(value) => value,
+    }
 }

@@ -20,11 +20,12 @@ use crate::{
     console,
     failure::Failure,
     options::Options,
-    prepare::{Means, prepare},
+    prepare::prepare,
     project::{Project, Variables},
+    runtime::runtime,
     signals::{self, Signals},
     suggested::Suggested,
-    workers::{self, Current, State, Worker},
+    workers::{Current, State, Worker},
 };
 
 /// What to serve, and where; the worker's configuration fills the gaps.
@@ -102,7 +103,7 @@ pub(crate) fn run(
     take_all_descriptors();
     // Before threads need some of it.
     taipan_worker::check_address_space(1)?;
-    let runtime = workers::runtime()?;
+    let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         signals::take_meaningless()?;
         served.await
@@ -124,9 +125,10 @@ pub(crate) async fn start(
     guard: &Guard,
     project: Project,
 ) -> Result<Worker, Failure> {
-    let means = Means::of(options, guard)?;
-    let prepared = spawn_blocking(move || prepare(means, project)).await;
-    Worker::start(prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??).await
+    let (means, guard) = (options.clone(), guard.clone());
+    let prepared = spawn_blocking(move || prepare(&means, &guard, project)).await;
+    let prepared = prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
+    Worker::start(options, prepared).await
 }
 
 /// The server's settings, as far as they are the same for both; it tells of what happens.

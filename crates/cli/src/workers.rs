@@ -1,28 +1,24 @@
-//! A worker behind a server: HTTP on the one side, the worker's events on the other; and what a configuration says, in
-//! the worker crate's words.
+//! The worker that answers requests at present: what the server hands over becomes a request of the worker's, and
+//! its answer one of the server's.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::stream;
 use http::StatusCode;
-use taipan_manifest::{self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, Variable};
-use taipan_release::{Release, Source};
+use taipan_release::Release;
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
-use taipan_store::{Cache, Entry};
+use taipan_store::{Entry, Step};
 use taipan_webapi::{
     body::BodyReader,
     headers,
     requests::{Answer, AnswerBody},
 };
-use taipan_worker::{
-    Bundle, Code, Guard, Incoming, Isolation, Limits, ModuleKind, OwnModules, PoolSettings, prepare,
-};
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::watch,
-};
+use taipan_worker::Incoming;
+use tokio::sync::watch;
 
-use crate::{console, failure::Failure, prepare::Prepared, progress::Display};
+use crate::{
+    console, failure::Failure, options::Options, prepare::Prepared, progress::Display,
+};
 
 /// A worker that runs.
 #[derive(Debug)]
@@ -33,45 +29,13 @@ pub(crate) struct Worker {
     clients: taipan_server::Limits,
 }
 
-/// Where `pywrangler` puts a worker's packages. Some, as the SDK, bring JavaScript.
-const PACKAGES: &str = "python_modules/";
-
-/// Threads on which guests run, and on which they wait in `run_sync`: twice the requests at a time that there are by
-/// default. Those that have nothing to do end.
-const BLOCKING_THREADS_MAX: usize = 2048;
-
-/// Bytes of a MiB.
-const MB: usize = 1 << 20;
-
-/// The runtime in which workers run.
-pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    taipan_worker::bound_arenas();
-    // Guests run on the threads that are for blocking, and need their stack.
-    let mut builder = Builder::new_multi_thread();
-    builder.enable_all().thread_stack_size(taipan_worker::THREAD_STACK_BYTES);
-    builder.max_blocking_threads(BLOCKING_THREADS_MAX);
-    builder.build().map_err(|source| Failure::System { what: "start the threads", source })
-}
-
-/// The bundle of a release; made first when the cache does not have it.
-pub(crate) fn bundle(
-    release: &Release,
-    cache: &Cache,
-    sources: &[Source],
-    quiet: bool,
-) -> Result<Arc<Bundle>, Failure> {
-    let display = Display::new(quiet);
-    let bundle = prepare(release, sources, cache, &|step| display.show(step))?;
-    Ok(Arc::new(bundle))
-}
-
 impl Worker {
     /// Starts a worker: its top level has run when this returns.
-    pub(crate) async fn start(prepared: Prepared) -> Result<Self, Failure> {
-        let Prepared { settings, release, clients, warnings, quiet } = prepared;
+    pub(crate) async fn start(options: &Options, prepared: Prepared) -> Result<Self, Failure> {
+        let Prepared { settings, release, clients, warnings } = prepared;
         warnings.iter().for_each(console::warn);
-        let display = Display::new(quiet);
-        let shown = Box::new(move |step: taipan_store::Step<'_>| display.show(step));
+        let display = Display::new(options.quiet);
+        let shown = Box::new(move |step: Step<'_>| display.show(step));
         let worker = taipan_worker::Worker::start(settings, shown).await?;
         Ok(Self { worker, release, clients })
     }
@@ -103,87 +67,6 @@ impl Worker {
     }
 }
 
-/// What JavaScript may import of a worker's files.
-pub(crate) fn modules(manifest: &Manifest, code: &Code) -> OwnModules {
-    let Modules { base_dir, find_additional_modules, rules } = &manifest.modules;
-    let python = manifest.main.ends_with(".py");
-    let kind = |path: &str| match path {
-        _ if path == manifest.main && !python => Some(ModuleType::EsModule),
-        _ if path.starts_with(PACKAGES) => {
-            Some(ModuleType::EsModule).filter(|_| path.ends_with(".js") || path.ends_with(".mjs"))
-        }
-        _ => rules.module_type(path.strip_prefix(base_dir).unwrap_or(path)),
-    };
-    let kinds = code.paths().filter_map(|path| {
-        let kind = match kind(&path)? {
-            ModuleType::EsModule => ModuleKind::EsModule,
-            ModuleType::CommonJs => ModuleKind::CommonJs,
-            ModuleType::Json => ModuleKind::Json,
-            ModuleType::Text => ModuleKind::Text,
-            ModuleType::Data => ModuleKind::Data,
-            ModuleType::CompiledWasm => ModuleKind::CompiledWasm,
-            ModuleType::PythonModule => return None,
-        };
-        Some((path, kind))
-    });
-    OwnModules {
-        root: base_dir.clone(),
-        by_name: *find_additional_modules || python,
-        kinds: kinds.collect(),
-        gates: manifest.gates.clone(),
-    }
-}
-
-/// How the isolates of a worker come and go.
-pub(crate) fn pool(manifest: &Manifest) -> PoolSettings {
-    let Manifest { isolates, isolation, limits, .. } = manifest;
-    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    PoolSettings {
-        isolation: match isolation {
-            manifest::Isolation::Reuse => Isolation::Reuse,
-            manifest::Isolation::Fresh => Isolation::Fresh,
-        },
-        isolates_min: count(isolates.min),
-        isolates_max: count(isolates.max(*isolation)),
-        waiting_bytes: count(isolates.waiting_mb).saturating_mul(MB),
-        idle: Duration::from_secs(isolates.idle_seconds.into()),
-        requests_max: count(limits.requests),
-        ..PoolSettings::default()
-    }
-}
-
-/// What is taken of clients.
-pub(crate) fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
-    taipan_server::Limits {
-        body_bytes_max: u64::from(limits.request_body_mb) << 20,
-        requests_max: usize::try_from(limits.requests).unwrap_or(usize::MAX),
-        crowded: false,
-    }
-}
-
-/// What a worker may use.
-pub(crate) fn limits(limits: &manifest::Limits) -> Limits {
-    let milliseconds = |number: u32| Duration::from_millis(number.into());
-    Limits {
-        memory_bytes: usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(MB),
-        startup_cpu: milliseconds(limits.startup_cpu_ms),
-        cpu: milliseconds(limits.cpu_ms),
-        wall: milliseconds(limits.wall_ms),
-        wait_until: milliseconds(limits.wait_until_ms),
-        inside: taipan_webapi::limits::Limits {
-            timers: limits.timers,
-            subrequests: limits.subrequests,
-            log_kb: limits.log_kb,
-            response_body_mb: limits.response_body_mb,
-        },
-    }
-}
-
-/// Who sees to the limits of all workers of this process.
-pub(crate) fn guard() -> Result<Guard, Failure> {
-    Guard::start().map_err(|source| Failure::System { what: "start a thread", source })
-}
-
 /// What everybody may know of a fault.
 fn message(kind: &str) -> &'static str {
     match kind {
@@ -204,25 +87,6 @@ fn status(kind: &str) -> StatusCode {
         "cpu_ms" | "memory_mb" => StatusCode::SERVICE_UNAVAILABLE,
         "wall_ms" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// Every flag, and whether a worker has it.
-pub(crate) fn flags(has: &Flags) -> BTreeMap<&'static str, bool> {
-    FLAGS.iter().map(|flag| (flag.name, has.has(flag.name))).collect()
-}
-
-/// The variables of a configuration, as JSON.
-pub(crate) fn variables(
-    variables: impl IntoIterator<Item = (String, Variable)>,
-) -> BTreeMap<String, serde_json::Value> {
-    variables.into_iter().map(|(name, value)| (name, json(value))).collect()
-}
-
-fn json(value: Variable) -> serde_json::Value {
-    match value {
-        Variable::Text(text) => text.into(),
-        Variable::Json(value) => value,
     }
 }
 

@@ -16,12 +16,12 @@ use taipan_worker::{
 };
 
 use crate::{
-    commands::snapshot,
     console,
     failure::Failure,
     options::Options,
+    prepare,
     project::{Project, Variables},
-    workers,
+    runtime::runtime,
 };
 
 /// Measure how fast a worker starts, and what it takes of memory
@@ -68,8 +68,8 @@ const KIB_PER_MIB: f64 = 1024.0;
 pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failure> {
     let (Action::Cold { directory, json, .. } | Action::Density { directory, json, .. }) = action;
     let project = Project::read(directory, None, Variables::Configured)?;
-    let settings = snapshot::settings(options, project)?;
-    let report = workers::runtime()?.block_on(async {
+    let settings = prepare::settings(options, project)?;
+    let report = runtime()?.block_on(async {
         match *action {
             Action::Cold { runs, .. } => cold(&settings, runs.max(1)).await,
             Action::Density { workers, isolates, .. } => {

@@ -13,9 +13,10 @@ use crate::{
     failure::Failure,
     options::Options,
     project::{Project, Variables},
+    runtime::guard,
     serving::{self, ServingArguments},
     watching::Changes,
-    workers::{self, Current, State, Worker},
+    workers::{Current, State, Worker},
 };
 
 /// Serve the worker in a directory while you write it
@@ -53,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     serving::run(async {
         let listener = Listener::bind(address)?;
         let changes = Changes::watch(&project.directory)?;
-        let guard = workers::guard()?;
+        let guard = guard()?;
         let (state, states) = watch::channel(State::Starting);
         let settings = Settings { details: Details::Shown, hosts, ..serving::settings(options) };
         tokio::select! {

@@ -15,12 +15,13 @@ use serde_json::json;
 use taipan_worker::{Created, Error, Log, Record, SnapshotFile};
 
 use crate::{
-    commands::snapshot,
     console,
     failure::{FINDINGS, Failure},
     options::Options,
-    prepare::Prepared,
+    prepare::{Prepared, prepare},
     project::{Project, Variables},
+    runtime::guard,
+    snapshots,
 };
 
 /// Tell what of a worker spoils or weakens its snapshot
@@ -84,12 +85,12 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let project = Project::read(directory, config.as_deref(), Variables::Configured)?;
     let configuration = project.warnings.iter().map(ToString::to_string);
     let mut findings = all(Kind::Configuration, configuration);
-    let Prepared { mut settings, warnings, .. } = snapshot::prepared(options, project)?;
+    let Prepared { mut settings, warnings, .. } = prepare(options, &guard()?, project)?;
     findings.extend(all(Kind::Configuration, warnings));
     // What the worker prints is none of the findings; warnings come with the snapshot.
     settings.log = Log::new(|_| ());
     let begin = Instant::now();
-    let created = match snapshot::make(options.quiet, settings)? {
+    let created = match snapshots::make(options, settings)? {
         Ok(created) => Some(created),
         Err(error) => {
             findings.extend(faults(error)?);
@@ -120,7 +121,7 @@ const BREAK_A_CYCLE: &str = "nothing frees them but `destroy()` of the proxy: ca
 
 /// What there is of cycles through both languages after the top level and the warm-up requests.
 fn cycles(options: &Options, file: &SnapshotFile) -> Result<Vec<String>, Failure> {
-    let bundle = Arc::new(snapshot::bundle_of(options, file).map_err(Failure::Snapshot)?);
+    let bundle = Arc::new(snapshots::bundle_of(options, file).map_err(Failure::Snapshot)?);
     let cycles = taipan_worker::cycles(file, &bundle, &options.cache()?);
     let cycles = cycles.map_err(Failure::Snapshot)?;
     Ok(cycles

@@ -28,8 +28,10 @@ use crate::{
     console,
     failure::Failure,
     options::Options,
+    prepare::bundle,
     project::read_file,
-    signals, terminal, workers,
+    runtime::{guard, runtime},
+    signals, terminal,
 };
 
 pub(crate) use request::Arguments;
@@ -51,11 +53,11 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let mounts = mounts.into_iter().map(mount).collect::<Result<_, _>>()?;
     let writable = writable.into_iter().map(writable_mount).collect::<Result<_, _>>()?;
     let release = options.choice.release()?;
-    let bundle = workers::bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
+    let bundle = bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
     let network = fetch::Settings { access: request.access.clone(), ..options.proxies.clone() };
     let output = Output::new(request.output_bytes);
     // It ends with the process, which is soon: the thread of a script that was stopped may still wait for its clock.
-    let runtime = Box::leak(Box::new(workers::runtime()?));
+    let runtime = Box::leak(Box::new(runtime()?));
     let _entered = runtime.enter();
     let signalled = Arc::new(Notify::new());
     let terminal = Terminal {
@@ -81,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
             wall: request.wall,
             memory_bytes: request.memory_bytes,
         },
-        guard: workers::guard()?,
+        guard: guard()?,
         signals: signals::of_script()?,
         signalled,
     };

@@ -12,8 +12,9 @@ use crate::{
     failure::Failure,
     options::Options,
     project::Variables,
+    runtime::guard,
     serving::{self, ServingArguments},
-    workers::{self, Current, State},
+    workers::{Current, State},
 };
 
 /// Serve the worker in a directory
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let address = arguments.serving.address(&project);
     serving::run(async {
         let listener = Listener::bind(address)?;
-        let worker = serving::start(options, &workers::guard()?, project).await?;
+        let worker = serving::start(options, &guard()?, project).await?;
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
         let settings =
             Settings { details: Details::Hidden, hosts: Hosts::Any, ..serving::settings(options) };

@@ -10,17 +10,17 @@ use std::{
 
 use clap::{Args, Subcommand, ValueHint};
 use taipan_snapshot::diff;
-use taipan_worker::{Bundle, Created, Error, Owners, SnapshotFile, Standing};
+use taipan_worker::{Created, Error, Owners, SnapshotFile, Standing};
 
 use crate::{
     console,
     entries::WITH_SNAPSHOT,
     failure::Failure,
     options::Options,
-    prepare::{Means, Prepared, prepare},
-    progress::{Counter, Display},
+    prepare,
+    progress::Counter,
     project::{Project, Variables},
-    workers,
+    snapshots,
 };
 
 /// Look at the snapshots that workers start from
@@ -172,31 +172,15 @@ fn compare(
 
 /// Whose the memory of a snapshot is, and that of its bundle's baseline.
 fn owners(options: &Options, file: &SnapshotFile) -> Result<(Owners, Owners), Failure> {
-    let bundle = Arc::new(bundle_of(options, file).map_err(Failure::Snapshot)?);
+    let bundle = Arc::new(snapshots::bundle_of(options, file).map_err(Failure::Snapshot)?);
     let cache = options.cache()?;
     let baseline = Owners::of_baseline(&bundle, &cache).map_err(Failure::Snapshot)?;
     Ok((Owners::of(file, &bundle, &cache).map_err(Failure::Snapshot)?, baseline))
 }
 
-/// The bundle that a snapshot was taken from, if the cache has it.
-pub(crate) fn bundle_of(options: &Options, file: &SnapshotFile) -> Result<Bundle, Error> {
-    let digest = file.snapshot().provenance.bundle;
-    let release = taipan_worker::release_of(&digest.0)?;
-    let release = release.ok_or_else(|| Error::OtherBundle {
-        path: file.path.clone(),
-        bundle: digest.to_string(),
-    })?;
-    taipan_worker::find(
-        release,
-        &options
-            .cache()
-            .map_err(|failure| Error::NoBundle { bundle: format!("{digest} ({failure})") })?,
-    )
-}
-
 fn verify(options: &Options, which: &Path) -> Result<ExitCode, Failure> {
     let file = if which.is_dir() {
-        let settings = settings(options, read(which, None)?)?;
+        let settings = prepare::settings(options, read(which, None)?)?;
         let found = SnapshotFile::find(&settings).map_err(Failure::Snapshot)?;
         found.ok_or_else(|| Failure::NoSnapshot { directory: which.to_owned() })?
     } else {
@@ -278,44 +262,12 @@ fn find_or_make(
     directory: &Path,
     config: Option<&Path>,
 ) -> Result<Created, Failure> {
-    let settings = settings(options, read(directory, config)?)?;
-    Ok(make(options.quiet, settings)??)
-}
-
-/// Makes the snapshot of a worker or finds it in the cache; the inner error is the worker's.
-pub(crate) fn make(
-    quiet: bool,
-    settings: taipan_worker::Settings,
-) -> Result<Result<Created, Error>, Failure> {
-    let runtime = workers::runtime()?;
-    let handle = runtime.handle().clone();
-    let work = runtime.spawn_blocking(move || {
-        let display = Display::new(quiet);
-        taipan_worker::create(settings, &handle, &|step| display.show(step))
-    });
-    let outcome = runtime.block_on(work);
-    // What the top level left under way ends with it.
-    runtime.shutdown_background();
-    outcome.map_err(|panic| Failure::Bug { what: panic.to_string() })
+    let settings = prepare::settings(options, read(directory, config)?)?;
+    Ok(snapshots::make(options, settings)??)
 }
 
 fn read(directory: &Path, config: Option<&Path>) -> Result<Project, Failure> {
     let project = Project::read(directory, config, Variables::Configured)?;
     project.warnings.iter().for_each(console::warn);
     Ok(project)
-}
-
-/// What the snapshot of a worker is made from, as `serve` would.
-pub(crate) fn settings(
-    options: &Options,
-    project: Project,
-) -> Result<taipan_worker::Settings, Failure> {
-    let Prepared { settings, warnings, .. } = prepared(options, project)?;
-    warnings.iter().for_each(console::warn);
-    Ok(settings)
-}
-
-/// As [`settings`], with all that is told of it.
-pub(crate) fn prepared(options: &Options, project: Project) -> Result<Prepared, Failure> {
-    prepare(Means::of(options, &workers::guard()?)?, project)
 }
