@@ -3,11 +3,12 @@
 //! Nothing else knows an exit code, and nothing else prints an error.
 
 use std::{
-    error::Error,
     io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+use taipan_webapi::causes;
 
 use crate::console::{self, Stream};
 
@@ -254,11 +255,7 @@ impl Failure {
     /// Prints what went wrong, why, and what to do; gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         console::error(self);
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            console::cause(error);
-            cause = error.source();
-        }
+        causes(self).for_each(console::cause);
         if !self.traceback().is_empty() {
             console::worker(Stream::Errors, self.traceback().as_bytes());
         }

@@ -2,6 +2,7 @@
 //! JavaScript class that each error is.
 
 use crate::access::Refused;
+use crate::with_causes;
 
 /// What can go wrong in the host's part of the web platform.
 #[derive(Debug, thiserror::Error)]
@@ -210,13 +211,6 @@ impl Error {
     /// "ClassName: message" with all causes, as `js/operations.js` reads it.
     #[must_use]
     pub fn completion(&self) -> String {
-        let mut text = format!("{}: {self}", self.class());
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        format!("{}: {}", self.class(), with_causes(self))
     }
 }

@@ -23,7 +23,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use crate::access::{Access, Refused};
 use crate::body::BodyReader;
 use crate::upload::{PIECE_BYTES, Uploading, upload};
-use crate::{Error, headers};
+use crate::{Error, causes, headers};
 
 /// Fetch standard, HTTP-redirect fetch, step 7.
 pub const REDIRECTS_MAX: u32 = 20;
@@ -321,14 +321,7 @@ async fn send(
 
 /// Whether a name leads to what may not be reached.
 fn refused(error: &reqwest::Error) -> Option<Refused> {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(refused) = error.downcast_ref::<Refused>() {
-            return Some(refused.clone());
-        }
-        cause = error.source();
-    }
-    None
+    causes(error).find_map(|cause| cause.downcast_ref::<Refused>()).cloned()
 }
 
 /// Where the response leads, if it is a redirect to follow.

@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod body;
+mod causes;
 pub mod encoding;
 mod error;
 pub mod fetch;
@@ -29,6 +30,7 @@ mod unsaved;
 mod upload;
 pub mod url;
 
+pub use causes::{causes, with_causes};
 pub use error::Error;
 pub use operations::{Console, OPERATIONS, deliver, give_up};
 pub use owner::Owner;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use taipan_guest::Reason;
 use taipan_pyodide::Ended;
 use taipan_webapi::requests::Fault;
+use taipan_webapi::with_causes;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::time::Instant;
 
@@ -131,7 +132,7 @@ impl Slot {
                             Error::Program { message, traceback } => {
                                 Record::Fault { message, traceback }
                             }
-                            error => Record::Ended { reason: describe(&error) },
+                            error => Record::Ended { reason: with_causes(&error) },
                         });
                         After::Absent(receiver)
                     }
@@ -321,7 +322,7 @@ fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
     if let Some(reason) = control.told().or_else(|| instance.limit_reached()) {
         return limits::fault(reason);
     }
-    ended_fault(ended.map_or_else(|| describe(error), Ended::to_string))
+    ended_fault(ended.map_or_else(|| with_causes(error), Ended::to_string))
 }
 
 /// What those hear who wait for an isolate that has ended by itself.
@@ -332,16 +333,4 @@ fn ended_fault(reason: String) -> Fault {
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
-/// An error and its causes in one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

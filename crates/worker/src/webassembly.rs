@@ -1,11 +1,11 @@
 //! The WebAssembly modules of a worker: compiled when it is set up, kept in the cache.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::path::Path;
 
 use taipan_guest::{CompiledModule, Digest, Engine};
 use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
+use taipan_webapi::causes;
 
 use crate::registry::ModuleKind;
 use crate::worker::Settings;
@@ -51,12 +51,8 @@ pub(crate) fn compile(
 
 /// What is wrong with a module, for people.
 fn why(path: &str, error: &Error) -> String {
-    let mut text = format!("{path} cannot be used");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
+    let begin = format!("{path} cannot be used");
+    let text = causes(error).fold(begin, |text, cause| format!("{text}: {cause}"));
     let hint = match error {
         Error::Link { source, .. } => source.hint(),
         _ => None,

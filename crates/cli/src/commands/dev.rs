@@ -5,6 +5,7 @@ use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
 use clap::Args;
 use http::StatusCode;
 use taipan_server::{Details, Fault, Hosts, Listener, Settings};
+use taipan_webapi::causes;
 use taipan_worker::Guard;
 use tokio::sync::watch;
 
@@ -141,10 +142,8 @@ fn broken(failure: &Failure) -> Fault {
         .and_then(|said| said.strip_prefix(": "))
         .unwrap_or(&said)
         .to_owned();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(error) = cause {
-        detail += &format!("\n  caused by: {error}");
-        cause = error.source();
+    for cause in causes(failure) {
+        detail += &format!("\n  caused by: {cause}");
     }
     if !failure.traceback().is_empty() {
         detail += &format!("\n\n{}", failure.traceback());

@@ -12,6 +12,7 @@ use std::{
 
 use clap::{Args, ValueHint};
 use serde_json::json;
+use taipan_webapi::with_causes;
 use taipan_worker::{Created, Error, Log, Record, SnapshotFile};
 
 use crate::{
@@ -139,12 +140,7 @@ fn faults(error: Error) -> Result<Vec<Finding>, Failure> {
     if !failure.is_workers() {
         return Err(failure);
     }
-    let mut text = failure.to_string();
-    let mut cause = std::error::Error::source(&failure);
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
+    let mut text = with_causes(&failure);
     if let Some(remedy) = failure.hint() {
         text += &format!("; {remedy}");
     }

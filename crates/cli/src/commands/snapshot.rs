@@ -10,6 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand, ValueHint};
 use taipan_snapshot::diff;
+use taipan_webapi::with_causes;
 use taipan_worker::{Created, Error, Owners, SnapshotFile, Standing};
 
 use crate::{
@@ -232,13 +233,7 @@ fn line(name: &str, checked: &Result<Standing, Error>) -> String {
                 Error::Store(error) => error.state(),
                 _ => "damaged",
             };
-            let mut text = format!("{state:8} {name}: {error}");
-            let mut cause = std::error::Error::source(error);
-            while let Some(error) = cause {
-                text += &format!(": {error}");
-                cause = error.source();
-            }
-            text + "\n"
+            format!("{state:8} {name}: {}\n", with_causes(error))
         }
     }
 }
