@@ -3,6 +3,7 @@
 //! Nothing else knows an exit code, and nothing else prints an error.
 
 use std::{
+    borrow::Cow,
     io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -309,55 +310,55 @@ impl Failure {
     }
 
     /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Failure::Configuration { source, .. } => source.hint(),
-            Failure::Server(error) => error.hint(),
-            Failure::Bundle(error) => error.hint(),
-            Failure::Store(error) | Failure::Output(error) => error.hint(),
-            Failure::Worker(error) | Failure::Stopped(error) => error.hint(),
-            Failure::Start { error, .. } => error.hint(),
-            Failure::Snapshot(error) => snapshot_hint(error),
-            Failure::Foreign { .. } => Some(
-                "export it with the same version of Taipan, on a machine of the same CPU family",
-            ),
-            Failure::NoSnapshot { .. } => Some("`taipan snapshot create` makes it"),
+    pub(crate) fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Failure::Configuration { source, .. } => return source.hint(),
+            Failure::Server(error) => return error.hint(),
+            Failure::Bundle(error) => return error.hint(),
+            Failure::Store(error) | Failure::Output(error) => return error.hint(),
+            Failure::Worker(error) | Failure::Stopped(error) => return error.hint(),
+            Failure::Start { error, .. } => return error.hint(),
+            Failure::Snapshot(error) => return snapshot_hint(error),
+            Failure::Foreign { .. } => {
+                "export it with the same version of Taipan, on a machine of the same CPU family"
+            }
+            Failure::NoSnapshot { .. } => "`taipan snapshot create` makes it",
             Failure::NotKept { .. } => {
-                Some("name a file with --output, or run this as somebody who may write there")
+                "name a file with --output, or run this as somebody who may write there"
             }
             Failure::Selection { .. } => {
-                Some("`taipan bundle list` shows the releases, `taipan flags` what selects them")
+                "`taipan bundle list` shows the releases, `taipan flags` what selects them"
             }
-            Failure::Usage { .. } => Some("`taipan --help` and `taipan COMMAND --help` explain"),
-            Failure::Damaged { .. } => Some(
+            Failure::Usage { .. } => "`taipan --help` and `taipan COMMAND --help` explain",
+            Failure::Damaged { .. } => {
                 "remove the damaged directories: they are made again when needed; what is unreadable, this user may \
-                     not look at",
-            ),
-            Failure::Watch { .. } => Some(
-                "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low",
-            ),
-            Failure::Mount { source, .. } if source.kind() == io::ErrorKind::Unsupported => Some(
+                     not look at"
+            }
+            Failure::Watch { .. } => {
+                "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low"
+            }
+            Failure::Mount { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
                 "to write needs Linux 5.6 or later, and `openat2` not to be filtered (seccomp); \
-                 to read, mount it without `:rw`",
-            ),
-            Failure::Bug { .. } => Some("please report it, with what you did"),
-            Failure::MainLeftOut { .. } => Some(
+                 to read, mount it without `:rw`"
+            }
+            Failure::Bug { .. } => "please report it, with what you did",
+            Failure::MainLeftOut { .. } => {
                 "links out of its directory, `.env` files, and directories such as `.venv` and `node_modules` are \
-                 left out; put the file itself elsewhere in the directory",
-            ),
-            Failure::NotAFile { .. } => Some("remove it, or put a file in its place"),
+                 left out; put the file itself elsewhere in the directory"
+            }
+            Failure::NotAFile { .. } => "remove it, or put a file in its place",
             Failure::NotADirectory { path, .. }
                 if path.extension().is_some_and(|it| it == "py") =>
             {
-                Some("a worker is served by its directory; `taipan run FILE.py` runs a script")
+                "a worker is served by its directory; `taipan run FILE.py` runs a script"
             }
             Failure::Program { message, .. } if message.starts_with("MemoryError") => {
-                Some("keep less at the top level, or raise `taipan.limits.memory_mb`")
+                "keep less at the top level, or raise `taipan.limits.memory_mb`"
             }
             Failure::Program { message, .. }
                 if message.starts_with("taipan.CpuTimeLimitExceeded") =>
             {
-                Some("do less at the top level, or raise `taipan.limits.startup_cpu_ms`")
+                "do less at the top level, or raise `taipan.limits.startup_cpu_ms`"
             }
             Failure::NotFound { .. }
             | Failure::MainNotFound { .. }
@@ -365,13 +366,14 @@ impl Failure {
             | Failure::Mount { .. }
             | Failure::Program { .. }
             | Failure::System { .. }
-            | Failure::Interrupted => None,
-        }
+            | Failure::Interrupted => return None,
+        };
+        Some(hint.into())
     }
 }
 
 /// What to do about a snapshot that the user named.
-fn snapshot_hint(error: &taipan_worker::Error) -> Option<&'static str> {
+fn snapshot_hint(error: &taipan_worker::Error) -> Option<Cow<'static, str>> {
     match error {
         taipan_worker::Error::Snapshot { source, .. } => source.hint(),
         other => other.hint(),

@@ -1,5 +1,7 @@
 //! What can be wrong with a module that is to be linked.
 
+use std::borrow::Cow;
+
 /// Why a module cannot be linked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -171,20 +173,20 @@ pub enum Error {
 impl Error {
     /// What the user can do about it, where there is something.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::Decode(_) | Self::Truncated { .. } | Self::Component => {
-                Some("the file is damaged or not a WebAssembly module; obtain it again")
+                "the file is damaged or not a WebAssembly module; obtain it again"
             }
-            Self::ReservedName { .. } => Some("the module is already linked; link the original"),
-            Self::MemoryPages { .. } => Some("allow the memory more pages"),
+            Self::ReservedName { .. } => "the module is already linked; link the original",
+            Self::MemoryPages { .. } => "allow the memory more pages",
             Self::ImportedGlobal { .. } | Self::ImportName { .. } | Self::ImportedTwice { .. } => {
-                Some("link the module without owning its imported globals")
+                "link the module without owning its imported globals"
             }
             Self::BulkMemory { .. } => {
-                Some("build the module without shared memory and passive data segments")
+                "build the module without shared memory and passive data segments"
             }
-            Self::Start { .. } => Some("link the module without known globals"),
+            Self::Start { .. } => "link the module without known globals",
             Self::Encode(_)
             | Self::Index { .. }
             | Self::NotFunctionType { .. }
@@ -192,7 +194,8 @@ impl Error {
             | Self::Rethrow { .. }
             | Self::Unbalanced { .. }
             | Self::Mixed { .. }
-            | Self::Limit { .. } => None,
-        }
+            | Self::Limit { .. } => return None,
+        };
+        Some(hint.into())
     }
 }

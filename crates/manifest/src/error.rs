@@ -1,5 +1,7 @@
 //! Why a configuration is refused.
 
+use std::borrow::Cow;
+
 use crate::Location;
 
 /// What keeps a configuration from being used.
@@ -75,20 +77,21 @@ pub enum Error {
 
 impl Error {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Error::MainMissing { .. } => {
-                Some("name the worker's Python file, for example \"main\": \"src/entry.py\"")
+                "name the worker's Python file, for example \"main\": \"src/entry.py\""
             }
             Error::NoWorker { .. } => {
-                Some("write an entry.py with `async def on_fetch(request, env, ctx)`")
+                "write an entry.py with `async def on_fetch(request, env, ctx)`"
             }
-            Error::Format { .. } => Some("rename the file, so that its ending says how to read it"),
-            Error::Both { .. } => Some("keep one of the two"),
+            Error::Format { .. } => "rename the file, so that its ending says how to read it",
+            Error::Both { .. } => "keep one of the two",
             Error::Syntax { .. }
             | Error::Value { .. }
             | Error::Repeated { .. }
-            | Error::TooLong { .. } => None,
-        }
+            | Error::TooLong { .. } => return None,
+        };
+        Some(hint.into())
     }
 }

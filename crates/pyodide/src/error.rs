@@ -1,5 +1,7 @@
 //! What can go wrong in this crate.
 
+use std::borrow::Cow;
+
 /// Why a Pyodide release cannot be used, or a file layer not be made or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -101,26 +103,27 @@ pub enum Error {
 
 impl Error {
     /// What to do about it, where there is something.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Error::Patch { .. }
             | Error::Family { .. }
             | Error::Placement { .. }
             | Error::Archive(_)
             | Error::ArchiveFile { .. }
             | Error::ArchiveLimit { .. } => {
-                Some("use the Pyodide release that this version of Taipan was made for")
+                "use the Pyodide release that this version of Taipan was made for"
             }
             Error::LayerMagic
             | Error::LayerFormat { .. }
             | Error::LayerTruncated { .. }
             | Error::LayerNode { .. }
-            | Error::LayerDigest => Some("remove the cached bundle, so that it is made again"),
-            Error::Saved { .. } => Some("remove the snapshot, so that it is made again"),
+            | Error::LayerDigest => "remove the cached bundle, so that it is made again",
+            Error::Saved { .. } => "remove the snapshot, so that it is made again",
             Error::Prepared { .. } => {
-                Some("the worker changes a module of Python's own; see docs/reference/snapshots.md")
+                "the worker changes a module of Python's own; see docs/snapshots.md"
             }
-            Error::LayerPath { .. } | Error::LayerTooLarge => None,
-        }
+            Error::LayerPath { .. } | Error::LayerTooLarge => return None,
+        };
+        Some(hint.into())
     }
 }

@@ -1,5 +1,6 @@
 //! Why there is no such release, or why it cannot be had.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use crate::releases::RELEASES;
@@ -34,16 +35,17 @@ pub enum Error {
 
 impl Error {
     /// What the reader can do about it, where there is something.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Error::Unknown { .. } => Some(
-                "a build of your own is `--pyodide development --source DIR`; it cannot be exported",
-            ),
-            Error::Development { .. } => {
-                Some("name the directory that the build leaves, `dist`, or an unpacked package")
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Error::Unknown { .. } => {
+                "a build of your own is `--pyodide development --source DIR`; it cannot be exported"
             }
-            Error::Fetch { source, .. } => source.hint(),
-        }
+            Error::Development { .. } => {
+                "name the directory that the build leaves, `dist`, or an unpacked package"
+            }
+            Error::Fetch { source, .. } => return source.hint(),
+        };
+        Some(hint.into())
     }
 }
 

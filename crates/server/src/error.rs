@@ -1,6 +1,6 @@
 //! Why a server cannot start.
 
-use std::{io, net::SocketAddr};
+use std::{borrow::Cow, io, net::SocketAddr};
 
 /// What keeps a server from listening.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +34,15 @@ pub enum Error {
 
 impl Error {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Error::Clock => Some("set the clock, with `date --set` or by starting a time service"),
-            Error::PortInUse { .. } => Some(
-                "stop the other program, or choose another port with `--port` (0 takes any that is free)",
-            ),
-            Error::NotAllowed { .. } => Some("choose a port from 1024 up with `--port`"),
-            Error::Listen { .. } => Some("choose an address of this machine with `--ip`"),
-        }
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Error::Clock => "set the clock, with `date --set` or by starting a time service",
+            Error::PortInUse { .. } => {
+                "stop the other program, or choose another port with `--port` (0 takes any that is free)"
+            }
+            Error::NotAllowed { .. } => "choose a port from 1024 up with `--port`",
+            Error::Listen { .. } => "choose an address of this machine with `--ip`",
+        };
+        Some(hint.into())
     }
 }

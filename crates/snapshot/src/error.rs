@@ -1,5 +1,7 @@
 //! What can be wrong with a snapshot.
 
+use std::borrow::Cow;
+
 use crate::format::{FORMAT, FormatVersion};
 use crate::provenance::Digest;
 
@@ -152,10 +154,10 @@ pub enum Error {
 impl Error {
     /// What the user can do about it, where there is something.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::Magic => {
-                Some("name a file that `taipan snapshot create` made, or the directory of a worker")
+                "name a file that `taipan snapshot create` made, or the directory of a worker"
             }
             Self::Format { .. }
             | Self::Truncated { .. }
@@ -167,13 +169,14 @@ impl Error {
             | Self::EmptyRun { .. }
             | Self::RunRange { .. }
             | Self::StateIndex { .. }
-            | Self::Provenance { .. } => Some("run `taipan snapshot create` to take a new one"),
-            Self::Incomparable => Some("compare snapshots of the same kind and baseline"),
+            | Self::Provenance { .. } => "run `taipan snapshot create` to take a new one",
+            Self::Incomparable => "compare snapshots of the same kind and baseline",
             Self::Encode(_)
             | Self::Limit { .. }
             | Self::MemoryBytes { .. }
             | Self::Baseline { .. }
-            | Self::Shrunk { .. } => None,
-        }
+            | Self::Shrunk { .. } => return None,
+        };
+        Some(hint.into())
     }
 }

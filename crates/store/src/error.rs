@@ -1,5 +1,6 @@
 //! What can go wrong with the cache and with a download.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -334,88 +335,91 @@ impl Error {
     }
 
     /// What the reader can do about it, where there is something.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Error::ReadOnly { .. } => Some(
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Error::ReadOnly { .. } => {
                 "make it beforehand, as somebody who may write there (`taipan bundle build`, `taipan snapshot \
-                 create`), or set TAIPAN_CACHE to another folder",
-            ),
-            Error::InTheWay { .. } => Some("remove it; Taipan makes what it needs there"),
-            Error::NoRoot => Some("set TAIPAN_CACHE to a folder that can be written"),
-            Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
-                io_hint(source)
+                 create`), or set TAIPAN_CACHE to another folder"
             }
-            Error::Output { source, .. } => output_hint(source),
-            Error::Damaged { damage, .. } if damage.is_forbidden() => Some(
+            Error::InTheWay { .. } => "remove it; Taipan makes what it needs there",
+            Error::NoRoot => "set TAIPAN_CACHE to a folder that can be written",
+            Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
+                return io_hint(source);
+            }
+            Error::Output { source, .. } => return output_hint(source),
+            Error::Damaged { damage, .. } if damage.is_forbidden() => {
                 "have somebody who may do so make it readable for this user (`chmod -R a+rX`), or set TAIPAN_CACHE to \
-                 another folder",
-            ),
-            Error::Damaged { .. } => Some("remove the entry's folder; it is then made again"),
-            Error::NpmMissing { .. } => Some(
-                "install npm (Debian: `apt-get install npm`), or name a folder that has the files with --source",
-            ),
+                 another folder"
+            }
+            Error::Damaged { .. } => "remove the entry's folder; it is then made again",
+            Error::NpmMissing { .. } => {
+                "install npm (Debian: `apt-get install npm`), or name a folder that has the files with --source"
+            }
             Error::NpmFailed { .. } | Error::NpmTarballs { .. } => {
-                Some("try `npm pack` by hand, or name a folder that has the files with --source")
+                "try `npm pack` by hand, or name a folder that has the files with --source"
             }
             Error::Download { .. }
             | Error::Redirect { .. }
             | Error::Status { .. }
             | Error::Silent { .. }
-            | Error::Short { .. } => Some(
+            | Error::Short { .. } => {
                 "try again: a download goes on where it stopped; --source names another place, and \
-                 http_proxy, https_proxy and SSL_CERT_FILE are respected",
-            ),
-            Error::NoExport { .. } => Some("`taipan bundle export` writes one; copy it again"),
-            Error::Offline { .. } => Some(
-                "run `taipan bundle fetch` without --offline first, or name a directory with --source",
-            ),
-            Error::Nowhere { .. } => Some("--source names another place"),
+                 http_proxy, https_proxy and SSL_CERT_FILE are respected"
+            }
+            Error::NoExport { .. } => "`taipan bundle export` writes one; copy it again",
+            Error::Offline { .. } => {
+                "run `taipan bundle fetch` without --offline first, or name a directory with --source"
+            }
+            Error::Nowhere { .. } => "--source names another place",
             Error::Unreadable { .. } => {
-                Some("see that you may read all of it, or name another place with --source")
+                "see that you may read all of it, or name another place with --source"
             }
             Error::Tarball { .. } | Error::TarballRefused { .. } => {
-                Some("try `npm cache verify`, then once more")
+                "try `npm cache verify`, then once more"
             }
             Error::Missing { .. } | Error::Length { .. } | Error::Digest { .. } => {
-                Some("the files have to be those of exactly this version, unchanged")
+                "the files have to be those of exactly this version, unchanged"
             }
-            Error::EntryName { .. } | Error::Unpublishable { .. } => None,
-        }
+            Error::EntryName { .. } | Error::Unpublishable { .. } => return None,
+        };
+        Some(hint.into())
     }
 }
 
-fn io_hint(source: &io::Error) -> Option<&'static str> {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+fn io_hint(source: &io::Error) -> Option<Cow<'static, str>> {
+    let hint = match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space: `taipan gc --dry-run` lists what of the cache nobody uses, `taipan gc` removes it; \
-                 or set TAIPAN_CACHE to a folder on a larger disk",
-        ),
+             or set TAIPAN_CACHE to a folder on a larger disk"
+        }
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
-        | io::ErrorKind::NotADirectory => Some("set TAIPAN_CACHE to a folder that can be written"),
-        _ => None,
-    }
+        | io::ErrorKind::NotADirectory => "set TAIPAN_CACHE to a folder that can be written",
+        _ => return None,
+    };
+    Some(hint.into())
 }
 
-fn output_hint(source: &io::Error) -> Option<&'static str> {
+fn output_hint(source: &io::Error) -> Option<Cow<'static, str>> {
     use io::ErrorKind::{
         FileTooLarge, IsADirectory, NotADirectory, NotFound, PermissionDenied, QuotaExceeded,
         ReadOnlyFilesystem, StorageFull,
     };
-    match source.kind() {
+    let hint = match source.kind() {
         StorageFull | QuotaExceeded => {
-            Some("free some space there, or name a file on another disk with --output")
+            "free some space there, or name a file on another disk with --output"
         }
         FileTooLarge => {
-            Some("its disk or `ulimit -f` has no room for so long a file; --output names another")
+            "its disk or `ulimit -f` has no room for so long a file; --output names another"
         }
         PermissionDenied | ReadOnlyFilesystem => {
-            Some("name a file with --output where you may write")
+            "name a file with --output where you may write"
         }
-        NotFound | NotADirectory => Some("name a file with --output in a folder that is there"),
-        IsADirectory => Some("name a file with --output, not a folder"),
-        _ => None,
-    }
+        NotFound | NotADirectory => "name a file with --output in a folder that is there",
+        IsADirectory => "name a file with --output, not a folder",
+        _ => return None,
+    };
+    Some(hint.into())
 }
 
 #[cfg(test)]
@@ -429,16 +433,16 @@ mod tests {
         let hint =
             |kind: io::ErrorKind| Error::Output { path: "file".into(), source: kind.into() }.hint();
         let expect = "free some space there, or name a file on another disk with --output";
-        assert_eq!(hint(io::ErrorKind::StorageFull), Some(expect));
-        assert_eq!(hint(io::ErrorKind::QuotaExceeded), Some(expect));
+        assert_eq!(hint(io::ErrorKind::StorageFull).as_deref(), Some(expect));
+        assert_eq!(hint(io::ErrorKind::QuotaExceeded).as_deref(), Some(expect));
         let expect = "name a file with --output where you may write";
-        assert_eq!(hint(io::ErrorKind::PermissionDenied), Some(expect));
-        assert_eq!(hint(io::ErrorKind::ReadOnlyFilesystem), Some(expect));
+        assert_eq!(hint(io::ErrorKind::PermissionDenied).as_deref(), Some(expect));
+        assert_eq!(hint(io::ErrorKind::ReadOnlyFilesystem).as_deref(), Some(expect));
     }
 
     #[track_caller]
     fn check(kind: io::ErrorKind, expect: Option<&str>) {
-        assert_eq!(Error::Io(kind.into()).hint(), expect);
+        assert_eq!(Error::Io(kind.into()).hint().as_deref(), expect);
     }
 
     #[test]

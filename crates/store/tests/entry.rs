@@ -138,7 +138,7 @@ fn check_in_the_way(path: &str, put: impl Fn(&Path), needed: &str) {
         error.to_string(),
         format!("{place} is in the way: the cache needs a {needed} there")
     );
-    assert_eq!(error.hint(), Some("remove it; Taipan makes what it needs there"));
+    assert_eq!(error.hint().as_deref(), Some("remove it; Taipan makes what it needs there"));
     fs_err::remove_file(&path).or_else(|_| fs_err::remove_dir(&path)).unwrap();
     build(&entry).and_then(|_| entry.hold()).unwrap();
 }
@@ -365,7 +365,7 @@ fn root_that_cannot_be() {
         error.to_string().replace(&home.path().display().to_string(), "[home]"),
         "failed to create directory `[home]/file/cache`: Not a directory (os error 20)"
     );
-    assert_eq!(error.hint(), Some("set TAIPAN_CACHE to a folder that can be written"));
+    assert_eq!(error.hint().as_deref(), Some("set TAIPAN_CACHE to a folder that can be written"));
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn atomic_write_replaces() {
 fn atomic_write_names_its_path() {
     let error = write_atomic(Path::new("/dev/null/file"), b"").unwrap_err();
     assert_eq!(error.to_string(), "cannot write /dev/null/file");
-    assert_eq!(error.hint(), Some("set TAIPAN_CACHE to a folder that can be written"));
+    assert_eq!(error.hint().as_deref(), Some("set TAIPAN_CACHE to a folder that can be written"));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What can go wrong in the host's part of the web platform, and the
 //! JavaScript class that each error is.
 
+use std::borrow::Cow;
+
 use crate::access::Refused;
 use crate::with_causes;
 
@@ -198,14 +200,15 @@ impl Error {
 
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Error::Tls(_) => {
-                Some("install the system's root certificates (Debian: ca-certificates)")
+                "install the system's root certificates (Debian: ca-certificates)"
             }
-            Error::Proxy { .. } => Some("set HTTP_PROXY and HTTPS_PROXY to a URL, or unset them"),
-            _ => None,
-        }
+            Error::Proxy { .. } => "set HTTP_PROXY and HTTPS_PROXY to a URL, or unset them",
+            _ => return None,
+        };
+        Some(hint.into())
     }
 
     /// "ClassName: message" with all causes, as `js/operations.js` reads it.

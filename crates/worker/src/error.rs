@@ -1,5 +1,6 @@
 //! What can go wrong with a worker before it answers.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Why a bundle cannot be made or opened, or a worker does not start.
@@ -181,45 +182,45 @@ pub enum Error {
 impl Error {
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Error::Store(error) => error.hint(),
-            Error::Bundle(error) => error.hint(),
-            Error::Client(error) => error.hint(),
-            Error::AddressSpace { .. } => Some(
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Error::Store(error) => return error.hint(),
+            Error::Bundle(error) => return error.hint(),
+            Error::Client(error) => return error.hint(),
+            Error::AddressSpace { .. } => {
                 "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`), or set `max` of `isolates` \
-                 lower in the configuration; most of it is only reserved and takes no memory",
-            ),
-            Error::TooLarge { .. } => {
-                Some("mount or serve a directory that holds only what the program needs")
+                 lower in the configuration; most of it is only reserved and takes no memory"
             }
-            Error::Bug { .. } => Some("please report it, with this message and what you did"),
+            Error::TooLarge { .. } => {
+                "mount or serve a directory that holds only what the program needs"
+            }
+            Error::Bug { .. } => "please report it, with this message and what you did",
             Error::Link { .. } | Error::Pyodide { .. } => {
-                Some("the release in the cache may be damaged: run `taipan bundle verify`")
+                "the release in the cache may be damaged: run `taipan bundle verify`"
             }
             Error::Snapshot { .. } | Error::Section { .. } => {
-                Some("remove the file: it is made again when it is needed")
+                "remove the file: it is made again when it is needed"
             }
             Error::NoBundle { .. } => {
-                Some("`taipan bundle build` makes the bundles of this Taipan")
+                "`taipan bundle build` makes the bundles of this Taipan"
             }
-            Error::OtherBundle { .. } => Some(
-                "another version or machine has made it: take a new one with `taipan snapshot create`",
-            ),
+            Error::OtherBundle { .. } => {
+                "another version or machine has made it: take a new one with `taipan snapshot create`"
+            }
             Error::Limit { reason: taipan_guest::Reason::Memory { .. } } => {
-                Some("do less at the top level, or raise `taipan.limits.memory_mb`")
+                "do less at the top level, or raise `taipan.limits.memory_mb`"
             }
             Error::Limit { .. } => {
-                Some("do less at the top level, or raise `taipan.limits.startup_cpu_ms`")
+                "do less at the top level, or raise `taipan.limits.startup_cpu_ms`"
             }
             Error::Warmup { .. } => {
-                Some("mend the handler, or take the path out of the configuration's `warmup`")
+                "mend the handler, or take the path out of the configuration's `warmup`"
             }
-            Error::ScriptLimit { reason } => script_hint(*reason),
-            Error::ScriptOutput => Some("`--output MB` lets it write more"),
-            Error::Guest { source, .. } if source.is_systems() => Some(
-                "an isolate reserves several GiB of addresses, most of which it never uses: `ulimit -v` must leave room",
-            ),
+            Error::ScriptLimit { reason } => return script_hint(*reason),
+            Error::ScriptOutput => "`--output MB` lets it write more",
+            Error::Guest { source, .. } if source.is_systems() => {
+                "an isolate reserves several GiB of addresses, most of which it never uses: `ulimit -v` must leave room"
+            }
             Error::Guest { .. }
             | Error::Thread { .. }
             | Error::NoSnapshot { .. }
@@ -227,18 +228,20 @@ impl Error {
             | Error::NotMeasured { .. }
             | Error::Interpreter { .. }
             | Error::Program { .. }
-            | Error::Unsaved { .. } => None,
-        }
+            | Error::Unsaved { .. } => return None,
+        };
+        Some(hint.into())
     }
 }
 
 /// Which option gives a script more.
-fn script_hint(reason: taipan_guest::Reason) -> Option<&'static str> {
+fn script_hint(reason: taipan_guest::Reason) -> Option<Cow<'static, str>> {
     use taipan_guest::Reason;
-    match reason {
-        Reason::CpuTime { .. } => Some("`--cpu SECONDS` gives it more"),
-        Reason::WallTime { .. } => Some("`--wall SECONDS` gives it more"),
-        Reason::Memory { .. } => Some("`--memory MB` gives it more"),
-        _ => None,
-    }
+    let hint = match reason {
+        Reason::CpuTime { .. } => "`--cpu SECONDS` gives it more",
+        Reason::WallTime { .. } => "`--wall SECONDS` gives it more",
+        Reason::Memory { .. } => "`--memory MB` gives it more",
+        _ => return None,
+    };
+    Some(hint.into())
 }
