@@ -2,6 +2,8 @@
 //!
 //! Nothing else knows an exit code, and nothing else prints an error.
 
+mod limits;
+
 use std::{
     borrow::Cow,
     io,
@@ -12,6 +14,7 @@ use std::{
 use taipan_webapi::causes;
 
 use crate::console::{self, Stream};
+use limits::{script_hint, start_hint, top_level_hint};
 
 /// `taipan doctor` has found something to mend.
 pub(crate) const FINDINGS: u8 = 1;
@@ -107,6 +110,14 @@ pub(crate) enum Failure {
     Selection {
         /// What does not go together, or what is missing.
         reason: String,
+    },
+    /// A gate that does not exist is to be opened.
+    #[error("there is no gate {name:?}; there are {}", known.join(", "))]
+    Gate {
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
     },
     /// The server cannot start.
     #[error("cannot start the server")]
@@ -288,7 +299,9 @@ impl Failure {
             | Failure::NotADirectory { .. }
             | Failure::NotAFile { .. }
             | Failure::NoSnapshot { .. } => NOT_FOUND,
-            Failure::Configuration { .. } | Failure::Selection { .. } => CONFIGURATION,
+            Failure::Configuration { .. } | Failure::Selection { .. } | Failure::Gate { .. } => {
+                CONFIGURATION
+            }
             Failure::Server(taipan_server::Error::Clock) => SYSTEM,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_)
@@ -316,19 +329,25 @@ impl Failure {
             Failure::Server(error) => return error.hint(),
             Failure::Bundle(error) => return error.hint(),
             Failure::Store(error) | Failure::Output(error) => return error.hint(),
-            Failure::Worker(error) | Failure::Stopped(error) => return error.hint(),
-            Failure::Start { error, .. } => return error.hint(),
+            Failure::Worker(error) => return error.hint(),
+            Failure::Stopped(error) => return script_hint(error),
+            Failure::Start { error, .. } => return start_hint(error),
+            Failure::Program { message, .. } => return top_level_hint(message),
             Failure::Snapshot(error) => return snapshot_hint(error),
             Failure::Foreign { .. } => {
                 "export it with the same version of Taipan, on a machine of the same CPU family"
             }
-            Failure::NoSnapshot { .. } => "`taipan snapshot create` makes it",
+            Failure::NoSnapshot { directory } => {
+                let directory = directory.display();
+                return Some(format!("`taipan snapshot create {directory}` makes it").into());
+            }
             Failure::NotKept { .. } => {
                 "name a file with --output, or run this as somebody who may write there"
             }
             Failure::Selection { .. } => {
                 "`taipan bundle list` shows the releases, `taipan flags` what selects them"
             }
+            Failure::Gate { .. } => "`taipan flags --experimental` tells what is behind each",
             Failure::Usage { .. } => "`taipan --help` and `taipan COMMAND --help` explain",
             Failure::Damaged { .. } => {
                 "remove the damaged directories: they are made again when needed; what is unreadable, this user may \
@@ -350,21 +369,16 @@ impl Failure {
             Failure::NotADirectory { path, .. }
                 if path.extension().is_some_and(|it| it == "py") =>
             {
-                "a worker is served by its directory; `taipan run FILE.py` runs a script"
-            }
-            Failure::Program { message, .. } if message.starts_with("MemoryError") => {
-                "keep less at the top level, or raise `taipan.limits.memory_mb`"
-            }
-            Failure::Program { message, .. }
-                if message.starts_with("taipan.CpuTimeLimitExceeded") =>
-            {
-                "do less at the top level, or raise `taipan.limits.startup_cpu_ms`"
+                let path = path.display();
+                return Some(
+                    format!("a worker is served by its directory; `taipan run {path}` runs a script")
+                        .into(),
+                );
             }
             Failure::NotFound { .. }
             | Failure::MainNotFound { .. }
             | Failure::NotADirectory { .. }
             | Failure::Mount { .. }
-            | Failure::Program { .. }
             | Failure::System { .. }
             | Failure::Interrupted => return None,
         };
@@ -434,20 +448,6 @@ mod tests {
 
     /// What Python ends with by itself, as it does for any `SystemExit`.
     const TERMINATED: u8 = 143;
-
-    #[test]
-    fn a_top_level_that_uses_too_much_is_told_which_limit() {
-        for (message, key) in [
-            ("MemoryError", Some("`taipan.limits.memory_mb`")),
-            ("taipan.CpuTimeLimitExceeded: the limit", Some("`taipan.limits.startup_cpu_ms`")),
-            ("ValueError: MemoryError", None),
-        ] {
-            let traceback = String::new();
-            let failure = Failure::Program { message: message.to_owned(), traceback };
-            let named = failure.hint().map(|hint| key.is_some_and(|key| hint.ends_with(key)));
-            assert_eq!(named, key.map(|_| true), "{message}");
-        }
-    }
 
     #[test]
     fn every_exit_code_is_documented() {

@@ -50,10 +50,9 @@ impl Choice {
             return Err(gates_need_experimental("--gate"));
         }
         let named = self.gates.iter().map(|name| {
-            gate(name).map(|gate| gate.name).ok_or_else(|| {
-                let known: Vec<_> = GATES.iter().map(|gate| gate.name).collect();
-                let reason = format!("there is no gate {name:?}; there are {}", known.join(", "));
-                Failure::Selection { reason }
+            gate(name).map(|gate| gate.name).ok_or_else(|| Failure::Gate {
+                name: name.clone(),
+                known: GATES.iter().map(|gate| gate.name).collect(),
             })
         });
         named.collect()

@@ -79,6 +79,9 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
+            Error::MainMissing { file } if file.ends_with(".toml") => {
+                "name the worker's Python file, for example main = \"src/entry.py\""
+            }
             Error::MainMissing { .. } => {
                 "name the worker's Python file, for example \"main\": \"src/entry.py\""
             }

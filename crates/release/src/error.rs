@@ -37,11 +37,22 @@ impl Error {
     /// What the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Unknown { .. } => {
-                "a build of your own is `--pyodide development --source DIR`; it cannot be exported"
-            }
+            Error::Unknown { version } => match newest_of(series(version)) {
+                Some(known) => {
+                    return Some(format!("{known} is the one of its series; {OWN_BUILD}").into());
+                }
+                None => OWN_BUILD,
+            },
             Error::Development { .. } => {
                 "name the directory that the build leaves, `dist`, or an unpacked package"
+            }
+            Error::Fetch { version, source: taipan_store::Error::Offline { .. } } => {
+                return Some(
+                    format!(
+                        "run `taipan bundle fetch {version}` without --offline first, or name a directory with --source"
+                    )
+                    .into(),
+                );
             }
             Error::Fetch { source, .. } => return source.hint(),
         };
@@ -49,7 +60,45 @@ impl Error {
     }
 }
 
+const OWN_BUILD: &str =
+    "a build of your own is `--pyodide development --source DIR`; it cannot be exported";
+
+/// What of a version is the same for releases that take each other's place: `0.29` of 0.29.5, `314` of 314.0.7.
+fn series(version: &str) -> &str {
+    let numbers = if version.starts_with("0.") { 2 } else { 1 };
+    version.match_indices('.').nth(numbers - 1).map_or(version, |(end, _)| &version[..end])
+}
+
+/// The newest release of a series.
+fn newest_of(wanted: &str) -> Option<&'static str> {
+    RELEASES.iter().map(|release| release.version).rfind(|version| series(version) == wanted)
+}
+
 fn known() -> String {
     let versions: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
     versions.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(version: &str, known: Option<&str>) {
+        let hint = Error::Unknown { version: version.to_owned() }.hint().unwrap();
+        let found = hint.split_once(" is the one of its series; ").map(|(found, _)| found);
+        assert_eq!(found, known, "{hint}");
+        assert!(hint.ends_with(OWN_BUILD), "{hint}");
+    }
+
+    #[test]
+    fn a_release_of_the_same_series() {
+        check("0.29", Some("0.29.5"));
+        check("0.29.1", Some("0.29.5"));
+        check("314", Some("314.0.7"));
+        check("315.0.0", Some("315.0.0-alpha.2"));
+        for version in ["1.0", "0", "0.2", "31", ""] {
+            check(version, None);
+        }
+    }
 }

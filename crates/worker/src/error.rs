@@ -187,9 +187,19 @@ impl Error {
             Error::Store(error) => return error.hint(),
             Error::Bundle(error) => return error.hint(),
             Error::Client(error) => return error.hint(),
+            Error::AddressSpace { isolates: many @ 2.., .. } => {
+                return Some(
+                    format!(
+                        "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`), or set `max` of \
+                         `isolates` to less than {many} in the configuration; most of it is only reserved and takes \
+                         no memory"
+                    )
+                    .into(),
+                );
+            }
             Error::AddressSpace { .. } => {
-                "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`), or set `max` of `isolates` \
-                 lower in the configuration; most of it is only reserved and takes no memory"
+                "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`); most of it is only reserved \
+                 and takes no memory"
             }
             Error::TooLarge { .. } => {
                 "mount or serve a directory that holds only what the program needs"
@@ -207,17 +217,9 @@ impl Error {
             Error::OtherBundle { .. } => {
                 "another version or machine has made it: take a new one with `taipan snapshot create`"
             }
-            Error::Limit { reason: taipan_guest::Reason::Memory { .. } } => {
-                "do less at the top level, or raise `taipan.limits.memory_mb`"
-            }
-            Error::Limit { .. } => {
-                "do less at the top level, or raise `taipan.limits.startup_cpu_ms`"
-            }
             Error::Warmup { .. } => {
                 "mend the handler, or take the path out of the configuration's `warmup`"
             }
-            Error::ScriptLimit { reason } => return script_hint(*reason),
-            Error::ScriptOutput => "`--output MB` lets it write more",
             Error::Guest { source, .. } if source.is_systems() => {
                 "an isolate reserves several GiB of addresses, most of which it never uses: `ulimit -v` must leave room"
             }
@@ -229,19 +231,9 @@ impl Error {
             | Error::Interpreter { .. }
             | Error::Program { .. }
             | Error::Unsaved { .. } => return None,
+            // What gives more of it, the caller knows, who has set the limit.
+            Error::Limit { .. } | Error::ScriptLimit { .. } | Error::ScriptOutput => return None,
         };
         Some(hint.into())
     }
-}
-
-/// Which option gives a script more.
-fn script_hint(reason: taipan_guest::Reason) -> Option<Cow<'static, str>> {
-    use taipan_guest::Reason;
-    let hint = match reason {
-        Reason::CpuTime { .. } => "`--cpu SECONDS` gives it more",
-        Reason::WallTime { .. } => "`--wall SECONDS` gives it more",
-        Reason::Memory { .. } => "`--memory MB` gives it more",
-        _ => return None,
-    };
-    Some(hint.into())
 }

@@ -186,7 +186,7 @@ fn offline() {
   caused by: cannot get the files of Pyodide 314.0.7
   caused by: pyodide@314.0.7 is not in the cache, and nothing may be fetched
 
-hint: run `taipan bundle fetch` without --offline first, or name a directory with --source
+hint: run `taipan bundle fetch 314.0.7` without --offline first, or name a directory with --source
 ";
     check(&[], &["run", "--offline", "-c", "1"], missing);
     check(&[("entry.py", "")], &["serve", "--port", "0", "--offline"], missing);
