@@ -8,8 +8,8 @@ use std::{
 use crate::{
     Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Variable, Warning,
     flags::{Known, known},
-    given::Given,
     keys::{self, Effect, Keys},
+    sourced::Given,
     tree::{self, Entry, Node, Value},
 };
 

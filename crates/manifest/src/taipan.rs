@@ -7,11 +7,11 @@ use crate::{
     Error, Format, Isolation, RequiresPython, Warning,
     check::{Reader, join, whole_number},
     gates::gate,
-    given::{Given, Numbers, Said},
     isolates, keys,
     keys::Keys,
     limits::{self, Rule},
     requirements,
+    sourced::{Given, Numbers, Sourced},
     tree::{Entry, Node, Value},
 };
 
@@ -105,13 +105,13 @@ impl Reader<'_> {
         self.numbers(path, node, keys, &limits::RULES, &mut given.limits)
     }
 
-    fn isolation(&self, key: String, node: &Node) -> Result<Said<Isolation>, Error> {
+    fn isolation(&self, key: String, node: &Node) -> Result<Sourced<Isolation>, Error> {
         let isolation = match &node.value {
             Value::Text(name) => Isolation::named(name),
             _ => None,
         };
         match isolation {
-            Some(value) => Ok(Said { value, key, at: self.at(node.offset) }),
+            Some(value) => Ok(Sourced { value, key, at: self.at(node.offset) }),
             None => {
                 let found = node.value.describe();
                 Err(self.refused(node.offset, &key, "\"reuse\" or \"fresh\"", found))
@@ -119,12 +119,12 @@ impl Reader<'_> {
         }
     }
 
-    fn said(&self, key: String, node: Node) -> Result<Said<String>, Error> {
+    fn said(&self, key: String, node: Node) -> Result<Sourced<String>, Error> {
         let at = self.at(node.offset);
-        Ok(Said { value: self.text(&key, node)?, key, at })
+        Ok(Sourced { value: self.text(&key, node)?, key, at })
     }
 
-    fn python(&self, key: String, node: Node) -> Result<Said<String>, Error> {
+    fn python(&self, key: String, node: Node) -> Result<Sourced<String>, Error> {
         let offset = node.offset;
         let said = self.said(key, node)?;
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
@@ -137,7 +137,7 @@ impl Reader<'_> {
         }
     }
 
-    fn gates(&self, key: String, node: Node) -> Result<Said<BTreeSet<&'static str>>, Error> {
+    fn gates(&self, key: String, node: Node) -> Result<Sourced<BTreeSet<&'static str>>, Error> {
         let at = self.at(node.offset);
         let mut value = BTreeSet::new();
         for (path, offset, name) in self.texts(&key, node)? {
@@ -147,7 +147,7 @@ impl Reader<'_> {
             };
             value.insert(gate.name);
         }
-        Ok(Said { value, key, at })
+        Ok(Sourced { value, key, at })
     }
 
     /// `requires-python` of the table `project`.
@@ -163,7 +163,7 @@ impl Reader<'_> {
         Ok(Some(RequiresPython { text, at, specifiers }))
     }
 
-    fn warmup(&self, key: String, node: Node) -> Result<Said<Vec<String>>, Error> {
+    fn warmup(&self, key: String, node: Node) -> Result<Sourced<Vec<String>>, Error> {
         let at = self.at(node.offset);
         let Value::List(paths) = node.value else {
             let found = node.value.describe();
@@ -176,7 +176,7 @@ impl Reader<'_> {
         }
         let numbered = paths.into_iter().enumerate();
         let paths = numbered.map(|(index, path)| self.path(&format!("{key}[{index}]"), path));
-        Ok(Said { value: paths.collect::<Result<_, _>>()?, key, at })
+        Ok(Sourced { value: paths.collect::<Result<_, _>>()?, key, at })
     }
 
     /// A path as it stands in the first line of a request.
@@ -216,7 +216,7 @@ impl Reader<'_> {
                 let expected = format!("a whole number from {min} to {max}");
                 return Err(self.refused(node.offset, &key, expected, node.value.describe()));
             };
-            let said = Said { value, key, at: self.at(node.offset) };
+            let said = Sourced { value, key, at: self.at(node.offset) };
             if let Some(other) = numbers.get(rule.key) {
                 return Err(Error::Both { at: said.at, key: said.key, other: other.key.clone() });
             }

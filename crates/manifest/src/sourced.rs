@@ -10,7 +10,7 @@ use crate::{
 
 /// A value of a configuration, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Said<T> {
+pub(crate) struct Sourced<T> {
     pub(crate) value: T,
     /// The key with its path.
     pub(crate) key: String,
@@ -23,11 +23,11 @@ pub(crate) struct Said<T> {
 pub(crate) struct Given {
     /// Where the configuration names the main module.
     pub(crate) main: Option<Location>,
-    pub(crate) isolation: Option<Said<Isolation>>,
-    pub(crate) warmup: Option<Said<Vec<String>>>,
-    pub(crate) pyodide: Option<Said<String>>,
-    pub(crate) python: Option<Said<String>>,
-    pub(crate) gates: Option<Said<BTreeSet<&'static str>>>,
+    pub(crate) isolation: Option<Sourced<Isolation>>,
+    pub(crate) warmup: Option<Sourced<Vec<String>>>,
+    pub(crate) pyodide: Option<Sourced<String>>,
+    pub(crate) python: Option<Sourced<String>>,
+    pub(crate) gates: Option<Sourced<BTreeSet<&'static str>>>,
     /// Only a `pyproject.toml` has it.
     pub(crate) requires_python: Option<RequiresPython>,
     /// By the keys of [`isolates::RULES`].
@@ -37,7 +37,7 @@ pub(crate) struct Given {
 }
 
 /// Numbers by their keys.
-pub(crate) type Numbers = BTreeMap<&'static str, Said<u32>>;
+pub(crate) type Numbers = BTreeMap<&'static str, Sourced<u32>>;
 
 impl Given {
     /// Puts in what `weaker` says and this does not; the rest gives warnings,
@@ -81,8 +81,8 @@ impl Given {
 }
 
 fn complete<T: PartialEq>(
-    said: &mut Option<Said<T>>,
-    weaker: Option<Said<T>>,
+    said: &mut Option<Sourced<T>>,
+    weaker: Option<Sourced<T>>,
     warnings: &mut Vec<Warning>,
 ) {
     match (said.as_ref(), weaker) {
@@ -101,7 +101,7 @@ fn complete_numbers(numbers: &mut Numbers, weaker: Numbers, warnings: &mut Vec<W
     }
 }
 
-fn overridden<T: PartialEq>(said: &Said<T>, weaker: Said<T>) -> Option<Warning> {
+fn overridden<T: PartialEq>(said: &Sourced<T>, weaker: Sourced<T>) -> Option<Warning> {
     (said.value != weaker.value).then(|| Warning::Overridden {
         at: weaker.at,
         key: weaker.key,
