@@ -1,9 +1,7 @@
-//! What is printed when all is well. Standard output is for what was asked for
-//! and for what the user's program writes; all that Taipan says by itself goes
-//! to standard error.
-
+//! Prints. Standard output has what the user asked for, and what the user's program writes; standard error has all
+//! that Taipan says by itself.
 //!
-//! A server prints in the background ([`start_log`]): whoever reads may be slow, or stop.
+//! A server prints in the background ([`start_log`]), because its reader may be slow, or stop.
 
 mod escape;
 mod printer;
@@ -110,7 +108,7 @@ fn is_colored(stream: Stream) -> bool {
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = anstream::stdout().lock();
     match output.write_all(bytes).and_then(|()| output.flush()) {
-        // Whoever reads has enough, as `| head` has.
+        // The reader has enough, as `| head` has.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => {
             written.map_err(|source| Failure::System { what: "write to standard output", source })
@@ -160,12 +158,12 @@ pub(crate) fn tell(event: &Event<'_>, quiet: bool) {
         Event::Draining { connections: 1.. } if !quiet => {
             say("finishing requests in flight; press Ctrl+C again to stop at once");
         }
-        // What is left is the clients' doing, or is told by another event.
+        // The rest is the clients' doing, or another event tells of it.
         _ => (),
     }
 }
 
-/// Whether nobody else tells of the fault: a worker logs its own.
+/// Whether the fault is Taipan's own; a worker logs its faults itself.
 fn is_ours(fault: &Fault) -> bool {
     fault.status == StatusCode::INTERNAL_SERVER_ERROR && fault.message == "internal error"
 }

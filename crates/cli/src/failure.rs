@@ -1,6 +1,6 @@
-//! What can keep a command from doing its work: exit codes and reports.
+//! Why a command did not do its work: the message, what to do, and the exit code.
 //!
-//! Nothing else knows an exit code, and nothing else prints an error.
+//! Nothing else knows exit codes, and nothing else reports an error.
 
 mod limits;
 
@@ -404,7 +404,7 @@ pub(crate) fn end_on_lost_pages() -> Result<(), Failure> {
         .map_err(|source| Failure::System { what: "watch over the files of the cache", source })
 }
 
-/// Whose fault it is that a worker or a script is not there.
+/// The exit code for an error of the worker crate.
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {

@@ -1,4 +1,4 @@
-//! The options that every command has: as typed, and checked, with what the environment says where they say nothing.
+//! The options that every command has: as clap reads them, and checked. The environment fills the gaps.
 
 use std::path::PathBuf;
 

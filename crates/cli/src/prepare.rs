@@ -1,4 +1,5 @@
-//! From a project to what its worker is made from: the one way, for all commands that start a worker or look at one.
+//! Turns a project into the settings of its worker: the one way, for every command that starts a worker or looks at
+//! one.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Long steps, shown while they run: a bar on a terminal, else a line each.
+//! Shows long steps while they run: a bar on a terminal, otherwise a line each.
 
 use std::{cell::RefCell, io::IsTerminal, time::Duration};
 
@@ -19,7 +19,7 @@ const TIME: &str = "{spinner} {msg} {elapsed}";
 /// Things that are done one after the other.
 const COUNT: &str = "{msg} [{bar:30}] {pos}/{len}";
 
-/// What takes no longer need not be shown.
+/// What takes no longer is not shown.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// Shows steps on standard error.

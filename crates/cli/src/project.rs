@@ -1,4 +1,4 @@
-//! A worker's directory: finds and reads its configuration.
+//! Finds and reads the configuration in a worker's directory.
 
 use std::{
     io,

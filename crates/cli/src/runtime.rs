@@ -1,4 +1,4 @@
-//! The threads of this process: those that run guests, and the one that watches over their limits.
+//! Starts the threads of this process: those that run guests, and the one that watches their limits.
 
 use taipan_worker::Guard;
 use tokio::runtime::{Builder, Runtime};

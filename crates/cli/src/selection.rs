@@ -1,4 +1,5 @@
-//! Which release a worker runs on: its flags and date, as workerd has it, or a pin. Which gates are open.
+//! Decides which release a worker runs on, by its flags and its date as workerd does, or by a pin; and which gates are
+//! open.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -69,8 +70,8 @@ impl Choice {
         Ok(())
     }
 
-    /// The release for a worker: a pin wins, of which the command line's wins; then a flag that names a release; then
-    /// its compatibility date; without any of them it is the newest.
+    /// The release for a worker. A pin goes first, the command line's before the configuration's; then a flag that
+    /// names a release; then the compatibility date. Without any of them it is the newest.
     ///
     /// `pin` is the key of the configuration that pins a version, and where it stands.
     pub(crate) fn release_for(

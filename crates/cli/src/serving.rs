@@ -1,4 +1,4 @@
-//! What `taipan serve` and `taipan dev` have in common: their arguments, and to answer requests until a signal comes.
+//! What `taipan serve` and `taipan dev` share: their arguments, and a server that answers until a signal comes.
 
 use std::{
     convert::Infallible,
@@ -95,8 +95,8 @@ impl ServingArguments {
     }
 }
 
-/// Serves to the end. Nobody waits for a worker that computes then, in its top level or for a request that has had its
-/// time: that ends at the limit of CPU time only.
+/// Serves to the end. It does not wait for a worker that still computes then, in its top level or for a request whose
+/// time is over: only the limit of CPU time ends that.
 pub(crate) fn run(
     served: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {

@@ -1,8 +1,8 @@
-//! Being asked to stop.
+//! Takes the signals that ask this process to stop.
 //!
-//! Ctrl+C and SIGTERM stop a server, and so does SIGHUP, which comes when its terminal is closed, unless who started
-//! it has it ignored, as `nohup` does. SIGUSR1 and SIGUSR2 mean nothing here: without a handler they would end the
-//! process and all that is in flight.
+//! Ctrl+C and SIGTERM stop a server. SIGHUP, which comes when its terminal is closed, stops it too, unless it was
+//! ignored when the process started, as `nohup` does. SIGUSR1 and SIGUSR2 mean nothing here, and are taken because they
+//! would end the process otherwise, with all that is in flight.
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -11,8 +11,8 @@ use tokio::{
 
 use crate::failure::Failure;
 
-/// Takes what asks a script to end, each as often as it comes; but not Ctrl+C when who started this process has it
-/// ignored, as a shell does for what runs in the background.
+/// Takes the signals that ask a script to end, each time that they come; but not Ctrl+C if it was ignored when this
+/// process started, as a shell does for what runs in the background.
 pub(crate) fn of_script() -> Result<mpsc::UnboundedReceiver<taipan_worker::Signal>, Failure> {
     use taipan_worker::Signal::{Interrupt, Terminate};
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -36,7 +36,7 @@ fn take(kind: SignalKind) -> Result<Signal, Failure> {
 
 /// Takes the signals that mean nothing; from here on they end nothing.
 pub(crate) fn take_meaningless() -> Result<(), Failure> {
-    // What takes them from the system stays, whether or not somebody hears of them.
+    // The handlers stay when these go.
     drop(take(SignalKind::user_defined1())?);
     drop(take(SignalKind::user_defined2())?);
     Ok(())
@@ -87,7 +87,7 @@ impl Signals {
     }
 }
 
-/// Whether who started this process has the signal ignored, as Linux tells it (proc_pid_status(5), `SigIgn`).
+/// Whether the signal was ignored when this process started (proc_pid_status(5), `SigIgn`).
 fn is_ignored(kind: SignalKind) -> bool {
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

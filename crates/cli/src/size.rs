@@ -1,4 +1,4 @@
-//! Bytes for people.
+//! Writes a number of bytes for people.
 
 /// `1.5 MiB`.
 pub(crate) fn size(bytes: u64) -> String {

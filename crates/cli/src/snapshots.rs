@@ -1,4 +1,4 @@
-//! Snapshots of workers: made as `serve` makes them, and the bundle that one was taken from.
+//! Makes the snapshots of workers, as `serve` does, and finds the bundle that one was taken from.
 
 use taipan_worker::{Bundle, Created, Error, Settings, SnapshotFile};
 

@@ -1,11 +1,11 @@
-//! Values that completions offer for an argument.
+//! Gives completions the values of an argument.
 
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use taipan_release::RELEASES;
 
-/// A text for which completions know values. What is none of them is refused where it is used, with the reason.
+/// A text for which completions offer values. Any other text is refused where it is used, with the reason.
 #[derive(Clone)]
 pub(crate) struct Suggested(pub(crate) fn() -> Vec<&'static str>);
 

@@ -1,4 +1,4 @@
-//! What a worker says, on the terminal: whole lines.
+//! Prints what workers and scripts say: a worker's output in whole lines.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::console::{self, Stream};
 /// The longest line that is waited for; a longer one is cut there.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// The beginnings of lines whose ends have not come.
+/// Lines that have begun and not ended.
 #[derive(Debug, Default)]
 struct Begun {
     output: Vec<u8>,

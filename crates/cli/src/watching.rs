@@ -1,4 +1,4 @@
-//! Waiting for files to be saved.
+//! Waits for files to be saved.
 
 use std::{
     os::unix::fs::MetadataExt,
@@ -36,7 +36,7 @@ impl Changes {
     /// Watches `directory` from here on.
     pub(crate) fn watch(directory: &Path) -> Result<Self, Failure> {
         let watched = Identity::of(directory);
-        // One place: a change that nobody has taken yet stands for all of them.
+        // One place: a change that waits in it stands for all that follow.
         let (sender, changes) = mpsc::channel(1);
         let root = directory.to_owned();
         let own = Output::of_this_process();
@@ -78,7 +78,7 @@ impl Changes {
     }
 }
 
-/// Which directory has a name. A number is given again, so it is told with the time at which the directory was made.
+/// Which directory has a name. Numbers are used again, so the time at which the directory was made is part of it.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity((u64, u64), Option<SystemTime>);
 

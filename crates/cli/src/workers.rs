@@ -1,5 +1,4 @@
-//! The worker that answers requests at present: what the server hands over becomes a request of the worker's, and
-//! its answer one of the server's.
+//! Answers requests with a worker: turns the server's requests into the worker's, and its answers into the server's.
 
 use std::sync::Arc;
 
@@ -124,7 +123,7 @@ fn last_line(text: &str) -> String {
     text.trim_end().lines().next_back().unwrap_or_default().to_owned()
 }
 
-/// Hands on what comes, until the end or until nobody reads any more.
+/// Passes chunks on until the body ends or its reader is gone.
 async fn pass_on(mut reader: BodyReader, sender: BodySender) {
     loop {
         let chunk = tokio::select! {

@@ -91,7 +91,8 @@ struct Report {
 /// What the log of a worker said of the last resume.
 type Last = Arc<Mutex<Option<ResumeTimes>>>;
 
-/// Starts the worker as `serve` does, but for its pool; others than the first have a variable more.
+/// Starts the worker as `serve` does, with another pool. Each but the first has one more variable, and so a snapshot of
+/// its own.
 async fn start(
     settings: &Settings,
     pool: PoolSettings,

@@ -1,4 +1,4 @@
-//! `taipan bundle`: the releases of Pyodide, and what is made of them.
+//! `taipan bundle`: looks after releases of Pyodide and the bundles that are made of them.
 
 mod exports;
 

@@ -1,4 +1,4 @@
-//! `taipan completions`: the script with which a shell completes what is typed.
+//! `taipan completions`: prints the script with which a shell completes what is typed.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `taipan dev`: serves a worker while it is written, and a new one whenever its files change.
+//! `taipan dev`: serves a worker, and starts it again whenever its files change.
 
 use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
 
@@ -42,7 +42,7 @@ Press Ctrl+C to stop.";
 /// Snapshots of a worker that stay in the cache, so that what is taken back starts at once.
 const SNAPSHOTS_KEPT: usize = 3;
 
-/// Serves a worker, and a new one whenever its files change.
+/// Serves a worker, and starts it again whenever its files change.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     let arguments = &arguments.serving;
     console::start_log(true)?;
@@ -123,7 +123,7 @@ fn keep_few(options: &Options, directory: &Path, worker: &Worker) {
         Ok(cache.keep_recent(&whose, worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
     });
     match kept {
-        // That has told of itself, and has nothing to remove.
+        // A cache that can only be read has told of itself, and has nothing to remove.
         Err(Failure::Store(error)) if error.is_read_only() => {}
         Err(Failure::Store(error)) => {
             console::warn(format_args!("older snapshots stay in the cache: {error}"));

@@ -1,4 +1,4 @@
-//! `taipan doctor`: what of a worker spoils or weakens its snapshot.
+//! `taipan doctor`: tells what of a worker spoils or weakens its snapshot.
 
 #![expect(clippy::disallowed_methods, reason = "how long a snapshot takes to make is told")]
 
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let mut findings = all(Kind::Configuration, configuration);
     let Prepared { mut settings, warnings, .. } = prepare(options, &guard()?, project)?;
     findings.extend(all(Kind::Configuration, warnings));
-    // What the worker prints is none of the findings; warnings come with the snapshot.
+    // What the worker prints is no finding; its warnings come with the snapshot.
     settings.log = Log::new(|_| ());
     let begin = Instant::now();
     let created = match snapshots::make(options, settings)? {

@@ -1,4 +1,4 @@
-//! `taipan flags`: compatibility flags, and gates for who may see them.
+//! `taipan flags`: lists the compatibility flags, and with `--experimental` the gates.
 
 use std::process::ExitCode;
 

@@ -56,11 +56,11 @@ struct Found<E> {
     /// Whether it is made again without the network.
     is_made: bool,
     bytes: u64,
-    /// How long nobody has used it.
+    /// How long ago it was last used.
     age: Duration,
 }
 
-/// Removes what this Taipan does not use, what nobody has used for long, and of the rest what is too much. What a
+/// Removes what this Taipan has no use for, what was not used for long, and of the rest what is too much. What a
 /// process uses stays.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     let cache = options.cache()?;
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     drop(display);
     for kind in KINDS {
         for entry in cache.unfinished(kind)? {
-            // What a process builds is nothing that was left.
+            // What a process is building stays.
             if entry.remove_unfinished(arguments.dry_run)? {
                 let outcome = if arguments.dry_run { "would go" } else { "removed" };
                 text += &format!("{outcome:<8} {} (unfinished)\n", entry.name());

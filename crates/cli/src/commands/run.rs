@@ -39,7 +39,7 @@ pub(crate) use request::Arguments;
 /// What a process may end with; others are cut to their lowest bits, as the system does.
 const STATUS_MASK: i32 = 0xff;
 
-/// Where CPython's own files are in the sandbox, among which no script can be put, and what the system makes up.
+/// Where the sandbox has CPython's own files and those of the system: no script can be put there.
 const OCCUPIED: [&str; 3] = ["/lib", "/proc", "/dev"];
 
 /// Runs a script in the sandbox, and ends with its exit code.
@@ -101,7 +101,7 @@ struct Located {
     folder: Option<taipan_worker::Mount>,
 }
 
-/// Of a script that is not there: that it is a place of the network, which an option did not take.
+/// If a script that is not there reads like a place of the network, says how an option takes it.
 fn taken_for_script(failure: Failure, request: &Request) -> Failure {
     match &failure {
         Failure::NotFound { path, .. }

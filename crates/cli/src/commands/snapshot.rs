@@ -1,4 +1,4 @@
-//! `taipan snapshot`.
+//! `taipan snapshot`: makes, shows, checks and compares snapshots.
 
 mod report;
 
@@ -171,7 +171,7 @@ fn compare(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whose the memory of a snapshot is, and that of its bundle's baseline.
+/// The owners of a snapshot's memory, and those of its bundle's baseline.
 fn owners(options: &Options, file: &SnapshotFile) -> Result<(Owners, Owners), Failure> {
     let bundle = Arc::new(snapshots::bundle_of(options, file).map_err(Failure::Snapshot)?);
     let cache = options.cache()?;

@@ -1,8 +1,8 @@
-//! Text of a worker or a client, made fit for a log: without control characters, and without a line that reads
-//! like one of Taipan's.
+//! Makes text of a worker or a client fit for a log: no control characters, and no line that reads like one of
+//! Taipan's.
 //!
 //! A control character can move the cursor, clear the screen or set a title; a line end within a message begins a
-//! line that nobody wrote. Both are shown as Python writes them: `\x1b`, `\n`, `\u202e`.
+//! line that the program did not write. Both are shown as Python writes them: `\x1b`, `\n`, `\u202e`.
 
 use std::fmt::Write as _;
 

@@ -1,9 +1,9 @@
-//! What a server prints waits here until it is written.
+//! Holds what a server prints until it is written.
 //!
-//! Who reads a log may be slow, or stop: a full pipe blocks whoever writes to it, for good. So requests only put
-//! their lines into a queue with a bound, and two threads write, one for each stream. Lines that find no room are
-//! counted, and told of when there is room again. Lines that are not written when the program ends, as when the disk
-//! is full, are counted too, and told of on the other stream.
+//! The reader of a log may be slow, or stop, and a full pipe blocks its writer for good. So requests only put their
+//! lines into a queue with a bound, and two threads write, one for each stream. Lines that find no room are counted,
+//! and the count is printed when there is room again. Lines that are not written when the program ends, as when the
+//! disk is full, are counted too, and that count is printed on the other stream.
 //!
 //! Lines come out in the order in which they were put in, also between the two streams, unless one of them is stuck.
 
@@ -52,7 +52,7 @@ pub(crate) enum Stream {
     Errors,
 }
 
-/// Nobody reads a stream any more.
+/// The reader of a stream is gone.
 struct Closed;
 
 /// Takes lines, and has them written.
@@ -71,7 +71,7 @@ struct State {
     queues: [Queue; 2],
     /// The number of the next lines.
     next: u64,
-    /// Nobody may gather lines any more: the program ends.
+    /// The writers let no more lines gather: the program ends.
     ending: bool,
 }
 
@@ -89,7 +89,7 @@ struct Queue {
     stuck: bool,
     /// Lines that found no room, and were not told of yet.
     dropped: u64,
-    /// Nobody reads any more.
+    /// The reader is gone.
     closed: bool,
     /// The writer waits to be told that something came.
     idle: bool,
@@ -226,7 +226,7 @@ impl Queue {
         self.lines.is_empty() && self.writing.is_none()
     }
 
-    /// Lines that nobody gets to see if nothing more is written.
+    /// Lines that are lost if nothing more is written.
     fn lost(&self) -> u64 {
         let waiting: u64 = self.lines.iter().map(|(_, lines)| count(lines)).sum();
         self.dropped + self.writing_lines + waiting
@@ -264,7 +264,7 @@ impl Shared {
         }
     }
 
-    /// Writes what comes for `stream`, until the process ends or nobody reads any more.
+    /// Writes what comes for `stream`, until the process ends or the reader is gone.
     fn write(&self, stream: Stream, mut file: impl Write) {
         loop {
             let batch = self.next(stream);
@@ -295,7 +295,7 @@ impl Shared {
         }
     }
 
-    /// Writes all of `bytes`; an error says that nobody reads any more.
+    /// Writes all of `bytes`; an error says that the reader is gone.
     fn write_all(
         &self,
         stream: Stream,

@@ -1,4 +1,4 @@
-//! What gives a worker or a script more than the limit at which it was stopped.
+//! Tells what gives a worker or a script more than the limit that stopped it.
 
 use std::{borrow::Cow, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `taipan bundle export` and `import`: a release and its bundle as one file.
+//! `taipan bundle export` and `import`: write a release and its bundle to one file, and read it.
 
 use std::{env::consts, path::Path, process::ExitCode};
 
@@ -54,7 +54,7 @@ pub(super) fn export(options: &Options, version: &str, path: &Path) -> Result<Ex
     let (release, cache) = (release(version)?, options.cache()?);
     let display = Display::new(options.quiet);
     let (sources, show) = (options.sources()?, |step: Step<'_>| display.show(step));
-    // A bundle is there without the release that it was made of, when somebody removed that.
+    // The bundle may be there, and the release that it was made of removed.
     fetch(release, &sources, &cache, &show)?;
     let _held = prepare(release, &sources, &cache, &show)?;
     drop(display);

@@ -1,4 +1,4 @@
-//! Directories of this machine that a script is given: `--mount`.
+//! Reads and checks `--mount`: directories of this machine that a script gets.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What `taipan run` is asked for: its arguments, as typed and checked.
+//! What `taipan run` takes: its arguments, as clap reads them, and checked.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

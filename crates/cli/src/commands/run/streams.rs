@@ -1,4 +1,4 @@
-//! The standard streams of a script: this process's own, of which it may write so much.
+//! Gives a script the standard streams of this process, up to its limit of output.
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},

@@ -1,4 +1,4 @@
-//! What is printed of snapshots: tables for people, JSON for programs.
+//! Writes what is told of snapshots: tables for people, JSON for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
