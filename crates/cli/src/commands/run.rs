@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use crate::{
     commands::run::{
-        mounts::Mount,
+        mounts::{Mount, OF_THE_SYSTEM},
         request::{Program, Request},
         streams::{Output, Terminal},
     },
@@ -38,9 +38,6 @@ pub(crate) use request::Arguments;
 
 /// What a process may end with; others are cut to their lowest bits, as the system does.
 const STATUS_MASK: i32 = 0xff;
-
-/// Where the sandbox has CPython's own files and those of the system: no script can be put there.
-const OCCUPIED: [&str; 3] = ["/lib", "/proc", "/dev"];
 
 /// Runs a script in the sandbox, and ends with its exit code.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
@@ -149,7 +146,8 @@ fn file(path: &Path) -> Result<Located, Failure> {
     }
     let text = read_file(path, "the script")?;
     let real = fs_err::canonicalize(path).ok().filter(|real| real.is_file());
-    let occupied = |real: &PathBuf| OCCUPIED.iter().any(|place| real.starts_with(place));
+    // A script cannot be put there.
+    let occupied = |real: &PathBuf| OF_THE_SYSTEM.iter().any(|place| real.starts_with(place));
     let Some(real) = real.filter(|real| !occupied(real)) else {
         // A pipe, as `<(…)` of a shell makes it, has no folder.
         let name = unicode(path)?.to_owned();

@@ -43,8 +43,8 @@ pub(super) fn parse_mount(text: &str) -> Result<Mount, Failure> {
 /// Where the guest has its own files, so that no directory of the host takes their place.
 const SESSION: &str = "/session";
 
-/// What is the system's, with all that is below it: Python's library, its devices, what it knows of itself.
-const OF_THE_SYSTEM: [&str; 3] = ["/lib", "/dev", "/proc"];
+/// What is the sandbox's own, with all that is below it: Python's library, its devices, what it knows of itself.
+pub(super) const OF_THE_SYSTEM: [&str; 3] = ["/lib", "/dev", "/proc"];
 
 /// Refuses mounts that would hide each other, or have a directory of the host be written to by us.
 pub(super) fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
