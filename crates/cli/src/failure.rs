@@ -1,6 +1,4 @@
-//! Why a command did not do its work: the message, what to do, and the exit code.
-//!
-//! Nothing else knows exit codes, and nothing else reports an error.
+//! Why a command did not do its work: the message, what to do, and the exit code. Nothing else knows exit codes.
 
 mod limits;
 
@@ -8,12 +6,8 @@ use std::{
     borrow::Cow,
     io,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
-use taipan_webapi::causes;
-
-use crate::console::{self, Stream};
 use limits::{script_hint, start_hint, top_level_hint};
 
 /// `taipan doctor` has found something to mend.
@@ -264,19 +258,6 @@ impl Failure {
         }
     }
 
-    /// Prints what went wrong, why, and what to do; gives the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
-        console::error(self);
-        causes(self).for_each(console::cause);
-        if !self.traceback().is_empty() {
-            console::worker(Stream::Errors, self.traceback().as_bytes());
-        }
-        if let Some(remedy) = self.hint() {
-            console::hint(remedy);
-        }
-        ExitCode::from(self.code())
-    }
-
     /// Python's traceback; empty when there is none.
     pub(crate) fn traceback(&self) -> &str {
         match self {
@@ -290,7 +271,8 @@ impl Failure {
         self.code() == WORKER
     }
 
-    fn code(&self) -> u8 {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
         match self {
             Failure::Usage { .. } => USAGE,
             Failure::NotFound { .. }

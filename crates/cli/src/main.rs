@@ -10,6 +10,7 @@ mod options;
 mod prepare;
 mod progress;
 mod project;
+mod report;
 mod runtime;
 mod selection;
 mod serving;
@@ -25,12 +26,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::{arguments::Arguments, environment::Environment, failure::Failure, options::Options};
+use crate::{
+    arguments::Arguments, environment::Environment, failure::Failure, options::Options,
+    report::report,
+};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.options.color.apply();
-    let code = run(arguments).unwrap_or_else(|failure| failure.report());
+    let code = run(arguments).unwrap_or_else(|failure| report(&failure));
     console::finish();
     code
 }

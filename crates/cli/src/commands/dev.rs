@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     options::Options,
     project::{Project, Variables},
+    report::report,
     runtime::guard,
     serving::{self, ServingArguments},
     watching::Changes,
@@ -92,7 +93,7 @@ async fn keep_current(
         state.send_replace(match worker {
             Ok(worker) => State::Running(Arc::new(worker)),
             Err(failure) => {
-                failure.report();
+                report(&failure);
                 State::Broken(broken(&failure))
             }
         });
