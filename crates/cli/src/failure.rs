@@ -353,8 +353,10 @@ impl Failure {
             {
                 let path = path.display();
                 return Some(
-                    format!("a worker is served by its directory; `taipan run {path}` runs a script")
-                        .into(),
+                    format!(
+                        "a worker is served by its directory; `taipan run {path}` runs a script"
+                    )
+                    .into(),
                 );
             }
             Failure::NotFound { .. }

@@ -111,8 +111,16 @@ impl Options {
         arguments: OptionArguments,
         environment: &Environment,
     ) -> Result<Self, Failure> {
-        let OptionArguments { cache, pyodide, experimental, gate, source, offline, quiet, color: _ } =
-            arguments;
+        let OptionArguments {
+            cache,
+            pyodide,
+            experimental,
+            gate,
+            source,
+            offline,
+            quiet,
+            color: _,
+        } = arguments;
         let cache_root = match cache {
             Some(root) => root,
             None => root(&environment.surroundings)?,

@@ -9,8 +9,8 @@ use taipan_manifest::{
 use taipan_release::{Release, Source};
 use taipan_store::Cache;
 use taipan_worker::{
-    Bundle, Code, Guard, Isolation, Limits, ModuleKind, Network, OwnModules, PoolSettings, Settings,
-    from_project,
+    Bundle, Code, Guard, Isolation, Limits, ModuleKind, Network, OwnModules, PoolSettings,
+    Settings, from_project,
 };
 
 use crate::{

@@ -205,8 +205,7 @@ mod tests {
     fn parse(line: &[&str]) -> Result<ServingArguments, String> {
         let command = ServingArguments::augment_args(clap::Command::new("serve"));
         let matches = command.try_get_matches_from(["serve"].iter().chain(line));
-        let arguments =
-            matches.and_then(|matches| ServingArguments::from_arg_matches(&matches));
+        let arguments = matches.and_then(|matches| ServingArguments::from_arg_matches(&matches));
         arguments.map_err(|error| error.to_string())
     }
 

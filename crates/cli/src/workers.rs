@@ -15,9 +15,7 @@ use taipan_webapi::{
 use taipan_worker::Incoming;
 use tokio::sync::watch;
 
-use crate::{
-    console, failure::Failure, options::Options, prepare::Prepared, progress::Display,
-};
+use crate::{console, failure::Failure, options::Options, prepare::Prepared, progress::Display};
 
 /// A worker that runs.
 #[derive(Debug)]

@@ -120,7 +120,7 @@ impl Error {
             | Error::LayerDigest => "remove the cached bundle, so that it is made again",
             Error::Saved { .. } => "remove the snapshot, so that it is made again",
             Error::Prepared { .. } => {
-                "the worker changes a module of Python's own; see docs/snapshots.md"
+                "the worker changes a module of Python's own; see docs/reference/snapshots.md"
             }
             Error::LayerPath { .. } | Error::LayerTooLarge => return None,
         };

@@ -412,9 +412,7 @@ fn output_hint(source: &io::Error) -> Option<Cow<'static, str>> {
         FileTooLarge => {
             "its disk or `ulimit -f` has no room for so long a file; --output names another"
         }
-        PermissionDenied | ReadOnlyFilesystem => {
-            "name a file with --output where you may write"
-        }
+        PermissionDenied | ReadOnlyFilesystem => "name a file with --output where you may write",
         NotFound | NotADirectory => "name a file with --output in a folder that is there",
         IsADirectory => "name a file with --output, not a folder",
         _ => return None,

@@ -202,9 +202,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Tls(_) => {
-                "install the system's root certificates (Debian: ca-certificates)"
-            }
+            Error::Tls(_) => "install the system's root certificates (Debian: ca-certificates)",
             Error::Proxy { .. } => "set HTTP_PROXY and HTTPS_PROXY to a URL, or unset them",
             _ => return None,
         };

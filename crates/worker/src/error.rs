@@ -211,9 +211,7 @@ impl Error {
             Error::Snapshot { .. } | Error::Section { .. } => {
                 "remove the file: it is made again when it is needed"
             }
-            Error::NoBundle { .. } => {
-                "`taipan bundle build` makes the bundles of this Taipan"
-            }
+            Error::NoBundle { .. } => "`taipan bundle build` makes the bundles of this Taipan",
             Error::OtherBundle { .. } => {
                 "another version or machine has made it: take a new one with `taipan snapshot create`"
             }

@@ -100,9 +100,7 @@ pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failur
             exports::export(options, options.choice.version(release.as_deref()), output)
         }
         Action::Import { file } => exports::import(options, file),
-        Action::Inspect { release } => {
-            inspect(options, options.choice.version(release.as_deref()))
-        }
+        Action::Inspect { release } => inspect(options, options.choice.version(release.as_deref())),
         Action::Verify => verify(options),
         Action::Gc(arguments) => gc::run(arguments, options),
     }

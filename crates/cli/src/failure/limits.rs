@@ -101,7 +101,8 @@ mod tests {
             ("taipan.CpuTimeLimitExceeded: the limit", Some("`taipan.limits.startup_cpu_ms`")),
             ("ValueError: MemoryError", None),
         ] {
-            let named = top_level_hint(message).map(|hint| key.is_some_and(|key| hint.ends_with(key)));
+            let named =
+                top_level_hint(message).map(|hint| key.is_some_and(|key| hint.ends_with(key)));
             assert_eq!(named, key.map(|_| true), "{message}");
         }
     }

@@ -142,7 +142,10 @@ fn check_refused(import: &str, message: &str) {
     let wasm = wat::parse_str(format!("(module {import} (memory 1))")).expect("text");
     let error = link(&wasm, owning(Variant::Boot)).expect_err("refused");
     assert_eq!(error.to_string(), message);
-    assert_eq!(error.hint().as_deref(), Some("link the module without owning its imported globals"));
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("link the module without owning its imported globals")
+    );
     link(&wasm, Variant::Boot).expect("linked without owning");
 }
 

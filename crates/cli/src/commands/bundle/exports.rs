@@ -7,9 +7,7 @@ use taipan_release::{Release, Source, fetch, release};
 use taipan_store::{Cache, Entry, Import, Step};
 use taipan_worker::{bundle_id, prepare, processor};
 
-use crate::{
-    console, entries::BUNDLES, failure::Failure, options::Options, progress::Display,
-};
+use crate::{console, entries::BUNDLES, failure::Failure, options::Options, progress::Display};
 
 /// What an export says of itself.
 #[derive(Debug, Deserialize, Serialize)]

@@ -81,7 +81,7 @@ Examples:
   taipan run --allow-net=api.example.com:443 --cpu 5 script.py
 
 Options come before the script; what comes after it is the script's own.
-The exit code is the script's own; docs/cli.md lists those of Taipan.";
+The exit code is the script's own; docs/reference/cli.md lists those of Taipan.";
 
 /// What `--allow-net` means by itself.
 const EVERYWHERE: &str = "*";
