@@ -11,16 +11,17 @@ use taipan_guest::Reason;
 use taipan_pyodide::Ended;
 use taipan_webapi::requests::Fault;
 use taipan_webapi::with_causes;
-use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
+use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
 use crate::Error;
 use crate::events::Event;
+use crate::inbox::Inbox;
 use crate::instance::Instance;
 use crate::limits;
 use crate::log::Record;
-use crate::place::{Standing, State};
 use crate::pool::Template;
+use crate::slot::{SlotAvailability, SlotState};
 
 /// How long a slot that always has an isolate waits before it tries again to have one.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -31,11 +32,11 @@ const LINGER: Duration = Duration::from_millis(1);
 
 /// When a slot has an isolate.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Keep {
     /// How long an isolate waits for something to do before it is dropped.
     pub(crate) idle: Duration,
     /// Whether there always is one.
-    pub(crate) kept: bool,
+    pub(crate) always: bool,
     /// Whether there is one again as soon as one is done.
     pub(crate) reserved: bool,
 }
@@ -43,9 +44,10 @@ pub(crate) struct Plan {
 /// A place for an isolate.
 pub(crate) struct Slot {
     template: Arc<Template>,
-    plan: Plan,
+    keep: Keep,
     sender: WeakUnboundedSender<Event>,
-    standing: Arc<Standing>,
+    inbox: Inbox,
+    availability: Arc<SlotAvailability>,
     /// The number of the isolate.
     number: u64,
 }
@@ -55,11 +57,11 @@ enum After {
     /// It waits for what comes.
     Waits(Instance),
     /// It has answered its only request.
-    Done(UnboundedReceiver<Event>),
+    Done,
     /// It has ended.
-    Broken(Option<UnboundedReceiver<Event>>),
+    Broken,
     /// There was none.
-    Absent(Option<UnboundedReceiver<Event>>),
+    Absent,
 }
 
 /// Requests that are answered and still wait for something, and since when.
@@ -77,64 +79,73 @@ impl Answered {
     }
 }
 
-/// Why a slot has no isolate any more.
-enum Empty {
-    /// It may have another; at once, or when something comes.
-    For { receiver: UnboundedReceiver<Event>, again: bool },
-    /// The pool is gone.
-    Ever,
+/// When a slot that has no isolate any more has another.
+enum Next {
+    /// At once.
+    Now,
+    /// When something comes.
+    Asked,
+    /// Never: the pool is gone.
+    Never,
+}
+
+impl Next {
+    /// At once, if the slot is to have one.
+    fn now_if(wanted: bool) -> Next {
+        if wanted { Next::Now } else { Next::Asked }
+    }
 }
 
 impl Slot {
     pub(crate) fn new(
         template: Arc<Template>,
-        plan: Plan,
-        sender: WeakUnboundedSender<Event>,
-        standing: Arc<Standing>,
+        keep: Keep,
+        (sender, inbox): (WeakUnboundedSender<Event>, Inbox),
+        availability: Arc<SlotAvailability>,
     ) -> Slot {
-        Slot { template, plan, sender, standing, number: 0 }
+        Slot { template, keep, sender, inbox, availability, number: 0 }
     }
 
     /// Runs until the pool is dropped.
-    pub(crate) async fn run(mut self, mut receiver: UnboundedReceiver<Event>) {
-        let mut again = self.plan.kept;
+    pub(crate) async fn run(mut self) {
+        let mut next = Next::now_if(self.keep.always);
         loop {
-            let event = if again { None } else { first(&mut receiver).await };
-            if event.is_none() && !again {
-                return;
-            }
+            let event = match next {
+                Next::Now => None,
+                Next::Asked => match first(&self.inbox).await {
+                    None => return,
+                    event => event,
+                },
+                Next::Never => return,
+            };
             self.template.held.room().await;
-            match self.serve(event, receiver).await {
-                Empty::For { receiver: returned, again: at_once } => {
-                    (receiver, again) = (returned, at_once);
-                }
-                Empty::Ever => return,
-            }
+            next = self.serve(event).await;
         }
     }
 
     /// Resumes an isolate and takes events to it, until it is there no more.
-    async fn serve(&mut self, event: Option<Event>, receiver: UnboundedReceiver<Event>) -> Empty {
+    async fn serve(&mut self, event: Option<Event>) -> Next {
         self.number += 1;
-        let (template, sender, number) = (self.template.clone(), self.sender.clone(), self.number);
-        let standing = self.standing.clone();
-        self.standing.state.warm.store(true, Ordering::Relaxed);
+        let (template, number) = (self.template.clone(), self.number);
+        let way = (self.sender.clone(), self.inbox.clone());
+        let availability = self.availability.clone();
+        self.availability.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
             .on_thread(move |state| {
-                match template.resume(number, (sender, receiver), standing, event.is_some()) {
+                match template.resume(number, way, availability, event.is_some()) {
                     Ok(instance) => {
                         let control = Some(instance.isolate.control().clone());
                         *state.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
                         turns(instance, event, state, &template)
                     }
-                    Err((error, receiver)) => {
+                    Err(error) => {
                         template.log.write(match error {
                             Error::Program { message, traceback } => {
                                 Record::Fault { message, traceback }
                             }
                             error => Record::Ended { reason: with_causes(&error) },
                         });
-                        After::Absent(receiver)
+                        After::Absent
                     }
                 }
             })
@@ -144,52 +155,49 @@ impl Slot {
         loop {
             let mut instance = match self.remains(after).await {
                 Ok(instance) => instance,
-                Err(empty) => return empty,
+                Err(next) => return next,
             };
             let limit = self.idle_limit(&mut instance, &mut idle_since);
             let over = answered.first(&instance.answered(), self.template.limits.wait_until);
             let overdue = instance.overdue();
-            let Some(mut receiver) = instance.take_receiver() else { return Empty::Ever };
             let timer = instance.next_timer().map(|timer| Instant::now() + timer);
             let deadline = timer.into_iter().chain(limit).chain(over.map(|over| over.1));
             let deadline = deadline.chain(overdue).min();
             let event = match deadline {
-                None => Ok(receiver.recv().await),
-                Some(deadline) => tokio::time::timeout_at(deadline, receiver.recv()).await,
+                None => Ok(self.inbox.next().await),
+                Some(deadline) => tokio::time::timeout_at(deadline, self.inbox.next()).await,
             };
             let event = match event {
-                Ok(None) => return Empty::Ever,
+                Ok(None) => return Next::Never,
                 Ok(event) => event,
                 Err(_elapsed) if limit.is_some() && limit == deadline => {
                     self.rest(instance).await;
-                    return self.empty(receiver, false);
+                    return self.empty(Next::Asked);
                 }
                 Err(_elapsed) => match over {
                     Some((id, over)) if Some(over) == deadline => Some(self.cut(id)),
                     Some(_) | None => None,
                 },
             };
-            instance.give_receiver(receiver);
             let template = self.template.clone();
             after = self.on_thread(move |state| turns(instance, event, state, &template)).await;
         }
     }
 
-    /// The isolate that is there after a turn, or why there is none.
-    async fn remains(&self, after: Option<After>) -> Result<Instance, Empty> {
+    /// The isolate that is there after a turn, or when there is another.
+    async fn remains(&self, after: Option<After>) -> Result<Instance, Next> {
+        let always = self.keep.always;
         Err(match after {
             Some(After::Waits(instance)) => return Ok(instance),
-            Some(After::Done(receiver)) => {
-                self.empty(receiver, self.plan.kept || self.plan.reserved)
-            }
-            Some(After::Broken(Some(receiver))) => self.empty(receiver, self.plan.kept),
-            Some(After::Absent(Some(receiver))) => {
-                if self.plan.kept {
+            Some(After::Done) => self.empty(Next::now_if(always || self.keep.reserved)),
+            Some(After::Broken) => self.empty(Next::now_if(always)),
+            Some(After::Absent) => {
+                if always {
                     tokio::time::sleep(RESTART_PAUSE).await;
                 }
-                self.empty(receiver, self.plan.kept)
+                self.empty(Next::now_if(always))
             }
-            Some(After::Broken(None) | After::Absent(None)) | None => Empty::Ever,
+            None => Next::Never,
         })
     }
 
@@ -200,7 +208,7 @@ impl Slot {
             return None;
         }
         let since = *since.get_or_insert_with(Instant::now);
-        (!self.plan.kept).then(|| since + self.plan.idle)
+        (!self.keep.always).then(|| since + self.keep.idle)
     }
 
     /// Ends what a request still waits for after its answer, or after its client has gone.
@@ -225,30 +233,31 @@ impl Slot {
         .await;
     }
 
-    fn empty(&self, receiver: UnboundedReceiver<Event>, again: bool) -> Empty {
-        self.standing.state.renew();
-        self.standing.state.warm.store(again, Ordering::Relaxed);
-        if let Some(pool) = self.standing.pool.upgrade() {
+    /// The slot has no isolate until `next`.
+    fn empty(&self, next: Next) -> Next {
+        self.availability.state.renew();
+        self.availability.state.warm.store(matches!(next, Next::Now), Ordering::Relaxed);
+        if let Some(pool) = self.availability.pool.upgrade() {
             pool.frees();
         }
-        Empty::For { receiver, again }
+        next
     }
 
     /// Does `work` on a thread that a guest may run on.
     async fn on_thread<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&State) -> T + Send + 'static,
+        work: impl FnOnce(&SlotState) -> T + Send + 'static,
     ) -> Option<T> {
-        let state = self.standing.state.clone();
-        // What panics has dropped the receiver: nobody waits for this slot any more.
+        let state = self.availability.state.clone();
+        // What panics here is a fault in this file: the slot ends, and those who wait for it hear of that.
         tokio::task::spawn_blocking(move || work(&state)).await.ok()
     }
 }
 
 /// Waits for something that needs an isolate.
-async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
+async fn first(inbox: &Inbox) -> Option<Event> {
     loop {
-        match receiver.recv().await? {
+        match inbox.next().await? {
             // Of an isolate that is no more.
             Event::Gone { .. }
             | Event::Sent { .. }
@@ -264,7 +273,7 @@ async fn first(receiver: &mut UnboundedReceiver<Event>) -> Option<Event> {
 fn turns(
     mut instance: Instance,
     event: Option<Event>,
-    state: &State,
+    state: &SlotState,
     template: &Template,
 ) -> After {
     // A fault of ours ends the isolate, which is not entered again, and nothing else.
@@ -296,16 +305,14 @@ fn turns(
     }));
     let fault = match outcome {
         Ok(Ok(false)) => return After::Waits(instance),
-        Ok(Ok(true)) => {
-            return instance.take_receiver().map_or(After::Broken(None), After::Done);
-        }
+        Ok(Ok(true)) => return After::Done,
         Ok(Err(error)) => why_ended(&mut instance, &error),
         Err(panic) => ended_fault(format!("a fault of Taipan's own: {}", panic_text(&*panic))),
     };
     // Said before those who wait for its answers hear that there are none.
     template.log.write(Record::Ended { reason: fault.message.clone() });
     instance.end(&fault);
-    After::Broken(instance.take_receiver())
+    After::Broken
 }
 
 /// Why an isolate has ended, for those who wait for it.

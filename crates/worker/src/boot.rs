@@ -17,18 +17,20 @@ use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
 use taipan_webapi::{Console, INSTALL};
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use crate::Error;
+use crate::availability::Availability;
 use crate::bundle::{Javascript, WORKER_MODULE, guest};
 use crate::clock::Virtual;
 use crate::events::{Event, Loop, PythonBytecode, wait_for};
 use crate::health::Health;
+use crate::inbox::Inbox;
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
-use crate::place::Standing;
 use crate::registry::Registry;
 use crate::snapshots::{self, Rest};
+use crate::streams::Mute;
 
 /// Bytes of all files in `/tmp` and `/session` together.
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
@@ -44,9 +46,9 @@ pub(crate) struct World {
     pub(crate) number: u64,
     /// Weak: an isolate does not keep its own worker.
     pub(crate) sender: WeakUnboundedSender<Event>,
-    pub(crate) receiver: UnboundedReceiver<Event>,
+    pub(crate) inbox: Inbox,
     /// What it tells those who choose an isolate for a request.
-    pub(crate) standing: Option<Arc<Standing>>,
+    pub(crate) availability: Option<Arc<dyn Availability>>,
     /// Whether events come from outside, so that waiting is never in vain.
     pub(crate) serves: bool,
     /// Whether it answers one request only.
@@ -66,7 +68,7 @@ impl World {
         log: Log,
         host: &Virtual,
     ) -> (World, UnboundedSender<Event>) {
-        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, inbox) = Inbox::new();
         let world = World {
             streams: Box::new(Mute),
             log,
@@ -74,8 +76,8 @@ impl World {
             runtime,
             number: 0,
             sender: sender.downgrade(),
-            receiver,
-            standing: None,
+            inbox,
+            availability: None,
             serves: false,
             fresh: false,
             allowances: Allowances::default(),
@@ -143,17 +145,16 @@ pub(crate) struct Connected(World);
 
 impl Connected {
     pub(crate) fn with(self, fetch: Handle, cancel: Handle) -> Loop {
-        let World { log, runtime, number, receiver, standing, serves, fresh, cpu, clock, .. } =
+        let World { log, runtime, number, inbox, availability, serves, fresh, cpu, clock, .. } =
             self.0;
-        let (receiver, places) = (Some(receiver), fresh.then(Vec::new));
         Loop {
             number,
-            receiver,
+            inbox,
             runtime,
             log,
-            standing,
+            availability,
             serves,
-            places,
+            leases: fresh.then(Vec::new),
             held: None,
             cpu,
             health: Health::default(),
@@ -281,21 +282,4 @@ pub(crate) fn on_large_stack<T: Send>(
             thread.spawn_scoped(threads, work).map_err(|_| bug("no thread for a guest"))?;
         thread.join().map_err(|_| bug("the thread of a guest panicked"))?
     })
-}
-
-/// Standard streams of a guest that has nobody to talk to.
-struct Mute;
-
-impl Streams for Mute {
-    fn write(&mut self, _owner: u32, _descriptor: i32, _bytes: &[u8]) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn read(&mut self, _maximum: usize) -> std::io::Result<Vec<u8>> {
-        Ok(Vec::new())
-    }
-
-    fn is_terminal(&self, _descriptor: i32) -> bool {
-        false
-    }
 }

@@ -13,15 +13,14 @@ use taipan_webapi::pending::{Completion, Pending};
 use taipan_webapi::requests::{Reply, Requests};
 use taipan_webapi::{Owner, deliver, give_up};
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
 use tokio::sync::oneshot;
 
+use crate::availability::{Availability, Hold, Lease};
 use crate::clock::Virtual;
 use crate::health::{self, Health};
+use crate::inbox::Inbox;
 use crate::limits;
 use crate::log::{Log, Milestone, Record};
-use crate::place::{Place, Standing};
-use crate::pool::Pool;
 use crate::worker::Incoming;
 
 /// The operations of the event loop.
@@ -41,7 +40,7 @@ pub(crate) enum Event {
         request: Incoming,
         body: Option<BodyReader>,
         reply: Reply,
-        place: Option<Arc<Place>>,
+        lease: Option<Arc<dyn Lease>>,
     },
     /// The client of a request has gone away.
     Gone { id: u32 },
@@ -61,15 +60,15 @@ pub(crate) enum Event {
 pub(crate) struct Loop {
     /// Tells this isolate's completions from those of the one before it.
     pub(crate) number: u64,
-    pub(crate) receiver: Option<UnboundedReceiver<Event>>,
+    pub(crate) inbox: Inbox,
     pub(crate) runtime: runtime::Handle,
     pub(crate) log: Log,
     /// What it tells those who choose an isolate for a request.
-    pub(crate) standing: Option<Arc<Standing>>,
+    pub(crate) availability: Option<Arc<dyn Availability>>,
     /// Whether events come from outside, so that waiting is never in vain.
     pub(crate) serves: bool,
     /// The places of the requests that came, if the isolate keeps them until it ends.
-    pub(crate) places: Option<Vec<Arc<Place>>>,
+    pub(crate) leases: Option<Vec<Arc<dyn Lease>>>,
     /// What came before the isolate was ready, while it is not.
     pub(crate) held: Option<Vec<Event>>,
     /// CPU time that each request adds.
@@ -111,13 +110,10 @@ fn step(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
         health::contain(scope, |scope| deliver(scope, owner, completion))?;
         scope.run_jobs()?;
     }
-    let receiver =
-        scope.extensions_mut().of_mut::<Loop>().and_then(|state| state.receiver.as_mut());
-    match receiver.map(UnboundedReceiver::try_recv) {
-        Some(Ok(event)) => dispatch(scope, event)?,
-        Some(Err(TryRecvError::Empty | TryRecvError::Disconnected)) | None => return Ok(found),
+    match scope.extensions().of::<Loop>().and_then(|state| state.inbox.try_next()) {
+        Some(event) => dispatch(scope, event).map(|()| true),
+        None => Ok(found),
     }
-    Ok(true)
 }
 
 fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
@@ -131,12 +127,16 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
     match event {
         request @ Event::Request { .. } => {
             health::examine(scope)?;
-            match refusing(scope) {
-                Some(pool) => {
-                    pool.elsewhere(request);
+            let loop_ = scope.extensions().of::<Loop>();
+            let availability = loop_.and_then(|state| state.availability.as_ref());
+            match &request {
+                Event::Request { lease: Some(lease), .. }
+                    if availability.is_some_and(|it| it.refuses()) =>
+                {
+                    lease.clone().move_request(request);
                     Ok(())
                 }
-                None => begin(scope, request),
+                _ => begin(scope, request),
             }
         }
         Event::Gone { id } => {
@@ -179,19 +179,13 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
     }
 }
 
-/// Who finds another isolate for a request that has come to this one, which cannot begin it now.
-fn refusing(scope: &Scope<'_>) -> Option<Arc<Pool>> {
-    let standing = scope.extensions().of::<Loop>()?.standing.as_ref()?;
-    if standing.refuses() { standing.pool.upgrade() } else { None }
-}
-
 /// Has the worker begin to answer a request.
 fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
-    let Event::Request { id, request, body, reply, place } = event else { return Ok(()) };
+    let Event::Request { id, request, body, reply, lease } = event else { return Ok(()) };
     let owner = Owner::request(id);
     if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
-        if let Some(places) = &mut state.places {
-            places.extend(place);
+        if let Some(leases) = &mut state.leases {
+            leases.extend(lease);
         }
         let cpu = state.cpu;
         scope.control().open(owner.number(), cpu);
@@ -286,11 +280,11 @@ const NEVER_IN_RUN_SYNC: &str = "run_sync waits for something that can never hap
 fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
     let predicate = call.handle(0)?;
     let scope = &mut call.scope;
-    let standing = scope.extensions().of::<Loop>().and_then(|state| state.standing.clone());
-    let _hold = standing.as_ref().map(Standing::hold);
+    let availability = scope.extensions().of::<Loop>().and_then(|it| it.availability.clone());
+    let _hold = availability.clone().map(Hold::new);
     let owner = scope.owner()?;
     count_waits(scope, 1);
-    let outcome = scope.anew(|scope| block(scope, &predicate, standing.as_deref()));
+    let outcome = scope.anew(|scope| block(scope, &predicate, availability.as_deref()));
     count_waits(scope, -1);
     if matches!(outcome, Ok(_) | Err(Throw::Error { .. })) {
         // What is handled meanwhile is others'.
@@ -302,7 +296,7 @@ fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn block(
     scope: &mut Scope<'_>,
     predicate: &Handle,
-    standing: Option<&Standing>,
+    availability: Option<&dyn Availability>,
 ) -> Result<Output, Throw> {
     loop {
         scope.run_jobs()?;
@@ -319,8 +313,8 @@ fn block(
         if step(scope)? {
             continue;
         }
-        if let Some(standing) = standing {
-            standing.blocks();
+        if let Some(availability) = availability {
+            availability.block();
         }
         // No request begins here meanwhile, so that nothing else can come than what this isolate has under way.
         let idle = scope.extensions().of::<Pending>().is_none_or(Pending::is_idle);
@@ -368,7 +362,7 @@ fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
     let extensions = scope.extensions_mut();
     let Some(pending) = extensions.of::<Pending>() else { return Ok(false) };
     let (timer, idle, runs) = (pending.next_timer(now), pending.is_idle(), pending.runs());
-    let Some(state) = extensions.of_mut::<Loop>() else { return Ok(false) };
+    let Some(state) = extensions.of::<Loop>() else { return Ok(false) };
     if idle && !state.serves {
         return Ok(false);
     }
@@ -378,18 +372,14 @@ fn wait(scope: &mut Scope<'_>) -> Result<bool, taipan_guest::Error> {
         clock.pass(milliseconds);
         return Ok(true);
     }
-    let Some(mut receiver) = state.receiver.take() else { return Ok(false) };
     let next = timer.map(|milliseconds| Duration::from_secs_f64(milliseconds / 1000.0));
     let limit = next.into_iter().chain(patience).min();
-    let event = state.runtime.clone().block_on(async {
+    let event = state.runtime.block_on(async {
         match limit {
-            None => receiver.recv().await,
-            Some(limit) => tokio::time::timeout(limit, receiver.recv()).await.ok().flatten(),
+            None => state.inbox.next().await,
+            Some(limit) => tokio::time::timeout(limit, state.inbox.next()).await.ok().flatten(),
         }
     });
-    if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
-        state.receiver = Some(receiver);
-    }
     match (event, timer) {
         (Some(event), _) => dispatch(scope, event).map(|()| true),
         (None, _) if patience.is_some() => Ok(true),

@@ -16,7 +16,6 @@ use taipan_webapi::Unsaved;
 use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use crate::Error;
@@ -32,7 +31,8 @@ use crate::registry::Registry;
 use crate::snapshots::{self, Opened, Rest, Saved};
 use crate::top_level::TopLevel;
 use crate::webassembly;
-use crate::worker::{Incoming, Settings, ToLog};
+use crate::streams::ToLog;
+use crate::worker::{Incoming, Settings};
 
 /// Where the files of a worker are, as in workerd.
 pub(crate) const WORKER_DIRECTORY: &str = "/session/metadata";
@@ -59,9 +59,6 @@ pub(crate) struct Frozen {
     /// The pages that the first request wrote.
     written: OnceLock<Vec<Range<u32>>>,
 }
-
-/// Why an isolate is not resumed, and the receiver, which outlives it.
-pub(crate) type NotResumed = (Error, Option<UnboundedReceiver<Event>>);
 
 /// Opens the snapshot of a worker, which is made first when the cache does not have it.
 pub(crate) fn prepare(
@@ -335,7 +332,7 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
             }
         }
     });
-    let event = Event::Request { id: 1, request, body: None, reply, place: None };
+    let event = Event::Request { id: 1, request, body: None, reply, lease: None };
     let ended = instance.isolate.with_roots(|scope| {
         turn(scope, Some(event))?;
         wait_for_requests(scope)
@@ -408,14 +405,12 @@ impl Frozen {
         limits: &Limits,
         guard: &Guard,
         soon: bool,
-    ) -> Result<Instance, NotResumed> {
+    ) -> Result<Instance, Error> {
         let host = Box::new(Machine::new(self.saved.monotonic_clock));
         let mut instance = self.resume_on(host, world, soon)?;
-        let ready = limits::impose(&mut instance, limits.memory_bytes, limits.startup_cpu, guard);
-        match ready.and_then(|()| self.go_on(&mut instance)) {
-            Ok(()) => Ok(instance),
-            Err(error) => Err((error, instance.take_receiver())),
-        }
+        limits::impose(&mut instance, limits.memory_bytes, limits.startup_cpu, guard)?;
+        self.go_on(&mut instance)?;
+        Ok(instance)
     }
 
     /// As [`Frozen::resume`], with the clocks and the entropy of `host`.
@@ -424,14 +419,10 @@ impl Frozen {
         host: Box<dyn Host>,
         world: World,
         soon: bool,
-    ) -> Result<Instance, NotResumed> {
+    ) -> Result<Instance, Error> {
         let log = world.log.clone();
-        let mut isolate = match Isolate::resume(&self.image, host) {
-            Ok(isolate) => isolate,
-            Err(source) => {
-                return Err((guest("resuming an isolate")(source), Some(world.receiver)));
-            }
-        };
+        let isolate = Isolate::resume(&self.image, host);
+        let mut isolate = isolate.map_err(guest("resuming an isolate"))?;
         let mut scope = isolate.scope();
         if soon && let Some(written) = self.written.get() {
             // What is not populated is brought in when it is written.
@@ -442,7 +433,7 @@ impl Frozen {
         scope.extensions_mut().insert(connected.with(fetch, cancel));
         let paths = self.layers.iter().map(|(_, path)| path.clone());
         taipan_pyodide::mount_again(&mut scope, paths);
-        let restored = snapshots::restore(&mut scope, &self.image);
+        snapshots::restore(&mut scope, &self.image)?;
         let worker = scope.held(self.saved.worker);
         let times = scope.resume_times();
         let end = scope.host().monotonic_clock();
@@ -452,11 +443,7 @@ impl Frozen {
             side_state: end - self.saved.monotonic_clock - times.instantiate - times.map,
         }));
         let bytes_at_first = scope.memory_bytes().unwrap_or(0);
-        let mut instance = Instance { isolate, worker, early: Vec::new(), bytes_at_first };
-        match restored {
-            Ok(()) => Ok(instance),
-            Err(error) => Err((error, instance.take_receiver())),
-        }
+        Ok(Instance { isolate, worker, early: Vec::new(), bytes_at_first })
     }
 
     /// Has Python do what it has to in an isolate that is new.

@@ -6,7 +6,6 @@
 //! no state that it can fail in. An isolate that is out of service ends when its requests have ended; at once, where they
 //! cannot.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use taipan_guest::{Error, GRACE, Reason, Scope};
@@ -71,8 +70,8 @@ pub(crate) fn refused(scope: &mut Scope<'_>) -> bool {
 fn retire(scope: &mut Scope<'_>, reason: Reason) {
     let Some(state) = scope.extensions_mut().of_mut::<Loop>() else { return };
     state.health.retired.get_or_insert(reason);
-    if let Some(standing) = &state.standing {
-        standing.state.retired.store(true, Ordering::Relaxed);
+    if let Some(availability) = &state.availability {
+        availability.retire();
     }
 }
 

@@ -303,7 +303,7 @@ fn resume(frozen: &Frozen) -> Result<(Instance, runtime::Runtime), Error> {
     let host = Virtual::new(Digest::of(b"inspection"));
     host.pass(frozen.monotonic_clock());
     let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
-    let instance = frozen.resume_on(Box::new(host), world, false).map_err(|(error, _)| error)?;
+    let instance = frozen.resume_on(Box::new(host), world, false)?;
     Ok((instance, runtime))
 }
 

@@ -1,16 +1,12 @@
 //! An isolate that runs Python: what its owner may do with it.
 
 use std::fmt;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use taipan_guest::{Argument, Handle, Isolate, Reason};
 use taipan_webapi::Owner;
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::{Fault, Requests};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 use crate::Error;
@@ -35,15 +31,6 @@ pub(crate) struct Instance {
 impl fmt::Debug for Instance {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Instance")
-    }
-}
-
-/// Wakes a thread that waits in [`Instance::linger`].
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
@@ -125,7 +112,7 @@ impl Instance {
     pub(crate) fn is_done(&mut self) -> bool {
         let scope = self.isolate.scope();
         let Some(state) = scope.extensions().of::<Loop>() else { return false };
-        let served = state.places.as_ref().is_some_and(|places| !places.is_empty());
+        let served = state.leases.as_ref().is_some_and(|leases| !leases.is_empty());
         (served || state.health.retired().is_some()) && self.is_idle()
     }
 
@@ -167,29 +154,6 @@ impl Instance {
     /// Blocks until the next event comes, but not for longer than `limit` or until the next timer.
     pub(crate) fn linger(&mut self, limit: Duration) -> Option<Event> {
         let limit = self.next_timer().map_or(limit, |timer| timer.min(limit));
-        let mut scope = self.isolate.scope();
-        let receiver = scope.extensions_mut().of_mut::<Loop>()?.receiver.as_mut()?;
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut context = Context::from_waker(&waker);
-        if let Poll::Ready(event) = receiver.poll_recv(&mut context) {
-            return event;
-        }
-        thread::park_timeout(limit);
-        match receiver.poll_recv(&mut context) {
-            Poll::Ready(event) => event,
-            Poll::Pending => None,
-        }
-    }
-
-    /// Takes the receiver out, to wait at it elsewhere.
-    pub(crate) fn take_receiver(&mut self) -> Option<UnboundedReceiver<Event>> {
-        self.isolate.scope().extensions_mut().of_mut::<Loop>()?.receiver.take()
-    }
-
-    /// Puts the receiver back.
-    pub(crate) fn give_receiver(&mut self, receiver: UnboundedReceiver<Event>) {
-        if let Some(state) = self.isolate.scope().extensions_mut().of_mut::<Loop>() {
-            state.receiver = Some(receiver);
-        }
+        self.isolate.scope().extensions().of::<Loop>()?.inbox.linger(limit)
     }
 }

@@ -9,6 +9,7 @@
 
 mod actor;
 mod author;
+mod availability;
 mod boot;
 mod bundle;
 mod clock;
@@ -18,16 +19,18 @@ mod events;
 mod frozen;
 mod health;
 mod held;
+mod inbox;
 mod inspection;
 mod instance;
 mod limits;
 mod log;
-mod place;
 mod pool;
 mod registry;
 mod script;
 mod script_folder;
+mod slot;
 mod snapshots;
+mod streams;
 mod top_level;
 mod webassembly;
 mod worker;

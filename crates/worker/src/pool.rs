@@ -15,20 +15,22 @@ use taipan_guest::CpuLimit;
 use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
+use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use crate::Error;
 use crate::actor;
 use crate::boot::World;
 use crate::events::Event;
-use crate::frozen::{Frozen, NotResumed};
+use crate::frozen::Frozen;
 use crate::held::HeldMemory;
+use crate::inbox::Inbox;
 use crate::instance::Instance;
 use crate::limits::{Guard, Limits};
 use crate::log::Log;
-use crate::place::{Place, Seat, Standing, State, Taken};
-use crate::worker::ToLog;
+use crate::slot::{SlotAvailability, SlotHandle, SlotLease, SlotState};
+use crate::streams::ToLog;
 
 /// What an isolate beyond `isolates_max` is counted with, beside the growth of its memory: pages of the image that a
 /// request writes, wasmtime's own, and the part of its thread's stack that is used.
@@ -96,14 +98,14 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// An isolate with this number, which takes from `receiver`; `at_once` it has a request to answer.
+    /// An isolate with this number, which takes from `inbox`; `at_once` it has a request to answer.
     pub(crate) fn resume(
         &self,
         number: u64,
-        (sender, receiver): (WeakUnboundedSender<Event>, UnboundedReceiver<Event>),
-        standing: Arc<Standing>,
+        (sender, inbox): (WeakUnboundedSender<Event>, Inbox),
+        availability: Arc<SlotAvailability>,
         at_once: bool,
-    ) -> Result<Instance, NotResumed> {
+    ) -> Result<Instance, Error> {
         let allowances = Allowances::new(self.limits.inside.clone());
         let world = World {
             streams: Box::new(ToLog::by_lines(self.log.clone(), allowances.clone())),
@@ -114,8 +116,8 @@ impl Template {
             runtime: self.runtime.clone(),
             number,
             sender,
-            receiver,
-            standing: Some(standing),
+            inbox,
+            availability: Some(availability),
             serves: true,
             fresh: self.isolation == Isolation::Fresh,
             clock: None,
@@ -134,7 +136,7 @@ pub(crate) struct Pool {
     settings: Settings,
     /// First those that there always are, so many as there may be isolates; then those for requests that come while
     /// the others' stacks are held.
-    slots: RwLock<Vec<Slot>>,
+    slots: RwLock<Vec<SlotHandle>>,
     permits: Arc<Semaphore>,
     /// Told when an isolate can begin requests again.
     freed: Notify,
@@ -142,18 +144,6 @@ pub(crate) struct Pool {
     /// Milliseconds from there to the last wait of `run_sync` that was not over at once; 0 when there was none.
     blocked: AtomicU64,
     this: Weak<Pool>,
-}
-
-/// A place for an isolate.
-struct Slot {
-    sender: UnboundedSender<Event>,
-    state: Arc<State>,
-}
-
-impl Slot {
-    fn take(&self) -> Taken {
-        Taken { sender: self.sender.clone(), state: self.state.clone() }
-    }
 }
 
 impl Pool {
@@ -183,22 +173,23 @@ impl Pool {
     }
 
     /// A new slot.
-    fn slot(&self, index: usize) -> Slot {
+    fn slot(&self, index: usize) -> SlotHandle {
         let settings = &self.settings;
-        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, inbox) = Inbox::new();
         let shares = settings.isolation == Isolation::Reuse;
-        let state = Arc::new(State::default());
-        let standing = Standing { pool: self.this.clone(), state: state.clone(), shares };
+        let state = Arc::new(SlotState::default());
+        let availability =
+            SlotAvailability { pool: self.this.clone(), state: state.clone(), shares };
         let is_further = index >= settings.isolates_max;
-        let plan = actor::Plan {
+        let keep = actor::Keep {
             idle: if is_further { settings.idle.min(FURTHER_IDLE) } else { settings.idle },
-            kept: index < settings.isolates_min,
+            always: index < settings.isolates_min,
             reserved: !shares && index < settings.reserve,
         };
-        let (template, weak) = (self.template.clone(), sender.downgrade());
-        let slot = actor::Slot::new(template, plan, weak, Arc::new(standing));
-        self.template.runtime.spawn(slot.run(receiver));
-        Slot { sender, state }
+        let (template, way) = (self.template.clone(), (sender.downgrade(), inbox));
+        let slot = actor::Slot::new(template, keep, way, Arc::new(availability));
+        self.template.runtime.spawn(slot.run());
+        SlotHandle { sender, state }
     }
 
     /// Whether the host holds so much for isolates, as for answers that are on the way, that none may be made.
@@ -206,31 +197,29 @@ impl Pool {
         self.template.held.is_full()
     }
 
-    fn slots(&self) -> RwLockReadGuard<'_, Vec<Slot>> {
+    fn slots(&self) -> RwLockReadGuard<'_, Vec<SlotHandle>> {
         // What it guards is whole at any time.
         self.slots.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a request; waits for one when all are taken.
-    pub(crate) async fn seat(&self) -> Option<Seat> {
+    pub(crate) async fn lease(&self) -> Option<Arc<SlotLease>> {
         let permit = self.permits.clone().acquire_owned().await.ok()?;
         let slot = self.take().await;
-        Some(Seat { place: Arc::new(Place::new(slot, permit)) })
+        Some(Arc::new(SlotLease::new(self.this.clone(), slot, permit)))
     }
 
     /// Finds another place for a request that came to an isolate which cannot begin it.
-    pub(crate) fn elsewhere(self: Arc<Self>, request: Event) {
-        let Event::Request { place: Some(place), .. } = &request else { return };
-        let place = place.clone();
+    pub(crate) fn elsewhere(self: Arc<Self>, lease: Arc<SlotLease>, request: Event) {
         let runtime = self.template.runtime.clone();
         runtime.spawn(async move {
             let slot = self.take().await;
-            place.move_to(slot, request);
+            lease.move_to(slot, request);
         });
     }
 
     /// The slot that answers soonest, with one request more; waits while there is none, in the order of arrival.
-    async fn take(&self) -> Taken {
+    async fn take(&self) -> SlotHandle {
         if let Some(slot) = self.choose() {
             return slot;
         }
@@ -246,7 +235,7 @@ impl Pool {
         }
     }
 
-    fn choose(&self) -> Option<Taken> {
+    fn choose(&self) -> Option<SlotHandle> {
         match self.settings.isolation {
             Isolation::Reuse => self.choose_shared(),
             Isolation::Fresh => self.choose_free(),
@@ -254,22 +243,22 @@ impl Pool {
     }
 
     /// A slot that has no request. There are as many permits as slots, so one is free.
-    fn choose_free(&self) -> Option<Taken> {
+    fn choose_free(&self) -> Option<SlotHandle> {
         let slots = self.slots();
-        let rank = |state: &State| {
+        let rank = |state: &SlotState| {
             (state.load.load(Ordering::Relaxed), !state.warm.load(Ordering::Relaxed))
         };
         loop {
             let best = slots.iter().min_by_key(|slot| rank(&slot.state))?;
             let load = &best.state.load;
             if load.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-                return Some(best.take());
+                return Some(best.clone());
             }
         }
     }
 
     /// A slot whose isolate can begin a request, or a further one.
-    fn choose_shared(&self) -> Option<Taken> {
+    fn choose_shared(&self) -> Option<SlotHandle> {
         let alone = self.blocked_lately();
         let (best, further) = {
             let slots = self.slots();
@@ -281,9 +270,9 @@ impl Pool {
                 && (!alone || best.state.load.load(Ordering::Relaxed) == 0)
             {
                 best.state.load.fetch_add(1, Ordering::Relaxed);
-                return Some(best.take());
+                return Some(best.clone());
             }
-            (best.map(Slot::take), self.further(further))
+            (best.cloned(), self.further(further))
         };
         // Where requests wait in `run_sync`, each has an isolate for itself, as long as there is memory: what runs
         // while it waits would otherwise run on top of it, and be in its way if it waits too.
@@ -293,9 +282,8 @@ impl Pool {
             Further::New => {
                 let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
                 let slot = self.slot(slots.len());
-                let taken = slot.take();
-                slots.push(slot);
-                taken
+                slots.push(slot.clone());
+                slot
             }
         };
         taken.state.load.fetch_add(1, Ordering::Relaxed);
@@ -303,7 +291,7 @@ impl Pool {
     }
 
     /// What there is beyond the slots that there always are.
-    fn further(&self, slots: &[Slot]) -> Further {
+    fn further(&self, slots: &[SlotHandle]) -> Further {
         let mut bytes = FURTHER_BYTES;
         let mut cold = None;
         for slot in slots {
@@ -317,7 +305,7 @@ impl Pool {
         }
         match cold {
             _ if bytes > self.settings.waiting_bytes || self.is_crowded() => Further::None,
-            Some(slot) => Further::Cold(slot.take()),
+            Some(slot) => Further::Cold(slot.clone()),
             None => Further::New,
         }
     }
@@ -342,16 +330,16 @@ impl Pool {
     }
 
     /// A place at each slot that has an isolate.
-    pub(crate) async fn seats(&self) -> Option<Vec<Seat>> {
-        let warm = |slot: &&Slot| slot.state.warm.load(Ordering::Relaxed);
-        let slots: Vec<_> = self.slots().iter().filter(warm).map(Slot::take).collect();
-        let mut seats = Vec::new();
+    pub(crate) async fn leases(&self) -> Option<Vec<Arc<SlotLease>>> {
+        let warm = |slot: &&SlotHandle| slot.state.warm.load(Ordering::Relaxed);
+        let slots: Vec<_> = self.slots().iter().filter(warm).cloned().collect();
+        let mut leases = Vec::new();
         for slot in slots {
             let permit = self.permits.clone().acquire_owned().await.ok()?;
             slot.state.load.fetch_add(1, Ordering::Relaxed);
-            seats.push(Seat { place: Arc::new(Place::new(slot, permit)) });
+            leases.push(Arc::new(SlotLease::new(self.this.clone(), slot, permit)));
         }
-        Some(seats)
+        Some(leases)
     }
 
     /// Resumes isolates in the first `count` slots.
@@ -375,7 +363,7 @@ impl Pool {
 /// A slot beyond those that there always are.
 enum Further {
     /// One that was used before.
-    Cold(Taken),
+    Cold(SlotHandle),
     /// There may be one more.
     New,
     /// There is no memory for one.
@@ -383,7 +371,7 @@ enum Further {
 }
 
 /// Lower is sooner; `alone`: the fewest requests come first.
-fn rank(state: &State, alone: bool) -> (usize, usize) {
+fn rank(state: &SlotState, alone: bool) -> (usize, usize) {
     let load = state.load.load(Ordering::Relaxed);
     let warm = state.warm.load(Ordering::Relaxed);
     let busy = state.busy.load(Ordering::Relaxed);

@@ -27,6 +27,7 @@ use crate::clock::Machine;
 use crate::code::Code;
 use crate::events::Event;
 use crate::frozen::Frozen;
+use crate::inbox::Inbox;
 use crate::instance::Instance;
 use crate::limits::{self, Guard};
 use crate::log::Log;
@@ -197,7 +198,7 @@ impl Link {
 /// When Python does not start, when the script is stopped at a limit, or a fault of ours ends it.
 pub async fn run_script(mut script: Script) -> Result<i32, Error> {
     let (wall, runtime) = (script.limits.wall, runtime::Handle::current());
-    let (events, receiver) = unbounded_channel();
+    let (events, inbox) = Inbox::new();
     let (control, signalled) = (OnceLock::new(), script.signalled.clone());
     let link = Arc::new(Link { control, sender: events, signalled });
     let mut signals = std::mem::replace(&mut script.signals, unbounded_channel().1);
@@ -205,7 +206,7 @@ pub async fn run_script(mut script: Script) -> Result<i32, Error> {
     let work = {
         let link = link.clone();
         // Nobody listens any more when its time was up.
-        move || drop(sender.send(run(script, runtime, &link, receiver)))
+        move || drop(sender.send(run(script, runtime, &link, inbox)))
     };
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
     thread.spawn(work).map_err(|source| Error::Thread { source })?;
@@ -259,7 +260,7 @@ fn run(
     script: Script,
     runtime: runtime::Handle,
     link: &Link,
-    receiver: UnboundedReceiver<Event>,
+    inbox: Inbox,
 ) -> Result<i32, Error> {
     let Script { program, arguments, environment, limits, guard, .. } = script;
     let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
@@ -270,8 +271,8 @@ fn run(
         runtime,
         number: 0,
         sender: link.sender.downgrade(),
-        receiver,
-        standing: None,
+        inbox,
+        availability: None,
         serves: false,
         fresh: false,
         allowances: Allowances::default(),
@@ -283,7 +284,7 @@ fn run(
     let (opened, layers) = (bundle.baseline.clone(), vec![bundle.python.clone()]);
     let frozen = Frozen::new(Path::new(BASELINE), opened, &bundle, layers, registry, &[])?;
     let host = Box::new(Machine::new(frozen.monotonic_clock()));
-    let mut instance = frozen.resume_on(host, world, false).map_err(|(error, _)| error)?;
+    let mut instance = frozen.resume_on(host, world, false)?;
     let cpu = limits.cpu.map_or(CpuLimit::None, CpuLimit::Request);
     limits::impose_on(&mut instance, limits.memory_bytes, cpu, &guard)?;
     // Only this thread sets it.

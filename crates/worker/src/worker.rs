@@ -8,25 +8,24 @@ use std::time::Duration;
 
 use futures_util::stream;
 use serde_json::Value;
-use taipan_pyodide::Streams;
 use taipan_store::{Cache, Entry, Step};
 use taipan_webapi::body::BodyReader;
-use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::author::Author;
+use crate::availability::Lease;
 use crate::bundle::Bundle;
 use crate::code::Code;
 use crate::events::Event;
 use crate::held::HeldMemory;
 use crate::limits::{self, Guard, Limits};
 use crate::log::{Log, Record};
-use crate::place::Seat;
 use crate::pool::{Pool, Template};
 use crate::registry::OwnModules;
+use crate::slot::SlotLease;
 use crate::top_level::Network;
 use crate::{Error, frozen, pool};
 
@@ -155,8 +154,8 @@ impl Worker {
     ) -> Result<Answer, Fault> {
         // To wait for an isolate is a part of it.
         let deadline = Instant::now() + self.wall;
-        let answer = match tokio::time::timeout_at(deadline, self.pool.seat()).await {
-            Ok(seat) => self.fetch_at(seat.ok_or_else(ended)?, request, body, deadline).await,
+        let answer = match tokio::time::timeout_at(deadline, self.pool.lease()).await {
+            Ok(lease) => self.fetch_at(lease.ok_or_else(ended)?, request, body, deadline).await,
             Err(_elapsed) => Err(limits::late(self.wall)),
         };
         answer.map_err(|fault| {
@@ -175,25 +174,26 @@ impl Worker {
     ///
     /// The fault of the first that does not answer.
     pub async fn fetch_from_all(&self, request: &Incoming) -> Result<Vec<Answer>, Fault> {
-        let seats = self.pool.seats().await.ok_or_else(ended)?;
+        let leases = self.pool.leases().await.ok_or_else(ended)?;
         let deadline = Instant::now() + self.wall;
         let fetches =
-            seats.into_iter().map(|seat| self.fetch_at(seat, request.clone(), None, deadline));
+            leases.into_iter().map(|lease| self.fetch_at(lease, request.clone(), None, deadline));
         futures_util::future::try_join_all(fetches).await
     }
 
     async fn fetch_at(
         &self,
-        seat: Seat,
+        lease: Arc<SlotLease>,
         request: Incoming,
         body: Option<BodyReader>,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let id = self.last.fetch_add(1, Ordering::Relaxed) % REQUEST_NUMBER_MAX + 1;
         let (reply, answer) = oneshot::channel();
-        let place = Some(seat.place.clone());
-        seat.send(Event::Request { id, request, body, reply, place }).map_err(|_| ended())?;
-        let client = Client { id, seat: Some(seat), deadline, wall: self.wall };
+        let held: Arc<dyn Lease> = lease.clone();
+        let event = Event::Request { id, request, body, reply, lease: Some(held) };
+        lease.send(event).map_err(|_| ended())?;
+        let client = Client { id, lease: Some(lease), deadline, wall: self.wall };
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(Ok(answer))) => Ok(Answer { body: client.watch(answer.body), ..answer }),
             Ok(Ok(Err(fault))) => {
@@ -224,7 +224,7 @@ impl Worker {
 /// Who waits for an answer: dropped before he has all of it, he has gone away.
 struct Client {
     id: u32,
-    seat: Option<Seat>,
+    lease: Option<Arc<SlotLease>>,
     /// When his time is up, and how long it was.
     deadline: Instant,
     wall: Duration,
@@ -233,22 +233,22 @@ struct Client {
 impl Client {
     /// He has all that he waited for.
     fn served(mut self) {
-        self.seat = None;
+        self.lease = None;
     }
 
     /// He has all that there is of the body.
     fn sent(mut self) {
-        if let Some(seat) = self.seat.take() {
+        if let Some(lease) = self.lease.take() {
             // An isolate that has ended needs no word of it.
-            let _ = seat.send(Event::Sent { id: self.id });
+            let _ = lease.send(Event::Sent { id: self.id });
         }
     }
 
     /// His time is up.
     fn expire(mut self) -> Fault {
         let limit = self.wall;
-        if let Some(seat) = self.seat.take() {
-            seat.expire(self.id, limit);
+        if let Some(lease) = self.lease.take() {
+            lease.expire(self.id, limit);
         }
         limits::late(limit)
     }
@@ -310,9 +310,9 @@ enum End {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
+        if let Some(lease) = self.lease.take() {
             // An isolate that has ended needs no word of it.
-            let _ = seat.send(Event::Gone { id: self.id });
+            let _ = lease.send(Event::Gone { id: self.id });
         }
     }
 }
@@ -320,102 +320,4 @@ impl Drop for Client {
 fn ended() -> Fault {
     let message = "the isolate of this worker ended while it was answering".to_owned();
     Fault { kind: "ended".into(), detail: message.clone(), message }
-}
-
-/// The longest line that is kept until its end comes, in bytes.
-const LINE_BYTES_MAX: usize = 64 << 10;
-
-/// Standard streams that go to the log; there is nothing to read.
-pub(crate) struct ToLog {
-    log: Log,
-    allowances: Allowances,
-    /// What has no end of its line yet, by descriptor; `None` where each piece goes out as it comes.
-    lines: Option<BTreeMap<i32, Vec<u8>>>,
-}
-
-impl ToLog {
-    /// Of an isolate that is alone.
-    pub(crate) fn new(log: Log, allowances: Allowances) -> ToLog {
-        ToLog { log, allowances, lines: None }
-    }
-
-    /// Of one among others: whole lines go out, into which nobody else writes. One that has no end when the isolate ends
-    /// gets one.
-    pub(crate) fn by_lines(log: Log, allowances: Allowances) -> ToLog {
-        ToLog { log, allowances, lines: Some(BTreeMap::new()) }
-    }
-
-    fn put(&mut self, descriptor: i32, bytes: &[u8]) {
-        let Some(lines) = &mut self.lines else {
-            return self.log.write(Record::Stream { descriptor, bytes: bytes.to_vec() });
-        };
-        let line = lines.entry(descriptor).or_default();
-        // What is kept has no end of a line: only what is new is looked at.
-        let end = bytes.iter().rposition(|byte| *byte == b'\n');
-        let end = end.map_or(0, |last| line.len() + last + 1);
-        line.extend_from_slice(bytes);
-        let end = if line.len() - end > LINE_BYTES_MAX { line.len() } else { end };
-        let rest = line.split_off(end);
-        let bytes = std::mem::replace(line, rest);
-        if !bytes.is_empty() {
-            self.log.write(Record::Stream { descriptor, bytes });
-        }
-    }
-}
-
-impl Drop for ToLog {
-    fn drop(&mut self) {
-        for (descriptor, mut bytes) in self.lines.take().into_iter().flatten() {
-            if !bytes.is_empty() {
-                bytes.push(b'\n');
-                self.log.write(Record::Stream { descriptor, bytes });
-            }
-        }
-    }
-}
-
-impl Streams for ToLog {
-    fn write(&mut self, owner: u32, descriptor: i32, bytes: &[u8]) -> std::io::Result<()> {
-        let admitted = self.allowances.log(owner, bytes.len());
-        if admitted.bytes > 0 {
-            self.put(descriptor, &bytes[..admitted.bytes]);
-        }
-        if let Some(text) = admitted.notice {
-            self.log.write(Record::Warning { text });
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, _maximum: usize) -> std::io::Result<Vec<u8>> {
-        Ok(Vec::new())
-    }
-
-    fn is_terminal(&self, _descriptor: i32) -> bool {
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_several_isolates_do_not_mix() {
-        let log = Log::new(|_| ());
-        let (log, recorded) = log.recorded();
-        let [mut one, mut other] =
-            [(); 2].map(|()| ToLog::by_lines(log.clone(), Allowances::default()));
-        for text in ["first", "\nsec", "ond"] {
-            one.write(0, 1, text.as_bytes()).unwrap();
-            other.write(0, 1, b"x").unwrap();
-        }
-        one.write(0, 2, b"error\n").unwrap();
-        drop((one, other));
-        let said = recorded.take().into_iter().map(|record| match record {
-            Record::Stream { descriptor, bytes } => (descriptor, String::from_utf8(bytes).unwrap()),
-            other => panic!("{other:?}"),
-        });
-        let expect = [(1, "first\n"), (2, "error\n"), (1, "second\n"), (1, "xxx\n")];
-        assert_eq!(said.collect::<Vec<_>>(), expect.map(|(of, text)| (of, text.to_owned())));
-    }
 }

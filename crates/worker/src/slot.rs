@@ -1,4 +1,4 @@
-//! The place of a request at an isolate, and the way to it.
+//! A slot, as those see it who give it requests: what it is doing, and the lease of a request there.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,15 +8,16 @@ use taipan_guest::{Control, Reason};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedSender, error::SendError};
 
+use crate::availability::{Availability, Lease};
 use crate::events::Event;
 use crate::pool::Pool;
 
 /// How long an isolate that runs may take to look at what came.
 const STUCK: Duration = Duration::from_millis(20);
 
-/// What a slot's actor, its isolate and those who choose one tell each other.
+/// What a slot, its isolate and those who choose one tell each other.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct SlotState {
     /// Requests that were given to it and are not answered.
     pub(crate) load: AtomicUsize,
     /// Whether it has an isolate.
@@ -35,7 +36,7 @@ pub(crate) struct State {
     pub(crate) grown: AtomicUsize,
 }
 
-impl State {
+impl SlotState {
     /// Whether a request that is given to it now can begin.
     pub(crate) fn is_open(&self) -> bool {
         self.waits.load(Ordering::Relaxed) == 0 && !self.retired.load(Ordering::Relaxed)
@@ -49,68 +50,66 @@ impl State {
     }
 }
 
-/// What an isolate tells those who choose one.
-pub(crate) struct Standing {
+/// What the isolate of a slot tells the pool.
+pub(crate) struct SlotAvailability {
     pub(crate) pool: Weak<Pool>,
-    pub(crate) state: Arc<State>,
-    /// Whether it shares its slot with other requests.
+    pub(crate) state: Arc<SlotState>,
+    /// Whether the isolate answers many requests at a time.
     pub(crate) shares: bool,
 }
 
-impl Standing {
-    /// Whether a request that has come to it should go to another.
-    pub(crate) fn refuses(&self) -> bool {
+impl Availability for SlotAvailability {
+    fn refuses(&self) -> bool {
         self.shares && !self.state.is_open()
     }
 
-    /// Holds the stack for a wait, until what is returned is dropped.
-    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
+    fn hold(&self) {
         self.state.waits.fetch_add(1, Ordering::Relaxed);
-        Hold(self.clone())
     }
 
-    /// The wait is not over at once.
-    pub(crate) fn blocks(&self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.blocks();
-        }
-    }
-}
-
-/// A wait holds the stack of an isolate, until this is dropped.
-pub(crate) struct Hold(Arc<Standing>);
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if self.0.state.waits.fetch_sub(1, Ordering::Relaxed) == 1
-            && let Some(pool) = self.0.pool.upgrade()
+    fn release(&self) {
+        if self.state.waits.fetch_sub(1, Ordering::Relaxed) == 1
+            && let Some(pool) = self.pool.upgrade()
         {
             pool.frees();
         }
     }
+
+    fn block(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.blocks();
+        }
+    }
+
+    fn retire(&self) {
+        self.state.retired.store(true, Ordering::Relaxed);
+    }
 }
 
-/// A slot that has one request more.
-pub(crate) struct Taken {
+/// The way to a slot.
+#[derive(Clone)]
+pub(crate) struct SlotHandle {
     pub(crate) sender: UnboundedSender<Event>,
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Arc<SlotState>,
 }
 
-/// A request's place at a slot: it is free again when all who hold it have let go.
-pub(crate) struct Place {
+/// The place of a request at a slot, and the way to it.
+pub(crate) struct SlotLease {
+    pool: Weak<Pool>,
     at: Mutex<At>,
     _permit: OwnedSemaphorePermit,
 }
 
 struct At {
-    slot: Taken,
+    slot: SlotHandle,
     /// Whether nobody waits for the request any more.
     left: bool,
 }
 
-impl Place {
-    pub(crate) fn new(slot: Taken, permit: OwnedSemaphorePermit) -> Place {
-        Place { at: Mutex::new(At { slot, left: false }), _permit: permit }
+impl SlotLease {
+    /// A place at `slot`, which counts the request already.
+    pub(crate) fn new(pool: Weak<Pool>, slot: SlotHandle, permit: OwnedSemaphorePermit) -> Self {
+        SlotLease { pool, at: Mutex::new(At { slot, left: false }), _permit: permit }
     }
 
     fn at(&self) -> MutexGuard<'_, At> {
@@ -118,8 +117,8 @@ impl Place {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a request that was not begun to another slot; not if nobody waits for it any more.
-    pub(crate) fn move_to(&self, slot: Taken, request: Event) {
+    /// Gives the request, which was not begun, to another slot; not if nobody waits for it any more.
+    pub(crate) fn move_to(&self, slot: SlotHandle, request: Event) {
         let mut at = self.at();
         let before = std::mem::replace(&mut at.slot, slot);
         before.state.load.fetch_sub(1, Ordering::Relaxed);
@@ -128,29 +127,17 @@ impl Place {
             let _ = at.slot.sender.send(request);
         }
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.at().slot.state.load.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The way to the slot that answers a request.
-pub(crate) struct Seat {
-    pub(crate) place: Arc<Place>,
-}
-
-impl Seat {
+    /// Sends what concerns the request.
     pub(crate) fn send(&self, event: Event) -> Result<(), SendError<Event>> {
-        let mut at = self.place.at();
+        let mut at = self.at();
         at.left |= matches!(event, Event::Gone { .. } | Event::Expired { .. });
         at.slot.sender.send(event)
     }
 
     /// Ends a request that has had its time, and the isolate too if that does not let go of it.
-    pub(crate) fn expire(self, id: u32, limit: Duration) {
-        let state = self.place.at().slot.state.clone();
+    pub(crate) fn expire(self: Arc<Self>, id: u32, limit: Duration) {
+        let state = self.at().slot.state.clone();
         let turn = state.turns.load(Ordering::Relaxed);
         // An isolate that has ended needs no word of it.
         let _ = self.send(Event::Expired { id });
@@ -165,5 +152,19 @@ impl Seat {
                 let _ = self.send(Event::Expired { id });
             }
         });
+    }
+}
+
+impl Lease for SlotLease {
+    fn move_request(self: Arc<Self>, request: Event) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.elsewhere(self, request);
+        }
+    }
+}
+
+impl Drop for SlotLease {
+    fn drop(&mut self) {
+        self.at().slot.state.load.fetch_sub(1, Ordering::Relaxed);
     }
 }
