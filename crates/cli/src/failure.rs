@@ -223,26 +223,46 @@ impl From<taipan_store::Error> for Failure {
 impl From<taipan_worker::Error> for Failure {
     fn from(error: taipan_worker::Error) -> Self {
         match error {
-            taipan_worker::Error::Program { message, traceback } => {
-                Failure::Program { message, traceback }
-            }
-            taipan_worker::Error::Unsaved { messages } => {
-                Failure::Program { message: messages.join("\n"), traceback: String::new() }
-            }
             taipan_worker::Error::Warmup { ref traceback, .. } => {
                 let traceback = traceback.clone();
                 Failure::Start { error: Box::new(error), traceback }
-            }
-            taipan_worker::Error::Limit { .. } => {
-                Failure::Start { error: Box::new(error), traceback: String::new() }
             }
             taipan_worker::Error::ScriptLimit { .. } | taipan_worker::Error::ScriptOutput => {
                 Failure::Stopped(error)
             }
             taipan_worker::Error::Store(error) => error.into(),
-            taipan_worker::Error::Bundle(error) => Failure::Bundle(error),
-            taipan_worker::Error::Bug { what } => Failure::Bug { what },
+            taipan_worker::Error::Bundle(error) => error.into(),
+            taipan_worker::Error::Runtime(error) => error.into(),
             other => Failure::Worker(other),
+        }
+    }
+}
+
+impl From<taipan_bundle::Error> for Failure {
+    fn from(error: taipan_bundle::Error) -> Self {
+        match error {
+            taipan_bundle::Error::Store(error) => error.into(),
+            taipan_bundle::Error::Release(error) => Failure::Bundle(error),
+            taipan_bundle::Error::Runtime(error) => error.into(),
+            other => Failure::Worker(other.into()),
+        }
+    }
+}
+
+impl From<taipan_runtime::Error> for Failure {
+    fn from(error: taipan_runtime::Error) -> Self {
+        match error {
+            taipan_runtime::Error::Program { message, traceback } => {
+                Failure::Program { message, traceback }
+            }
+            taipan_runtime::Error::Unsaved { messages } => {
+                Failure::Program { message: messages.join("\n"), traceback: String::new() }
+            }
+            taipan_runtime::Error::Limit { .. } => {
+                Failure::Start { error: Box::new(error.into()), traceback: String::new() }
+            }
+            taipan_runtime::Error::Bug { what } => Failure::Bug { what },
+            other => Failure::Worker(other.into()),
         }
     }
 }
@@ -373,7 +393,9 @@ impl Failure {
 /// What to do about a snapshot that the user named.
 fn snapshot_hint(error: &taipan_worker::Error) -> Option<Cow<'static, str>> {
     match error {
-        taipan_worker::Error::Snapshot { source, .. } => source.hint(),
+        taipan_worker::Error::Runtime(taipan_runtime::Error::Snapshot { source, .. }) => {
+            source.hint()
+        }
         other => other.hint(),
     }
 }
@@ -384,7 +406,7 @@ pub(crate) fn end_on_lost_pages() -> Result<(), Failure> {
         "error: a file that is in use was cut short, or its disk does not give it any more: ";
     const BEHIND: &str =
         "\n\nhint: start again: what is damaged in the cache is made again; see who writes there\n";
-    taipan_worker::end_on_lost_pages(BEFORE, BEHIND, CACHE.into())
+    taipan_runtime::end_on_lost_pages(BEFORE, BEHIND, CACHE.into())
         .map_err(|source| Failure::System { what: "watch over the files of the cache", source })
 }
 
@@ -392,30 +414,34 @@ pub(crate) fn end_on_lost_pages() -> Result<(), Failure> {
 fn worker_code(error: &taipan_worker::Error) -> u8 {
     use taipan_worker::Error;
     match error {
-        Error::Program { .. }
-        | Error::Limit { .. }
-        | Error::Interpreter { .. }
-        | Error::NoSnapshot { .. }
-        | Error::TooLarge { .. } => WORKER,
-        Error::Guest { source, .. } if source.is_systems() => SYSTEM,
+        Error::Runtime(error) => runtime_code(error),
+        Error::Bundle(taipan_bundle::Error::Runtime(error)) => runtime_code(error),
+        Error::Bundle(taipan_bundle::Error::Read { .. }) => SYSTEM,
+        Error::Bundle(taipan_bundle::Error::Link { .. }) => BUG,
+        Error::Interpreter { .. } | Error::TooLarge { .. } => WORKER,
         Error::ScriptLimit { reason } => limit_code(*reason),
         Error::ScriptOutput => OUTPUT,
-        Error::Read { .. }
-        | Error::AddressSpace { .. }
-        | Error::Client(_)
-        | Error::Thread { .. } => SYSTEM,
-        Error::Store(_)
-        | Error::Bundle(_)
-        | Error::Snapshot { .. }
-        | Error::NoBundle { .. }
-        | Error::OtherBundle { .. } => CACHE,
+        Error::Read { .. } | Error::Client(_) | Error::Thread { .. } => SYSTEM,
+        Error::Store(_) | Error::Bundle(_) | Error::OtherBundle { .. } => CACHE,
+        _ => BUG,
+    }
+}
+
+/// The exit code for an error of an isolate.
+fn runtime_code(error: &taipan_runtime::Error) -> u8 {
+    use taipan_runtime::Error;
+    match error {
+        Error::Program { .. } | Error::Limit { .. } | Error::NoSnapshot { .. } => WORKER,
+        Error::Guest { source, .. } if source.is_systems() => SYSTEM,
+        Error::Read { .. } | Error::AddressSpace { .. } => SYSTEM,
+        Error::Snapshot { .. } => CACHE,
         _ => BUG,
     }
 }
 
 /// Which limit a script has reached.
-fn limit_code(reason: taipan_worker::Reason) -> u8 {
-    use taipan_worker::Reason;
+fn limit_code(reason: taipan_runtime::Reason) -> u8 {
+    use taipan_runtime::Reason;
     match reason {
         Reason::WallTime { .. } => WALL_TIME,
         Reason::Memory { .. } | Reason::Instances => MEMORY,

@@ -3,15 +3,14 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use taipan_bundle::Bundle;
 use taipan_manifest::{
     self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, PACKAGES_DIRECTORY, Variable,
 };
 use taipan_release::{Release, Source};
+use taipan_runtime::{Guard, ModuleKind, OwnModules};
 use taipan_store::Cache;
-use taipan_worker::{
-    Bundle, Code, Guard, Isolation, Limits, ModuleKind, Network, OwnModules, PoolSettings,
-    Settings, from_project,
-};
+use taipan_worker::{Code, Isolation, Limits, Network, PoolSettings, Settings, from_project};
 
 use crate::{
     console, failure::Failure, options::Options, progress::Display, project::Project,
@@ -83,7 +82,7 @@ pub(crate) fn bundle(
     quiet: bool,
 ) -> Result<Arc<Bundle>, Failure> {
     let display = Display::new(quiet);
-    let bundle = taipan_worker::prepare(release, sources, cache, &|step| display.show(step))?;
+    let bundle = taipan_bundle::prepare(release, sources, cache, &|step| display.show(step))?;
     Ok(Arc::new(bundle))
 }
 

@@ -1,6 +1,6 @@
 //! Starts the threads of this process: those that run guests, and the one that watches their limits.
 
-use taipan_worker::Guard;
+use taipan_runtime::Guard;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::Failure;
@@ -11,10 +11,10 @@ const BLOCKING_THREADS_MAX: usize = 2048;
 
 /// The runtime in which workers run.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    taipan_worker::bound_arenas();
+    taipan_runtime::bound_arenas();
     // Guests run on the threads that are for blocking, and need their stack.
     let mut builder = Builder::new_multi_thread();
-    builder.enable_all().thread_stack_size(taipan_worker::THREAD_STACK_BYTES);
+    builder.enable_all().thread_stack_size(taipan_runtime::THREAD_STACK_BYTES);
     builder.max_blocking_threads(BLOCKING_THREADS_MAX);
     builder.build().map_err(|source| Failure::System { what: "start the threads", source })
 }

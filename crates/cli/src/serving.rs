@@ -12,8 +12,8 @@ use clap::{Args, ValueHint, builder::TypedValueParser};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taipan_manifest::Isolation;
 use taipan_release::Release;
+use taipan_runtime::Guard;
 use taipan_server::{Drained, Listener, Settings, serve};
-use taipan_worker::Guard;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
@@ -102,7 +102,7 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Failure> {
     take_all_descriptors();
     // Before threads need some of it.
-    taipan_worker::check_address_space(1)?;
+    taipan_runtime::check_address_space(1)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         signals::take_meaningless()?;

@@ -1,14 +1,13 @@
 //! Makes the snapshots of workers, as `serve` does, and finds the bundle that one was taken from.
 
-use taipan_worker::{Bundle, Created, Error, Settings, SnapshotFile};
+use taipan_bundle::Bundle;
+use taipan_runtime::SnapshotFile;
+use taipan_worker::{Error, Made, Settings};
 
 use crate::{failure::Failure, options::Options, progress::Display, runtime::runtime};
 
 /// Makes the snapshot of a worker or finds it in the cache; the inner error is the worker's.
-pub(crate) fn make(
-    options: &Options,
-    settings: Settings,
-) -> Result<Result<Created, Error>, Failure> {
+pub(crate) fn make(options: &Options, settings: Settings) -> Result<Result<Made, Error>, Failure> {
     let quiet = options.quiet;
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
@@ -24,12 +23,14 @@ pub(crate) fn make(
 
 /// The bundle that a snapshot was taken from, if the cache has it.
 pub(crate) fn bundle_of(options: &Options, file: &SnapshotFile) -> Result<Bundle, Error> {
-    let digest = file.snapshot().provenance.bundle;
-    let release = taipan_worker::release_of(&digest.0)?;
+    let digest = file.snapshot.provenance.bundle;
+    let release = taipan_bundle::release_of(&digest.0)?;
     let release = release.ok_or_else(|| Error::OtherBundle {
         path: file.path.clone(),
         bundle: digest.to_string(),
     })?;
-    let no_cache = |failure: Failure| Error::NoBundle { bundle: format!("{digest} ({failure})") };
-    taipan_worker::find(release, &options.cache().map_err(no_cache)?)
+    let no_cache = |failure: Failure| taipan_bundle::Error::NoBundle {
+        bundle: format!("{digest} ({failure})"),
+    };
+    Ok(taipan_bundle::find(release, &options.cache().map_err(no_cache)?)?)
 }

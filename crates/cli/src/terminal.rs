@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use taipan_worker::{Log, Record};
+use taipan_runtime::{Log, Record};
 
 use crate::console::{self, Stream};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::stream;
 use http::StatusCode;
 use taipan_release::Release;
+use taipan_runtime::Incoming;
 use taipan_server::{Body, BodySender, Fault, Handler, Request, RequestBody, Response};
 use taipan_store::{Entry, Step};
 use taipan_webapi::{
@@ -12,7 +13,6 @@ use taipan_webapi::{
     headers,
     requests::{Answer, AnswerBody},
 };
-use taipan_worker::Incoming;
 use tokio::sync::watch;
 
 use crate::{console, failure::Failure, options::Options, prepare::Prepared, progress::Display};

@@ -9,17 +9,12 @@ use std::time::Duration;
 
 use taipan_guest::Reason;
 use taipan_pyodide::Ended;
+use taipan_runtime::{Error, Event, Inbox, Instance, Record, fault as limit_fault};
 use taipan_webapi::requests::Fault;
 use taipan_webapi::with_causes;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
-use crate::Error;
-use crate::events::Event;
-use crate::inbox::Inbox;
-use crate::instance::Instance;
-use crate::limits;
-use crate::log::Record;
 use crate::pool::Template;
 use crate::slot::{SlotAvailability, SlotState};
 
@@ -227,7 +222,7 @@ impl Slot {
         let template = self.template.clone();
         self.on_thread(move |_| {
             drop(instance);
-            template.frozen.release_spares();
+            template.kept.image.release_spares();
             taipan_guest::trim_arenas();
         })
         .await;
@@ -291,11 +286,11 @@ fn turns(
             state.grown.store(instance.grown(), Ordering::Relaxed);
             outcome?;
             if answers {
-                template.frozen.learn(&mut instance);
+                template.kept.image.learn(&mut instance);
             }
             if instance.is_done() {
                 if let Some(reason @ Reason::Memory { .. }) = instance.retired() {
-                    template.log.write(Record::Ended { reason: limits::fault(reason).message });
+                    template.log.write(Record::Ended { reason: limit_fault(reason).message });
                 }
                 return Ok(true);
             }
@@ -320,14 +315,14 @@ fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
     let control = instance.isolate.control();
     let ended = error.ended_by::<Ended>();
     if let Some(reason) = control.stopped() {
-        return limits::fault(reason);
+        return limit_fault(reason);
     }
     if let Some(exit @ Ended::Exit(_)) = ended {
         return ended_fault(exit.to_string());
     }
     // What breaks because of a limit is of that limit.
     if let Some(reason) = control.told().or_else(|| instance.limit_reached()) {
-        return limits::fault(reason);
+        return limit_fault(reason);
     }
     ended_fault(ended.map_or_else(|| with_causes(error), Ended::to_string))
 }

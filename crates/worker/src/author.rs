@@ -8,11 +8,10 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use taipan_runtime::{Log, Record, WORKER_DIRECTORY};
 use taipan_webapi::requests::Fault;
 
 use crate::Error;
-use crate::frozen::WORKER_DIRECTORY;
-use crate::log::{Log, Record};
 
 /// The author's own directory; none if the files come from nowhere.
 #[derive(Clone, Debug, Default)]
@@ -90,11 +89,14 @@ impl Author {
 
     pub(crate) fn error(&self, mut error: Error) -> Error {
         match &mut error {
-            Error::Program { message, traceback } | Error::Warmup { message, traceback, .. } => {
+            Error::Runtime(taipan_runtime::Error::Program { message, traceback })
+            | Error::Warmup { message, traceback, .. } => {
                 self.change(message);
                 self.change(traceback);
             }
-            Error::Unsaved { messages } => messages.iter_mut().for_each(|text| self.change(text)),
+            Error::Runtime(taipan_runtime::Error::Unsaved { messages }) => {
+                messages.iter_mut().for_each(|text| self.change(text))
+            }
             _ => {}
         }
         error

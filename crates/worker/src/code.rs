@@ -40,10 +40,9 @@ impl Code {
     /// Paths that collide or cannot be.
     pub fn new(entries: &[Entry]) -> Result<Code, Error> {
         const DOING: &str = "making a file layer";
-        let bytes = encode(entries).map_err(|source| Error::Pyodide { doing: DOING, source })?;
+        let bytes = encode(entries).map_err(taipan_runtime::pyodide(DOING))?;
         let digest = Digest::of(&bytes);
-        let layer = Layer::decode(bytes.into())
-            .map_err(|source| Error::Pyodide { doing: DOING, source })?;
+        let layer = Layer::decode(bytes.into()).map_err(taipan_runtime::pyodide(DOING))?;
         Ok(Code { layer: Arc::new(layer), digest, author: Author::default() })
     }
 }

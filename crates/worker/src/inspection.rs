@@ -4,101 +4,61 @@
 //! no network, and ends when it has answered or its time is up.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use taipan_bundle::{BASELINE, BUNDLE_ENTRIES, Bundle};
 use taipan_guest::Argument;
-use taipan_pyodide::layer::Entry;
-use taipan_snapshot::Snapshot;
-use taipan_store::{Cache, Digest, Progress, write_output};
+use taipan_runtime::{
+    Instance, IsolateImage, Log, Record, Registry, SnapshotFile, Virtual, WORKER_DIRECTORY, World,
+    guest,
+};
+use taipan_store::{Cache, Entry, Progress, write_output};
 use tokio::runtime;
 
-use crate::Error;
-use crate::boot::World;
-use crate::bundle::{self, Bundle, guest};
-use crate::clock::Virtual;
 use crate::code::Code;
-use crate::frozen::{self, Frozen, WORKER_DIRECTORY};
-use crate::instance::Instance;
-use crate::log::{Log, Record};
-use crate::registry::Registry;
-use crate::snapshots::{self, Opened};
-use crate::webassembly;
-use crate::worker::Settings;
+use crate::settings::Settings;
+use crate::{Error, start, webassembly};
 
 /// How long an isolate may look at itself. A million objects take a second.
 const MEASURE_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// A snapshot file that was read: its format and all its checksums are right.
-#[derive(Debug)]
-pub struct SnapshotFile {
-    /// Where it is.
-    pub path: PathBuf,
-    opened: Opened,
+/// The snapshot that an entry of the cache holds, of which no page is looked at.
+///
+/// # Errors
+///
+/// [`taipan_runtime::Error::Snapshot`] for what is none.
+pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
+    let file = entry.glance(start::FILE)?;
+    Ok(SnapshotFile::of(&entry.path().join(start::FILE), file)?)
 }
 
-impl SnapshotFile {
-    /// Reads a snapshot and checks all of it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Snapshot`] for what is no whole snapshot of this format.
-    pub fn open(path: &Path) -> Result<SnapshotFile, Error> {
-        Ok(SnapshotFile { path: path.into(), opened: snapshots::open(path)? })
-    }
+/// The snapshot of a worker, if the cache has it.
+///
+/// # Errors
+///
+/// [`taipan_runtime::Error::Snapshot`] for what is none, or of something else.
+pub fn snapshot_of(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
+    let provenance = start::provenance(settings);
+    let key = start::key(&provenance).to_string();
+    let Some(files) = settings.cache.entry(start::ENTRIES, &key)?.files()? else {
+        return Ok(None);
+    };
+    let path = files.folder().join(start::FILE);
+    let file = SnapshotFile::of(&path, files.file(start::FILE)?)?;
+    file.check(&provenance)?;
+    Ok(Some(file))
+}
 
-    /// The snapshot that an entry of the cache holds, of which no page is looked at.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Snapshot`] for what is none.
-    pub fn glance(entry: &taipan_store::Entry) -> Result<SnapshotFile, Error> {
-        let path = entry.path().join(frozen::FILE);
-        let file = entry.glance(frozen::FILE)?;
-        Ok(SnapshotFile { opened: snapshots::of_entry(&path, file)?, path })
-    }
-
-    /// The snapshot of a worker, if the cache has it.
-    ///
-    /// # Errors
-    ///
-    /// As [`SnapshotFile::open`].
-    pub fn find(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
-        let provenance = frozen::provenance(settings);
-        let key = frozen::key(&provenance).to_string();
-        let Some(files) = settings.cache.entry(frozen::ENTRIES, &key)?.files()? else {
-            return Ok(None);
-        };
-        let path = files.folder().join(frozen::FILE);
-        let opened = snapshots::of_entry(&path, files.file(frozen::FILE)?)?;
-        let file = SnapshotFile { path, opened };
-        let checked = file.snapshot().provenance.check(&provenance);
-        checked.map_err(snapshots::unusable(&file.path))?;
-        Ok(Some(file))
-    }
-
-    /// What is in it.
-    #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.opened.snapshot
-    }
-
-    /// Its bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.opened.bytes
-    }
-
-    /// Writes a copy, which only its owner can read: the variables of a worker may be secrets.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn copy(&self, path: &Path) -> Result<(), Error> {
-        Ok(write_output(path, self.bytes())?)
-    }
+/// Writes a copy of a snapshot, which only its owner can read: the variables of a worker may be secrets.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn copy(file: &SnapshotFile, path: &Path) -> Result<(), Error> {
+    Ok(write_output(path, &file.bytes)?)
 }
 
 /// Makes the snapshot of a worker or finds it in the cache, and whether it was made. Blocks; to be called on a thread
@@ -111,31 +71,30 @@ pub fn create(
     mut settings: Settings,
     runtime: &runtime::Handle,
     progress: Progress<'_>,
-) -> Result<Created, Error> {
+) -> Result<Made, Error> {
     let author = settings.code.author.clone();
     settings.log = author.log(settings.log);
-    let found = frozen::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
+    let found = start::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
     let log = found.log().iter().map(|record| author.record(record.clone())).collect();
-    let file = SnapshotFile { path: found.path, opened: found.opened };
-    Ok(Created { file, made: found.made, kept: found.kept, log })
+    Ok(Made { file: found.file, made: found.made, cached: found.cached, log })
 }
 
 /// The snapshot of a worker.
 #[derive(Debug)]
-pub struct Created {
+pub struct Made {
     /// Its file in the cache.
     pub file: SnapshotFile,
     /// Whether it was made, because the cache did not have it.
     pub made: bool,
     /// Whether the cache keeps it, which it does not if it can only be read.
-    pub kept: bool,
+    pub cached: bool,
     /// What was said when it was made, now or earlier.
     pub log: Vec<Record>,
 }
 
 /// Whether a snapshot can be of use with what is in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Check {
     /// Its bundle is there.
     Good,
     /// The cache has no such bundle, so nothing uses it.
@@ -146,17 +105,15 @@ pub enum Standing {
 ///
 /// # Errors
 ///
-/// [`Error::Snapshot`] when it does not, or when the bundle's own is damaged.
-pub fn standing(file: &SnapshotFile, cache: &Cache) -> Result<Standing, Error> {
-    let snapshot = file.snapshot();
-    let folder = cache.entry(bundle::ENTRIES, &snapshot.provenance.bundle.to_string())?;
-    let path = folder.path().join(bundle::BASELINE);
+/// [`taipan_runtime::Error::Snapshot`] when it does not, or when the bundle's own is damaged.
+pub fn check_bundle(file: &SnapshotFile, cache: &Cache) -> Result<Check, Error> {
+    let folder = cache.entry(BUNDLE_ENTRIES, &file.snapshot.provenance.bundle.to_string())?;
+    let path = folder.path().join(BASELINE);
     if !path.exists() {
-        return Ok(Standing::NoBundle);
+        return Ok(Check::NoBundle);
     }
-    let baseline = snapshots::open(&path)?;
-    snapshots::all_runs(&file.path, &baseline, &file.opened)?;
-    Ok(Standing::Good)
+    file.all_runs(&SnapshotFile::open(&path)?)?;
+    Ok(Check::Good)
 }
 
 /// Whose the memory of an isolate is.
@@ -196,10 +153,10 @@ impl Owners {
     ///
     /// [`Error::OtherBundle`] when the snapshot is not of `bundle`; what keeps the isolate from answering.
     pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
-        let (frozen, touched) = frozen(file, bundle, cache)?;
-        let memory = file.snapshot().memory_bytes;
+        let (image, touched) = image(file, bundle, cache)?;
+        let memory = file.snapshot.memory_bytes;
         let untouched = memory.saturating_sub(touched);
-        Ok(Owners { memory, untouched, ..apart(frozen, measure)? })
+        Ok(Owners { memory, untouched, ..apart(image, bundle, measure)? })
     }
 
     /// The baseline's of `bundle`: what is there before a worker is.
@@ -208,8 +165,7 @@ impl Owners {
     ///
     /// As [`Owners::of`].
     pub fn of_baseline(bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
-        let opened = bundle.baseline.clone();
-        Owners::of(&SnapshotFile { path: PathBuf::from(bundle::BASELINE), opened }, bundle, cache)
+        Owners::of(&bundle.baseline, bundle, cache)
     }
 
     /// Bytes of all objects of modules.
@@ -243,8 +199,8 @@ pub fn cycles(
     bundle: &Arc<Bundle>,
     cache: &Cache,
 ) -> Result<Vec<String>, Error> {
-    let (frozen, _) = frozen(file, bundle, cache)?;
-    apart(frozen, |instance| {
+    let (image, _) = image(file, bundle, cache)?;
+    apart(image, bundle, |instance| {
         let found = instance.call("cycles", &[])?;
         serde_json::from_str(&found).map_err(|_| answers_something_else())
     })
@@ -252,58 +208,64 @@ pub fn cycles(
 
 /// What is resumed from `file` is an isolate without the worker's files, all of which are imported; and how many bytes of
 /// its memory were written to.
-fn frozen(
+fn image(
     file: &SnapshotFile,
-    bundle: &Arc<Bundle>,
+    bundle: &Bundle,
     cache: &Cache,
-) -> Result<(Frozen, u64), Error> {
-    let snapshot = file.snapshot();
+) -> Result<(IsolateImage, u64), Error> {
+    let snapshot = &file.snapshot;
     if snapshot.provenance.bundle.0 != *bundle.id.as_bytes() {
         let bundle = snapshot.provenance.bundle.to_string();
         return Err(Error::OtherBundle { path: file.path.clone(), bundle });
     }
-    let runs = snapshots::all_runs(&file.path, &bundle.baseline, &file.opened)?;
+    let runs = file.all_runs(&bundle.baseline)?;
     let touched = runs.iter().map(|run| u64::from(run.length)).sum();
-    let layers =
-        vec![bundle.python.clone(), (Code::new(&[] as &[Entry])?.layer, WORKER_DIRECTORY.into())];
+    let layers = vec![bundle.python.clone(), (Code::new(&[])?.layer, WORKER_DIRECTORY.into())];
     let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
     let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
-    let opened = file.opened.clone();
-    Ok((Frozen::new(&file.path, opened, bundle, layers, registry, &own)?, touched))
+    let (program, baseline) = (&bundle.program, &bundle.baseline);
+    let image = IsolateImage::new(program, baseline, file.clone(), layers, registry, &own)?;
+    Ok((image, touched))
 }
 
 /// Has an isolate look at itself, on a thread that is left alone when it does not come to an end.
 fn apart<T: Send + 'static>(
-    frozen: Frozen,
+    image: IsolateImage,
+    bundle: &Arc<Bundle>,
     look: fn(&mut Instance) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let failed = |reason: &str| Error::NotMeasured { reason: reason.into() };
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
-    // Nobody listens any more when its time was up.
+    let bundle = bundle.clone();
     let work = move || {
-        drop(sender.send(resume(&frozen).and_then(|(mut instance, _)| look(&mut instance))))
+        let answer = resume(&image).and_then(|(mut instance, _)| look(&mut instance));
+        // Nobody listens any more when its time was up.
+        drop(sender.send(answer));
+        drop(bundle);
     };
     thread.spawn(work).map_err(|_| failed("there is no thread for an isolate"))?;
     match receiver.recv_timeout(MEASURE_TIME_MAX) {
         Ok(answer) => answer,
         Err(RecvTimeoutError::Timeout) => Err(failed("the isolate does not come to an end")),
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(Error::Bug { what: "the thread of a guest panicked".into() })
-        }
+        Err(RecvTimeoutError::Disconnected) => Err(bug("the thread of a guest panicked".into())),
     }
 }
 
-/// An isolate that is alone, and the runtime that it has need of.
-fn resume(frozen: &Frozen) -> Result<(Instance, runtime::Runtime), Error> {
+fn bug(what: String) -> Error {
+    taipan_runtime::Error::Bug { what }.into()
+}
+
+/// An isolate that is alone, and the runtime that it runs on.
+fn resume(image: &IsolateImage) -> Result<(Instance, runtime::Runtime), Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_time()
         .build()
-        .map_err(|error| Error::Bug { what: format!("a runtime for the guest: {error}") })?;
-    let host = Virtual::new(Digest::of(b"inspection"));
-    host.pass(frozen.monotonic_clock());
+        .map_err(|error| bug(format!("a runtime for the guest: {error}")))?;
+    let host = Virtual::new(taipan_guest::digest(b"inspection"));
+    host.pass(image.monotonic_clock());
     let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
-    let instance = frozen.resume_on(Box::new(host), world, false)?;
+    let instance = image.resume_on(Box::new(host), world, false)?;
     Ok((instance, runtime))
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
 use taipan_guest::CpuLimit;
+use taipan_runtime::{Error, Event, Guard, Inbox, Instance, Log, ToLog, World};
 use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
@@ -19,18 +20,11 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
-use crate::Error;
 use crate::actor;
-use crate::boot::World;
-use crate::events::Event;
-use crate::frozen::Frozen;
 use crate::held::HeldMemory;
-use crate::inbox::Inbox;
-use crate::instance::Instance;
-use crate::limits::{Guard, Limits};
-use crate::log::Log;
+use crate::settings::Limits;
 use crate::slot::{SlotAvailability, SlotHandle, SlotLease, SlotState};
-use crate::streams::ToLog;
+use crate::start::Kept;
 
 /// What an isolate beyond `isolates_max` is counted with, beside the growth of its memory: pages of the image that a
 /// request writes, wasmtime's own, and the part of its thread's stack that is used.
@@ -87,7 +81,7 @@ impl Default for Settings {
 
 /// What each isolate of a worker is made from.
 pub(crate) struct Template {
-    pub(crate) frozen: Frozen,
+    pub(crate) kept: Kept,
     pub(crate) log: Log,
     pub(crate) client: Client,
     pub(crate) runtime: runtime::Handle,
@@ -124,7 +118,8 @@ impl Template {
         };
         // One in reserve answers soon, and but once: what it will write is its own before.
         let soon = at_once || self.isolation == Isolation::Fresh;
-        let mut instance = self.frozen.resume(world, &self.limits, &self.guard, soon)?;
+        let start = (self.limits.memory_bytes, self.limits.startup_cpu);
+        let mut instance = self.kept.image.resume(world, start, &self.guard, soon)?;
         self.held.add(instance.isolate.scope().host_memory().clone());
         Ok(instance)
     }
@@ -150,7 +145,7 @@ impl Pool {
     pub(crate) fn open(template: Template, settings: &Settings) -> Arc<Pool> {
         let count = settings.isolates_max.max(1);
         if settings.isolation == Isolation::Fresh {
-            template.frozen.keep_spares(settings.reserve.min(count));
+            template.kept.image.keep_spares(settings.reserve.min(count));
         }
         let requests_max = match settings.isolation {
             Isolation::Reuse => settings.requests_max,

@@ -5,14 +5,17 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::json;
+use taipan_bundle::Bundle;
 use taipan_guest::{Control, CpuLimit, Reason};
 use taipan_pyodide::layer::Entry;
 use taipan_pyodide::{Ended, Folder, Folders, Layers, Streams};
+use taipan_runtime::{
+    Event, Guard, Inbox, Instance, IsolateImage, Log, Machine, Registry, World, impose_on,
+};
 use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
 use tokio::runtime;
@@ -21,17 +24,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::Error;
-use crate::boot::World;
-use crate::bundle::{BASELINE, Bundle};
-use crate::clock::Machine;
 use crate::code::Code;
-use crate::events::Event;
-use crate::frozen::Frozen;
-use crate::inbox::Inbox;
-use crate::instance::Instance;
-use crate::limits::{self, Guard};
-use crate::log::Log;
-use crate::registry::Registry;
 
 /// Where the text of a program is that has no folder.
 const SCRIPT_DIRECTORY: &str = "/session/script";
@@ -210,7 +203,7 @@ pub async fn run_script(mut script: Script) -> Result<i32, Error> {
     };
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);
     thread.spawn(work).map_err(|source| Error::Thread { source })?;
-    let panicked = |_| Err(Error::Bug { what: "the thread of a script panicked".into() });
+    let panicked = |_| Err(bug("the thread of a script panicked"));
     let ended = async { ended.await.unwrap_or_else(panicked) };
     let told = Cell::new(None);
     let asked = async {
@@ -227,7 +220,9 @@ pub async fn run_script(mut script: Script) -> Result<i32, Error> {
         tokio::select! {
             outcome = ended => match (outcome, told.get()) {
                 // Python was not within the script yet, or not any more.
-                (Err(Error::Guest { .. }), Some(signal)) => Ok(signal.status()),
+                (Err(Error::Runtime(taipan_runtime::Error::Guest { .. })), Some(signal)) => {
+                    Ok(signal.status())
+                }
                 (outcome, _) => outcome,
             },
             status = asked => status,
@@ -256,12 +251,7 @@ async fn within(
     }
 }
 
-fn run(
-    script: Script,
-    runtime: runtime::Handle,
-    link: &Link,
-    inbox: Inbox,
-) -> Result<i32, Error> {
+fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> Result<i32, Error> {
     let Script { program, arguments, environment, limits, guard, .. } = script;
     let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
     let world = World {
@@ -281,12 +271,12 @@ fn run(
     };
     let bundle = script.bundle;
     let registry = Registry::builtin(bundle.javascript.clone(), script.gates);
-    let (opened, layers) = (bundle.baseline.clone(), vec![bundle.python.clone()]);
-    let frozen = Frozen::new(Path::new(BASELINE), opened, &bundle, layers, registry, &[])?;
-    let host = Box::new(Machine::new(frozen.monotonic_clock()));
-    let mut instance = frozen.resume_on(host, world, false)?;
+    let (file, layers) = (bundle.baseline.clone(), vec![bundle.python.clone()]);
+    let image = IsolateImage::new(&bundle.program, &bundle.baseline, file, layers, registry, &[])?;
+    let host = Box::new(Machine::new(image.monotonic_clock()));
+    let mut instance = image.resume_on(host, world, false)?;
     let cpu = limits.cpu.map_or(CpuLimit::None, CpuLimit::Request);
-    limits::impose_on(&mut instance, limits.memory_bytes, cpu, &guard)?;
+    impose_on(&mut instance, limits.memory_bytes, cpu, &guard)?;
     // Only this thread sets it.
     let _ = link.control.set(instance.isolate.control().clone());
     let _turn = instance.isolate.control().begin();
@@ -297,16 +287,19 @@ fn run(
         }]);
         let settings = settings.to_string();
         let call = ["_taipan.script".into(), "run".into(), (&*settings).into()];
-        instance.call("callPython", &call)
+        Ok(instance.call("callPython", &call)?)
     });
     outcome.map_or_else(
         |error| status_of(error, &mut instance, limits.memory_bytes),
         |status| {
-            let unknown =
-                || Error::Bug { what: format!("a script ended with the status {status:?}") };
-            status.parse().map_err(|_| unknown())
+            let unknown = |_| bug(&format!("a script ended with the status {status:?}"));
+            status.parse().map_err(unknown)
         },
     )
+}
+
+fn bug(what: &str) -> Error {
+    taipan_runtime::Error::Bug { what: what.into() }.into()
 }
 
 /// What of this machine's files a script has.
@@ -328,7 +321,7 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
     let mut scope = instance.isolate.scope();
     let extensions = scope.extensions_mut();
     let Some(layers) = extensions.of_mut::<Layers>() else {
-        return Err(Error::Bug { what: "an isolate without file layers".into() });
+        return Err(bug("an isolate without file layers"));
     };
     let mut add = |mount: &Mount| {
         layers.0.push(mount.code.layer.clone());
@@ -341,7 +334,7 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
     let folders = files.writable.iter().map(|mount| mount.folder.clone());
     extensions.insert(Folders(folders.collect()));
     let (own, mounts) = (json!(own).to_string(), json!(mounts).to_string());
-    instance.call("furnishScript", &[(&*own).into(), (&*mounts).into()])
+    Ok(instance.call("furnishScript", &[(&*own).into(), (&*mounts).into()])?)
 }
 
 /// The exit status of a script that did not come to the end of its text, or why there is none.
@@ -349,7 +342,9 @@ fn status_of(error: Error, instance: &mut Instance, memory_bytes: usize) -> Resu
     if let Some(reason) = instance.isolate.control().stopped() {
         return Err(Error::ScriptLimit { reason });
     }
-    let Error::Guest { doing, source } = error else { return Err(error) };
+    let Error::Runtime(taipan_runtime::Error::Guest { doing, source }) = error else {
+        return Err(error);
+    };
     let refused = instance.isolate.scope().memory_refused();
     match source.ended_by::<Ended>() {
         Some(Ended::Exit(status)) => Ok(*status),
@@ -358,6 +353,6 @@ fn status_of(error: Error, instance: &mut Instance, memory_bytes: usize) -> Resu
             Err(Error::ScriptLimit { reason: Reason::Memory { limit: memory_bytes } })
         }
         Some(Ended::Fatal(reason)) => Err(Error::Interpreter { reason: reason.clone() }),
-        None => Err(Error::Guest { doing, source }),
+        None => Err(taipan_runtime::Error::Guest { doing, source }.into()),
     }
 }

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use taipan_guest::{Control, Reason};
+use taipan_runtime::{Availability, Event, Lease};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedSender, error::SendError};
 
-use crate::availability::{Availability, Lease};
-use crate::events::Event;
 use crate::pool::Pool;
 
 /// How long an isolate that runs may take to look at what came.

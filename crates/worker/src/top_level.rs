@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use taipan_runtime::OwnModules;
 use taipan_store::Digest;
 use taipan_webapi::fetch;
 
 use crate::Error;
 use crate::code::Code;
-use crate::registry::OwnModules;
-use crate::worker::Settings;
+use crate::settings::Settings;
 
 /// A client for outgoing requests, and what it was made from.
 #[derive(Clone, Debug)]

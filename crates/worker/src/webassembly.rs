@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use taipan_bundle::map;
 use taipan_guest::{CompiledModule, Digest, Engine};
+use taipan_runtime::{ModuleKind, guest};
 use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 use taipan_webapi::causes;
 
-use crate::registry::ModuleKind;
-use crate::worker::Settings;
-use crate::{Error, bundle};
+use crate::Error;
+use crate::settings::Settings;
 
 /// The kind of entry of the cache.
 pub const WEBASSEMBLY_ENTRIES: &str = "webassembly";
@@ -17,44 +18,43 @@ pub const WEBASSEMBLY_ENTRIES: &str = "webassembly";
 /// The longest module, in bytes: three times the longest that Cloudflare takes.
 const BYTES_MAX: usize = 32 << 20;
 
-/// A module that is ready, or why it is not.
-pub(crate) type Outcome = Result<Compiled, String>;
+/// The modules of a worker by their paths: ready, or why not.
+type Outcomes = BTreeMap<String, Result<CompiledModule, String>>;
 
-/// A module that is ready.
-#[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) module: CompiledModule,
-    /// So that nobody removes it.
-    _held: Held,
-}
-
-/// Compiles the modules of a worker, by their paths. One that cannot be used is an error for whoever imports it.
+/// Compiles the modules of a worker; with them what keeps those in the cache. One that cannot be used is an error for
+/// whoever imports it.
 pub(crate) fn compile(
     settings: &Settings,
     progress: Progress<'_>,
-) -> Result<BTreeMap<String, Outcome>, Error> {
-    let mut compiled = BTreeMap::new();
+) -> Result<(Outcomes, Vec<Held>), Error> {
+    let (mut compiled, mut held) = (BTreeMap::new(), Vec::new());
     for (path, bytes) in settings.code.layer.files() {
         if settings.modules.kinds.get(&path) != Some(&ModuleKind::CompiledWasm) {
             continue;
         }
         let engine = settings.bundle.program.engine();
         let outcome = match prepare(&settings.cache, engine, &path, bytes, progress) {
-            Ok(module) => Ok(module),
-            Err(error @ (Error::Link { .. } | Error::Guest { .. })) => Err(why(&path, &error)),
-            Err(error) => return Err(error),
+            Ok((module, entry)) => {
+                held.push(entry);
+                Ok(module)
+            }
+            Err(
+                error @ (taipan_bundle::Error::Link { .. }
+                | taipan_bundle::Error::Runtime(taipan_runtime::Error::Guest { .. })),
+            ) => Err(why(&path, &error)),
+            Err(error) => return Err(error.into()),
         };
         compiled.insert(path, outcome);
     }
-    Ok(compiled)
+    Ok((compiled, held))
 }
 
 /// What is wrong with a module, for people.
-fn why(path: &str, error: &Error) -> String {
+fn why(path: &str, error: &taipan_bundle::Error) -> String {
     let begin = format!("{path} cannot be used");
     let text = causes(error).fold(begin, |text, cause| format!("{text}: {cause}"));
     let hint = match error {
-        Error::Link { source, .. } => source.hint(),
+        taipan_bundle::Error::Link { source, .. } => source.hint(),
         _ => None,
     };
     hint.map_or(text.clone(), |hint| format!("{text}; {hint}"))
@@ -66,8 +66,8 @@ fn prepare(
     path: &str,
     bytes: &[u8],
     progress: Progress<'_>,
-) -> Result<Compiled, Error> {
-    let link = |source| Error::Link { module: "a WebAssembly module", source };
+) -> Result<(CompiledModule, Held), taipan_bundle::Error> {
+    let link = |source| taipan_bundle::Error::Link { module: "a WebAssembly module", source };
     if bytes.len() > BYTES_MAX {
         let (found, max) = (bytes.len() as u64, BYTES_MAX as u64);
         return Err(link(taipan_link::Error::Limit { what: "bytes of the module", found, max }));
@@ -77,11 +77,11 @@ fn prepare(
     let build = |staging: &Path| {
         progress(Step::Begin { label: &format!("compiling {path}"), bytes_total: None });
         write_atomic(&staging.join(WASM), &wasm)?;
-        bundle::compile(engine, &wasm, &staging.join(CODE))
+        taipan_bundle::compile(engine, &wasm, &staging.join(CODE))
     };
     let held = entry.hold()?;
     let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
-    Ok(Compiled { module: load(engine, &files)?, _held: held })
+    Ok((load(engine, &files)?, held))
 }
 
 /// The files of an entry: the module as it was rewritten, and its machine code.
@@ -94,8 +94,7 @@ const CODE: &str = "module.code";
 ///
 /// When the WebAssembly engine does not start.
 pub fn webassembly_prefix() -> Result<String, Error> {
-    let engine =
-        taipan_guest::engine().map_err(bundle::guest("starting the WebAssembly engine"))?;
+    let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     Ok(prefix(&engine))
 }
 
@@ -107,10 +106,10 @@ fn key(engine: &Engine, digest: &Digest) -> String {
     digest.iter().fold(prefix(engine), |key, byte| key + &format!("{byte:02x}"))
 }
 
-fn load(engine: &Engine, files: &Files) -> Result<CompiledModule, Error> {
-    let bytes = bundle::map(files.folder(), WASM, &files.file(WASM)?)?;
+fn load(engine: &Engine, files: &Files) -> Result<CompiledModule, taipan_bundle::Error> {
+    let bytes = map(files.folder(), WASM, &files.file(WASM)?)?;
     let module = taipan_guest::load(engine, files.file(CODE)?.into_file())
-        .map_err(bundle::guest("loading machine code"))?;
+        .map_err(guest("loading machine code"))?;
     Ok(CompiledModule { bytes, module })
 }
 

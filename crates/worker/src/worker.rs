@@ -1,14 +1,13 @@
 //! A worker: a handle on the isolates that answer its requests.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
-use serde_json::Value;
-use taipan_store::{Cache, Entry, Step};
+use taipan_runtime::{Event, Incoming, Lease, Log, Record, WALL_TIME, late};
+use taipan_store::{Entry, Step};
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::requests::{Answer, AnswerBody, Fault};
 use tokio::runtime;
@@ -16,67 +15,18 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::author::Author;
-use crate::availability::Lease;
-use crate::bundle::Bundle;
-use crate::code::Code;
-use crate::events::Event;
 use crate::held::HeldMemory;
-use crate::limits::{self, Guard, Limits};
-use crate::log::{Log, Record};
 use crate::pool::{Pool, Template};
-use crate::registry::OwnModules;
+use crate::settings::Settings;
 use crate::slot::SlotLease;
-use crate::top_level::Network;
-use crate::{Error, frozen, pool};
+use crate::{Error, start};
 
 /// Hears what is going on while a worker is set up.
 pub type Shown = Box<dyn Fn(Step<'_>) + Send>;
 
-/// What a worker is made from.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The Pyodide that it runs on.
-    pub bundle: Arc<Bundle>,
-    /// Its files.
-    pub code: Code,
-    /// Its main module, relative to its files: `src/entry.py`, or one that is among `modules`.
-    pub main: String,
-    /// Those of its files that JavaScript may import.
-    pub modules: Arc<OwnModules>,
-    /// Where its snapshot is kept.
-    pub cache: Cache,
-    /// Paths that it is asked for before its snapshot is taken.
-    pub warmup: Vec<String>,
-    /// How its isolates come and go.
-    pub pool: pool::Settings,
-    /// What it may use.
-    pub limits: Limits,
-    /// Who sees to that.
-    pub guard: Guard,
-    /// Every compatibility flag, and whether it has it.
-    pub flags: BTreeMap<&'static str, bool>,
-    /// What its handlers get as `env`.
-    pub variables: BTreeMap<String, Value>,
-    /// For outgoing requests.
-    pub network: Network,
-    /// Who hears what it says.
-    pub log: Log,
-}
-
 /// Numbers of requests are from 1 to this: JavaScript takes others for those of nobody and of the isolate
 /// ([`taipan_webapi::Owner`]).
 const REQUEST_NUMBER_MAX: u32 = i32::MAX.cast_unsigned();
-
-/// The head of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// `GET`.
-    pub method: String,
-    /// The absolute URL.
-    pub url: String,
-    /// "name: value\r\n" for each header, one character a byte.
-    pub headers: String,
-}
 
 /// A worker that has started. All clones are the same worker; it stops when the last is dropped.
 #[derive(Clone)]
@@ -104,26 +54,26 @@ impl Worker {
     ///
     /// [`Error::Program`] for a fault of the user's code.
     pub async fn start(mut settings: Settings, progress: Shown) -> Result<Worker, Error> {
-        limits::check_address_space(settings.pool.isolates_max)?;
+        taipan_runtime::check_address_space(settings.pool.isolates_max)?;
         let author = settings.code.author.clone();
         settings.log = author.log(settings.log);
         let runtime = runtime::Handle::current();
         let work = {
             let runtime = runtime.clone();
             move || {
-                let (frozen, entry) = frozen::prepare(&settings, &runtime, &*progress)?;
-                Ok::<_, Error>((frozen, entry, settings))
+                let (kept, entry) = start::prepare(&settings, &runtime, &*progress)?;
+                Ok::<_, Error>((kept, entry, settings))
             }
         };
-        let (frozen, snapshot, settings) = tokio::task::spawn_blocking(work)
+        let (kept, snapshot, settings) = tokio::task::spawn_blocking(work)
             .await
-            .map_err(|panic| Error::Bug { what: panic.to_string() })?
+            .map_err(|panic| taipan_runtime::Error::Bug { what: panic.to_string() })?
             .map_err(|error| author.error(error))?;
         let (wall, log) = (settings.limits.wall, settings.log.clone());
         let held = settings.pool.isolates_max.saturating_mul(settings.limits.memory_bytes);
         let template = Template {
             held: HeldMemory::new(held),
-            frozen,
+            kept,
             log: settings.log,
             client: settings.network.client(),
             runtime,
@@ -156,10 +106,10 @@ impl Worker {
         let deadline = Instant::now() + self.wall;
         let answer = match tokio::time::timeout_at(deadline, self.pool.lease()).await {
             Ok(lease) => self.fetch_at(lease.ok_or_else(ended)?, request, body, deadline).await,
-            Err(_elapsed) => Err(limits::late(self.wall)),
+            Err(_elapsed) => Err(late(self.wall)),
         };
         answer.map_err(|fault| {
-            if fault.kind == limits::WALL_TIME {
+            if fault.kind == WALL_TIME {
                 // Its isolate does not know of it, or goes on.
                 let (message, traceback) = (fault.message.clone(), String::new());
                 self.log.write(Record::Fault { message, traceback });
@@ -250,7 +200,7 @@ impl Client {
         if let Some(lease) = self.lease.take() {
             lease.expire(self.id, limit);
         }
-        limits::late(limit)
+        late(limit)
     }
 
     /// The same body; the client is served at its end. The time is up even for one that takes none of it.
@@ -280,7 +230,7 @@ impl Client {
                 }
                 Err(_elapsed) => {
                     _ = end.send(End::Late);
-                    let message = limits::late(limit).message;
+                    let message = late(limit).message;
                     Some((Err(taipan_webapi::Error::Aborted { message }), None))
                 }
             }

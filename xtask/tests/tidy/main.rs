@@ -112,7 +112,7 @@ fn only_cli_prints_reads_the_environment_and_exits() {
 
 #[test]
 fn only_one_file_reads_entropy() {
-    let other = |path: &str| shipped(path) && path != "crates/worker/src/clock.rs";
+    let other = |path: &str| shipped(path) && path != "crates/runtime/src/clock.rs";
     check("Take it from the isolate's `Host`.", uses(other, &["getrandom"]));
 }
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use taipan_bundle::Bundle;
+use taipan_runtime::{Guard, Log, Milestone, Record};
 use taipan_store::Cache;
-use taipan_worker::{
-    Bundle, Guard, Limits, Log, Milestone, Network, PoolSettings, Record, Settings, Worker,
-};
+use taipan_worker::{Limits, Network, PoolSettings, Settings, Worker};
 use tokio::runtime;
 
 use crate::table::{Table, median};
@@ -37,11 +37,11 @@ fn phases() -> Result<Table> {
     let release = taipan_release::release(taipan_release::NEWEST)?;
     // The bundle is made if it is not there, and in the system's cache from here on.
     let open =
-        || taipan_worker::prepare(release, &[taipan_release::Source::npm()], &cache, &|_| ());
+        || taipan_bundle::prepare(release, &[taipan_release::Source::npm()], &cache, &|_| ());
     open()?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(taipan_worker::THREAD_STACK_BYTES)
+        .thread_stack_size(taipan_runtime::THREAD_STACK_BYTES)
         .build()?;
     let mut runs = Vec::new();
     for _ in 0..RUNS {

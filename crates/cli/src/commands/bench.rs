@@ -11,9 +11,8 @@ use std::{
 
 use clap::{Subcommand, ValueHint};
 use serde_json::{Value, json};
-use taipan_worker::{
-    Incoming, Isolation, Log, PoolSettings, Record, ResumeTimes, Settings, Worker,
-};
+use taipan_runtime::{Incoming, Log, Record, ResumeTimes};
+use taipan_worker::{Isolation, PoolSettings, Settings, Worker};
 
 use crate::{
     console,

@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
+use taipan_bundle::{bundle_id, prepare};
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
 use taipan_release::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_store::Cache;
-use taipan_worker::{bundle_id, prepare};
 
 use crate::{
     commands::gc,
@@ -226,7 +226,7 @@ fn inspect(options: &Options, version: &str) -> Result<ExitCode, Failure> {
     drop(display);
     let wasm = read_file(&files.wasm, "the release's main module")?;
     let imports = imports(&wasm)
-        .map_err(|source| taipan_worker::Error::Link { module: "pyodide.asm.wasm", source })?;
+        .map_err(|source| taipan_bundle::Error::Link { module: "pyodide.asm.wasm", source })?;
     text += &served(&imports);
     console::write(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -4,9 +4,9 @@ use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use http::StatusCode;
+use taipan_runtime::Guard;
 use taipan_server::{Details, Fault, Hosts, Listener, Settings};
 use taipan_webapi::causes;
-use taipan_worker::Guard;
 use tokio::sync::watch;
 
 use crate::{

@@ -12,8 +12,9 @@ use std::{
 
 use clap::{Args, ValueHint};
 use serde_json::json;
+use taipan_runtime::{Log, Record, SnapshotFile};
 use taipan_webapi::with_causes;
-use taipan_worker::{Created, Error, Log, Record, SnapshotFile};
+use taipan_worker::{Error, Made};
 
 use crate::{
     console,
@@ -99,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         }
     };
     let took = begin.elapsed();
-    if let Some(Created { log, file, .. }) = &created {
+    if let Some(Made { log, file, .. }) = &created {
         let warnings = log.iter().filter_map(|record| match record {
             Record::Warning { text } => Some(text.clone()),
             _ => None,
@@ -133,7 +134,7 @@ fn cycles(options: &Options, file: &SnapshotFile) -> Result<Vec<String>, Failure
 
 /// Why a worker does not start, if that is its own doing.
 fn faults(error: Error) -> Result<Vec<Finding>, Failure> {
-    if let Error::Unsaved { messages } = error {
+    if let Error::Runtime(taipan_runtime::Error::Unsaved { messages }) = error {
         return Ok(all(Kind::Unsaved, messages));
     }
     let failure = Failure::from(error);
@@ -150,7 +151,7 @@ fn faults(error: Error) -> Result<Vec<Finding>, Failure> {
     Ok(all(Kind::Fault, [text]))
 }
 
-fn text_report(findings: &[Finding], created: Option<&Created>, took: Duration) -> String {
+fn text_report(findings: &[Finding], created: Option<&Made>, took: Duration) -> String {
     let mut text = String::new();
     for Finding { kind, text: found } in findings {
         text += &format!("{kind}: {found}\n");
@@ -159,8 +160,8 @@ fn text_report(findings: &[Finding], created: Option<&Created>, took: Duration) 
         text += "\n";
     }
     text += &match created {
-        Some(Created { file, made, .. }) => {
-            let bytes = file.snapshot().file_bytes;
+        Some(Made { file, made, .. }) => {
+            let bytes = file.snapshot.file_bytes;
             let origin = match made {
                 true => format!("made in {} ms", took.as_millis()),
                 false => "found in the cache".to_owned(),
@@ -176,14 +177,14 @@ fn text_report(findings: &[Finding], created: Option<&Created>, took: Duration) 
     }
 }
 
-fn json_report(findings: &[Finding], created: Option<&Created>, took: Duration) -> String {
+fn json_report(findings: &[Finding], created: Option<&Made>, took: Duration) -> String {
     let finding =
         |Finding { kind, text }: &Finding| json!({"kind": kind.to_string(), "text": text});
-    let snapshot = created.map(|Created { file, made, .. }| {
+    let snapshot = created.map(|Made { file, made, .. }| {
         json!({
             "path": file.path,
-            "bytes": file.snapshot().file_bytes,
-            "digest": file.snapshot().digest.to_string(),
+            "bytes": file.snapshot.file_bytes,
+            "digest": file.snapshot.digest.to_string(),
             "made_ms": made.then(|| took.as_secs_f64() * 1000.0),
         })
     });

@@ -9,9 +9,10 @@ use std::{
 };
 
 use clap::Args;
+use taipan_bundle::bundle_id;
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, Step};
-use taipan_worker::{SnapshotFile, WEBASSEMBLY_ENTRIES, bundle_id, webassembly_prefix};
+use taipan_worker::{WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
 use crate::{
     console,
@@ -115,8 +116,8 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 // One that cannot be read is made again when it is next used.
-                SNAPSHOTS => SnapshotFile::glance(&entry).is_ok_and(|file| {
-                    let bundle = file.snapshot().provenance.bundle.to_string();
+                SNAPSHOTS => glance(&entry).is_ok_and(|file| {
+                    let bundle = file.snapshot.provenance.bundle.to_string();
                     cache.entry(BUNDLES, &bundle).is_ok_and(|bundle| bundle.path().exists())
                 }),
                 _ => own.contains(entry.name()),

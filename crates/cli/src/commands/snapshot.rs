@@ -9,9 +9,10 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueHint};
+use taipan_runtime::SnapshotFile;
 use taipan_snapshot::diff;
 use taipan_webapi::with_causes;
-use taipan_worker::{Created, Error, Owners, SnapshotFile, Standing};
+use taipan_worker::{Check, Error, Made, Owners, copy, snapshot_of};
 
 use crate::{
     console,
@@ -103,19 +104,19 @@ pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failur
 
 fn create(options: &Options, arguments: &CreateArguments) -> Result<ExitCode, Failure> {
     let CreateArguments { directory, output, config } = arguments;
-    let Created { file, made, kept, .. } = find_or_make(options, directory, config.as_deref())?;
+    let Made { file, made, cached, .. } = find_or_make(options, directory, config.as_deref())?;
     let path = match output {
-        None if !kept => {
+        None if !cached => {
             return Err(Failure::NotKept { cache: options.cache()?.root().to_owned() });
         }
         Some(path) => {
-            file.copy(path)?;
+            copy(&file, path)?;
             warn_of_place(path, directory);
             path
         }
         None => &file.path,
     };
-    let snapshot = file.snapshot();
+    let snapshot = &file.snapshot;
     let text = format!("{}\n{} bytes\n{}\n", path.display(), snapshot.file_bytes, snapshot.digest);
     console::write(text.as_bytes())?;
     if !options.quiet {
@@ -160,10 +161,10 @@ fn compare(
 ) -> Result<ExitCode, Failure> {
     let before = open_or_make(options, before)?;
     let after = open_or_make(options, after)?;
-    let pages = diff((before.snapshot(), before.bytes()), (after.snapshot(), after.bytes()));
+    let pages = diff((&before.snapshot, &before.bytes), (&after.snapshot, &after.bytes));
     let pages = pages.map_err(|source| {
         let (path, source) = (after.path.clone(), Box::new(source));
-        Failure::Snapshot(Error::Snapshot { path, source })
+        Failure::Snapshot(taipan_runtime::Error::Snapshot { path, source }.into())
     })?;
     let owners = (owners(options, &before)?.0, owners(options, &after)?.0);
     let text = report::comparison((&before, &owners.0), (&after, &owners.1), &pages, json)?;
@@ -182,12 +183,13 @@ fn owners(options: &Options, file: &SnapshotFile) -> Result<(Owners, Owners), Fa
 fn verify(options: &Options, which: &Path) -> Result<ExitCode, Failure> {
     let file = if which.is_dir() {
         let settings = prepare::settings(options, read(which, None)?)?;
-        let found = SnapshotFile::find(&settings).map_err(Failure::Snapshot)?;
+        let found = snapshot_of(&settings).map_err(Failure::Snapshot)?;
         found.ok_or_else(|| Failure::NoSnapshot { directory: which.to_owned() })?
     } else {
         open(which)?
     };
-    let standing = taipan_worker::standing(&file, &options.cache()?).map_err(Failure::Snapshot)?;
+    let standing =
+        taipan_worker::check_bundle(&file, &options.cache()?).map_err(Failure::Snapshot)?;
     console::write(line(&file.path.display().to_string(), &Ok(standing)).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -213,7 +215,7 @@ fn verify_all(options: &Options) -> Result<ExitCode, Failure> {
         }
         let checked = there.map_err(Error::Store).and_then(|_there| {
             let file = SnapshotFile::open(&entry.path().join(name))?;
-            taipan_worker::standing(&file, &cache)
+            taipan_worker::check_bundle(&file, &cache)
         });
         count += usize::from(checked.is_err());
         text += &line(entry.name(), &checked);
@@ -224,10 +226,10 @@ fn verify_all(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 /// How a snapshot is, with all causes.
-fn line(name: &str, checked: &Result<Standing, Error>) -> String {
+fn line(name: &str, checked: &Result<Check, Error>) -> String {
     match checked {
-        Ok(Standing::Good) => format!("good     {name}\n"),
-        Ok(Standing::NoBundle) => format!("unused   {name}: its bundle is not in the cache\n"),
+        Ok(Check::Good) => format!("good     {name}\n"),
+        Ok(Check::NoBundle) => format!("unused   {name}: its bundle is not in the cache\n"),
         Err(error) => {
             let state = match error {
                 Error::Store(error) => error.state(),
@@ -248,7 +250,7 @@ fn open(path: &Path) -> Result<SnapshotFile, Failure> {
         let what = "the worker's directory or snapshot file";
         return Err(Failure::NotFound { what, path: path.to_owned() });
     }
-    SnapshotFile::open(path).map_err(Failure::Snapshot)
+    SnapshotFile::open(path).map_err(|error| Failure::Snapshot(error.into()))
 }
 
 /// Makes the snapshot of the worker in `directory`, as `serve` would, or finds it in the cache.
@@ -256,7 +258,7 @@ fn find_or_make(
     options: &Options,
     directory: &Path,
     config: Option<&Path>,
-) -> Result<Created, Failure> {
+) -> Result<Made, Failure> {
     let settings = prepare::settings(options, read(directory, config)?)?;
     Ok(snapshots::make(options, settings)??)
 }

@@ -3,14 +3,17 @@
 use std::{borrow::Cow, time::Duration};
 
 use taipan_pyodide::MEMORY_BYTES_MAX;
-use taipan_worker::{Error, Reason};
+use taipan_runtime::Reason;
+use taipan_worker::Error;
 
 /// Bytes of a MiB.
 const MB: usize = 1 << 20;
 
 /// For a worker whose start was stopped, or whose warm-up failed: the key of the configuration.
 pub(super) fn start_hint(error: &Error) -> Option<Cow<'static, str>> {
-    let Error::Limit { reason } = error else { return error.hint() };
+    let Error::Runtime(taipan_runtime::Error::Limit { reason }) = error else {
+        return error.hint();
+    };
     let key = match reason {
         Reason::Memory { limit } => format!("memory_mb`, which is {}", limit / MB),
         Reason::StartupCpuTime { limit } => {
@@ -79,7 +82,10 @@ mod tests {
 
     #[track_caller]
     fn check_start(reason: Reason, expect: &str) {
-        assert_eq!(start_hint(&Error::Limit { reason }).as_deref(), Some(expect));
+        assert_eq!(
+            start_hint(&taipan_runtime::Error::Limit { reason }.into()).as_deref(),
+            Some(expect)
+        );
     }
 
     #[test]

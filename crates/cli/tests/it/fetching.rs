@@ -333,6 +333,6 @@ fn no_release_is_in_the_binary() {
         }
     }
     // What is in it is found.
-    let ours = include_bytes!("../../../worker/js/worker.js");
+    let ours = include_bytes!("../../../runtime/js/worker.js");
     assert!(memchr::memmem::find(&binary, &ours[..64]).is_some());
 }

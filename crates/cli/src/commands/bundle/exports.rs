@@ -3,9 +3,10 @@
 use std::{env::consts, path::Path, process::ExitCode};
 
 use serde::{Deserialize, Serialize};
+use taipan_bundle::{bundle_id, prepare};
 use taipan_release::{Release, Source, fetch, release};
+use taipan_runtime::processor;
 use taipan_store::{Cache, Entry, Import, Step};
-use taipan_worker::{bundle_id, prepare, processor};
 
 use crate::{console, entries::BUNDLES, failure::Failure, options::Options, progress::Display};
 

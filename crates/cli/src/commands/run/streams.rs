@@ -9,7 +9,7 @@ use std::{
 };
 
 use taipan_pyodide::Streams;
-use taipan_worker::Log;
+use taipan_runtime::Log;
 use tokio::{
     io::{AsyncReadExt, Stdin},
     runtime::Handle,

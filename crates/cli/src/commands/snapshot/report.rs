@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use taipan_runtime::SnapshotFile;
 use taipan_snapshot::{Change, Extent, Kind, PAGE_BYTES, Snapshot};
-use taipan_worker::{ModuleSize, Owners, SnapshotFile};
+use taipan_worker::{ModuleSize, Owners};
 
 use crate::{failure::Failure, size::size};
 
@@ -37,7 +38,7 @@ pub(super) fn inspection(
     owners: Option<(&Owners, &Owners)>,
     json: bool,
 ) -> Result<String, Failure> {
-    let snapshot = file.snapshot();
+    let snapshot = &file.snapshot;
     if json {
         let owners = owners.map(|(baseline, owners)| owners_json(baseline, owners));
         let mut value = head_json(file)?;
@@ -69,7 +70,7 @@ pub(super) fn comparison(
     };
     let (changed, added, removed) =
         (count(Change::Changed), count(Change::Added), count(Change::Removed));
-    let inputs = inputs(before.snapshot(), after.snapshot());
+    let inputs = inputs(&before.snapshot, &after.snapshot);
     if json {
         let value = json!({
             "before": head_json(before)?,
@@ -80,7 +81,7 @@ pub(super) fn comparison(
         });
         return Ok(format!("{value:#}\n"));
     }
-    let (from, to) = (before.snapshot().stored_bytes(), after.snapshot().stored_bytes());
+    let (from, to) = (before.snapshot.stored_bytes(), after.snapshot.stored_bytes());
     let mut text = format!("inputs   {}\n", if inputs.is_empty() { "the same" } else { "differ" });
     for (name, differs) in &inputs {
         text += &format!("         {name}: {differs}\n");
@@ -115,7 +116,7 @@ fn inputs(before: &Snapshot, after: &Snapshot) -> BTreeMap<String, &'static str>
 
 /// What the file itself tells.
 fn head(file: &SnapshotFile) -> Result<String, Failure> {
-    let snapshot = file.snapshot();
+    let snapshot = &file.snapshot;
     let provenance = &snapshot.provenance;
     let mut text = format!("file     {}\n", file.path.display());
     let mut line = |name: &str, value: String| text += &format!("{name:<8} {value}\n");
@@ -148,7 +149,7 @@ fn head(file: &SnapshotFile) -> Result<String, Failure> {
 }
 
 fn head_json(file: &SnapshotFile) -> Result<Value, Failure> {
-    let snapshot = file.snapshot();
+    let snapshot = &file.snapshot;
     let (provenance, state) = (&snapshot.provenance, &snapshot.state);
     let (kind, baseline) = match provenance.kind {
         Kind::Baseline => ("baseline", None),
@@ -187,7 +188,7 @@ fn head_json(file: &SnapshotFile) -> Result<Value, Failure> {
 
 /// The Pyodide version, when its bundle is one of this Taipan's.
 fn release(snapshot: &Snapshot) -> Result<Option<&'static str>, Failure> {
-    let release = taipan_worker::release_of(&snapshot.provenance.bundle.0)?;
+    let release = taipan_bundle::release_of(&snapshot.provenance.bundle.0)?;
     Ok(release.map(|release| release.version))
 }
 

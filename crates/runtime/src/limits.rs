@@ -1,4 +1,4 @@
-//! What a worker may use, and what is said when it uses more.
+//! What holds an isolate to its limits, and what is said when one is exceeded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,29 +6,11 @@ use std::time::Duration;
 use taipan_guest::{CpuLimit, Reason, Watchdog};
 use taipan_webapi::requests::Fault;
 
-use crate::Error;
-use crate::bundle::guest;
 use crate::instance::Instance;
+use crate::{Error, guest};
 
 /// The kind of fault of a request that took too long.
-pub(crate) const WALL_TIME: &str = "wall_ms";
-
-/// What a worker may use. `docs/reference/limits.md` has the keys and the defaults.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Bytes of an isolate's memory.
-    pub memory_bytes: usize,
-    /// CPU time for the top level, and for what runs before an isolate's first request.
-    pub startup_cpu: Duration,
-    /// CPU time for a request.
-    pub cpu: Duration,
-    /// From the head of a request to the end of its response.
-    pub wall: Duration,
-    /// How long work may go on after the response (`waitUntil`).
-    pub wait_until: Duration,
-    /// What is counted inside of the isolate.
-    pub inside: taipan_webapi::limits::Limits,
-}
+pub const WALL_TIME: &str = "wall_ms";
 
 /// Checks that so many isolates find room in the address space of this process.
 ///
@@ -58,7 +40,11 @@ impl Guard {
 }
 
 /// Puts an instance under its limits. It may use the time of a start until its first request comes.
-pub(crate) fn impose(
+///
+/// # Errors
+///
+/// A fault of ours.
+pub fn impose(
     instance: &mut Instance,
     memory_bytes: usize,
     startup_cpu: Duration,
@@ -68,7 +54,11 @@ pub(crate) fn impose(
 }
 
 /// Puts an instance under a limit of memory and one of CPU time.
-pub(crate) fn impose_on(
+///
+/// # Errors
+///
+/// A fault of ours.
+pub fn impose_on(
     instance: &mut Instance,
     memory_bytes: usize,
     cpu: CpuLimit,
@@ -84,14 +74,16 @@ pub(crate) fn impose_on(
 }
 
 /// What a request is told that took longer than it may, whatever becomes of its isolate.
-pub(crate) fn late(limit: Duration) -> Fault {
+#[must_use]
+pub fn late(limit: Duration) -> Fault {
     let limit = limit.as_millis();
     let message = format!("the request took longer than {limit} ms (`taipan.limits.{WALL_TIME}`)");
     Fault { kind: WALL_TIME.into(), detail: message.clone(), message }
 }
 
 /// What those hear who wait for an isolate that was stopped.
-pub(crate) fn fault(reason: Reason) -> Fault {
+#[must_use]
+pub fn fault(reason: Reason) -> Fault {
     let kind = match reason {
         Reason::CpuTime { .. } => "cpu_ms",
         Reason::StartupCpuTime { .. } => "startup_cpu_ms",
@@ -117,8 +109,8 @@ pub(crate) fn cpu_time_exceeded(told: Option<Reason>, of_script: bool) -> String
     format!("the limit of CPU time was exceeded: {} ms{of} (`{key}`)", limit.as_millis())
 }
 
-/// What is said of a start that failed: that it was stopped, if it was.
-pub(crate) fn of_start(error: Error, instance: &Instance) -> Error {
-    let reason = instance.isolate.control().stopped();
-    reason.map_or(error, |reason| Error::Limit { reason })
+/// That an instance was stopped while it started, if it was.
+#[must_use]
+pub fn stopped(instance: &Instance) -> Option<Error> {
+    instance.isolate.control().stopped().map(|reason| Error::Limit { reason })
 }

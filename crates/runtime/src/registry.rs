@@ -16,9 +16,11 @@ use taipan_guest::{Call, CompiledModule, ModuleRecord, Modules, Operation, Outpu
 use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::{Layer, Node};
 
-use crate::bundle::Javascript;
-use crate::frozen::WORKER_DIRECTORY;
-use crate::webassembly::Outcome;
+/// Where the files of a worker are, as in workerd.
+pub const WORKER_DIRECTORY: &str = "/session/metadata";
+
+/// The engine's bytecode of each JavaScript module, by its name.
+pub type Javascript = Arc<BTreeMap<String, LayerBytes>>;
 
 /// The operations for `modules.js`.
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -95,12 +97,12 @@ impl fmt::Display for OwnModules {
 
 /// Who knows the modules of an isolate.
 #[derive(Clone)]
-pub(crate) struct Registry {
+pub struct Registry {
     builtin: Javascript,
     own: Arc<OwnModules>,
     files: Option<Arc<Layer<LayerBytes>>>,
-    /// The WebAssembly modules, by their paths.
-    compiled: Arc<BTreeMap<String, Outcome>>,
+    /// The WebAssembly modules, by their paths: ready, or why not.
+    compiled: Arc<BTreeMap<String, Result<CompiledModule, String>>>,
 }
 
 impl fmt::Debug for Registry {
@@ -111,24 +113,27 @@ impl fmt::Debug for Registry {
 
 impl Registry {
     /// Of an isolate without a worker.
-    pub(crate) fn builtin(builtin: Javascript, gates: BTreeSet<&'static str>) -> Registry {
+    #[must_use]
+    pub fn builtin(builtin: Javascript, gates: BTreeSet<&'static str>) -> Registry {
         let own = OwnModules { gates, ..OwnModules::default() };
         Registry { builtin, own: Arc::new(own), files: None, compiled: Arc::default() }
     }
 
     /// Of a worker, whose files are `files`.
-    pub(crate) fn of_worker(
+    #[must_use]
+    pub fn of_worker(
         builtin: Javascript,
         own: Arc<OwnModules>,
         files: Arc<Layer<LayerBytes>>,
-        compiled: BTreeMap<String, Outcome>,
+        compiled: BTreeMap<String, Result<CompiledModule, String>>,
     ) -> Registry {
         Registry { builtin, own, files: Some(files), compiled: Arc::new(compiled) }
     }
 
     /// The WebAssembly modules that are ready.
-    pub(crate) fn ready(&self) -> Vec<CompiledModule> {
-        self.compiled.values().flatten().map(|compiled| compiled.module.clone()).collect()
+    #[must_use]
+    pub fn ready(&self) -> Vec<CompiledModule> {
+        self.compiled.values().flatten().cloned().collect()
     }
 
     /// The path of the file that the module of a name is, and its kind.
@@ -255,8 +260,7 @@ impl Modules for Registry {
 
     fn compiled(&self, name: &str) -> Option<Result<CompiledModule, String>> {
         let (path, _) = self.own(name)?;
-        let outcome = self.compiled.get(path)?;
-        Some(outcome.as_ref().map(|compiled| compiled.module.clone()).map_err(String::clone))
+        self.compiled.get(path).cloned()
     }
 }
 
@@ -303,10 +307,9 @@ fn file(call: &mut Call<'_>) -> Result<Vec<u8>, Throw> {
 
 #[cfg(test)]
 mod tests {
-    use taipan_pyodide::layer::Entry;
+    use taipan_pyodide::layer::{Entry, encode};
 
     use super::*;
-    use crate::Code;
 
     const FILES: [(&str, Option<ModuleKind>); 9] = [
         ("src/index.js", Some(ModuleKind::EsModule)),
@@ -333,7 +336,7 @@ mod tests {
         };
         let builtin = ["taipan:worker/worker.js", "cloudflare:workers", "pyodide:python"];
         let builtin = builtin.map(|name| (name.to_owned(), LayerBytes::from_static(b"bytecode")));
-        let files = Code::new(&entries).unwrap().layer;
+        let files = Arc::new(Layer::decode(encode(&entries).unwrap().into()).unwrap());
         Registry::of_worker(Arc::new(builtin.into()), Arc::new(own), files, BTreeMap::new())
     }
 

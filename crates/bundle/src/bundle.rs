@@ -11,7 +11,6 @@
 //! baseline.snapshot  an isolate in which Python has booted
 //! ```
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,52 +21,36 @@ use taipan_link::{Options, Variant};
 use taipan_pyodide::layer::{self, Layer, encode};
 use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
 use taipan_release::{BundleId, Digest, Release, ReleaseFiles, Source};
+use taipan_runtime::{
+    JAVASCRIPT, Javascript, Mount, OPERATIONS, PYTHON, SnapshotFile, Virtual, check_address_space,
+};
 use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 
-use crate::boot::Mount;
-use crate::clock::Virtual;
-use crate::snapshots::{self, Opened};
-use crate::{Error, boot, events, limits, registry};
+use crate::error::{guest, pyodide};
+use crate::{Error, boot};
 
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "5";
+const FORMAT: &str = "6";
 
-/// The module that starts a worker.
-pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
-/// This crate's own JavaScript, by name.
-const SOURCES: &[(&str, &str)] = &[
-    (WORKER_MODULE, include_str!("../js/worker.js")),
-    ("taipan:worker/modules.js", include_str!("../js/modules.js")),
-    ("cloudflare:workers", include_str!("../js/cloudflare_workers.js")),
-    ("pyodide:python", include_str!("../js/pyodide_python.js")),
-    ("pyodide:python-entrypoint-helper", include_str!("../js/entrypoint_helper.js")),
-];
 /// The kind of entry of the cache.
-pub(crate) const ENTRIES: &str = "bundle";
+pub const BUNDLE_ENTRIES: &str = "bundle";
 /// The bundle's own snapshot.
-pub(crate) const BASELINE: &str = "baseline.snapshot";
+pub const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
-/// This crate's own Python, by its path in the standard library.
-const PYTHON: &[(&str, &str)] = &[
-    ("_taipan/handlers.py", include_str!("../python/handlers.py")),
-    ("_taipan/missing.py", include_str!("../python/missing.py")),
-    ("_taipan/worker.py", include_str!("../python/worker.py")),
-    ("workers.py", include_str!("../python/workers.py")),
-];
-
-/// The engine's bytecode of each JavaScript module, by its name.
-pub(crate) type Javascript = Arc<BTreeMap<String, LayerBytes>>;
-
 /// A bundle, opened: code is mapped, nothing runs.
 pub struct Bundle {
     /// What it is made of and by what.
     pub id: BundleId,
-    pub(crate) program: Arc<Program>,
-    pub(crate) javascript: Javascript,
-    pub(crate) python: Mount,
-    pub(crate) baseline: Opened,
+    /// The modules and their machine code.
+    pub program: Arc<Program>,
+    /// The JavaScript of all of its isolates.
+    pub javascript: Javascript,
+    /// The standard library.
+    pub python: Mount,
+    /// The snapshot of an isolate in which nothing has run.
+    pub baseline: SnapshotFile,
     /// So that nobody removes it.
     _held: Held,
 }
@@ -89,10 +72,10 @@ pub fn prepare(
     cache: &Cache,
     progress: Progress<'_>,
 ) -> Result<Bundle, Error> {
-    limits::check_address_space(1)?;
+    check_address_space(1)?;
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let id = identify(release, &engine)?;
-    let entry = cache.entry(ENTRIES, &id.to_string())?;
+    let entry = cache.entry(BUNDLE_ENTRIES, &id.to_string())?;
     let build = |staging: &Path| {
         let files = taipan_release::fetch(release, sources, cache, progress)?;
         build(id, release, &files, staging, progress)
@@ -134,7 +117,7 @@ pub fn release_of(bundle: &[u8; 32]) -> Result<Option<&'static Release>, Error> 
 /// When it has not, or the bundle is damaged.
 pub fn find(release: &Release, cache: &Cache) -> Result<Bundle, Error> {
     let id = bundle_id(release)?;
-    let entry = cache.entry(ENTRIES, &id.to_string())?;
+    let entry = cache.entry(BUNDLE_ENTRIES, &id.to_string())?;
     let held = entry.hold()?;
     match entry.files()? {
         Some(files) => open(id, release, &files, held),
@@ -177,10 +160,10 @@ fn library_path(release: &Release) -> String {
 fn sources() -> Vec<(&'static str, &'static str)> {
     let pyodide = taipan_pyodide::JAVASCRIPT.iter().map(|source| (source.name, source.text));
     let webapi = taipan_webapi::JAVASCRIPT.iter().map(|source| (source.name, source.text));
-    pyodide.chain(webapi).chain(SOURCES.iter().copied()).collect()
+    pyodide.chain(webapi).chain(JAVASCRIPT.iter().copied()).collect()
 }
 
-/// Our Python, by path; `stdlib` adds all but this crate's to the standard library.
+/// Our Python, by path; `stdlib` adds all but the runtime's to the standard library.
 fn python_sources() -> Vec<(&'static str, &'static str)> {
     let pyodide = taipan_pyodide::PYTHON.iter().map(|source| (source.name, source.text));
     pyodide.chain(PYTHON.iter().copied()).collect()
@@ -262,7 +245,7 @@ fn open(id: BundleId, release: &Release, files: &Files, held: Held) -> Result<Bu
     let map = |name: &str| map(files.folder(), name, &files.file(name)?);
     let javascript = read_bytecode(&*layer(map("javascript.layer")?)?);
     let python = (layer(map("python.layer")?)?, library_path(release));
-    let baseline = snapshots::of_entry(&files.folder().join(BASELINE), files.file(BASELINE)?)?;
+    let baseline = SnapshotFile::of(&files.folder().join(BASELINE), files.file(BASELINE)?)?;
     let glue = files.names().filter(|name| is_glue(name)).count();
     let program = program(files.folder(), glue, &|name| Ok(files.file(name)?))?;
     Ok(Bundle { id, program, javascript, python, baseline, _held: held })
@@ -277,7 +260,11 @@ fn is_glue(name: &str) -> bool {
 type Opener<'a> = &'a dyn Fn(&str) -> Result<fs_err::File, Error>;
 
 /// Maps a file that is open, whose name in `folder` is for messages.
-pub(crate) fn map(folder: &Path, name: &str, file: &fs_err::File) -> Result<Bytes, Error> {
+///
+/// # Errors
+///
+/// [`Error::Read`].
+pub fn map(folder: &Path, name: &str, file: &fs_err::File) -> Result<Bytes, Error> {
     taipan_guest::map(file.file()).map_err(|source| Error::Read { path: folder.join(name), source })
 }
 
@@ -295,24 +282,20 @@ fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>,
     };
     let modules = (0..glue).map(|number| module(&format!("glue-{number}")));
     let modules = modules.collect::<Result<_, _>>()?;
-    let operations: Vec<Operation> = [
-        taipan_pyodide::OPERATIONS,
-        taipan_pyodide::FOLDER_OPERATIONS,
-        taipan_webapi::OPERATIONS,
-        events::OPERATIONS,
-        registry::OPERATIONS,
-    ]
-    .concat();
+    let below =
+        [taipan_pyodide::OPERATIONS, taipan_pyodide::FOLDER_OPERATIONS, taipan_webapi::OPERATIONS];
+    let operations: Vec<Operation> = [&below[..], &OPERATIONS].concat().concat();
     let parts = Parts { main: module("main")?, javascript: load("engine")?, modules, operations };
     Program::new(engine.clone(), parts, taipan_pyodide::define)
         .map_err(guest("joining the program"))
 }
 
-pub(crate) fn compile(
-    engine: &taipan_guest::Engine,
-    wasm: &[u8],
-    path: &Path,
-) -> Result<(), Error> {
+/// Compiles a module to machine code, which is written to `path`.
+///
+/// # Errors
+///
+/// What is no module; a disk that is full.
+pub fn compile(engine: &taipan_guest::Engine, wasm: &[u8], path: &Path) -> Result<(), Error> {
     let code = taipan_guest::compile(engine, wasm).map_err(guest("compiling to machine code"))?;
     Ok(write_atomic(path, &code)?)
 }
@@ -327,7 +310,7 @@ fn compile_javascript(
     let mut all = sources();
     all.push((GLUE_MODULE, glue));
     all.push((taipan_webapi::WEB_STREAMS, &web_streams));
-    let host = Virtual::new(taipan_store::Digest::of(b"compiling"));
+    let host = Virtual::new(taipan_guest::digest(b"compiling"));
     let mut isolate = Isolate::new(program, Box::new(host)).map_err(guest(DOING))?;
     let compile = |(name, text): &(&str, &str)| {
         let bytes = isolate.compile(name, text, SourceType::ModuleAlone).map_err(guest(DOING))?;
@@ -352,12 +335,4 @@ fn write_layer(path: &Path, entries: &[layer::Entry]) -> Result<(), Error> {
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs_err::read(path).map_err(|source| Error::Read { path: path.into(), source })
-}
-
-pub(crate) fn guest(doing: &'static str) -> impl Fn(taipan_guest::Error) -> Error {
-    move |source| Error::Guest { doing, source }
-}
-
-fn pyodide(doing: &'static str) -> impl Fn(taipan_pyodide::Error) -> Error {
-    move |source| Error::Pyodide { doing, source }
 }

@@ -14,7 +14,7 @@ use crate::events::Event;
 
 /// Where events wait; a clone is the same.
 #[derive(Clone, Debug)]
-pub(crate) struct Inbox(Arc<Mutex<UnboundedReceiver<Event>>>);
+pub struct Inbox(Arc<Mutex<UnboundedReceiver<Event>>>);
 
 /// Wakes a thread that waits in [`Inbox::linger`].
 struct Unpark(Thread);
@@ -27,7 +27,8 @@ impl Wake for Unpark {
 
 impl Inbox {
     /// An inbox, and the way into it.
-    pub(crate) fn new() -> (UnboundedSender<Event>, Inbox) {
+    #[must_use]
+    pub fn new() -> (UnboundedSender<Event>, Inbox) {
         let (sender, receiver) = unbounded_channel();
         (sender, Inbox(Arc::new(Mutex::new(receiver))))
     }
@@ -38,17 +39,17 @@ impl Inbox {
     }
 
     /// The next event; `None` when nobody is left who sends one.
-    pub(crate) async fn next(&self) -> Option<Event> {
+    pub async fn next(&self) -> Option<Event> {
         poll_fn(|context| self.receiver().poll_recv(context)).await
     }
 
     /// The next event, if it is there.
-    pub(crate) fn try_next(&self) -> Option<Event> {
+    pub fn try_next(&self) -> Option<Event> {
         self.receiver().try_recv().ok()
     }
 
     /// Blocks until the next event comes, but not for longer than `limit`.
-    pub(crate) fn linger(&self, limit: Duration) -> Option<Event> {
+    pub fn linger(&self, limit: Duration) -> Option<Event> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         if let Poll::Ready(event) = self.receiver().poll_recv(&mut context) {

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use taipan_guest::Host;
-use taipan_store::Digest;
+use taipan_guest::{Digest, Host, digest};
 
 /// The time of day at which every snapshot is made: 2026-01-01T00:00:00Z, in milliseconds.
 const VIRTUAL_WALL_CLOCK: f64 = 1_767_225_600_000.0;
@@ -21,7 +20,7 @@ const VIRTUAL_STEP_MICROSECONDS: u64 = 1;
 
 /// The clocks and the entropy of this machine.
 #[derive(Debug)]
-pub(crate) struct Machine {
+pub struct Machine {
     started: Instant,
     /// What the monotonic clock showed when this began, in milliseconds.
     offset: f64,
@@ -29,7 +28,8 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// A monotonic clock that goes on from `offset` milliseconds.
-    pub(crate) fn new(offset: f64) -> Machine {
+    #[must_use]
+    pub fn new(offset: f64) -> Machine {
         Machine { started: Instant::now(), offset }
     }
 }
@@ -50,7 +50,7 @@ impl Host for Machine {
 
 /// Clocks that move when they are looked at, and entropy that follows from a seed. A clone is the same host.
 #[derive(Clone, Debug)]
-pub(crate) struct Virtual {
+pub struct Virtual {
     /// What the monotonic clock shows, in microseconds.
     microseconds: Arc<AtomicU64>,
     seed: Digest,
@@ -60,12 +60,13 @@ pub(crate) struct Virtual {
 
 impl Virtual {
     /// The host whose entropy follows from `seed`.
-    pub(crate) fn new(seed: Digest) -> Virtual {
+    #[must_use]
+    pub fn new(seed: Digest) -> Virtual {
         Virtual { microseconds: Arc::default(), seed, blocks: 0 }
     }
 
     /// Moves the clocks: what takes so long is over.
-    pub(crate) fn pass(&self, milliseconds: f64) {
+    pub fn pass(&self, milliseconds: f64) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -93,8 +94,8 @@ impl Host for Virtual {
 
     fn random(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(32) {
-            let block = [self.seed.as_bytes().as_slice(), &self.blocks.to_le_bytes()].concat();
-            chunk.copy_from_slice(&Digest::of(&block).as_bytes()[..chunk.len()]);
+            let block = [self.seed.as_slice(), &self.blocks.to_le_bytes()].concat();
+            chunk.copy_from_slice(&digest(&block)[..chunk.len()]);
             self.blocks += 1;
         }
     }
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn a_virtual_host_repeats_itself() {
         let take = |seed: &str| {
-            let mut host = Virtual::new(Digest::of(seed.as_bytes()));
+            let mut host = Virtual::new(digest(seed.as_bytes()));
             let mut bytes = [0; 40];
             host.random(&mut bytes);
             host.pass(1.5);

@@ -1,14 +1,13 @@
 //! Boots Python in an isolate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::json;
 use taipan_guest::{Argument, CpuLimit, Handle, Host, Isolate, Program, Scope};
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, Layers, StandardStreams, Streams};
-use taipan_release::BundleId;
-use taipan_store::Digest;
 use taipan_webapi::body::Bodies;
 use taipan_webapi::encoding::Decoders;
 use taipan_webapi::fetch::Client;
@@ -19,51 +18,61 @@ use taipan_webapi::{Console, INSTALL};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
-use crate::Error;
 use crate::availability::Availability;
-use crate::bundle::{Javascript, WORKER_MODULE, guest};
 use crate::clock::Virtual;
-use crate::events::{Event, Loop, PythonBytecode, wait_for};
+use crate::events::{Event, Loop, wait_for};
 use crate::health::Health;
 use crate::inbox::Inbox;
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
 use crate::registry::Registry;
-use crate::snapshots::{self, Rest};
+use crate::sources::WORKER_MODULE;
 use crate::streams::Mute;
+use crate::{Error, guest};
 
 /// Bytes of all files in `/tmp` and `/session` together.
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
 
 /// What an isolate is given of the world, beside clocks and entropy.
-pub(crate) struct World {
-    pub(crate) streams: Box<dyn Streams>,
-    pub(crate) log: Log,
+pub struct World {
+    /// Its standard streams.
+    pub streams: Box<dyn Streams>,
+    /// Who hears what it says.
+    pub log: Log,
     /// For outgoing requests, if there shall be any.
-    pub(crate) client: Option<Client>,
-    pub(crate) runtime: runtime::Handle,
+    pub client: Option<Client>,
+    /// What its operations run on.
+    pub runtime: runtime::Handle,
     /// Tells this isolate's completions from those of the one before it.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Weak: an isolate does not keep its own worker.
-    pub(crate) sender: WeakUnboundedSender<Event>,
-    pub(crate) inbox: Inbox,
+    pub sender: WeakUnboundedSender<Event>,
+    /// Where events come.
+    pub inbox: Inbox,
     /// What it tells those who choose an isolate for a request.
-    pub(crate) availability: Option<Arc<dyn Availability>>,
+    pub availability: Option<Arc<dyn Availability>>,
     /// Whether events come from outside, so that waiting is never in vain.
-    pub(crate) serves: bool,
+    pub serves: bool,
     /// Whether it answers one request only.
-    pub(crate) fresh: bool,
+    pub fresh: bool,
     /// What it may use.
-    pub(crate) allowances: Allowances,
+    pub allowances: Allowances,
     /// CPU time for a request.
-    pub(crate) cpu: CpuLimit,
+    pub cpu: CpuLimit,
     /// The clock to move when a timer is waited for.
-    pub(crate) clock: Option<Virtual>,
+    pub clock: Option<Virtual>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("World").field("number", &self.number).finish_non_exhaustive()
+    }
 }
 
 impl World {
     /// Of an isolate on a virtual host, to which nobody talks; and what must live for as long as it runs.
-    pub(crate) fn alone(
+    #[must_use]
+    pub fn alone(
         runtime: runtime::Handle,
         log: Log,
         host: &Virtual,
@@ -89,24 +98,39 @@ impl World {
 }
 
 /// A layer, and where it is mounted.
-pub(crate) type Mount = (Arc<Layer<LayerBytes>>, String);
+pub type Mount = (Arc<Layer<LayerBytes>>, String);
 
 /// What is mounted; the standard library comes first.
-pub(crate) type Mounted = Vec<Mount>;
+pub type Mounts = Vec<Mount>;
 
 /// What an instance is booted from.
-pub(crate) struct Boot<'a> {
-    pub(crate) program: &'a Arc<Program>,
-    pub(crate) registry: Registry,
-    pub(crate) layers: Mounted,
+pub struct Boot<'a> {
+    /// The program.
+    pub program: &'a Arc<Program>,
+    /// Its modules.
+    pub registry: Registry,
+    /// Its files.
+    pub layers: Mounts,
     /// The environment of the program.
-    pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) host: Box<dyn Host>,
-    pub(crate) world: World,
+    pub environment: BTreeMap<String, String>,
+    /// Clocks and entropy.
+    pub host: Box<dyn Host>,
+    /// All else of the world.
+    pub world: World,
+}
+
+impl fmt::Debug for Boot<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Boot").field("registry", &self.registry).finish_non_exhaustive()
+    }
 }
 
 /// Boots Python. Blocks for as long as that takes.
-pub(crate) fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
+///
+/// # Errors
+///
+/// A fault of ours, or of the release.
+pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     let Boot { program, registry, layers, environment, host, world } = parts;
     let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
     let mounts: Vec<_> = layers
@@ -171,7 +195,7 @@ impl Connected {
 pub(crate) fn connect(
     scope: &mut Scope<'_>,
     registry: Registry,
-    layers: &Mounted,
+    layers: &Mounts,
     mut world: World,
 ) -> Connected {
     scope.set_modules(Arc::new(registry.clone()));
@@ -213,68 +237,14 @@ fn load_javascript(scope: &mut Scope<'_>) -> Result<Handle, taipan_guest::Error>
     scope.module_namespace(&module)
 }
 
-/// Compiles the Python of `python` to bytecode with the guest's own compiler: paths and contents.
-pub(crate) fn compile_modules(
-    program: &Arc<Program>,
-    javascript: &Javascript,
-    python: Mount,
-) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let path = python.1.clone();
-    alone(b"compiling the standard library", program, javascript, python, move |instance| {
-        instance.call("compileTree", &[path.as_str().into()])?;
-        let bytecode = instance
-            .isolate
-            .scope()
-            .extensions_mut()
-            .of_mut::<PythonBytecode>()
-            .map(std::mem::take);
-        Ok(bytecode.unwrap_or_default().0)
-    })
-}
-
-/// Boots an isolate of the bundle `id` that has the standard library and no program; its snapshot.
-pub(crate) fn baseline(
-    id: BundleId,
-    program: &Arc<Program>,
-    javascript: &Javascript,
-    python: Mount,
-) -> Result<Vec<u8>, Error> {
-    alone(b"the baseline", program, javascript, python, |instance| {
-        instance.call("prepareSnapshot", &[])?;
-        instance.collect().map_err(guest("collecting garbage"))?;
-        snapshots::take(instance, &snapshots::baseline_provenance(id), None, Rest::default())
-    })
-}
-
-/// Boots an isolate that has only the standard library and its entropy from `seed`, and does `work` with it.
-fn alone<T: Send>(
-    seed: &[u8],
-    program: &Arc<Program>,
-    javascript: &Javascript,
-    python: Mount,
-    work: impl FnOnce(&mut Instance) -> Result<T, Error> + Send,
-) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(|error| Error::Bug { what: format!("a runtime for the guest: {error}") })?;
-    let host = Virtual::new(Digest::of(seed));
-    let (world, _sender) = World::alone(runtime.handle().clone(), Log::new(|_| ()), &host);
-    let parts = Boot {
-        program,
-        registry: Registry::builtin(javascript.clone(), BTreeSet::new()),
-        layers: vec![python],
-        environment: BTreeMap::new(),
-        host: Box::new(host),
-        world,
-    };
-    on_large_stack(move || work(&mut boot(parts)?))
-}
-
 /// Runs `work` on a thread whose stack a guest fits in.
-pub(crate) fn on_large_stack<T: Send>(
-    work: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
+///
+/// # Errors
+///
+/// What `work` gives; a fault of ours.
+pub fn on_large_stack<T: Send, E: From<Error> + Send>(
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
     let bug = |what: &str| Error::Bug { what: what.into() };
     std::thread::scope(|threads| {
         let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);

@@ -9,7 +9,8 @@ use taipan_webapi::limits::Allowances;
 use crate::log::{Log, Record};
 
 /// Streams that take everything and have nothing to read.
-pub(crate) struct Mute;
+#[derive(Debug)]
+pub struct Mute;
 
 impl Streams for Mute {
     fn write(&mut self, _owner: u32, _descriptor: i32, _bytes: &[u8]) -> io::Result<()> {
@@ -29,7 +30,8 @@ impl Streams for Mute {
 const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// Streams that go to the log; there is nothing to read.
-pub(crate) struct ToLog {
+#[derive(Debug)]
+pub struct ToLog {
     log: Log,
     allowances: Allowances,
     /// What has no end of its line yet, by descriptor; `None` where each piece goes out as it comes.
@@ -38,13 +40,15 @@ pub(crate) struct ToLog {
 
 impl ToLog {
     /// Of an isolate that is alone.
-    pub(crate) fn new(log: Log, allowances: Allowances) -> ToLog {
+    #[must_use]
+    pub fn new(log: Log, allowances: Allowances) -> ToLog {
         ToLog { log, allowances, lines: None }
     }
 
     /// Of one among others: whole lines go out, into which nobody else writes. One that has no end when the isolate ends
     /// gets one.
-    pub(crate) fn by_lines(log: Log, allowances: Allowances) -> ToLog {
+    #[must_use]
+    pub fn by_lines(log: Log, allowances: Allowances) -> ToLog {
         ToLog { log, allowances, lines: Some(BTreeMap::new()) }
     }
 

@@ -1,25 +1,20 @@
-//! Snapshots: an isolate at rest, as a file.
+//! Takes a snapshot of an isolate, and gives it back what it had outside of its memory.
 //!
 //! The baseline is a bundle's own: Python has booted, and nothing has run. A worker's snapshot is taken after its
 //! top level ran, and its warm-up requests if it has any. Both are made in an isolate with a virtual host, so that
 //! the same inputs give the same bytes; that isolate serves nobody.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::Path;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use taipan_guest::{Run, Scope};
-use taipan_release::{BundleId, Digest};
-use taipan_snapshot::{self as snapshot, Image, Kind, Provenance, Snapshot};
+use taipan_guest::Scope;
+use taipan_snapshot::{self as snapshot, Image, Provenance};
 
-use crate::Error;
-use crate::bundle::guest;
 use crate::events::Loop;
 use crate::instance::Instance;
 use crate::log::Record;
+use crate::snapshot_file::SnapshotFile;
+use crate::{Error, guest};
 
 /// The names of the sections: what this crate saves, and what those below it do.
 const WORKER: &str = "worker";
@@ -45,134 +40,28 @@ pub(crate) struct Saved {
     pub(crate) log: Vec<Record>,
 }
 
-/// A snapshot file that was checked.
-#[derive(Clone, Debug)]
-pub(crate) struct Opened {
-    pub(crate) snapshot: Snapshot,
-    pub(crate) bytes: Bytes,
-    file: Arc<File>,
-}
-
-/// Opens a snapshot file and checks all of it.
-pub(crate) fn open(path: &Path) -> Result<Opened, Error> {
-    let read = |source| Error::Read { path: path.into(), source };
-    let opened = of_entry(path, fs_err::File::open(path).map_err(read)?)?;
-    snapshot::verify(&opened.snapshot, &opened.bytes).map_err(unusable(path))?;
-    Ok(opened)
-}
-
-/// A snapshot file of the cache, which has compared all of it with what was published.
-pub(crate) fn of_entry(path: &Path, file: fs_err::File) -> Result<Opened, Error> {
-    let file = file.into_file();
-    let bytes = taipan_guest::map(&file);
-    let bytes = bytes.map_err(|source| Error::Read { path: path.into(), source })?;
-    let snapshot = snapshot::decode(&bytes).map_err(unusable(path))?;
-    Ok(Opened { snapshot, bytes, file: Arc::new(file) })
-}
-
-/// What is wrong with the snapshot at `path`.
-pub(crate) fn unusable(path: &Path) -> impl Fn(snapshot::Error) -> Error {
-    move |source| Error::Snapshot { path: path.into(), source: Box::new(source) }
-}
-
-/// All that an isolate has of the memory: what `opened`, which was read from `path`, has over its baseline.
-pub(crate) fn all_runs(path: &Path, baseline: &Opened, opened: &Opened) -> Result<Vec<Run>, Error> {
-    let snapshot = &opened.snapshot;
-    if snapshot.digest == baseline.snapshot.digest {
-        return Ok(opened.runs().collect());
-    }
-    snapshot.check_baseline(&baseline.snapshot).map_err(unusable(path))?;
-    Ok(runs(baseline, opened))
-}
-
-impl Opened {
-    /// What lies in the file of the memory.
-    fn runs(&self) -> impl Iterator<Item = Run> {
-        self.snapshot.runs().iter().map(|run| Run {
-            address: u32::try_from(run.address.0).unwrap_or(u32::MAX),
-            length: u32::try_from(run.bytes).unwrap_or(u32::MAX),
-            file: self.file.clone(),
-            offset: run.offset.0,
-        })
-    }
-
-    /// The memory of a baseline.
-    fn memory(&self) -> Vec<u8> {
-        let length = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let mut memory = vec![0; length(self.snapshot.memory_bytes)];
-        for run in self.snapshot.runs() {
-            let (range, offset) = (run.range(), length(run.offset.0));
-            let (start, end) = (length(range.start), length(range.end));
-            memory[start..end].copy_from_slice(&self.bytes[offset..offset + end - start]);
-        }
-        memory
-    }
-}
-
-/// What a worker's snapshot has of the memory, over what its baseline has.
-fn runs(baseline: &Opened, worker: &Opened) -> Vec<Run> {
-    let over: Vec<Run> = worker.runs().collect();
-    let mut runs = Vec::new();
-    for run in baseline.runs() {
-        let (mut start, end) = (run.address, run.address + run.length);
-        let mut keep = |from: u32, to: u32| {
-            if from < to {
-                let (length, offset) = (to - from, run.offset + u64::from(from - run.address));
-                runs.push(Run { address: from, length, file: run.file.clone(), offset });
-            }
-        };
-        for hidden in &over {
-            let (from, to) = (hidden.address.max(start), (hidden.address + hidden.length).min(end));
-            if from < to {
-                keep(start, from);
-                start = to;
-            }
-        }
-        keep(start, end);
-    }
-    runs.extend(over);
-    runs
-}
-
-/// The provenance of a bundle's baseline.
-pub(crate) fn baseline_provenance(bundle: BundleId) -> Provenance {
-    let bundle = snapshot::Digest(*bundle.as_bytes());
-    Provenance { bundle, kind: Kind::Baseline, inputs: BTreeMap::new() }
-}
-
-/// The provenance of a worker's snapshot over `baseline`.
-pub(crate) fn worker_provenance(
-    baseline: &Opened,
-    inputs: &BTreeMap<&'static str, Digest>,
-) -> Provenance {
-    let inputs = inputs.iter();
-    Provenance {
-        bundle: baseline.snapshot.provenance.bundle,
-        kind: Kind::Worker { baseline: baseline.snapshot.digest },
-        inputs: inputs
-            .map(|(name, digest)| ((*name).to_owned(), snapshot::Digest(*digest.as_bytes())))
-            .collect(),
-    }
-}
-
 /// What outlives an instance of which a snapshot is taken, beside its memory.
 #[derive(Debug, Default)]
-pub(crate) struct Rest {
+pub struct Rest {
     /// Whether Python has something to do in each isolate before its first request.
-    pub(crate) resumes: bool,
+    pub resumes: bool,
     /// What was said while the top level ran.
-    pub(crate) log: Vec<Record>,
+    pub log: Vec<Record>,
 }
 
 /// Takes a snapshot of an instance, which is at rest: the bytes of its file.
-pub(crate) fn take(
+///
+/// # Errors
+///
+/// What does not fit into a snapshot; a fault of ours.
+pub fn take(
     instance: &mut Instance,
     provenance: &Provenance,
-    baseline: Option<&Opened>,
+    baseline: Option<&SnapshotFile>,
     rest: Rest,
 ) -> Result<Vec<u8>, Error> {
     const DOING: &str = "taking a snapshot";
-    let baseline = baseline.map(Opened::memory);
+    let baseline = baseline.map(SnapshotFile::memory);
     let sections = sections(instance, rest)?;
     instance
         .isolate
@@ -208,11 +97,11 @@ fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<
 }
 
 /// What this crate saved in a snapshot; checks what the others did.
-pub(crate) fn saved(path: &Path, snapshot: &Snapshot) -> Result<Saved, Error> {
+pub(crate) fn saved(file: &SnapshotFile) -> Result<Saved, Error> {
     let wrong = |section: &'static str, source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::Section { path: path.into(), section, source }
+        Error::Section { path: file.path.clone(), section, source }
     };
-    let section = |name: &str| section(&snapshot.state, name);
+    let section = |name: &str| section(&file.snapshot.state, name);
     taipan_pyodide::check(section(PYODIDE)).map_err(|error| wrong(PYODIDE, error.into()))?;
     taipan_webapi::check(section(WEBAPI)).map_err(|error| wrong(WEBAPI, error.into()))?;
     decode(section(WORKER)).map_err(|error| wrong(WORKER, error.into()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::events::Event;
 
 /// Hears from an isolate whether it can begin a request.
-pub(crate) trait Availability: Send + Sync {
+pub trait Availability: Send + Sync {
     /// Whether a request that has come to the isolate goes to another one.
     fn refuses(&self) -> bool;
 
@@ -23,7 +23,7 @@ pub(crate) trait Availability: Send + Sync {
 }
 
 /// A request's place at an isolate, which is free again when the last who holds it lets go.
-pub(crate) trait Lease: Send + Sync {
+pub trait Lease: Send + Sync {
     /// Gives the request, which was not begun, to another isolate.
     fn move_request(self: Arc<Self>, request: Event);
 }

@@ -4,6 +4,7 @@
 //! come, [`wait_for`] handles what comes until a promise is settled. Between
 //! turns the isolate may go to another thread.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ use crate::health::{self, Health};
 use crate::inbox::Inbox;
 use crate::limits;
 use crate::log::{Log, Milestone, Record};
-use crate::worker::Incoming;
 
 /// The operations of the event loop.
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -32,28 +32,75 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "take_bytecode", call: take_bytecode },
 ];
 
+/// The head of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// `GET`.
+    pub method: String,
+    /// The absolute URL.
+    pub url: String,
+    /// "name: value\r\n" for each header, one character a byte.
+    pub headers: String,
+}
+
 /// What comes to an isolate.
-pub(crate) enum Event {
+pub enum Event {
     /// A request, under the number that its sender gave it.
     Request {
+        /// Its number.
         id: u32,
+        /// Its head.
         request: Incoming,
+        /// Its body.
         body: Option<BodyReader>,
+        /// Who waits for the answer.
         reply: Reply,
+        /// Its place here, if others choose it.
         lease: Option<Arc<dyn Lease>>,
     },
     /// The client of a request has gone away.
-    Gone { id: u32 },
+    Gone {
+        /// The number of the request.
+        id: u32,
+    },
     /// The whole body of an answer was sent.
-    Sent { id: u32 },
+    Sent {
+        /// The number of the request.
+        id: u32,
+    },
     /// A request, or what it waits for after its answer, has had its time.
-    Expired { id: u32 },
+    Expired {
+        /// The number of the request.
+        id: u32,
+    },
     /// An operation of the isolate with this number has ended.
-    Completed { instance: u64, completion: Completion },
+    Completed {
+        /// That number.
+        instance: u64,
+        /// What came of it.
+        completion: Completion,
+    },
     /// Somebody wants an isolate to be there.
-    Warm { done: oneshot::Sender<()> },
+    Warm {
+        /// Hears that it is.
+        done: oneshot::Sender<()>,
+    },
     /// A signal has come, for which Python has to look.
     Interrupted,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Request { id, .. } => write!(formatter, "Request({id})"),
+            Event::Gone { id } => write!(formatter, "Gone({id})"),
+            Event::Sent { id } => write!(formatter, "Sent({id})"),
+            Event::Expired { id } => write!(formatter, "Expired({id})"),
+            Event::Completed { instance, .. } => write!(formatter, "Completed({instance})"),
+            Event::Warm { .. } => formatter.write_str("Warm"),
+            Event::Interrupted => formatter.write_str("Interrupted"),
+        }
+    }
 }
 
 /// The event loop's own state.

@@ -109,7 +109,8 @@ impl Log {
 
     /// A log that hands on what it takes, and remembers it but for milestones. Not the faults of warm-up requests:
     /// they are the error with which it ends.
-    pub(crate) fn recorded(&self) -> (Log, Recorded) {
+    #[must_use]
+    pub fn recorded(&self) -> (Log, Recorded) {
         let recorded = Recorded::default();
         let (log, all) = (self.clone(), recorded.clone());
         let take = move |record: Record| {
@@ -124,7 +125,8 @@ impl Log {
         (Log::new(take), recorded)
     }
 
-    pub(crate) fn write(&self, record: Record) {
+    /// Says it.
+    pub fn write(&self, record: Record) {
         (self.0)(record);
     }
 }
@@ -140,7 +142,7 @@ const NOT_RECORDED: &str = "the top level said more, which was printed when the 
 
 /// What a log was told.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recorded(Arc<Mutex<Memory>>);
+pub struct Recorded(Arc<Mutex<Memory>>);
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -172,7 +174,9 @@ impl Memory {
 }
 
 impl Recorded {
-    pub(crate) fn take(&self) -> Vec<Record> {
+    /// All of it, once.
+    #[must_use]
+    pub fn take(&self) -> Vec<Record> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).records)
     }
 }

@@ -9,17 +9,17 @@ use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::{Fault, Requests};
 use tokio::time::Instant;
 
-use crate::Error;
-use crate::bundle::guest;
-use crate::events::{Event, Loop, turn, wait_for};
+use crate::events::{Event, Loop, PythonBytecode, turn, wait_for, wait_for_requests};
 use crate::health;
+use crate::{Error, guest};
 
 /// What a collection frees can be what kept something else: so often it is repeated at most.
 const COLLECTIONS_MAX: usize = 8;
 
 /// A booted isolate.
-pub(crate) struct Instance {
-    pub(crate) isolate: Isolate,
+pub struct Instance {
+    /// Where it runs.
+    pub isolate: Isolate,
     /// The namespace of `worker.js`.
     pub(crate) worker: Handle,
     /// What came before it was ready.
@@ -36,11 +36,11 @@ impl fmt::Debug for Instance {
 
 impl Instance {
     /// Calls a function of `worker.js` and waits for what it promises, as text. What it begins is the isolate's own.
-    pub(crate) fn call(
-        &mut self,
-        function: &str,
-        arguments: &[Argument<'_>],
-    ) -> Result<String, Error> {
+    ///
+    /// # Errors
+    ///
+    /// What it throws; the isolate's end.
+    pub fn call(&mut self, function: &str, arguments: &[Argument<'_>]) -> Result<String, Error> {
         let worker = &self.worker;
         let result = self.isolate.with_roots(|scope| {
             scope.set_owner(Owner::ISOLATE.number())?;
@@ -53,7 +53,11 @@ impl Instance {
     }
 
     /// Handles an event and all that follows from it without waiting.
-    pub(crate) fn turn(&mut self, event: Option<Event>) -> Result<(), taipan_guest::Error> {
+    ///
+    /// # Errors
+    ///
+    /// The isolate's end.
+    pub fn turn(&mut self, event: Option<Event>) -> Result<(), taipan_guest::Error> {
         let early = std::mem::take(&mut self.early);
         self.isolate.with_roots(|scope| {
             early.into_iter().try_for_each(|event| turn(scope, Some(event)))?;
@@ -61,8 +65,32 @@ impl Instance {
         })
     }
 
+    /// Handles an event, and others until no request is open any more, nor what it waits for with `waitUntil`; false
+    /// when that can never be.
+    ///
+    /// # Errors
+    ///
+    /// The isolate's end.
+    pub fn answer(&mut self, request: Event) -> Result<bool, taipan_guest::Error> {
+        self.isolate.with_roots(|scope| {
+            turn(scope, Some(request))?;
+            wait_for_requests(scope)
+        })
+    }
+
+    /// The bytecode that Python has made, by its paths.
+    pub fn take_bytecode(&mut self) -> Vec<(String, Vec<u8>)> {
+        let mut scope = self.isolate.scope();
+        let made = scope.extensions_mut().of_mut::<PythonBytecode>();
+        made.map(std::mem::take).unwrap_or_default().0
+    }
+
     /// Frees what is dead, and calls the callbacks of that: in a snapshot they would wait for each isolate to call them.
-    pub(crate) fn collect(&mut self) -> Result<(), taipan_guest::Error> {
+    ///
+    /// # Errors
+    ///
+    /// The isolate's end.
+    pub fn collect(&mut self) -> Result<(), taipan_guest::Error> {
         self.isolate.with_roots(|scope| {
             for _ in 0..COLLECTIONS_MAX {
                 let before = scope.finalization_targets()?;
@@ -77,14 +105,14 @@ impl Instance {
     }
 
     /// Says to all who wait for an answer why there is none.
-    pub(crate) fn end(&mut self, fault: &Fault) {
+    pub fn end(&mut self, fault: &Fault) {
         if let Some(requests) = self.isolate.scope().extensions_mut().of_mut::<Requests>() {
             requests.end(fault);
         }
     }
 
     /// The requests that are answered, and still wait for something.
-    pub(crate) fn answered(&mut self) -> Vec<u32> {
+    pub fn answered(&mut self) -> Vec<u32> {
         let scope = self.isolate.scope();
         let requests = scope.extensions().of::<Requests>();
         requests.map_or(Vec::new(), |requests| requests.answered().collect())
@@ -104,12 +132,12 @@ impl Instance {
     }
 
     /// Whether no request is open, nor what it waits for with `waitUntil`.
-    pub(crate) fn is_idle(&mut self) -> bool {
+    pub fn is_idle(&mut self) -> bool {
         self.isolate.scope().extensions().of::<Requests>().is_none_or(Requests::is_idle)
     }
 
     /// Whether nothing more is to come: it was made for one request, or is out of service, and has answered.
-    pub(crate) fn is_done(&mut self) -> bool {
+    pub fn is_done(&mut self) -> bool {
         let scope = self.isolate.scope();
         let Some(state) = scope.extensions().of::<Loop>() else { return false };
         let served = state.leases.as_ref().is_some_and(|leases| !leases.is_empty());
@@ -117,20 +145,20 @@ impl Instance {
     }
 
     /// Bytes that its memory has grown by.
-    pub(crate) fn grown(&mut self) -> usize {
+    pub fn grown(&mut self) -> usize {
         let bytes = self.isolate.scope().memory_bytes();
         bytes.unwrap_or(0).saturating_sub(self.bytes_at_first)
     }
 
     /// Why it is out of service.
-    pub(crate) fn retired(&mut self) -> Option<Reason> {
+    pub fn retired(&mut self) -> Option<Reason> {
         let mut scope = self.isolate.scope();
         health::refused(&mut scope);
         scope.extensions().of::<Loop>()?.health.retired()
     }
 
     /// The limit by which it may have broken.
-    pub(crate) fn limit_reached(&mut self) -> Option<Reason> {
+    pub fn limit_reached(&mut self) -> Option<Reason> {
         let reason = self.retired();
         let scope = self.isolate.scope();
         let strained = scope.extensions().of::<Loop>()?.health.strained();
@@ -139,12 +167,12 @@ impl Instance {
     }
 
     /// When it is to have a turn, whatever comes.
-    pub(crate) fn overdue(&mut self) -> Option<Instant> {
+    pub fn overdue(&mut self) -> Option<Instant> {
         self.isolate.scope().extensions().of::<Loop>()?.health.overdue()
     }
 
     /// When the next timer fires.
-    pub(crate) fn next_timer(&mut self) -> Option<Duration> {
+    pub fn next_timer(&mut self) -> Option<Duration> {
         let mut scope = self.isolate.scope();
         let now = scope.host().monotonic_clock();
         let milliseconds = scope.extensions().of::<Pending>()?.next_timer(now)?;
@@ -152,7 +180,7 @@ impl Instance {
     }
 
     /// Blocks until the next event comes, but not for longer than `limit` or until the next timer.
-    pub(crate) fn linger(&mut self, limit: Duration) -> Option<Event> {
+    pub fn linger(&mut self, limit: Duration) -> Option<Event> {
         let limit = self.next_timer().map_or(limit, |timer| timer.min(limit));
         self.isolate.scope().extensions().of::<Loop>()?.inbox.linger(limit)
     }

@@ -1,0 +1,42 @@
+//! One isolate with Python, the web platform and an event loop.
+//!
+//! [`boot()`] boots Python in an isolate of a program; [`take`] takes it apart into a snapshot, and an [`IsolateImage`]
+//! resumes isolates from that. What comes to an isolate are [`Event`]s, which it takes from an [`Inbox`]: they are handled
+//! one at a time, on a thread that the isolate blocks ([`Instance::turn`]).
+//!
+//! This crate knows neither where a program comes from nor who gives it requests.
+
+mod availability;
+mod boot;
+mod clock;
+mod error;
+mod events;
+mod health;
+mod image;
+mod inbox;
+mod instance;
+mod limits;
+mod log;
+mod registry;
+mod sections;
+mod snapshot_file;
+mod sources;
+mod streams;
+
+pub use availability::{Availability, Lease};
+pub use boot::{Boot, Mount, Mounts, World, boot, on_large_stack};
+pub use clock::{Machine, Virtual};
+pub use error::{Error, guest, pyodide};
+pub use events::{Event, Incoming};
+pub use image::IsolateImage;
+pub use inbox::Inbox;
+pub use instance::Instance;
+pub use limits::{Guard, WALL_TIME, check_address_space, fault, impose, impose_on, late, stopped};
+pub use log::{Log, Milestone, Record, Recorded, ResumeTimes};
+pub use registry::{Javascript, ModuleKind, OwnModules, Registry, WORKER_DIRECTORY};
+pub use sections::{Rest, take};
+pub use snapshot_file::SnapshotFile;
+pub use sources::{JAVASCRIPT, OPERATIONS, PYTHON};
+pub use streams::{Mute, ToLog};
+
+pub use taipan_guest::{Reason, THREAD_STACK_BYTES, bound_arenas, end_on_lost_pages, processor};

@@ -1,0 +1,28 @@
+//! What this crate adds to an isolate: its JavaScript, its Python and its operations.
+
+use taipan_guest::Operation;
+
+use crate::{events, registry};
+
+/// The module that starts a worker.
+pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
+
+/// JavaScript, by name.
+pub const JAVASCRIPT: &[(&str, &str)] = &[
+    (WORKER_MODULE, include_str!("../js/worker.js")),
+    ("taipan:worker/modules.js", include_str!("../js/modules.js")),
+    ("cloudflare:workers", include_str!("../js/cloudflare_workers.js")),
+    ("pyodide:python", include_str!("../js/pyodide_python.js")),
+    ("pyodide:python-entrypoint-helper", include_str!("../js/entrypoint_helper.js")),
+];
+
+/// Python, by its path in the standard library.
+pub const PYTHON: &[(&str, &str)] = &[
+    ("_taipan/handlers.py", include_str!("../python/handlers.py")),
+    ("_taipan/missing.py", include_str!("../python/missing.py")),
+    ("_taipan/worker.py", include_str!("../python/worker.py")),
+    ("workers.py", include_str!("../python/workers.py")),
+];
+
+/// The operations for both, beside those of the crates below.
+pub const OPERATIONS: [&[Operation]; 2] = [events::OPERATIONS, registry::OPERATIONS];
