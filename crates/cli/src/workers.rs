@@ -59,31 +59,8 @@ impl Worker {
         answer.map(outgoing).map_err(|fault| {
             // A fault without a traceback has its message for its author only.
             let detail = if fault.detail.is_empty() { fault.message } else { fault.detail };
-            Fault::new(status(&fault.kind), message(&fault.kind)).with_detail(detail)
+            Fault::new(fault.kind.status(), fault.kind.message()).with_detail(detail)
         })
-    }
-}
-
-/// What everybody may know of a fault.
-fn message(kind: &str) -> &'static str {
-    match kind {
-        "exception" => "the worker raised an exception",
-        "no_handler" => "the worker has no handler for requests",
-        "not_a_response" => "the worker's handler did not return a Response",
-        "ended" => "the worker ended while it was answering",
-        "cpu_ms" => "the worker exceeded its limit of CPU time (`taipan.limits.cpu_ms`)",
-        "memory_mb" => "the worker exceeded its limit of memory (`taipan.limits.memory_mb`)",
-        "wall_ms" => "the worker exceeded its limit of time (`taipan.limits.wall_ms`)",
-        _ => "the worker failed",
-    }
-}
-
-/// A limit that was exceeded is no fault of the server's.
-fn status(kind: &str) -> StatusCode {
-    match kind {
-        "cpu_ms" | "memory_mb" => StatusCode::SERVICE_UNAVAILABLE,
-        "wall_ms" => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

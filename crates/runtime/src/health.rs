@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use taipan_guest::{Error, GRACE, Reason, Scope};
-use taipan_webapi::Owner;
-use taipan_webapi::requests::{Fault, Requests};
+use taipan_webapi::requests::Requests;
+use taipan_webapi::{Fault, FaultKind, Owner};
 use tokio::time::Instant;
 
 use crate::events::Loop;
@@ -121,7 +121,7 @@ pub(crate) fn report_faults(scope: &mut Scope<'_>) {
         let owner = Owner::request(id).number();
         if control.has_heard(owner) || control.told().is_some() {
             // Whatever became of the exception that said so.
-            fault.kind = "cpu_ms".into();
+            fault.kind = FaultKind::CpuTime;
             heeded.push(owner);
         } else if refused || is_of_memory(&fault.message) {
             of_memory(fault, limit);
@@ -158,7 +158,7 @@ fn is_of_memory(message: &str) -> bool {
 /// Makes a fault one of the limit of memory, with words where there was no memory to find any.
 fn of_memory(fault: &mut Fault, limit: usize) {
     let said = is_of_memory(&fault.message) || !fault.detail.is_empty();
-    fault.kind = "memory_mb".into();
+    fault.kind = FaultKind::Memory;
     if !said || fault.message.len() < 5 || fault.message.starts_with(':') {
         fault.message = limits::fault(Reason::Memory { limit }).message;
         fault.detail.clear();

@@ -6,7 +6,8 @@ use std::time::Duration;
 use taipan_guest::{Argument, Handle, Isolate, Reason};
 use taipan_webapi::Owner;
 use taipan_webapi::pending::Pending;
-use taipan_webapi::requests::{Fault, Requests};
+use taipan_webapi::Fault;
+use taipan_webapi::requests::Requests;
 use tokio::time::Instant;
 
 use crate::events::{Event, Loop, PythonBytecode, turn, wait_for, wait_for_requests};

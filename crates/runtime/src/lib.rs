@@ -31,7 +31,7 @@ pub use events::{Event, Incoming};
 pub use image::IsolateImage;
 pub use inbox::Inbox;
 pub use instance::Instance;
-pub use limits::{Guard, WALL_TIME, check_address_space, fault, impose, impose_on, late, stopped};
+pub use limits::{Guard, check_address_space, fault, impose, impose_on, late, stopped};
 pub use log::{Log, Milestone, Record, Recorded, ResumeTimes};
 pub use registry::{Javascript, ModuleKind, OwnModules, Registry, WORKER_DIRECTORY};
 pub use sections::{Rest, take};

@@ -4,13 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taipan_guest::{CpuLimit, Reason, Watchdog};
-use taipan_webapi::requests::Fault;
+use taipan_webapi::{Fault, FaultKind};
 
 use crate::instance::Instance;
 use crate::{Error, guest};
-
-/// The kind of fault of a request that took too long.
-pub const WALL_TIME: &str = "wall_ms";
 
 /// Checks that so many isolates find room in the address space of this process.
 ///
@@ -77,23 +74,28 @@ pub fn impose_on(
 #[must_use]
 pub fn late(limit: Duration) -> Fault {
     let limit = limit.as_millis();
-    let message = format!("the request took longer than {limit} ms (`taipan.limits.{WALL_TIME}`)");
-    Fault { kind: WALL_TIME.into(), detail: message.clone(), message }
+    let kind = FaultKind::WallTime;
+    let key = kind.name();
+    let message = format!("the request took longer than {limit} ms (`taipan.limits.{key}`)");
+    Fault { kind, detail: message.clone(), message }
 }
 
 /// What those hear who wait for an isolate that was stopped.
 #[must_use]
 pub fn fault(reason: Reason) -> Fault {
     let kind = match reason {
-        Reason::CpuTime { .. } => "cpu_ms",
-        Reason::StartupCpuTime { .. } => "startup_cpu_ms",
-        Reason::WallTime { .. } => WALL_TIME,
-        Reason::Memory { .. } => "memory_mb",
-        _ => "ended",
+        Reason::CpuTime { .. } => FaultKind::CpuTime,
+        Reason::StartupCpuTime { .. } => FaultKind::StartupCpuTime,
+        Reason::WallTime { .. } => FaultKind::WallTime,
+        Reason::Memory { .. } => FaultKind::Memory,
+        _ => FaultKind::Ended,
     };
-    let limit = if kind == "ended" { String::new() } else { format!(" (`taipan.limits.{kind}`)") };
+    let limit = match kind {
+        FaultKind::Ended => String::new(),
+        kind => format!(" (`taipan.limits.{}`)", kind.name()),
+    };
     let message = format!("the isolate was stopped: {reason}{limit}");
-    Fault { kind: kind.into(), detail: message.clone(), message }
+    Fault { kind, detail: message.clone(), message }
 }
 
 /// What Python raises when it is told that its CPU time is used up; `of_script` has its limit from the command line.

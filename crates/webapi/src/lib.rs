@@ -17,6 +17,7 @@ pub mod body;
 mod causes;
 pub mod encoding;
 mod error;
+mod fault;
 pub mod fetch;
 pub mod headers;
 pub mod limits;
@@ -32,6 +33,7 @@ pub mod url;
 
 pub use causes::{causes, with_causes};
 pub use error::Error;
+pub use fault::{Fault, FaultKind};
 pub use operations::{Console, OPERATIONS, deliver, give_up};
 pub use owner::Owner;
 pub use saved::{check, restore, save};

@@ -11,9 +11,9 @@ use crate::encoding::{self, Decoders, Options};
 use crate::fetch::{self, Body, Client, Redirect};
 use crate::limits::Allowances;
 use crate::pending::{Completion, Outcome, Pending};
-use crate::requests::{Answer, AnswerBody, Fault, Requests};
+use crate::requests::{Answer, AnswerBody, Requests};
 use crate::unsaved::{self, Id, Kind};
-use crate::{Error, Owner, headers, url};
+use crate::{Error, Fault, FaultKind, Owner, headers, url};
 
 /// Bytes that `crypto.getRandomValues` gives in one call (Web Cryptography API, 10.1.1).
 const RANDOM_BYTES_MAX: u32 = 65_536;
@@ -320,7 +320,10 @@ fn response_start(call: &mut Call<'_>) -> Result<Output, Throw> {
 
 fn response_fault(call: &mut Call<'_>) -> Result<Output, Throw> {
     let request = call.unsigned(0)?;
-    let fault = Fault { kind: call.text(1)?, message: call.text(2)?, detail: call.text(3)? };
+    let name = call.text(1)?;
+    let kind = FaultKind::of(&name)
+        .ok_or_else(|| Throw::type_error(format!("no fault is of the kind {name:?}")))?;
+    let fault = Fault { kind, message: call.text(2)?, detail: call.text(3)? };
     requests(call)?.fault(request, fault);
     Ok(Output::Undefined)
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::body::BodyReader;
 use crate::limits::Allowances;
-use crate::{Error, Owner};
+use crate::{Error, Fault, Owner};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -35,17 +35,6 @@ pub struct Answer {
     pub held: Held,
     /// The body.
     pub body: AnswerBody,
-}
-
-/// Why a worker has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// `exception`, `no_handler`, `not_a_response` or `body`; or the key of a limit: `cpu_ms`, `memory_mb`, …
-    pub kind: String,
-    /// The error in one line.
-    pub message: String,
-    /// The error with its traceback.
-    pub detail: String,
 }
 
 /// Where the answer goes.
@@ -182,10 +171,11 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FaultKind;
 
     #[test]
     fn nothing_is_said_of_a_request_that_is_over() {
-        let fault = || Fault { kind: "exception".into(), message: "m".into(), detail: "d".into() };
+        let fault = || Fault { kind: FaultKind::Exception, message: "m".into(), detail: "d".into() };
         let mut requests = Requests::default();
         for id in [1, 2] {
             let (reply, _answer) = tokio::sync::oneshot::channel();

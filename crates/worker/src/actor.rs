@@ -10,8 +10,7 @@ use std::time::Duration;
 use taipan_guest::Reason;
 use taipan_pyodide::Ended;
 use taipan_runtime::{Error, Event, Inbox, Instance, Record, fault as limit_fault};
-use taipan_webapi::requests::Fault;
-use taipan_webapi::with_causes;
+use taipan_webapi::{Fault, FaultKind, with_causes};
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
@@ -329,7 +328,7 @@ fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
 
 /// What those hear who wait for an isolate that has ended by itself.
 fn ended_fault(reason: String) -> Fault {
-    Fault { kind: "ended".into(), detail: reason.clone(), message: reason }
+    Fault { kind: FaultKind::Ended, detail: reason.clone(), message: reason }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use taipan_runtime::{Log, Record, WORKER_DIRECTORY};
-use taipan_webapi::requests::Fault;
+use taipan_webapi::Fault;
 
 use crate::Error;
 

@@ -18,7 +18,8 @@ use taipan_snapshot::{Kind, Provenance};
 use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
 use taipan_webapi::Unsaved;
 use taipan_webapi::limits::Allowances;
-use taipan_webapi::requests::{Answer, AnswerBody, Fault};
+use taipan_webapi::Fault;
+use taipan_webapi::requests::{Answer, AnswerBody};
 use tokio::runtime;
 use tokio::sync::oneshot;
 

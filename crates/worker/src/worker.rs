@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
-use taipan_runtime::{Event, Incoming, Lease, Log, Record, WALL_TIME, late};
+use taipan_runtime::{Event, Incoming, Lease, Log, Record, late};
 use taipan_store::{Entry, Step};
 use taipan_webapi::body::BodyReader;
-use taipan_webapi::requests::{Answer, AnswerBody, Fault};
+use taipan_webapi::requests::{Answer, AnswerBody};
+use taipan_webapi::{Fault, FaultKind};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -109,7 +110,7 @@ impl Worker {
             Err(_elapsed) => Err(late(self.wall)),
         };
         answer.map_err(|fault| {
-            if fault.kind == WALL_TIME {
+            if fault.kind == FaultKind::WallTime {
                 // Its isolate does not know of it, or goes on.
                 let (message, traceback) = (fault.message.clone(), String::new());
                 self.log.write(Record::Fault { message, traceback });
@@ -269,5 +270,5 @@ impl Drop for Client {
 
 fn ended() -> Fault {
     let message = "the isolate of this worker ended while it was answering".to_owned();
-    Fault { kind: "ended".into(), detail: message.clone(), message }
+    Fault { kind: FaultKind::Ended, detail: message.clone(), message }
 }

@@ -155,7 +155,7 @@ fn not_resumed() -> Failure {
     Failure::Bug { what: "a request was answered without an isolate".into() }
 }
 
-fn failed(fault: taipan_webapi::requests::Fault) -> Failure {
+fn failed(fault: taipan_webapi::Fault) -> Failure {
     Failure::Program { message: fault.message, traceback: fault.detail }
 }
 

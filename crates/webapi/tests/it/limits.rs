@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use taipan_guest::{Isolate, SourceType};
 use taipan_webapi::limits::{Allowances, Limits};
 use taipan_webapi::pending::Completion;
-use taipan_webapi::requests::{Answer, AnswerBody, Fault, Requests};
+use taipan_webapi::Fault;
+use taipan_webapi::requests::{Answer, AnswerBody, Requests};
 use taipan_webapi::{Console, fetch};
 use tokio::sync::oneshot;
 
