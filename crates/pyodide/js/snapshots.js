@@ -20,8 +20,7 @@ export async function prepare(pyodide) {
   return outcome;
 }
 
-/// To be called in each isolate before its first request, if `prepare` said so. Answers "" or why it cannot go
-/// on: the error's last line, a zero character, the traceback.
+/// To be called in each isolate before its first request, if `prepare` said so. Answers JSON, see `resumed` there.
 export async function resume() {
   const outcome = resumed();
   return typeof outcome === "string" ? outcome : await outcome;

@@ -82,15 +82,19 @@ export function furnish(path, variables, flags) {
   return "";
 }
 
-/// Imports the Python module `name`, and serves its handler.
-/// Answers "" or why it cannot be served: the error's last line, a zero character, the traceback if there is one.
+/// What is answered when the program was to do something, as JSON: `fault` is why it failed, the error's last line and the
+/// traceback, which may be empty.
+const done = "{}";
+const failed = (message, traceback) => JSON.stringify({ fault: [message, traceback] });
+
+/// Imports the Python module `name`, and serves its handler. Answers as `done` and `failed` say.
 export async function loadPython(name) {
   const worker = pyodide.pyimport("_taipan.worker");
   const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault, host.owner());
-  if (typeof outcome === "string") return outcome;
+  if (outcome instanceof dispatch.HandlerFault) return failed(outcome.message, outcome.detail);
   // Python keeps the environment, so that it need not be made a Python object each time.
   dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context));
-  return "";
+  return done;
 }
 
 /// Imports the JavaScript module `name`, and serves its handler. Answers as `loadPython`.
@@ -100,7 +104,7 @@ export async function loadJavascript(name) {
     main = await import(name);
   } catch (error) {
     const [message, traceback] = [dispatch.faultMessage(error), inspect(error)];
-    return `${message}\0${traceback.trimEnd() === message ? "" : traceback}`;
+    return failed(message, traceback.trimEnd() === message ? "" : traceback);
   }
   const entrypoint = main.default;
   if (typeof entrypoint?.prototype?.fetch === "function") {
@@ -109,9 +113,9 @@ export async function loadJavascript(name) {
   } else if (typeof entrypoint?.fetch === "function") {
     dispatch.setHandler("fetch", (request, environment, context) => entrypoint.fetch(request, environment, context));
   } else {
-    return "its main module has no default export with a function `fetch`\0";
+    return failed("its main module has no default export with a function `fetch`", "");
   }
-  return "";
+  return done;
 }
 
 /// The worker's top level is about to run, of which a snapshot is taken.

@@ -54,19 +54,18 @@ def no_response(value):
 async def load(name, environment, fault, owner):
     """Import the module ``name``, in the name of ``owner``.
 
-    Returns the function that answers requests, or a string: why there is none
-    (one line, a zero character, the traceback or nothing).
+    Returns the function that answers requests, or a ``fault``: why there is none.
     """
     eventloop.request.set(owner)
     try:
         module = import_main(name)
     except BaseException as exception:
-        return "\0".join(describe(exception, environment))
+        return fault.new(*describe(exception, environment))
     handler = getattr(module, "on_fetch", None)
     if handler is None:
-        return f"{missing.no_handler(name, module)}\0"
+        return fault.new(missing.no_handler(name, module), "")
     if (why := handlers.unusable(name, handler)) is not None:
-        return f"{why}\0"
+        return fault.new(why, "")
     tasks.remember_context()
     return serving(handler, environment, fault)
 

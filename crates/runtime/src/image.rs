@@ -162,13 +162,7 @@ impl IsolateImage {
             return Ok(());
         }
         let _turn = instance.isolate.control().begin();
-        let outcome = instance.apart(|instance| instance.call("resumeSnapshot", &[]));
-        let outcome = outcome.map_err(|error| limits::stopped(instance).unwrap_or(error))?;
-        match outcome.split_once('\0') {
-            None => Ok(()),
-            Some((message, traceback)) => {
-                Err(Error::Program { message: message.into(), traceback: traceback.into() })
-            }
-        }
+        let outcome = instance.apart(|instance| instance.run_program("resumeSnapshot", &[]));
+        outcome.map_err(|error| limits::stopped(instance).unwrap_or(error))
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::events::{Event, Loop, PythonBytecode, turn, wait_for, wait_for_requests};
 use crate::health;
-use crate::{Error, guest};
+use crate::{Error, guest, pyodide};
 
 /// What a collection frees can be what kept something else: so often it is repeated at most.
 const COLLECTIONS_MAX: usize = 8;
@@ -51,6 +51,21 @@ impl Instance {
             scope.text(&value)
         });
         result.map_err(guest("running Python"))
+    }
+
+    /// Calls a function of `worker.js` that has the program do something.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] when the program failed; the isolate's end.
+    pub fn run_program(
+        &mut self,
+        function: &str,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), Error> {
+        let reply = self.call(function, arguments)?;
+        let outcome = taipan_pyodide::outcome(&reply).map_err(pyodide("running the program"))?;
+        outcome.map_err(|(message, traceback)| Error::Program { message, traceback })
     }
 
     /// Handles an event and all that follows from it without waiting.

@@ -8,13 +8,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use taipan_guest::Reason;
-use taipan_pyodide::Ended;
-use taipan_runtime::{Error, Event, Inbox, Instance, Record, fault as limit_fault};
-use taipan_webapi::{Fault, FaultKind, with_causes};
+use taipan_runtime::{Error, Event, Inbox, Record, fault as limit_fault};
+use taipan_webapi::with_causes;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
+use crate::isolates::{ForSlot, SlotIsolate};
 use crate::pool::Template;
+use crate::resumed::ended_fault;
 use crate::slot::{SlotAvailability, SlotState};
 
 /// How long a slot that always has an isolate waits before it tries again to have one.
@@ -49,7 +50,7 @@ pub(crate) struct Slot {
 /// What became of an isolate after a turn.
 enum After {
     /// It waits for what comes.
-    Waits(Instance),
+    Waits(Box<dyn SlotIsolate>),
     /// It has answered its only request.
     Done,
     /// It has ended.
@@ -120,17 +121,22 @@ impl Slot {
     /// Resumes an isolate and takes events to it, until it is there no more.
     async fn serve(&mut self, event: Option<Event>) -> Next {
         self.number += 1;
-        let (template, number) = (self.template.clone(), self.number);
-        let way = (self.sender.clone(), self.inbox.clone());
-        let availability = self.availability.clone();
+        let template = self.template.clone();
+        let slot = ForSlot {
+            number: self.number,
+            sender: self.sender.clone(),
+            inbox: self.inbox.clone(),
+            availability: self.availability.clone(),
+            at_once: event.is_some(),
+        };
         self.availability.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
             .on_thread(move |state| {
-                match template.resume(number, way, availability, event.is_some()) {
-                    Ok(instance) => {
-                        let control = Some(instance.isolate.control().clone());
-                        *state.control.lock().unwrap_or_else(PoisonError::into_inner) = control;
-                        turns(instance, event, state, &template)
+                match template.isolates.resume(slot) {
+                    Ok(isolate) => {
+                        let stop = Some(isolate.stop());
+                        *state.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop;
+                        turns(isolate, event, state, &template)
                     }
                     Err(error) => {
                         template.log.write(match error {
@@ -147,14 +153,14 @@ impl Slot {
         let mut idle_since = None;
         let mut answered = Answered::default();
         loop {
-            let mut instance = match self.remains(after).await {
+            let mut isolate = match self.remains(after).await {
                 Ok(instance) => instance,
                 Err(next) => return next,
             };
-            let limit = self.idle_limit(&mut instance, &mut idle_since);
-            let over = answered.first(&instance.answered(), self.template.limits.wait_until);
-            let overdue = instance.overdue();
-            let timer = instance.next_timer().map(|timer| Instant::now() + timer);
+            let limit = self.idle_limit(&mut *isolate, &mut idle_since);
+            let over = answered.first(&isolate.answered(), self.template.wait_until);
+            let overdue = isolate.overdue();
+            let timer = isolate.next_timer().map(|timer| Instant::now() + timer);
             let deadline = timer.into_iter().chain(limit).chain(over.map(|over| over.1));
             let deadline = deadline.chain(overdue).min();
             let event = match deadline {
@@ -165,7 +171,7 @@ impl Slot {
                 Ok(None) => return Next::Never,
                 Ok(event) => event,
                 Err(_elapsed) if limit.is_some() && limit == deadline => {
-                    self.rest(instance).await;
+                    self.rest(isolate).await;
                     return self.empty(Next::Asked);
                 }
                 Err(_elapsed) => match over {
@@ -174,15 +180,15 @@ impl Slot {
                 },
             };
             let template = self.template.clone();
-            after = self.on_thread(move |state| turns(instance, event, state, &template)).await;
+            after = self.on_thread(move |state| turns(isolate, event, state, &template)).await;
         }
     }
 
     /// The isolate that is there after a turn, or when there is another.
-    async fn remains(&self, after: Option<After>) -> Result<Instance, Next> {
+    async fn remains(&self, after: Option<After>) -> Result<Box<dyn SlotIsolate>, Next> {
         let always = self.keep.always;
         Err(match after {
-            Some(After::Waits(instance)) => return Ok(instance),
+            Some(After::Waits(isolate)) => return Ok(isolate),
             Some(After::Done) => self.empty(Next::now_if(always || self.keep.reserved)),
             Some(After::Broken) => self.empty(Next::now_if(always)),
             Some(After::Absent) => {
@@ -196,8 +202,12 @@ impl Slot {
     }
 
     /// When an isolate has waited for long enough for something to do; `since` is when it began to.
-    fn idle_limit(&self, instance: &mut Instance, since: &mut Option<Instant>) -> Option<Instant> {
-        if !instance.is_idle() {
+    fn idle_limit(
+        &self,
+        isolate: &mut dyn SlotIsolate,
+        since: &mut Option<Instant>,
+    ) -> Option<Instant> {
+        if !isolate.is_idle() {
             *since = None;
             return None;
         }
@@ -207,7 +217,7 @@ impl Slot {
 
     /// Ends what a request still waits for after its answer, or after its client has gone.
     fn cut(&self, id: u32) -> Event {
-        let limit = self.template.limits.wait_until.as_millis();
+        let limit = self.template.wait_until.as_millis();
         let text = format!(
             "what a request does after its response, or when its client has gone, is not waited for \
              any longer: it took more than {limit} ms (`taipan.limits.wait_until_ms`)"
@@ -217,12 +227,11 @@ impl Slot {
     }
 
     /// Drops an isolate for which there is nothing to do, and what was kept for others.
-    async fn rest(&self, instance: Instance) {
+    async fn rest(&self, isolate: Box<dyn SlotIsolate>) {
         let template = self.template.clone();
         self.on_thread(move |_| {
-            drop(instance);
-            template.kept.image.release_spares();
-            taipan_guest::trim_arenas();
+            drop(isolate);
+            template.isolates.release_spares();
         })
         .await;
     }
@@ -265,7 +274,7 @@ async fn first(inbox: &Inbox) -> Option<Event> {
 
 /// Handles an event, and what comes soon after it.
 fn turns(
-    mut instance: Instance,
+    mut isolate: Box<dyn SlotIsolate>,
     event: Option<Event>,
     state: &SlotState,
     template: &Template,
@@ -274,61 +283,32 @@ fn turns(
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut next = Some(event);
         while let Some(event) = next {
-            let answers = matches!(event, Some(Event::Request { .. }));
             state.turns.fetch_add(1, Ordering::Relaxed);
             state.busy.store(true, Ordering::Relaxed);
-            let outcome = {
-                let _turn = instance.isolate.control().begin();
-                instance.turn(event)
-            };
+            let outcome = isolate.turn(event);
             state.busy.store(false, Ordering::Relaxed);
-            state.grown.store(instance.grown(), Ordering::Relaxed);
+            state.grown.store(isolate.grown(), Ordering::Relaxed);
             outcome?;
-            if answers {
-                template.kept.image.learn(&mut instance);
-            }
-            if instance.is_done() {
-                if let Some(reason @ Reason::Memory { .. }) = instance.retired() {
+            if isolate.is_done() {
+                if let Some(reason @ Reason::Memory { .. }) = isolate.retired() {
                     template.log.write(Record::Ended { reason: limit_fault(reason).message });
                 }
                 return Ok(true);
             }
-            next = instance.linger(LINGER).map(Some);
+            next = isolate.linger(LINGER).map(Some);
         }
-        Ok::<_, taipan_guest::Error>(false)
+        Ok(false)
     }));
     let fault = match outcome {
-        Ok(Ok(false)) => return After::Waits(instance),
+        Ok(Ok(false)) => return After::Waits(isolate),
         Ok(Ok(true)) => return After::Done,
-        Ok(Err(error)) => why_ended(&mut instance, &error),
+        Ok(Err(fault)) => fault,
         Err(panic) => ended_fault(format!("a fault of Taipan's own: {}", panic_text(&*panic))),
     };
     // Said before those who wait for its answers hear that there are none.
     template.log.write(Record::Ended { reason: fault.message.clone() });
-    instance.end(&fault);
+    isolate.end(&fault);
     After::Broken
-}
-
-/// Why an isolate has ended, for those who wait for it.
-fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
-    let control = instance.isolate.control();
-    let ended = error.ended_by::<Ended>();
-    if let Some(reason) = control.stopped() {
-        return limit_fault(reason);
-    }
-    if let Some(exit @ Ended::Exit(_)) = ended {
-        return ended_fault(exit.to_string());
-    }
-    // What breaks because of a limit is of that limit.
-    if let Some(reason) = control.told().or_else(|| instance.limit_reached()) {
-        return limit_fault(reason);
-    }
-    ended_fault(ended.map_or_else(|| with_causes(error), Ended::to_string))
-}
-
-/// What those hear who wait for an isolate that has ended by itself.
-fn ended_fault(reason: String) -> Fault {
-    Fault { kind: FaultKind::Ended, detail: reason.clone(), message: reason }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -11,20 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
-use taipan_guest::CpuLimit;
-use taipan_runtime::{Error, Event, Guard, Inbox, Instance, Log, ToLog, World};
-use taipan_webapi::fetch::Client;
-use taipan_webapi::limits::Allowances;
+use taipan_runtime::{Event, Inbox, Log};
 use tokio::runtime;
-use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use crate::actor;
 use crate::held::HeldMemory;
-use crate::settings::Limits;
+use crate::isolates::Isolates;
 use crate::slot::{SlotAvailability, SlotHandle, SlotLease, SlotState};
-use crate::start::Kept;
 
 /// What an isolate beyond `isolates_max` is counted with, beside the growth of its memory: pages of the image that a
 /// request writes, wasmtime's own, and the part of its thread's stack that is used.
@@ -79,50 +74,14 @@ impl Default for Settings {
     }
 }
 
-/// What each isolate of a worker is made from.
+/// What all slots of a worker share.
 pub(crate) struct Template {
-    pub(crate) kept: Kept,
+    pub(crate) isolates: Box<dyn Isolates>,
     pub(crate) log: Log,
-    pub(crate) client: Client,
     pub(crate) runtime: runtime::Handle,
-    pub(crate) isolation: Isolation,
-    pub(crate) limits: Limits,
-    pub(crate) guard: Guard,
-    pub(crate) held: HeldMemory,
-}
-
-impl Template {
-    /// An isolate with this number, which takes from `inbox`; `at_once` it has a request to answer.
-    pub(crate) fn resume(
-        &self,
-        number: u64,
-        (sender, inbox): (WeakUnboundedSender<Event>, Inbox),
-        availability: Arc<SlotAvailability>,
-        at_once: bool,
-    ) -> Result<Instance, Error> {
-        let allowances = Allowances::new(self.limits.inside.clone());
-        let world = World {
-            streams: Box::new(ToLog::by_lines(self.log.clone(), allowances.clone())),
-            allowances,
-            cpu: CpuLimit::Request(self.limits.cpu),
-            log: self.log.clone(),
-            client: Some(self.client.clone()),
-            runtime: self.runtime.clone(),
-            number,
-            sender,
-            inbox,
-            availability: Some(availability),
-            serves: true,
-            fresh: self.isolation == Isolation::Fresh,
-            clock: None,
-        };
-        // One in reserve answers soon, and but once: what it will write is its own before.
-        let soon = at_once || self.isolation == Isolation::Fresh;
-        let start = (self.limits.memory_bytes, self.limits.startup_cpu);
-        let mut instance = self.kept.image.resume(world, start, &self.guard, soon)?;
-        self.held.add(instance.isolate.scope().host_memory().clone());
-        Ok(instance)
-    }
+    /// How long a request may wait for something after its answer.
+    pub(crate) wait_until: Duration,
+    pub(crate) held: Arc<HeldMemory>,
 }
 
 /// The slots of a worker.
@@ -133,6 +92,8 @@ pub(crate) struct Pool {
     /// the others' stacks are held.
     slots: RwLock<Vec<SlotHandle>>,
     permits: Arc<Semaphore>,
+    #[cfg(test)]
+    requests_max: usize,
     /// Told when an isolate can begin requests again.
     freed: Notify,
     opened: Instant,
@@ -145,7 +106,7 @@ impl Pool {
     pub(crate) fn open(template: Template, settings: &Settings) -> Arc<Pool> {
         let count = settings.isolates_max.max(1);
         if settings.isolation == Isolation::Fresh {
-            template.kept.image.keep_spares(settings.reserve.min(count));
+            template.isolates.keep_spares(settings.reserve.min(count));
         }
         let requests_max = match settings.isolation {
             Isolation::Reuse => settings.requests_max,
@@ -156,6 +117,8 @@ impl Pool {
             settings: Settings { isolates_max: count, ..settings.clone() },
             slots: RwLock::default(),
             permits: Arc::new(Semaphore::new(requests_max)),
+            #[cfg(test)]
+            requests_max,
             freed: Notify::new(),
             opened: Instant::now(),
             blocked: AtomicU64::new(0),
@@ -303,6 +266,13 @@ impl Pool {
             Some(slot) => Further::Cold(slot.clone()),
             None => Further::New,
         }
+    }
+
+    /// Whether no request has a place.
+    #[cfg(test)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let free = self.slots().iter().all(|slot| slot.state.load.load(Ordering::Relaxed) == 0);
+        free && self.permits.available_permits() == self.requests_max
     }
 
     /// An isolate can begin requests again.

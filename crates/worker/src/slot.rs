@@ -4,18 +4,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use taipan_guest::{Control, Reason};
+use taipan_guest::Reason;
 use taipan_runtime::{Availability, Event, Lease};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedSender, error::SendError};
 
+use crate::isolates::Stop;
 use crate::pool::Pool;
 
 /// How long an isolate that runs may take to look at what came.
 const STUCK: Duration = Duration::from_millis(20);
 
 /// What a slot, its isolate and those who choose one tell each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct SlotState {
     /// Requests that were given to it and are not answered.
     pub(crate) load: AtomicUsize,
@@ -26,7 +27,7 @@ pub(crate) struct SlotState {
     /// The turns that its isolates have begun.
     pub(crate) turns: AtomicU64,
     /// What stops its isolate.
-    pub(crate) control: Mutex<Option<Arc<Control>>>,
+    pub(crate) stop: Mutex<Option<Stop>>,
     /// The waits of `run_sync` that hold its isolate's stack.
     pub(crate) waits: AtomicUsize,
     /// Whether its isolate is out of service.
@@ -143,9 +144,9 @@ impl SlotLease {
         tokio::spawn(async move {
             tokio::time::sleep(STUCK).await;
             if state.busy.load(Ordering::Relaxed) && state.turns.load(Ordering::Relaxed) == turn {
-                let control = state.control.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(control) = control {
-                    control.stop(Reason::WallTime { limit });
+                let stop = state.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(stop) = stop {
+                    stop(Reason::WallTime { limit });
                 }
                 // It may be waiting for something.
                 let _ = self.send(Event::Expired { id });

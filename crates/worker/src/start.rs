@@ -35,7 +35,7 @@ pub(crate) const FILE: &str = "worker.snapshot";
 
 /// An image, and what it is made of.
 pub(crate) struct Kept {
-    pub(crate) image: IsolateImage,
+    pub(crate) image: Arc<IsolateImage>,
     /// So that nobody removes them.
     _bundle: Arc<Bundle>,
     _held: Vec<Held>,
@@ -119,7 +119,7 @@ pub(crate) fn find(
         read => read,
     }?;
     let holds = modules.into_iter().chain([held]).collect();
-    let kept = Kept { image, _bundle: bundle.clone(), _held: holds };
+    let kept = Kept { image: Arc::new(image), _bundle: bundle.clone(), _held: holds };
     Ok(Found { entry, made: made.get(), cached, file, kept })
 }
 
@@ -274,20 +274,16 @@ fn load(top_level: &TopLevel<'_>, instance: &mut Instance) -> Result<(), Error> 
     let variables = json!(top_level.variables).to_string();
     let flags = json!(top_level.flags).to_string();
     instance.call("furnish", &[(&*path).into(), (&*variables).into(), (&*flags).into()])?;
-    let outcome = match top_level.main.strip_suffix(".py") {
+    Ok(match top_level.main.strip_suffix(".py") {
         Some(module) => {
             let module = module.strip_prefix(root.as_str()).unwrap_or(module).replace('/', ".");
-            instance.call("loadPython", &[(&*module).into()])
+            instance.run_program("loadPython", &[(&*module).into()])
         }
         None => {
             let name = format!("{WORKER_DIRECTORY}/{}", top_level.main);
-            instance.call("loadJavascript", &[(&*name).into()])
+            instance.run_program("loadJavascript", &[(&*name).into()])
         }
-    };
-    match outcome?.split_once('\0') {
-        None => Ok(()),
-        Some((message, traceback)) => Err(program(message.into(), traceback.into())),
-    }
+    }?)
 }
 
 /// What is wrong with an answer that has begun.

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::author::Author;
 use crate::held::HeldMemory;
-use crate::pool::{Pool, Template};
+use crate::pool::{Isolation, Pool, Template};
+use crate::resumed::Resumed;
 use crate::settings::Settings;
 use crate::slot::SlotLease;
 use crate::{Error, start};
@@ -72,16 +73,19 @@ impl Worker {
             .map_err(|error| author.error(error))?;
         let (wall, log) = (settings.limits.wall, settings.log.clone());
         let held = settings.pool.isolates_max.saturating_mul(settings.limits.memory_bytes);
-        let template = Template {
-            held: HeldMemory::new(held),
+        let held = Arc::new(HeldMemory::new(held));
+        let wait_until = settings.limits.wait_until;
+        let isolates = Box::new(Resumed {
             kept,
-            log: settings.log,
+            log: log.clone(),
             client: settings.network.client(),
-            runtime,
-            isolation: settings.pool.isolation,
+            runtime: runtime.clone(),
+            fresh: settings.pool.isolation == Isolation::Fresh,
             limits: settings.limits,
             guard: settings.guard,
-        };
+            held: held.clone(),
+        });
+        let template = Template { isolates, log: settings.log, runtime, wait_until, held };
         let pool = Pool::open(template, &settings.pool);
         Ok(Worker { pool, author, log, last: Arc::default(), wall, snapshot })
     }
@@ -272,3 +276,6 @@ fn ended() -> Fault {
     let message = "the isolate of this worker ended while it was answering".to_owned();
     Fault { kind: FaultKind::Ended, detail: message.clone(), message }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,8 +79,8 @@ async def prepare():
 
 
 def resumed():
-    """The first thing that runs in an isolate that was resumed. Returns "", or why it
-    cannot go on (one line, a zero character, the traceback), or an awaitable of it.
+    """The first thing that runs in an isolate that was resumed. Returns JSON, or an awaitable
+    of it: ``fault`` says why it cannot go on, as in `prepare`.
     """
     try:
         randoms.reseed()
@@ -89,8 +89,8 @@ def resumed():
             if inspect.isawaitable(outcome):
                 return _go_on(outcome, _after[number + 1 :])
     except BaseException as exception:
-        return "\0".join(_describe(exception))
-    return ""
+        return json.dumps({"fault": _describe(exception)})
+    return "{}"
 
 
 async def _go_on(outcome, functions):
@@ -101,8 +101,8 @@ async def _go_on(outcome, functions):
             if inspect.isawaitable(outcome):
                 await outcome
     except BaseException as exception:
-        return "\0".join(_describe(exception))
-    return ""
+        return json.dumps({"fault": _describe(exception)})
+    return "{}"
 
 
 def _describe(exception):

@@ -1,4 +1,4 @@
-//! What Python says when it is ready for a snapshot (`python/_taipan/snapshots.py`, `prepare`).
+//! What is answered when the program was to do something: JSON, with `fault` if it failed.
 
 use serde::Deserialize;
 use taipan_guest::{Origin, Place};
@@ -62,6 +62,19 @@ pub fn prepared(json: &str) -> Result<Prepared, Error> {
     Ok(Prepared::Ready { resumes: raw.resumes, drawn, generators: raw.generators })
 }
 
+/// What is told of a program that failed: the last line of the traceback, and the traceback, cut to the user's frames.
+pub type Failed = (String, String);
+
+/// Reads the answer of what has no other result than that the program did not fail.
+///
+/// # Errors
+///
+/// As [`prepared`].
+pub fn outcome(json: &str) -> Result<Result<(), Failed>, Error> {
+    let raw: Raw = serde_json::from_str(json).map_err(|source| Error::Prepared { source })?;
+    Ok(raw.fault.map_or(Ok(()), Err))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +97,10 @@ mod tests {
         let fault = prepared(r#"{"fault": ["ValueError: x", "Traceback"]}"#).unwrap();
         let (message, traceback) = ("ValueError: x".into(), "Traceback".into());
         assert_eq!(fault, Prepared::Fault { message, traceback });
+        assert_eq!(outcome("{}").unwrap(), Ok(()));
+        let failed = outcome(r#"{"fault": ["ValueError: x", ""]}"#).unwrap();
+        assert_eq!(failed, Err(("ValueError: x".into(), String::new())));
+        assert!(outcome("null").is_err());
         assert!(prepared("").is_err());
         assert!(prepared("[1]").is_err());
     }
