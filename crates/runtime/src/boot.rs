@@ -18,15 +18,15 @@ use taipan_webapi::{Console, INSTALL};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
-use crate::availability::Availability;
 use crate::clock::Virtual;
-use crate::events::{Event, Loop, wait_for};
-use crate::health::Health;
+use crate::event::{Availability, Event};
+use crate::event_loop::wait_for;
 use crate::inbox::Inbox;
 use crate::instance::Instance;
 use crate::log::{Log, Milestone, Record};
 use crate::registry::Registry;
 use crate::sources::WORKER_MODULE;
+use crate::state::{Health, Loop};
 use crate::streams::Mute;
 use crate::{Error, guest};
 

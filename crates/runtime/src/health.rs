@@ -13,45 +13,15 @@ use taipan_webapi::requests::Requests;
 use taipan_webapi::{Fault, FaultKind, Owner};
 use tokio::time::Instant;
 
-use crate::events::Loop;
-use crate::limits;
+use crate::faults;
 use crate::log::Record;
+use crate::state::{Health, Loop};
 
 /// Bytes in one piece with which an isolate can begin to answer a request.
 const ROOM_BYTES: u32 = 1 << 20;
 
 /// This part of its limit, in one piece, is what an isolate must have left when it rests, once memory was refused to it.
 const ROOM_SHARE: usize = 16;
-
-/// How an isolate is doing.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    /// Why it is out of service.
-    retired: Option<Reason>,
-    /// Whether memory was refused in this turn.
-    refused: bool,
-    /// Whether it was since the isolate was last seen to have enough.
-    strained: bool,
-    /// When an isolate is stopped that came to rest although its CPU time is used up.
-    overdue: Option<Instant>,
-}
-
-impl Health {
-    /// Why it is to take no more requests.
-    pub(crate) fn retired(&self) -> Option<Reason> {
-        self.retired
-    }
-
-    /// Whether memory was refused, and nobody has seen since that there is enough.
-    pub(crate) fn strained(&self) -> bool {
-        self.strained
-    }
-
-    /// When it is to be looked at again, whatever comes.
-    pub(crate) fn overdue(&self) -> Option<Instant> {
-        self.overdue
-    }
-}
 
 fn health<'a>(scope: &'a mut Scope<'_>) -> Option<&'a mut Health> {
     scope.extensions_mut().of_mut::<Loop>().map(|state| &mut state.health)
@@ -160,7 +130,7 @@ fn of_memory(fault: &mut Fault, limit: usize) {
     let said = is_of_memory(&fault.message) || !fault.detail.is_empty();
     fault.kind = FaultKind::Memory;
     if !said || fault.message.len() < 5 || fault.message.starts_with(':') {
-        fault.message = limits::fault(Reason::Memory { limit }).message;
+        fault.message = faults::fault(Reason::Memory { limit }).message;
         fault.detail.clear();
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::events::Event;
+use crate::event::Event;
 
 /// Where events wait; a clone is the same.
 #[derive(Clone, Debug)]

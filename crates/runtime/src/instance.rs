@@ -10,8 +10,10 @@ use taipan_webapi::Fault;
 use taipan_webapi::requests::Requests;
 use tokio::time::Instant;
 
-use crate::events::{Event, Loop, PythonBytecode, turn, wait_for, wait_for_requests};
+use crate::event::Event;
+use crate::event_loop::{PythonBytecode, turn, wait_for, wait_for_requests};
 use crate::health;
+use crate::state::Loop;
 use crate::{Error, guest, pyodide};
 
 /// What a collection frees can be what kept something else: so often it is repeated at most.
@@ -157,7 +159,7 @@ impl Instance {
         let scope = self.isolate.scope();
         let Some(state) = scope.extensions().of::<Loop>() else { return false };
         let served = state.leases.as_ref().is_some_and(|leases| !leases.is_empty());
-        (served || state.health.retired().is_some()) && self.is_idle()
+        (served || state.health.retired.is_some()) && self.is_idle()
     }
 
     /// Bytes that its memory has grown by.
@@ -170,21 +172,21 @@ impl Instance {
     pub fn retired(&mut self) -> Option<Reason> {
         let mut scope = self.isolate.scope();
         health::refused(&mut scope);
-        scope.extensions().of::<Loop>()?.health.retired()
+        scope.extensions().of::<Loop>()?.health.retired
     }
 
     /// The limit by which it may have broken.
     pub fn limit_reached(&mut self) -> Option<Reason> {
         let reason = self.retired();
         let scope = self.isolate.scope();
-        let strained = scope.extensions().of::<Loop>()?.health.strained();
+        let strained = scope.extensions().of::<Loop>()?.health.strained;
         let limit = scope.memory_limit();
         reason.or_else(|| strained.then_some(Reason::Memory { limit }))
     }
 
     /// When it is to have a turn, whatever comes.
     pub fn overdue(&mut self) -> Option<Instant> {
-        self.isolate.scope().extensions().of::<Loop>()?.health.overdue()
+        self.isolate.scope().extensions().of::<Loop>()?.health.overdue
     }
 
     /// When the next timer fires.

@@ -6,11 +6,12 @@
 //!
 //! This crate knows neither where a program comes from nor who gives it requests.
 
-mod availability;
 mod boot;
 mod clock;
 mod error;
-mod events;
+mod event;
+mod event_loop;
+mod faults;
 mod health;
 mod image;
 mod inbox;
@@ -21,17 +22,18 @@ mod registry;
 mod sections;
 mod snapshot_file;
 mod sources;
+mod state;
 mod streams;
 
-pub use availability::{Availability, Lease};
 pub use boot::{Boot, Mount, Mounts, World, boot, on_large_stack};
 pub use clock::{Machine, Virtual};
 pub use error::{Error, guest, pyodide};
-pub use events::{Event, Incoming};
+pub use event::{Availability, Event, Incoming, Lease};
+pub use faults::{fault, late};
 pub use image::IsolateImage;
 pub use inbox::Inbox;
 pub use instance::Instance;
-pub use limits::{Guard, check_address_space, fault, impose, impose_on, late, stopped};
+pub use limits::{Guard, check_address_space, impose, impose_on, stopped};
 pub use log::{Log, Milestone, Record, Recorded, ResumeTimes};
 pub use registry::{Javascript, ModuleKind, OwnModules, Registry, WORKER_DIRECTORY};
 pub use sections::{Rest, take};

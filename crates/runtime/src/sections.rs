@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use taipan_guest::Scope;
 use taipan_snapshot::{self as snapshot, Image, Provenance};
 
-use crate::events::Loop;
 use crate::instance::Instance;
 use crate::log::Record;
 use crate::snapshot_file::SnapshotFile;
+use crate::state::Loop;
 use crate::{Error, guest};
 
 /// The names of the sections: what this crate saves, and what those below it do.

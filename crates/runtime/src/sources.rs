@@ -2,7 +2,7 @@
 
 use taipan_guest::Operation;
 
-use crate::{events, registry};
+use crate::{event_loop, registry};
 
 /// The module that starts a worker.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
@@ -25,4 +25,4 @@ pub const PYTHON: &[(&str, &str)] = &[
 ];
 
 /// The operations for both, beside those of the crates below.
-pub const OPERATIONS: [&[Operation]; 2] = [events::OPERATIONS, registry::OPERATIONS];
+pub const OPERATIONS: [&[Operation]; 2] = [event_loop::OPERATIONS, registry::OPERATIONS];

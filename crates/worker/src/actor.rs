@@ -13,8 +13,7 @@ use taipan_webapi::with_causes;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
 
-use crate::isolates::{ForSlot, SlotIsolate};
-use crate::pool::Template;
+use crate::isolates::{ForSlot, SlotIsolate, Template};
 use crate::resumed::ended_fault;
 use crate::slot::{SlotAvailability, SlotState};
 

@@ -4,10 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taipan_guest::Reason;
-use taipan_runtime::{Availability, Error, Event, Inbox};
+use taipan_runtime::{Availability, Error, Event, Inbox, Log};
 use taipan_webapi::Fault;
+use tokio::runtime;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
+
+use crate::held::HeldMemory;
+
+/// What all slots of a worker share.
+pub(crate) struct Template {
+    pub(crate) isolates: Box<dyn Isolates>,
+    pub(crate) log: Log,
+    pub(crate) runtime: runtime::Handle,
+    /// How long a request may wait for something after its answer.
+    pub(crate) wait_until: Duration,
+    pub(crate) held: Arc<HeldMemory>,
+}
 
 /// Makes isolates for slots.
 pub(crate) trait Isolates: Send + Sync {

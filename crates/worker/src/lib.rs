@@ -27,10 +27,8 @@ pub use error::Error;
 pub use inspection::{
     Check, Made, ModuleSize, Owners, check_bundle, copy, create, cycles, glance, snapshot_of,
 };
-pub use pool::{Isolation, Settings as PoolSettings};
 pub use script::{Mount, Program, Script, ScriptLimits, Signal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};
-pub use settings::{Limits, Settings};
-pub use top_level::Network;
+pub use settings::{Isolation, Limits, Network, PoolSettings, Settings};
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Shown, Worker};

@@ -11,15 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
-use taipan_runtime::{Event, Inbox, Log};
-use tokio::runtime;
+use taipan_runtime::{Event, Inbox};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use crate::actor;
-use crate::held::HeldMemory;
-use crate::isolates::Isolates;
-use crate::slot::{SlotAvailability, SlotHandle, SlotLease, SlotState};
+use crate::isolates::Template;
+use crate::settings::{Isolation, PoolSettings};
+use crate::slot::{SlotAvailability, SlotHandle, SlotLease, SlotOwner, SlotState};
 
 /// What an isolate beyond `isolates_max` is counted with, beside the growth of its memory: pages of the image that a
 /// request writes, wasmtime's own, and the part of its thread's stack that is used.
@@ -31,63 +30,10 @@ const FURTHER_IDLE: Duration = Duration::from_secs(5);
 /// How long after a wait of `run_sync` others are expected.
 const WAITS_REMEMBERED: Duration = Duration::from_secs(10);
 
-/// Whether requests see what others left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Isolation {
-    /// An isolate answers many requests, many at a time.
-    #[default]
-    Reuse,
-    /// Each request has an isolate of its own, made for it.
-    Fresh,
-}
-
-/// How the isolates of a worker come and go.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Whether requests share isolates.
-    pub isolation: Isolation,
-    /// Isolates that are kept, even when there is nothing to do.
-    pub isolates_min: usize,
-    /// Isolates at a time, but for those that there are while others are held by `run_sync`.
-    pub isolates_max: usize,
-    /// Bytes of memory for those.
-    pub waiting_bytes: usize,
-    /// With [`Isolation::Fresh`]: isolates that are resumed before a request comes, once there was one.
-    pub reserve: usize,
-    /// How long an isolate waits for something to do before it is dropped.
-    pub idle: Duration,
-    /// Requests at a time; more wait for their turn.
-    pub requests_max: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            isolation: Isolation::Reuse,
-            isolates_min: 0,
-            isolates_max: 4,
-            waiting_bytes: 1 << 30,
-            reserve: 2,
-            idle: Duration::from_secs(60),
-            requests_max: 1024,
-        }
-    }
-}
-
-/// What all slots of a worker share.
-pub(crate) struct Template {
-    pub(crate) isolates: Box<dyn Isolates>,
-    pub(crate) log: Log,
-    pub(crate) runtime: runtime::Handle,
-    /// How long a request may wait for something after its answer.
-    pub(crate) wait_until: Duration,
-    pub(crate) held: Arc<HeldMemory>,
-}
-
 /// The slots of a worker.
 pub(crate) struct Pool {
     template: Arc<Template>,
-    settings: Settings,
+    settings: PoolSettings,
     /// First those that there always are, so many as there may be isolates; then those for requests that come while
     /// the others' stacks are held.
     slots: RwLock<Vec<SlotHandle>>,
@@ -103,7 +49,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn open(template: Template, settings: &Settings) -> Arc<Pool> {
+    pub(crate) fn open(template: Template, settings: &PoolSettings) -> Arc<Pool> {
         let count = settings.isolates_max.max(1);
         if settings.isolation == Isolation::Fresh {
             template.isolates.keep_spares(settings.reserve.min(count));
@@ -114,7 +60,7 @@ impl Pool {
         };
         let pool = Arc::new_cyclic(|this| Pool {
             template: Arc::new(template),
-            settings: Settings { isolates_max: count, ..settings.clone() },
+            settings: PoolSettings { isolates_max: count, ..settings.clone() },
             slots: RwLock::default(),
             permits: Arc::new(Semaphore::new(requests_max)),
             #[cfg(test)]
@@ -165,15 +111,6 @@ impl Pool {
         let permit = self.permits.clone().acquire_owned().await.ok()?;
         let slot = self.take().await;
         Some(Arc::new(SlotLease::new(self.this.clone(), slot, permit)))
-    }
-
-    /// Finds another place for a request that came to an isolate which cannot begin it.
-    pub(crate) fn elsewhere(self: Arc<Self>, lease: Arc<SlotLease>, request: Event) {
-        let runtime = self.template.runtime.clone();
-        runtime.spawn(async move {
-            let slot = self.take().await;
-            lease.move_to(slot, request);
-        });
     }
 
     /// The slot that answers soonest, with one request more; waits while there is none, in the order of arrival.
@@ -275,17 +212,6 @@ impl Pool {
         free && self.permits.available_permits() == self.requests_max
     }
 
-    /// An isolate can begin requests again.
-    pub(crate) fn frees(&self) {
-        self.freed.notify_one();
-    }
-
-    /// A wait of `run_sync` is not over at once.
-    pub(crate) fn blocks(&self) {
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.blocked.store(now.max(1), Ordering::Relaxed);
-    }
-
     /// Whether the worker's handlers wait in `run_sync`.
     fn blocked_lately(&self) -> bool {
         match self.blocked.load(Ordering::Relaxed) {
@@ -322,6 +248,25 @@ impl Pool {
             // A slot whose isolate is not resumed has logged why.
             let _ = wait.await;
         }
+    }
+}
+
+impl SlotOwner for Pool {
+    fn find_place(self: Arc<Self>, lease: Arc<SlotLease>, request: Event) {
+        let runtime = self.template.runtime.clone();
+        runtime.spawn(async move {
+            let slot = self.take().await;
+            lease.move_to(slot, request);
+        });
+    }
+
+    fn frees(&self) {
+        self.freed.notify_one();
+    }
+
+    fn blocks(&self) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.blocked.store(now.max(1), Ordering::Relaxed);
     }
 }
 

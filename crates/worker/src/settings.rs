@@ -8,10 +8,10 @@ use serde_json::Value;
 use taipan_bundle::Bundle;
 use taipan_runtime::{Guard, Log, OwnModules};
 use taipan_store::Cache;
+use taipan_webapi::fetch;
 
+use crate::Error;
 use crate::code::Code;
-use crate::pool;
-use crate::top_level::Network;
 
 /// What a worker is made from.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct Settings {
     /// Paths that it is asked for before its snapshot is taken.
     pub warmup: Vec<String>,
     /// How its isolates come and go.
-    pub pool: pool::Settings,
+    pub pool: PoolSettings,
     /// What it may use.
     pub limits: Limits,
     /// Who sees to that.
@@ -59,4 +59,72 @@ pub struct Limits {
     pub wait_until: Duration,
     /// What is counted inside of the isolate.
     pub inside: taipan_webapi::limits::Limits,
+}
+
+/// Whether requests see what others left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// An isolate answers many requests, many at a time.
+    #[default]
+    Reuse,
+    /// Each request has an isolate of its own, made for it.
+    Fresh,
+}
+
+/// How the isolates of a worker come and go.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// Whether requests share isolates.
+    pub isolation: Isolation,
+    /// Isolates that are kept, even when there is nothing to do.
+    pub isolates_min: usize,
+    /// Isolates at a time, but for those that there are while others are held by `run_sync`.
+    pub isolates_max: usize,
+    /// Bytes of memory for those.
+    pub waiting_bytes: usize,
+    /// With [`Isolation::Fresh`]: isolates that are resumed before a request comes, once there was one.
+    pub reserve: usize,
+    /// How long an isolate waits for something to do before it is dropped.
+    pub idle: Duration,
+    /// Requests at a time; more wait for their turn.
+    pub requests_max: usize,
+}
+
+impl Default for PoolSettings {
+    fn default() -> PoolSettings {
+        PoolSettings {
+            isolation: Isolation::Reuse,
+            isolates_min: 0,
+            isolates_max: 4,
+            waiting_bytes: 1 << 30,
+            reserve: 2,
+            idle: Duration::from_secs(60),
+            requests_max: 1024,
+        }
+    }
+}
+
+/// A client for outgoing requests, and what it was made from.
+#[derive(Clone, Debug)]
+pub struct Network {
+    client: fetch::Client,
+    pub(crate) settings: fetch::Settings,
+}
+
+impl Network {
+    /// Makes the client.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Client`] for proxies that cannot be.
+    pub fn new(settings: fetch::Settings) -> Result<Network, Error> {
+        let client = fetch::client(&settings).map_err(Error::Client)?;
+        Ok(Network { client, settings })
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> fetch::Client {
+        self.client.clone()
+    }
 }

@@ -10,7 +10,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedSender, error::SendError};
 
 use crate::isolates::Stop;
-use crate::pool::Pool;
 
 /// How long an isolate that runs may take to look at what came.
 const STUCK: Duration = Duration::from_millis(20);
@@ -50,9 +49,21 @@ impl SlotState {
     }
 }
 
+/// The pool that a slot belongs to.
+pub(crate) trait SlotOwner: Send + Sync {
+    /// Finds another place for a request that came to an isolate which cannot begin it.
+    fn find_place(self: Arc<Self>, lease: Arc<SlotLease>, request: Event);
+
+    /// An isolate can begin requests again.
+    fn frees(&self);
+
+    /// A wait of `run_sync` is not over at once.
+    fn blocks(&self);
+}
+
 /// What the isolate of a slot tells the pool.
 pub(crate) struct SlotAvailability {
-    pub(crate) pool: Weak<Pool>,
+    pub(crate) pool: Weak<dyn SlotOwner>,
     pub(crate) state: Arc<SlotState>,
     /// Whether the isolate answers many requests at a time.
     pub(crate) shares: bool,
@@ -95,7 +106,7 @@ pub(crate) struct SlotHandle {
 
 /// The place of a request at a slot, and the way to it.
 pub(crate) struct SlotLease {
-    pool: Weak<Pool>,
+    pool: Weak<dyn SlotOwner>,
     at: Mutex<At>,
     _permit: OwnedSemaphorePermit,
 }
@@ -108,7 +119,7 @@ struct At {
 
 impl SlotLease {
     /// A place at `slot`, which counts the request already.
-    pub(crate) fn new(pool: Weak<Pool>, slot: SlotHandle, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(pool: Weak<dyn SlotOwner>, slot: SlotHandle, permit: OwnedSemaphorePermit) -> Self {
         SlotLease { pool, at: Mutex::new(At { slot, left: false }), _permit: permit }
     }
 
@@ -158,7 +169,7 @@ impl SlotLease {
 impl Lease for SlotLease {
     fn move_request(self: Arc<Self>, request: Event) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.elsewhere(self, request);
+            pool.find_place(self, request);
         }
     }
 }

@@ -9,36 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use taipan_runtime::OwnModules;
 use taipan_store::Digest;
-use taipan_webapi::fetch;
 
-use crate::Error;
 use crate::code::Code;
-use crate::settings::Settings;
-
-/// A client for outgoing requests, and what it was made from.
-#[derive(Clone, Debug)]
-pub struct Network {
-    client: fetch::Client,
-    settings: fetch::Settings,
-}
-
-impl Network {
-    /// Makes the client.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Client`] for proxies that cannot be.
-    pub fn new(settings: fetch::Settings) -> Result<Network, Error> {
-        let client = fetch::client(&settings).map_err(Error::Client)?;
-        Ok(Network { client, settings })
-    }
-
-    /// The client.
-    #[must_use]
-    pub fn client(&self) -> fetch::Client {
-        self.client.clone()
-    }
-}
+use crate::settings::{Network, Settings};
 
 /// All that can change what is in a worker's snapshot, beside its bundle.
 pub(crate) struct TopLevel<'a> {
@@ -84,7 +57,7 @@ impl<'a> TopLevel<'a> {
             memory_bytes,
             startup_cpu,
             inside,
-            network: Network { client: _, settings },
+            network,
         } = self;
         // Flags that it has not are left out: a Taipan that knows more of them makes the same snapshot.
         let flags: Vec<_> = flags.iter().filter(|(_, has)| **has).collect();
@@ -94,7 +67,7 @@ impl<'a> TopLevel<'a> {
             ("configuration", Digest::of(configuration.as_bytes())),
             ("limits", Digest::of(limits.as_bytes())),
             ("modules", Digest::of(modules.to_string().as_bytes())),
-            ("network", Digest::of(format!("{settings:?}").as_bytes())),
+            ("network", Digest::of(format!("{:?}", network.settings).as_bytes())),
             ("source", code.digest),
         ])
     }
@@ -102,6 +75,8 @@ impl<'a> TopLevel<'a> {
 
 #[cfg(test)]
 mod tests {
+    use taipan_webapi::fetch;
+
     use super::*;
 
     /// The inputs that differ when the top level is another.

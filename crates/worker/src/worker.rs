@@ -17,9 +17,10 @@ use tokio::time::Instant;
 
 use crate::author::Author;
 use crate::held::HeldMemory;
-use crate::pool::{Isolation, Pool, Template};
+use crate::isolates::Template;
+use crate::pool::Pool;
 use crate::resumed::Resumed;
-use crate::settings::Settings;
+use crate::settings::{Isolation, Settings};
 use crate::slot::SlotLease;
 use crate::{Error, start};
 

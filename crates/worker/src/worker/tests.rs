@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::isolates::{ForSlot, Isolates, SlotIsolate, Stop};
-use crate::pool;
+use crate::settings::PoolSettings;
 
 const WALL: Duration = Duration::from_secs(30);
 const WAIT_UNTIL: Duration = Duration::from_secs(5);
@@ -245,13 +245,13 @@ impl Tried {
             wait_until: WAIT_UNTIL,
             held: Arc::new(HeldMemory::new(usize::MAX)),
         };
-        let settings = pool::Settings {
+        let settings = PoolSettings {
             isolation,
             isolates_min,
             isolates_max,
             reserve: 0,
             idle: IDLE,
-            ..pool::Settings::default()
+            ..PoolSettings::default()
         };
         let cache = tempfile::tempdir().unwrap();
         let snapshot = Cache::open(cache.path()).unwrap().entry("snapshot", &"0".repeat(64));

@@ -4,24 +4,18 @@
 //! come, [`wait_for`] handles what comes until a promise is settled. Between
 //! turns the isolate may go to another thread.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use taipan_guest::{Argument, Call, CpuLimit, Handle, Operation, Output, Scope, Throw};
-use taipan_webapi::body::{Bodies, BodyReader};
-use taipan_webapi::pending::{Completion, Pending};
-use taipan_webapi::requests::{Reply, Requests};
+use taipan_webapi::body::Bodies;
+use taipan_webapi::pending::Pending;
+use taipan_webapi::requests::Requests;
 use taipan_webapi::{Owner, deliver, give_up};
-use tokio::runtime;
-use tokio::sync::oneshot;
 
-use crate::availability::{Availability, Hold, Lease};
-use crate::clock::Virtual;
-use crate::health::{self, Health};
-use crate::inbox::Inbox;
-use crate::limits;
-use crate::log::{Log, Milestone, Record};
+use crate::event::{Availability, Event, Hold, Incoming};
+use crate::log::{Milestone, Record};
+use crate::state::Loop;
+use crate::{faults, health};
 
 /// The operations of the event loop.
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -31,106 +25,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "interpreter_started", call: interpreter_started },
     Operation { name: "take_bytecode", call: take_bytecode },
 ];
-
-/// The head of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// `GET`.
-    pub method: String,
-    /// The absolute URL.
-    pub url: String,
-    /// "name: value\r\n" for each header, one character a byte.
-    pub headers: String,
-}
-
-/// What comes to an isolate.
-pub enum Event {
-    /// A request, under the number that its sender gave it.
-    Request {
-        /// Its number.
-        id: u32,
-        /// Its head.
-        request: Incoming,
-        /// Its body.
-        body: Option<BodyReader>,
-        /// Who waits for the answer.
-        reply: Reply,
-        /// Its place here, if others choose it.
-        lease: Option<Arc<dyn Lease>>,
-    },
-    /// The client of a request has gone away.
-    Gone {
-        /// The number of the request.
-        id: u32,
-    },
-    /// The whole body of an answer was sent.
-    Sent {
-        /// The number of the request.
-        id: u32,
-    },
-    /// A request, or what it waits for after its answer, has had its time.
-    Expired {
-        /// The number of the request.
-        id: u32,
-    },
-    /// An operation of the isolate with this number has ended.
-    Completed {
-        /// That number.
-        instance: u64,
-        /// What came of it.
-        completion: Completion,
-    },
-    /// Somebody wants an isolate to be there.
-    Warm {
-        /// Hears that it is.
-        done: oneshot::Sender<()>,
-    },
-    /// A signal has come, for which Python has to look.
-    Interrupted,
-}
-
-impl fmt::Debug for Event {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::Request { id, .. } => write!(formatter, "Request({id})"),
-            Event::Gone { id } => write!(formatter, "Gone({id})"),
-            Event::Sent { id } => write!(formatter, "Sent({id})"),
-            Event::Expired { id } => write!(formatter, "Expired({id})"),
-            Event::Completed { instance, .. } => write!(formatter, "Completed({instance})"),
-            Event::Warm { .. } => formatter.write_str("Warm"),
-            Event::Interrupted => formatter.write_str("Interrupted"),
-        }
-    }
-}
-
-/// The event loop's own state.
-pub(crate) struct Loop {
-    /// Tells this isolate's completions from those of the one before it.
-    pub(crate) number: u64,
-    pub(crate) inbox: Inbox,
-    pub(crate) runtime: runtime::Handle,
-    pub(crate) log: Log,
-    /// What it tells those who choose an isolate for a request.
-    pub(crate) availability: Option<Arc<dyn Availability>>,
-    /// Whether events come from outside, so that waiting is never in vain.
-    pub(crate) serves: bool,
-    /// The places of the requests that came, if the isolate keeps them until it ends.
-    pub(crate) leases: Option<Vec<Arc<dyn Lease>>>,
-    /// What came before the isolate was ready, while it is not.
-    pub(crate) held: Option<Vec<Event>>,
-    /// CPU time that each request adds.
-    pub(crate) cpu: CpuLimit,
-    /// Whether it can serve.
-    pub(crate) health: Health,
-    /// How many waits of `run_sync` are under way, one within the other.
-    pub(crate) waits: u32,
-    /// The number of a signal that the innermost of them is to end for, or 0.
-    pub(crate) signal: i32,
-    /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
-    pub(crate) clock: Option<Virtual>,
-    pub(crate) fetch: Handle,
-    pub(crate) cancel: Handle,
-}
 
 /// Bytecode of Python that the guest has made.
 #[derive(Default)]
@@ -399,7 +293,7 @@ fn cpu_time_exceeded(call: &mut Call<'_>) -> Result<Output, Throw> {
     let state = call.scope.extensions().of::<Loop>();
     // No request comes to a script.
     let of_script = state.is_some_and(|state| matches!(state.cpu, CpuLimit::None));
-    Ok(Output::Text(limits::cpu_time_exceeded(told, of_script)))
+    Ok(Output::Text(faults::cpu_time_exceeded(told, of_script)))
 }
 
 /// Blocks until there is something to handle; false when nothing can come.
