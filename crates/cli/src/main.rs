@@ -20,7 +20,6 @@ mod snapshots;
 mod suggested;
 mod terminal;
 mod watching;
-mod workers;
 
 use std::process::ExitCode;
 

@@ -11,21 +11,23 @@ use std::{
 use clap::{Args, ValueHint, builder::TypedValueParser};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taipan_manifest::Isolation;
-use taipan_release::Release;
+use taipan_daemon::{Current, Service, State};
 use taipan_runtime::Guard;
 use taipan_server::{Drained, Listener, Settings, serve};
+use taipan_store::Step;
+use taipan_worker::Worker;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     console,
     failure::Failure,
     options::Options,
-    prepare::prepare,
+    prepare::{Prepared, prepare},
+    progress::Display,
     project::{Project, Variables},
     runtime::runtime,
     signals::{self, Signals},
     suggested::Suggested,
-    workers::{Current, State, Worker},
 };
 
 /// What to serve, and where; the worker's configuration fills the gaps.
@@ -124,11 +126,17 @@ pub(crate) async fn start(
     options: &Options,
     guard: &Guard,
     project: Project,
-) -> Result<Worker, Failure> {
+) -> Result<Service, Failure> {
     let (means, guard) = (options.clone(), guard.clone());
     let prepared = spawn_blocking(move || prepare(&means, &guard, project)).await;
     let prepared = prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-    Worker::start(options, prepared).await
+    let Prepared { settings, release, clients, warnings } = prepared;
+    warnings.iter().for_each(console::warn);
+    let display = Display::new(options.quiet);
+    let shown = Box::new(move |step: Step<'_>| display.show(step));
+    let worker = Worker::start(settings, shown).await?;
+    let runs_on = format!("Python {} (Pyodide {})", release.python, release.version);
+    Ok(Service { worker, runs_on, clients })
 }
 
 /// The server's settings, as far as they are the same for both; it tells of what happens.
@@ -179,10 +187,7 @@ async fn announce(
     let state = states.wait_for(|state| !matches!(state, State::Starting)).await;
     let state = state.map(|state| state.clone());
     let answers = match state {
-        Ok(State::Running(worker)) => {
-            let Release { python, version, .. } = worker.release;
-            Some(format!("Python {python} (Pyodide {version})"))
-        }
+        Ok(State::Running(service)) => Some(service.runs_on.clone()),
         Ok(State::Broken(_)) => Some("the worker does not start".to_owned()),
         // The server ends.
         Ok(State::Starting) | Err(_) => None,

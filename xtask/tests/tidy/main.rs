@@ -125,10 +125,11 @@ fn guest_knows_neither_python_nor_workers() {
 }
 
 #[test]
-fn server_knows_neither_javascript_nor_python() {
+fn server_and_daemon_know_neither_javascript_nor_python() {
+    let words = ["javascript", "quickjs", "python", "pyodide"];
     check(
         "Pass it in as data from `worker`.",
-        mentions("crates/server/src/", &["javascript", "quickjs", "python", "pyodide"]),
+        mentions("crates/server/src/", &words).chain(mentions("crates/daemon/src/", &words)),
     );
 }
 

@@ -4,6 +4,7 @@ use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use http::StatusCode;
+use taipan_daemon::{Current, Service, State};
 use taipan_runtime::Guard;
 use taipan_server::{Details, Fault, Hosts, Listener, Settings};
 use taipan_webapi::causes;
@@ -18,7 +19,6 @@ use crate::{
     runtime::guard,
     serving::{self, ServingArguments},
     watching::Changes,
-    workers::{Current, State, Worker},
 };
 
 /// Serve the worker in a directory while you write it
@@ -86,7 +86,7 @@ async fn keep_current(
             Ok(project) => {
                 let directory = project.directory.clone();
                 let worker = serving::start(options, guard, project).await;
-                worker.inspect(|worker| keep_few(options, &directory, worker))
+                worker.inspect(|service| keep_few(options, &directory, service))
             }
             Err(failure) => Err(failure),
         };
@@ -118,10 +118,10 @@ async fn keep_current(
 }
 
 /// Has the cache keep the last few snapshots of a worker that is being written: each save makes another.
-fn keep_few(options: &Options, directory: &Path, worker: &Worker) {
+fn keep_few(options: &Options, directory: &Path, service: &Service) {
     let kept = options.cache().and_then(|cache| {
         let whose = format!("dev {}", directory.display());
-        Ok(cache.keep_recent(&whose, worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
+        Ok(cache.keep_recent(&whose, service.worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
     });
     match kept {
         // A cache that can only be read has told of itself, and has nothing to remove.

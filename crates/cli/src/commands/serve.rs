@@ -3,6 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
+use taipan_daemon::{Current, State};
 use taipan_manifest::DEV_VARS_FILE;
 use taipan_server::{Details, Hosts, Listener, Settings};
 use tokio::sync::watch;
@@ -14,7 +15,6 @@ use crate::{
     project::Variables,
     runtime::guard,
     serving::{self, ServingArguments},
-    workers::{Current, State},
 };
 
 /// Serve the worker in a directory
