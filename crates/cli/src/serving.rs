@@ -10,8 +10,8 @@ use std::{
 
 use clap::{Args, ValueHint, builder::TypedValueParser};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taipan_manifest::Isolation;
 use taipan_daemon::{Current, Service, State};
+use taipan_manifest::Isolation;
 use taipan_runtime::Guard;
 use taipan_server::{Drained, Listener, Settings, serve};
 use taipan_store::Step;

@@ -37,7 +37,7 @@ pub use generators::keep_generators;
 pub use limits::{set_collector, set_soft_stop};
 pub use natives::{MEMORY_BYTES_MAX, define};
 pub use operations::{Ended, LayerBytes, Layers, OPERATIONS, StandardStreams, Streams};
-pub use origins::{LOCATE, entropy, entropy_message};
+pub use origins::{LOCATE, PACKAGES_DIRECTORY, entropy, entropy_message};
 pub use placement::placement;
 pub use saved::{check, restore, save};
 pub use snapshot_reply::{Failed, Prepared, outcome, prepared};

@@ -13,7 +13,9 @@ pub const LOCATE: Locate = |scope| {
 /// Where the files of Python itself and of Taipan are.
 const LIBRARY: &str = "/lib/python3.";
 const FROZEN: &str = "<frozen ";
-const PACKAGES: &str = "/python_modules/";
+
+/// The folder of a worker in which its packages are.
+pub const PACKAGES_DIRECTORY: &str = "python_modules";
 
 /// Bytes that module `random` takes to seed one generator: the whole state of a Mersenne Twister (CPython 3.14,
 /// Modules/_randommodule.c, `random_seed_urandom`).
@@ -75,8 +77,8 @@ pub(crate) fn at(what: String, place: Place) -> Origin {
 
 /// The name of the package that a file is of.
 fn package(place: &Place) -> Option<String> {
-    let (_, path) = place.file.split_once(PACKAGES)?;
-    let name = path.split('/').next()?;
+    let mut parts = place.file.split('/').skip_while(|part| *part != PACKAGES_DIRECTORY);
+    let name = parts.nth(1)?;
     Some(name.strip_suffix(".py").unwrap_or(name).to_owned())
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use taipan_guest::{Argument, Handle, Isolate, Reason};
+use taipan_webapi::Fault;
 use taipan_webapi::Owner;
 use taipan_webapi::pending::Pending;
-use taipan_webapi::Fault;
 use taipan_webapi::requests::Requests;
 use tokio::time::Instant;
 
@@ -60,11 +60,7 @@ impl Instance {
     /// # Errors
     ///
     /// [`Error::Program`] when the program failed; the isolate's end.
-    pub fn run_program(
-        &mut self,
-        function: &str,
-        arguments: &[Argument<'_>],
-    ) -> Result<(), Error> {
+    pub fn run_program(&mut self, function: &str, arguments: &[Argument<'_>]) -> Result<(), Error> {
         let reply = self.call(function, arguments)?;
         let outcome = taipan_pyodide::outcome(&reply).map_err(pyodide("running the program"))?;
         outcome.map_err(|(message, traceback)| Error::Program { message, traceback })

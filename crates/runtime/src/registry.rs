@@ -13,8 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use taipan_guest::{Call, CompiledModule, ModuleRecord, Modules, Operation, Output, Throw, join};
-use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::{Layer, Node};
+use taipan_pyodide::{LayerBytes, PACKAGES_DIRECTORY};
 
 /// Where the files of a worker are, as in workerd.
 pub const WORKER_DIRECTORY: &str = "/session/metadata";
@@ -39,9 +39,6 @@ const PUBLIC: &[(&str, Option<&str>)] = &[
 
 /// What the names of internal modules begin with.
 const INTERNAL_PREFIX: &str = "taipan:";
-
-/// Where the project's packages are, whose modules are named from the project's directory.
-const PACKAGES: &str = "python_modules/";
 
 /// What a file of a worker is to JavaScript. The names are wrangler's (`rules.type`), and `JSON`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,7 +174,10 @@ impl Registry {
         } else if let Some(path) = specifier.strip_prefix('/') {
             vec![Some(format!("{root}{path}"))]
         } else {
-            let packaged = specifier.starts_with(PACKAGES).then(|| specifier.to_owned());
+            // The modules of packages are named from the project's directory.
+            let of_package =
+                specifier.split_once('/').is_some_and(|(first, _)| first == PACKAGES_DIRECTORY);
+            let packaged = of_package.then(|| specifier.to_owned());
             vec![beside(&format!("./{specifier}")), Some(format!("{root}{specifier}")), packaged]
         };
         let candidates: Vec<String> = candidates.into_iter().flatten().collect();

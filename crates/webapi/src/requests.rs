@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_a_request_that_is_over() {
-        let fault = || Fault { kind: FaultKind::Exception, message: "m".into(), detail: "d".into() };
+        let fault =
+            || Fault { kind: FaultKind::Exception, message: "m".into(), detail: "d".into() };
         let mut requests = Requests::default();
         for id in [1, 2] {
             let (reply, _answer) = tokio::sync::oneshot::channel();

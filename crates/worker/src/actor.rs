@@ -130,22 +130,20 @@ impl Slot {
         };
         self.availability.state.warm.store(true, Ordering::Relaxed);
         let mut after = self
-            .on_thread(move |state| {
-                match template.isolates.resume(slot) {
-                    Ok(isolate) => {
-                        let stop = Some(isolate.stop());
-                        *state.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop;
-                        turns(isolate, event, state, &template)
-                    }
-                    Err(error) => {
-                        template.log.write(match error {
-                            Error::Program { message, traceback } => {
-                                Record::Fault { message, traceback }
-                            }
-                            error => Record::Ended { reason: with_causes(&error) },
-                        });
-                        After::Absent
-                    }
+            .on_thread(move |state| match template.isolates.resume(slot) {
+                Ok(isolate) => {
+                    let stop = Some(isolate.stop());
+                    *state.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop;
+                    turns(isolate, event, state, &template)
+                }
+                Err(error) => {
+                    template.log.write(match error {
+                        Error::Program { message, traceback } => {
+                            Record::Fault { message, traceback }
+                        }
+                        error => Record::Ended { reason: with_causes(&error) },
+                    });
+                    After::Absent
                 }
             })
             .await;

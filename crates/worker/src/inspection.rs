@@ -31,8 +31,8 @@ const MEASURE_TIME_MAX: Duration = Duration::from_secs(30);
 ///
 /// [`taipan_runtime::Error::Snapshot`] for what is none.
 pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
-    let file = entry.glance(start::FILE)?;
-    Ok(SnapshotFile::of(&entry.path().join(start::FILE), file)?)
+    let file = entry.glance(start::SNAPSHOT_FILE)?;
+    Ok(SnapshotFile::of(&entry.path().join(start::SNAPSHOT_FILE), file)?)
 }
 
 /// The snapshot of a worker, if the cache has it.
@@ -43,11 +43,11 @@ pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
 pub fn snapshot_of(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
     let provenance = start::provenance(settings);
     let key = start::key(&provenance).to_string();
-    let Some(files) = settings.cache.entry(start::ENTRIES, &key)?.files()? else {
+    let Some(files) = settings.cache.entry(start::SNAPSHOT_ENTRIES, &key)?.files()? else {
         return Ok(None);
     };
-    let path = files.folder().join(start::FILE);
-    let file = SnapshotFile::of(&path, files.file(start::FILE)?)?;
+    let path = files.folder().join(start::SNAPSHOT_FILE);
+    let file = SnapshotFile::of(&path, files.file(start::SNAPSHOT_FILE)?)?;
     file.check(&provenance)?;
     Ok(Some(file))
 }

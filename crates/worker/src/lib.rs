@@ -30,5 +30,6 @@ pub use inspection::{
 pub use script::{Mount, Program, Script, ScriptLimits, Signal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};
 pub use settings::{Isolation, Limits, Network, PoolSettings, Settings};
+pub use start::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE};
 pub use webassembly::{WEBASSEMBLY_ENTRIES, webassembly_prefix};
 pub use worker::{Shown, Worker};

@@ -119,7 +119,11 @@ struct At {
 
 impl SlotLease {
     /// A place at `slot`, which counts the request already.
-    pub(crate) fn new(pool: Weak<dyn SlotOwner>, slot: SlotHandle, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(
+        pool: Weak<dyn SlotOwner>,
+        slot: SlotHandle,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         SlotLease { pool, at: Mutex::new(At { slot, left: false }), _permit: permit }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use taipan_bundle::Bundle;
-use taipan_pyodide::{Ended, LOCATE, Prepared};
+use taipan_pyodide::{Ended, LOCATE, PACKAGES_DIRECTORY, Prepared};
 use taipan_release::Digest;
 use taipan_runtime::{
     Boot, Event, Guard, Incoming, Instance, IsolateImage, Log, Milestone, Mounts, Record, Registry,
@@ -16,9 +16,9 @@ use taipan_runtime::{
 };
 use taipan_snapshot::{Kind, Provenance};
 use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
+use taipan_webapi::Fault;
 use taipan_webapi::Unsaved;
 use taipan_webapi::limits::Allowances;
-use taipan_webapi::Fault;
 use taipan_webapi::requests::{Answer, AnswerBody};
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -29,9 +29,10 @@ use crate::settings::Settings;
 use crate::top_level::TopLevel;
 use crate::webassembly;
 
-/// The kind of entry of the cache, and the file in it.
-pub(crate) const ENTRIES: &str = "snapshot";
-pub(crate) const FILE: &str = "worker.snapshot";
+/// The kind of entry of the cache.
+pub const SNAPSHOT_ENTRIES: &str = "snapshot";
+/// The snapshot in an entry.
+pub const SNAPSHOT_FILE: &str = "worker.snapshot";
 
 /// An image, and what it is made of.
 pub(crate) struct Kept {
@@ -81,7 +82,7 @@ pub(crate) fn find(
     let bundle = &settings.bundle;
     let provenance = provenance(settings);
     let key = key(&provenance);
-    let entry = settings.cache.entry(ENTRIES, &key.to_string())?;
+    let entry = settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string())?;
     let (registry, modules) = registry(settings, progress)?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
@@ -93,12 +94,13 @@ pub(crate) fn find(
         let (mut instance, resumes) = started.map_err(ended)?;
         let rest = Rest { resumes, log: recorded.take() };
         let file = take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
-        Ok::<_, Error>(write_private(&staging.join(FILE), &file)?)
+        Ok::<_, Error>(write_private(&staging.join(SNAPSHOT_FILE), &file)?)
     };
     let held = entry.hold()?;
     let open = || {
         let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
-        let file = SnapshotFile::of(&files.folder().join(FILE), files.file(FILE)?)?;
+        let file =
+            SnapshotFile::of(&files.folder().join(SNAPSHOT_FILE), files.file(SNAPSHOT_FILE)?)?;
         file.check(&provenance)?;
         let (layers, own) = (layers(bundle, &settings.code), registry.ready());
         let (program, registry) = (&bundle.program, registry.clone());
@@ -269,7 +271,7 @@ fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
 fn load(top_level: &TopLevel<'_>, instance: &mut Instance) -> Result<(), Error> {
     let root = &top_level.modules.root;
     let source = format!("{WORKER_DIRECTORY}/{root}");
-    let packages = format!("{WORKER_DIRECTORY}/python_modules");
+    let packages = format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}");
     let path = json!([source.trim_end_matches('/'), packages, WORKER_DIRECTORY]).to_string();
     let variables = json!(top_level.variables).to_string();
     let flags = json!(top_level.flags).to_string();

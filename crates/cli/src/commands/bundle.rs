@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
-use taipan_bundle::{bundle_id, prepare};
+use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
 use taipan_link::{Import, imports};
 use taipan_pyodide::imports::{Server, server};
 use taipan_release::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
@@ -15,7 +15,7 @@ use taipan_store::Cache;
 use crate::{
     commands::gc,
     console,
-    entries::{BUNDLES, KINDS},
+    entries::KINDS,
     failure::Failure,
     options::Options,
     progress::Display,
@@ -112,7 +112,7 @@ fn list(options: &Options, json: bool) -> Result<ExitCode, Failure> {
     let mut rows = Vec::new();
     for release in RELEASES {
         let bundle = bundle_id(release)?.to_string();
-        let is_there = cache.entry(BUNDLES, &bundle)?.open()?.is_some();
+        let is_there = cache.entry(BUNDLE_ENTRIES, &bundle)?.open()?.is_some();
         rows.push((release, bundle, is_there));
     }
     let text = if json { json_list(&cache, &rows) } else { text_list(&cache, &rows) };

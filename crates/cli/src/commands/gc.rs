@@ -9,14 +9,14 @@ use std::{
 };
 
 use clap::Args;
-use taipan_bundle::bundle_id;
+use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, Step};
-use taipan_worker::{WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
+use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
 use crate::{
     console,
-    entries::{BUNDLES, KINDS, PACKAGES, SNAPSHOTS},
+    entries::{KINDS, PACKAGES},
     failure::Failure,
     options::Options,
     progress::Display,
@@ -103,7 +103,9 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
 fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let mut own: BTreeSet<String> = BTreeSet::new();
     for release in RELEASES {
-        own.insert(cache.entry(BUNDLES, &bundle_id(release)?.to_string())?.name().to_owned());
+        own.insert(
+            cache.entry(BUNDLE_ENTRIES, &bundle_id(release)?.to_string())?.name().to_owned(),
+        );
         for package in [&release.pyodide, &release.web_streams] {
             own.insert(package.entry(cache)?.name().to_owned());
         }
@@ -116,9 +118,9 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 // One that cannot be read is made again when it is next used.
-                SNAPSHOTS => glance(&entry).is_ok_and(|file| {
+                SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();
-                    cache.entry(BUNDLES, &bundle).is_ok_and(|bundle| bundle.path().exists())
+                    cache.entry(BUNDLE_ENTRIES, &bundle).is_ok_and(|bundle| bundle.path().exists())
                 }),
                 _ => own.contains(entry.name()),
             };

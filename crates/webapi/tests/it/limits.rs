@@ -5,9 +5,9 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use taipan_guest::{Isolate, SourceType};
+use taipan_webapi::Fault;
 use taipan_webapi::limits::{Allowances, Limits};
 use taipan_webapi::pending::Completion;
-use taipan_webapi::Fault;
 use taipan_webapi::requests::{Answer, AnswerBody, Requests};
 use taipan_webapi::{Console, fetch};
 use tokio::sync::oneshot;

@@ -61,7 +61,15 @@ impl Isolates for Fakes {
         self.seen.alive.fetch_add(1, Ordering::Relaxed);
         let (seen, fresh) = (self.seen.clone(), self.fresh);
         let (waiting, answered) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Box::new(Fake { slot, seen, fresh, leases: Vec::new(), waiting, answered, retired: false }))
+        Ok(Box::new(Fake {
+            slot,
+            seen,
+            fresh,
+            leases: Vec::new(),
+            waiting,
+            answered,
+            retired: false,
+        }))
     }
 
     fn keep_spares(&self, _count: usize) {}
@@ -264,8 +272,7 @@ impl Tried {
     /// Begins a request, and lets all be done that can be done now.
     async fn begin(&self, path: &'static str) -> JoinHandle<Result<StatusCode, FaultKind>> {
         let worker = self.worker.clone();
-        let request =
-            Incoming { method: "GET".into(), url: path.into(), headers: String::new() };
+        let request = Incoming { method: "GET".into(), url: path.into(), headers: String::new() };
         let task = tokio::spawn(async move {
             let answer = worker.fetch(request, None).await;
             answer.map(|answer| answer.status).map_err(|fault| fault.kind)
@@ -299,12 +306,9 @@ fn orders(items: &[&'static str]) -> Vec<Vec<&'static str>> {
 #[tokio::test(start_paused = true)]
 async fn every_order_of_what_comes() {
     let what = ["/wait", "/answer", "/go", "/end", "gone"];
-    for (isolation, isolates_max) in [
-        (Isolation::Reuse, 1),
-        (Isolation::Reuse, 2),
-        (Isolation::Fresh, 1),
-        (Isolation::Fresh, 5),
-    ] {
+    for (isolation, isolates_max) in
+        [(Isolation::Reuse, 1), (Isolation::Reuse, 2), (Isolation::Fresh, 1), (Isolation::Fresh, 5)]
+    {
         for order in orders(&what) {
             let tried = Tried::new(isolation, isolates_max, 0);
             let mut tasks = BTreeMap::new();
@@ -330,9 +334,7 @@ async fn every_order_of_what_comes() {
                     _ if (isolation, isolates_max) == (Isolation::Fresh, 1) => continue,
                     "/answer" | "/go" => &[Ok(StatusCode::OK)],
                     "/end" => &[Err(FaultKind::Ended)],
-                    _ => {
-                        &[Ok(StatusCode::OK), Err(FaultKind::Ended), Err(FaultKind::WallTime)]
-                    }
+                    _ => &[Ok(StatusCode::OK), Err(FaultKind::Ended), Err(FaultKind::WallTime)],
                 };
                 assert!(expect.contains(&found), "{case}: {path} had {found:?}");
             }
@@ -423,7 +425,10 @@ async fn what_a_request_waits_for_after_its_answer_has_its_time() {
     assert_eq!(tried.seen.said(), [""; 0]);
     sleep(WAIT_UNTIL).await;
     let said = tried.seen.said();
-    assert!(matches!(&said[..], [one] if one.contains("`taipan.limits.wait_until_ms`")), "{said:?}");
+    assert!(
+        matches!(&said[..], [one] if one.contains("`taipan.limits.wait_until_ms`")),
+        "{said:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,12 @@
 use std::{env::consts, path::Path, process::ExitCode};
 
 use serde::{Deserialize, Serialize};
-use taipan_bundle::{bundle_id, prepare};
+use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
 use taipan_release::{Release, Source, fetch, release};
 use taipan_runtime::processor;
 use taipan_store::{Cache, Entry, Import, Step};
 
-use crate::{console, entries::BUNDLES, failure::Failure, options::Options, progress::Display};
+use crate::{console, failure::Failure, options::Options, progress::Display};
 
 /// What an export says of itself.
 #[derive(Debug, Deserialize, Serialize)]
@@ -45,7 +45,7 @@ impl About {
 }
 
 fn bundle(release: &Release, cache: &Cache) -> Result<Entry, Failure> {
-    Ok(cache.entry(BUNDLES, &bundle_id(release)?.to_string())?)
+    Ok(cache.entry(BUNDLE_ENTRIES, &bundle_id(release)?.to_string())?)
 }
 
 /// Writes a release and its bundle, which is made first when it is not there.
