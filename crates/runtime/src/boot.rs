@@ -146,9 +146,9 @@ pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
         let worker = load_javascript(scope)?;
         log.write(Record::Reached(Milestone::Platform));
         let dispatch = scope.property(&worker, "dispatch")?;
-        let (fetch, cancel) =
-            (scope.property(&dispatch, "fetch")?, scope.property(&dispatch, "cancel")?);
-        scope.extensions_mut().insert(connected.with(fetch, cancel));
+        let (begin, cancel) =
+            (scope.property(&dispatch, "begin")?, scope.property(&dispatch, "cancel")?);
+        scope.extensions_mut().insert(connected.with(begin, cancel));
         let start = scope.property(&worker, "start")?;
         let arguments = [
             (&*mounts).into(),
@@ -168,7 +168,7 @@ pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
 pub(crate) struct Connected(World);
 
 impl Connected {
-    pub(crate) fn with(self, fetch: Handle, cancel: Handle) -> Loop {
+    pub(crate) fn with(self, begin: Handle, cancel: Handle) -> Loop {
         let World { log, runtime, number, inbox, availability, serves, fresh, cpu, clock, .. } =
             self.0;
         Loop {
@@ -185,7 +185,7 @@ impl Connected {
             waits: 0,
             signal: 0,
             clock,
-            fetch,
+            begin,
             cancel,
         }
     }

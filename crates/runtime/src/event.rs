@@ -19,35 +19,52 @@ pub struct Incoming {
     pub headers: String,
 }
 
-/// What comes to an isolate.
-pub enum Event {
-    /// A request, under the number that its sender gave it.
-    Request {
-        /// Its number.
-        id: u32,
+/// What a worker is asked to do.
+pub struct Call {
+    /// The number under which those who ask know it, too.
+    pub id: u32,
+    /// Which entrypoint of the worker is asked; `None` is the default one.
+    pub entrypoint: Option<Arc<str>>,
+    /// What it is asked.
+    pub kind: CallKind,
+    /// Its place here, if others choose it.
+    pub lease: Option<Arc<dyn Lease>>,
+}
+
+/// A kind of call: what its handler is given, and where its answer goes.
+pub enum CallKind {
+    /// To answer a request (`fetch`).
+    Fetch {
         /// Its head.
         request: Incoming,
         /// Its body.
         body: Option<BodyReader>,
         /// Who waits for the answer.
         reply: Reply,
-        /// Its place here, if others choose it.
-        lease: Option<Arc<dyn Lease>>,
     },
-    /// The client of a request has gone away.
-    Gone {
-        /// The number of the request.
+}
+
+/// What becomes of a call, as those know who have made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Its client has gone away.
+    Gone,
+    /// The whole body of its answer was sent.
+    Sent,
+    /// It, or what it waits for after its answer, has had its time.
+    Expired,
+}
+
+/// What comes to an isolate.
+pub enum Event {
+    /// A call begins.
+    Call(Call),
+    /// Something became of a call.
+    Signal {
+        /// The number of the call.
         id: u32,
-    },
-    /// The whole body of an answer was sent.
-    Sent {
-        /// The number of the request.
-        id: u32,
-    },
-    /// A request, or what it waits for after its answer, has had its time.
-    Expired {
-        /// The number of the request.
-        id: u32,
+        /// What.
+        signal: Signal,
     },
     /// An operation of the isolate with this number has ended.
     Completed {
@@ -61,17 +78,29 @@ pub enum Event {
         /// Hears that it is.
         done: oneshot::Sender<()>,
     },
-    /// A signal has come, for which Python has to look.
+    /// A signal of the process has come, for which Python has to look.
     Interrupted,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Call({})", self.id)
+    }
+}
+
+impl fmt::Debug for CallKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallKind::Fetch { .. } => formatter.write_str("Fetch"),
+        }
+    }
 }
 
 impl fmt::Debug for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Request { id, .. } => write!(formatter, "Request({id})"),
-            Event::Gone { id } => write!(formatter, "Gone({id})"),
-            Event::Sent { id } => write!(formatter, "Sent({id})"),
-            Event::Expired { id } => write!(formatter, "Expired({id})"),
+            Event::Call(call) => call.fmt(formatter),
+            Event::Signal { id, signal } => write!(formatter, "{signal:?}({id})"),
             Event::Completed { instance, .. } => write!(formatter, "Completed({instance})"),
             Event::Warm { .. } => formatter.write_str("Warm"),
             Event::Interrupted => formatter.write_str("Interrupted"),
@@ -97,10 +126,10 @@ pub trait Availability: Send + Sync {
     fn retire(&self);
 }
 
-/// A request's place at an isolate, which is free again when the last who holds it lets go.
+/// The place of a call at an isolate, which is free again when the last who holds it lets go.
 pub trait Lease: Send + Sync {
-    /// Gives the request, which was not begun, to another isolate.
-    fn move_request(self: Arc<Self>, request: Event);
+    /// Gives the call, which was not begun, to another isolate.
+    fn move_call(self: Arc<Self>, call: Call);
 }
 
 /// A wait that holds the stack of an isolate, until this is dropped.

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use taipan_guest::{Argument, Call, CpuLimit, Handle, Operation, Output, Scope, Throw};
-use taipan_webapi::body::Bodies;
+use taipan_guest::{Argument, CpuLimit, Handle, Operation, Output, Scope, Throw};
+use taipan_webapi::body::{Bodies, BodyReader};
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
 use taipan_webapi::{Owner, deliver, give_up};
 
-use crate::event::{Availability, Event, Hold, Incoming};
+use crate::event::{Availability, Call, CallKind, Event, Hold, Incoming, Signal};
 use crate::log::{Milestone, Record};
 use crate::state::Loop;
 use crate::{faults, health};
@@ -66,36 +66,20 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
         return Ok(());
     }
     match event {
-        request @ Event::Request { .. } => {
+        Event::Call(call) => {
             health::examine(scope)?;
-            let loop_ = scope.extensions().of::<Loop>();
-            let availability = loop_.and_then(|state| state.availability.as_ref());
-            match &request {
-                Event::Request { lease: Some(lease), .. }
-                    if availability.is_some_and(|it| it.refuses()) =>
-                {
-                    lease.clone().move_request(request);
+            let state = scope.extensions().of::<Loop>();
+            let refuses =
+                state.and_then(|it| it.availability.as_ref()).is_some_and(|it| it.refuses());
+            match &call.lease {
+                Some(lease) if refuses => {
+                    lease.clone().move_call(call);
                     Ok(())
                 }
-                _ => begin(scope, request),
+                Some(_) | None => begin(scope, call),
             }
         }
-        Event::Gone { id } => {
-            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-                requests.gone(id);
-            }
-            cancel(scope, id, false)
-        }
-        Event::Sent { id } => {
-            if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-                requests.sent(id);
-            }
-            Ok(())
-        }
-        Event::Expired { id } => {
-            cancel(scope, id, true)?;
-            end(scope, id)
-        }
+        Event::Signal { id, signal } => heed(scope, id, signal),
         Event::Completed { instance, completion } => {
             let ours =
                 scope.extensions().of::<Loop>().is_some_and(|state| state.number == instance);
@@ -120,9 +104,9 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
     }
 }
 
-/// Has the worker begin to answer a request.
-fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error> {
-    let Event::Request { id, request, body, reply, lease } = event else { return Ok(()) };
+/// Has the worker begin what it is asked to do.
+fn begin(scope: &mut Scope<'_>, call: Call) -> Result<(), taipan_guest::Error> {
+    let Call { id, entrypoint, kind, lease } = call;
     let owner = Owner::request(id);
     if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
         if let Some(leases) = &mut state.leases {
@@ -132,25 +116,59 @@ fn begin(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Error>
         scope.control().open(owner.number(), cpu);
     }
     scope.set_owner(owner.number())?;
+    // Empty is the default one.
+    let entrypoint = entrypoint.as_deref().unwrap_or_default();
+    match kind {
+        CallKind::Fetch { request: Incoming { method, url, headers }, body, reply } => {
+            let body = adopt(scope, owner, body);
+            let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
+            requests.open(id, reply);
+            let arguments = [
+                Argument::Number(id.into()),
+                "fetch".into(),
+                entrypoint.into(),
+                (&*method).into(),
+                (&*url).into(),
+                (&*headers).into(),
+                body.into(),
+            ];
+            let call = |scope: &mut Scope<'_>, begin: &Handle| scope.invoke(begin, &arguments);
+            health::contain(scope, |scope| call_loop(scope, |state| &state.begin, call))
+        }
+    }
+}
+
+/// The number of a body, now that it is the isolate's; -1 for none.
+fn adopt(scope: &mut Scope<'_>, owner: Owner, body: Option<BodyReader>) -> i32 {
+    let Some(body) = body else { return -1 };
     let bodies = scope.extensions_mut().of_mut::<Bodies>();
-    let body = match body.map(|body| bodies.map(|bodies| bodies.adopt(owner, body))) {
-        Some(Some(Ok(id))) => i32::try_from(id).unwrap_or(-1),
-        _ => -1,
-    };
-    let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
-    requests.open(id, reply);
-    let Incoming { method, url, headers } = request;
-    let begin = |scope: &mut Scope<'_>, fetch: &Handle| {
-        let arguments = [
-            Argument::Number(id.into()),
-            (&*method).into(),
-            (&*url).into(),
-            (&*headers).into(),
-            body.into(),
-        ];
-        scope.invoke(fetch, &arguments)
-    };
-    health::contain(scope, |scope| call_loop(scope, |state| &state.fetch, begin))
+    match bodies.map(|bodies| bodies.adopt(owner, body)) {
+        Some(Ok(id)) => i32::try_from(id).unwrap_or(-1),
+        Some(Err(_)) | None => -1,
+    }
+}
+
+/// Tells the worker what became of a call, as far as it concerns it.
+fn heed(scope: &mut Scope<'_>, id: u32, signal: Signal) -> Result<(), taipan_guest::Error> {
+    let requests = scope.extensions_mut().of_mut::<Requests>();
+    match signal {
+        Signal::Gone => {
+            if let Some(requests) = requests {
+                requests.gone(id);
+            }
+            cancel(scope, id, false)
+        }
+        Signal::Sent => {
+            if let Some(requests) = requests {
+                requests.sent(id);
+            }
+            Ok(())
+        }
+        Signal::Expired => {
+            cancel(scope, id, true)?;
+            end(scope, id)
+        }
+    }
 }
 
 /// Tells the worker that nobody waits for the answer to a request any more; and, if it is `over`, that what it waits for
@@ -218,7 +236,7 @@ const NEVER_IN_RUN_SYNC: &str = "run_sync waits for something that can never hap
 
 /// `host.block_until(predicate)`: handles events until the predicate is true, and answers 0; or the number of a
 /// signal that has come before.
-fn block_until(call: &mut Call<'_>) -> Result<Output, Throw> {
+fn block_until(call: &mut taipan_guest::Call<'_>) -> Result<Output, Throw> {
     let predicate = call.handle(0)?;
     let scope = &mut call.scope;
     let availability = scope.extensions().of::<Loop>().and_then(|it| it.availability.clone());
@@ -278,7 +296,7 @@ fn set_signal(scope: &mut Scope<'_>, signal: i32) {
 }
 
 /// `host.end_wait(signal)`: has the innermost wait end as for a signal; false when there is none.
-fn end_wait(call: &mut Call<'_>) -> Result<Output, Throw> {
+fn end_wait(call: &mut taipan_guest::Call<'_>) -> Result<Output, Throw> {
     let signal = call.integer(0)?;
     let waits = call.scope.extensions().of::<Loop>().is_some_and(|state| state.waits > 0);
     if waits {
@@ -288,7 +306,7 @@ fn end_wait(call: &mut Call<'_>) -> Result<Output, Throw> {
 }
 
 /// `host.cpu_time_exceeded()`: which limit of CPU time was exceeded, in words.
-fn cpu_time_exceeded(call: &mut Call<'_>) -> Result<Output, Throw> {
+fn cpu_time_exceeded(call: &mut taipan_guest::Call<'_>) -> Result<Output, Throw> {
     let told = call.scope.control().told();
     let state = call.scope.extensions().of::<Loop>();
     // No request comes to a script.
@@ -349,7 +367,7 @@ pub(crate) fn wait_for_requests(scope: &mut Scope<'_>) -> Result<bool, taipan_gu
 }
 
 /// `host.interpreter_started()`: what only JavaScript notices.
-fn interpreter_started(call: &mut Call<'_>) -> Result<Output, Throw> {
+fn interpreter_started(call: &mut taipan_guest::Call<'_>) -> Result<Output, Throw> {
     taipan_pyodide::set_collector(&mut call.scope);
     if let Some(state) = call.scope.extensions().of::<Loop>() {
         state.log.write(Record::Reached(Milestone::Interpreter));
@@ -358,7 +376,7 @@ fn interpreter_started(call: &mut Call<'_>) -> Result<Output, Throw> {
 }
 
 /// `host.take_bytecode(path, bytes)`: what `compileTree` makes.
-fn take_bytecode(call: &mut Call<'_>) -> Result<Output, Throw> {
+fn take_bytecode(call: &mut taipan_guest::Call<'_>) -> Result<Output, Throw> {
     let (path, bytes) = (call.text(0)?, call.bytes(1)?);
     let extensions = call.scope.extensions_mut();
     if extensions.of::<PythonBytecode>().is_none() {

@@ -139,8 +139,8 @@ impl IsolateImage {
             let _ = scope.populate(written);
         }
         let connected = connect(&mut scope, self.registry.clone(), &self.layers, world);
-        let (fetch, cancel) = (scope.held(self.saved.fetch), scope.held(self.saved.cancel));
-        scope.extensions_mut().insert(connected.with(fetch, cancel));
+        let (begin, cancel) = (scope.held(self.saved.begin), scope.held(self.saved.cancel));
+        scope.extensions_mut().insert(connected.with(begin, cancel));
         let paths = self.layers.iter().map(|(_, path)| path.clone());
         taipan_pyodide::mount_again(&mut scope, paths);
         sections::restore(&mut scope, &self.image)?;

@@ -10,7 +10,7 @@ use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
 use tokio::time::Instant;
 
-use crate::event::Event;
+use crate::event::{Call, Event};
 use crate::event_loop::{PythonBytecode, turn, wait_for, wait_for_requests};
 use crate::health;
 use crate::state::Loop;
@@ -79,15 +79,15 @@ impl Instance {
         })
     }
 
-    /// Handles an event, and others until no request is open any more, nor what it waits for with `waitUntil`; false
+    /// Handles a call, and what comes until no request is open any more, nor what it waits for with `waitUntil`; false
     /// when that can never be.
     ///
     /// # Errors
     ///
     /// The isolate's end.
-    pub fn answer(&mut self, request: Event) -> Result<bool, taipan_guest::Error> {
+    pub fn answer(&mut self, call: Call) -> Result<bool, taipan_guest::Error> {
         self.isolate.with_roots(|scope| {
-            turn(scope, Some(request))?;
+            turn(scope, Some(Event::Call(call)))?;
             wait_for_requests(scope)
         })
     }

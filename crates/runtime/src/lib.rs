@@ -28,7 +28,7 @@ mod streams;
 pub use boot::{Boot, Mount, Mounts, World, boot, on_large_stack};
 pub use clock::{Machine, Virtual};
 pub use error::{Error, guest, pyodide};
-pub use event::{Availability, Event, Incoming, Lease};
+pub use event::{Availability, Call, CallKind, Event, Incoming, Lease, Signal};
 pub use faults::{fault, late};
 pub use image::IsolateImage;
 pub use inbox::Inbox;

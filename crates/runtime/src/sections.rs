@@ -30,7 +30,7 @@ const MONOTONIC_CLOCK_MAX: f64 = 366.0 * 24.0 * 3600.0 * 1000.0;
 pub(crate) struct Saved {
     /// The handle of `worker.js`'s namespace, and those of the event loop.
     pub(crate) worker: i32,
-    pub(crate) fetch: i32,
+    pub(crate) begin: i32,
     pub(crate) cancel: i32,
     /// What the monotonic clock showed, in milliseconds.
     pub(crate) monotonic_clock: f64,
@@ -83,9 +83,9 @@ fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<
     let Some(state) = scope.extensions().of::<Loop>() else {
         return Err(Error::Bug { what: "an isolate without an event loop".into() });
     };
-    let (fetch, cancel) = (state.fetch.index(), state.cancel.index());
+    let (begin, cancel) = (state.begin.index(), state.cancel.index());
     let Rest { resumes, log } = rest;
-    let saved = Saved { worker, fetch, cancel, monotonic_clock, resumes, log };
+    let saved = Saved { worker, begin, cancel, monotonic_clock, resumes, log };
     let saved =
         postcard::to_stdvec(&saved).map_err(|error| Error::Bug { what: error.to_string() })?;
     let pyodide = taipan_pyodide::save(&scope)
@@ -123,7 +123,7 @@ pub(crate) fn restore(scope: &mut Scope<'_>, image: &taipan_guest::Image) -> Res
 
 fn decode(section: &[u8]) -> Result<Saved, postcard::Error> {
     let (saved, rest) = postcard::take_from_bytes::<Saved>(section)?;
-    let handles = [saved.worker, saved.fetch, saved.cancel];
+    let handles = [saved.worker, saved.begin, saved.cancel];
     let whole = rest.is_empty()
         && handles.iter().all(|handle| *handle >= 0)
         && (0.0..=MONOTONIC_CLOCK_MAX).contains(&saved.monotonic_clock);
@@ -136,7 +136,7 @@ mod tests {
 
     fn sample() -> Saved {
         let log = vec![Record::Stream { descriptor: 1, bytes: b"said".to_vec() }];
-        Saved { worker: 1, fetch: 2, cancel: 3, monotonic_clock: 4.5, resumes: false, log }
+        Saved { worker: 1, begin: 2, cancel: 3, monotonic_clock: 4.5, resumes: false, log }
     }
 
     #[track_caller]
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn handles_that_none_is() {
         check(|saved| saved.worker = -1, false);
-        check(|saved| saved.fetch = i32::MIN, false);
+        check(|saved| saved.begin = i32::MIN, false);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Loop {
     pub(crate) signal: i32,
     /// The clock to move when a timer is waited for, in an isolate that a snapshot is taken of.
     pub(crate) clock: Option<Virtual>,
-    pub(crate) fetch: Handle,
+    pub(crate) begin: Handle,
     pub(crate) cancel: Handle,
 }
 

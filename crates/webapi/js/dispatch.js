@@ -1,5 +1,5 @@
-// What the runtime calls: a request comes in, a client goes away, a promise
-// was rejected and nobody cared. The handlers themselves belong to the worker.
+// What the runtime calls: a call begins, its client goes away, a promise was
+// rejected and nobody cared. The handlers themselves belong to the worker.
 
 import { handOver, isUnusable } from "./body.js";
 import { logError } from "./console.js";
@@ -22,7 +22,11 @@ export class HandlerFault {
   }
 }
 
-const handlers = new Map();
+/** entrypoint → { kind of call: its handler }. The default one has no name. */
+const entrypoints = new Map();
+
+/** kind of call → what makes its handler's first argument of what the host tells. */
+const subjects = { __proto__: null, fetch: requestFromHost };
 
 /** The second argument of every handler. */
 export let environment = Object.freeze({});
@@ -30,10 +34,12 @@ export let environment = Object.freeze({});
 /** request id → { request, waiting: how much must still settle, canceled: why, stop: ends the response's stream } */
 const active = new Map();
 
-/** Registers what answers events of a kind, "fetch" so far: handler(request, environment, context). */
-export function setHandler(kind, handler) {
+/** Registers what answers calls of a kind, "fetch" so far: handler(request, environment, context). */
+export function setHandler(kind, handler, entrypoint = "") {
   if (typeof handler !== "function") throw new TypeError(`the handler for ${kind} is not a function`);
-  handlers.set(kind, handler);
+  const handlers = entrypoints.get(entrypoint);
+  if (handlers === undefined) entrypoints.set(entrypoint, { __proto__: null, [kind]: handler });
+  else handlers[kind] = handler;
 }
 
 /** Sets what is the second argument of every handler from now on. */
@@ -41,9 +47,9 @@ export function setEnvironment(value) {
   environment = value;
 }
 
-/** Begins to answer a request; the rest is told through host operations. */
-export function fetch(requestId, method, url, headers, bodyId) {
-  const request = requestFromHost(method, url, headers, bodyId);
+/** Begins what an entrypoint is asked to do; the rest is told through host operations. */
+export function begin(requestId, kind, entrypoint, ...told) {
+  const request = subjects[kind](...told);
   // The answer itself is the first that the request waits for.
   const entry = { request, waiting: 1, canceled: null, stop: null };
   active.set(requestId, entry);
@@ -53,7 +59,7 @@ export function fetch(requestId, method, url, headers, bodyId) {
     settle(requestId, entry);
   };
   try {
-    const outcome = handle(requestId, entry);
+    const outcome = handle(requestId, kind, entrypoint, entry);
     // A handler that answers at once costs no promise.
     if (isResponse(outcome) || outcome instanceof HandlerFault) answer(requestId, entry, outcome);
     else Promise.resolve(outcome).then((response) => answer(requestId, entry, response)).catch(failed);
@@ -116,9 +122,9 @@ function settle(requestId, entry) {
 }
 
 /** What the handler gives: a Response, or a promise of one. */
-function handle(requestId, entry) {
-  const handler = handlers.get("fetch");
-  if (handler === undefined) return new HandlerFault("TypeError: the worker has no fetch handler", "", "no_handler");
+function handle(requestId, kind, entrypoint, entry) {
+  const handler = entrypoints.get(entrypoint)?.[kind];
+  if (handler === undefined) return new HandlerFault(`TypeError: the worker has no ${kind} handler`, "", "no_handler");
   return handler(entry.request, environment, createContext((promise) => extend(requestId, entry, promise)));
 }
 

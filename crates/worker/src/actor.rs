@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use taipan_guest::Reason;
-use taipan_runtime::{Error, Event, Inbox, Record, fault as limit_fault};
+use taipan_runtime::{Error, Event, Inbox, Record, Signal, fault as limit_fault};
 use taipan_webapi::with_causes;
 use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::time::Instant;
@@ -220,7 +220,7 @@ impl Slot {
              any longer: it took more than {limit} ms (`taipan.limits.wait_until_ms`)"
         );
         self.template.log.write(Record::Warning { text });
-        Event::Expired { id }
+        Event::Signal { id, signal: Signal::Expired }
     }
 
     /// Drops an isolate for which there is nothing to do, and what was kept for others.
@@ -259,12 +259,8 @@ async fn first(inbox: &Inbox) -> Option<Event> {
     loop {
         match inbox.next().await? {
             // Of an isolate that is no more.
-            Event::Gone { .. }
-            | Event::Sent { .. }
-            | Event::Expired { .. }
-            | Event::Completed { .. }
-            | Event::Interrupted => {}
-            event @ (Event::Request { .. } | Event::Warm { .. }) => return Some(event),
+            Event::Signal { .. } | Event::Completed { .. } | Event::Interrupted => {}
+            event @ (Event::Call(_) | Event::Warm { .. }) => return Some(event),
         }
     }
 }

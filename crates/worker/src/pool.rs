@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Duration;
 
-use taipan_runtime::{Event, Inbox};
+use taipan_runtime::{Call, Event, Inbox};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -252,11 +252,11 @@ impl Pool {
 }
 
 impl SlotOwner for Pool {
-    fn find_place(self: Arc<Self>, lease: Arc<SlotLease>, request: Event) {
+    fn find_place(self: Arc<Self>, lease: Arc<SlotLease>, call: Call) {
         let runtime = self.template.runtime.clone();
         runtime.spawn(async move {
             let slot = self.take().await;
-            lease.move_to(slot, request);
+            lease.move_to(slot, call);
         });
     }
 

@@ -83,7 +83,7 @@ impl SlotIsolate for Live {
     }
 
     fn turn(&mut self, event: Option<Event>) -> Result<(), Fault> {
-        let answers = matches!(event, Some(Event::Request { .. }));
+        let answers = matches!(event, Some(Event::Call(_)));
         let outcome = {
             let _turn = self.instance.isolate.control().begin();
             self.instance.turn(event)

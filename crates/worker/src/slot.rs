@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use taipan_guest::Reason;
-use taipan_runtime::{Availability, Event, Lease};
+use taipan_runtime::{Availability, Call, Event, Lease, Signal};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::{UnboundedSender, error::SendError};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::isolates::Stop;
 
@@ -52,7 +52,7 @@ impl SlotState {
 /// The pool that a slot belongs to.
 pub(crate) trait SlotOwner: Send + Sync {
     /// Finds another place for a request that came to an isolate which cannot begin it.
-    fn find_place(self: Arc<Self>, lease: Arc<SlotLease>, request: Event);
+    fn find_place(self: Arc<Self>, lease: Arc<SlotLease>, call: Call);
 
     /// An isolate can begin requests again.
     fn frees(&self);
@@ -133,29 +133,30 @@ impl SlotLease {
     }
 
     /// Gives the request, which was not begun, to another slot; not if nobody waits for it any more.
-    pub(crate) fn move_to(&self, slot: SlotHandle, request: Event) {
+    pub(crate) fn move_to(&self, slot: SlotHandle, call: Call) {
         let mut at = self.at();
         let before = std::mem::replace(&mut at.slot, slot);
         before.state.load.fetch_sub(1, Ordering::Relaxed);
         if !at.left {
             // A slot lives for as long as its pool. Under the lock: what its client says of it comes after it.
-            let _ = at.slot.sender.send(request);
+            let _ = at.slot.sender.send(Event::Call(call));
         }
     }
 
-    /// Sends what concerns the request.
-    pub(crate) fn send(&self, event: Event) -> Result<(), SendError<Event>> {
+    /// Sends what concerns the request; false when the slot has ended.
+    pub(crate) fn send(&self, event: Event) -> bool {
         let mut at = self.at();
-        at.left |= matches!(event, Event::Gone { .. } | Event::Expired { .. });
-        at.slot.sender.send(event)
+        at.left |= matches!(event, Event::Signal { signal: Signal::Gone | Signal::Expired, .. });
+        at.slot.sender.send(event).is_ok()
     }
 
     /// Ends a request that has had its time, and the isolate too if that does not let go of it.
     pub(crate) fn expire(self: Arc<Self>, id: u32, limit: Duration) {
         let state = self.at().slot.state.clone();
         let turn = state.turns.load(Ordering::Relaxed);
+        let expired = move || Event::Signal { id, signal: Signal::Expired };
         // An isolate that has ended needs no word of it.
-        let _ = self.send(Event::Expired { id });
+        self.send(expired());
         tokio::spawn(async move {
             tokio::time::sleep(STUCK).await;
             if state.busy.load(Ordering::Relaxed) && state.turns.load(Ordering::Relaxed) == turn {
@@ -164,16 +165,16 @@ impl SlotLease {
                     stop(Reason::WallTime { limit });
                 }
                 // It may be waiting for something.
-                let _ = self.send(Event::Expired { id });
+                self.send(expired());
             }
         });
     }
 }
 
 impl Lease for SlotLease {
-    fn move_request(self: Arc<Self>, request: Event) {
+    fn move_call(self: Arc<Self>, call: Call) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.find_place(self, request);
+            pool.find_place(self, call);
         }
     }
 }

@@ -10,9 +10,9 @@ use taipan_bundle::Bundle;
 use taipan_pyodide::{Ended, LOCATE, PACKAGES_DIRECTORY, Prepared};
 use taipan_release::Digest;
 use taipan_runtime::{
-    Boot, Event, Guard, Incoming, Instance, IsolateImage, Log, Milestone, Mounts, Record, Registry,
-    Rest, SnapshotFile, ToLog, Virtual, WORKER_DIRECTORY, World, boot, guest, impose, stopped,
-    take,
+    Boot, Call, CallKind, Guard, Incoming, Instance, IsolateImage, Log, Milestone, Mounts, Record,
+    Registry, Rest, SnapshotFile, ToLog, Virtual, WORKER_DIRECTORY, World, boot, guest, impose,
+    stopped, take,
 };
 use taipan_snapshot::{Kind, Provenance};
 use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
@@ -322,8 +322,9 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
             }
         }
     });
-    let event = Event::Request { id: 1, request, body: None, reply, lease: None };
-    if !instance.answer(event).map_err(guest("answering a warm-up request"))? {
+    let kind = CallKind::Fetch { request, body: None, reply };
+    let call = Call { id: 1, entrypoint: None, kind, lease: None };
+    if !instance.answer(call).map_err(guest("answering a warm-up request"))? {
         answer.abort();
         return Err(failed("it waits for something that never happens".into(), String::new()));
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
-use taipan_runtime::{Event, Incoming, Lease, Log, Record, late};
+use taipan_runtime::{Call, CallKind, Event, Incoming, Lease, Log, Record, Signal, late};
 use taipan_store::{Entry, Step};
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::requests::{Answer, AnswerBody};
@@ -147,8 +147,11 @@ impl Worker {
         let id = self.last.fetch_add(1, Ordering::Relaxed) % REQUEST_NUMBER_MAX + 1;
         let (reply, answer) = oneshot::channel();
         let held: Arc<dyn Lease> = lease.clone();
-        let event = Event::Request { id, request, body, reply, lease: Some(held) };
-        lease.send(event).map_err(|_| ended())?;
+        let kind = CallKind::Fetch { request, body, reply };
+        let call = Call { id, entrypoint: None, kind, lease: Some(held) };
+        if !lease.send(Event::Call(call)) {
+            return Err(ended());
+        }
         let client = Client { id, lease: Some(lease), deadline, wall: self.wall };
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(Ok(answer))) => Ok(Answer { body: client.watch(answer.body), ..answer }),
@@ -196,7 +199,7 @@ impl Client {
     fn sent(mut self) {
         if let Some(lease) = self.lease.take() {
             // An isolate that has ended needs no word of it.
-            let _ = lease.send(Event::Sent { id: self.id });
+            lease.send(Event::Signal { id: self.id, signal: Signal::Sent });
         }
     }
 
@@ -268,7 +271,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         if let Some(lease) = self.lease.take() {
             // An isolate that has ended needs no word of it.
-            let _ = lease.send(Event::Gone { id: self.id });
+            lease.send(Event::Signal { id: self.id, signal: Signal::Gone });
         }
     }
 }

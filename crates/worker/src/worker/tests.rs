@@ -77,14 +77,17 @@ impl Isolates for Fakes {
     fn release_spares(&self) {}
 }
 
+/// Who waits for an answer, the place, and whether the stack is held.
+type Waiting = (Reply, Option<Arc<dyn Lease>>, bool);
+
 struct Fake {
     slot: ForSlot,
     seen: Arc<Seen>,
     fresh: bool,
     /// The places of all that came, where they are kept until the end.
     leases: Vec<Arc<dyn Lease>>,
-    /// Requests without an answer, each with its place, and whether it holds the stack.
-    waiting: BTreeMap<u32, (Reply, Option<Arc<dyn Lease>>, bool)>,
+    /// Requests without an answer.
+    waiting: BTreeMap<u32, Waiting>,
     /// Requests that wait for something after their answer, with their places.
     answered: BTreeSet<u32>,
     retired: bool,
@@ -99,17 +102,21 @@ impl Drop for Fake {
 impl Fake {
     fn handle(&mut self, event: Event) -> Result<(), Fault> {
         match event {
-            Event::Request { lease: Some(ref lease), .. } if self.slot.availability.refuses() => {
-                lease.clone().move_request(event);
-                Ok(())
-            }
-            Event::Request { id, request, reply, lease, .. } => {
-                if self.fresh {
-                    self.leases.extend(lease.clone());
+            Event::Call(call) => match &call.lease {
+                Some(lease) if self.slot.availability.refuses() => {
+                    lease.clone().move_call(call);
+                    Ok(())
                 }
-                self.begin(id, &request.url, reply, lease)
-            }
-            Event::Gone { id } | Event::Expired { id } => {
+                Some(_) | None => {
+                    let Call { id, kind, lease, .. } = call;
+                    let CallKind::Fetch { request, reply, .. } = kind;
+                    if self.fresh {
+                        self.leases.extend(lease.clone());
+                    }
+                    self.begin(id, &request.url, reply, lease)
+                }
+            },
+            Event::Signal { id, signal: Signal::Gone | Signal::Expired } => {
                 self.answered.remove(&id);
                 if let Some((_, _, true)) = self.waiting.remove(&id) {
                     self.slot.availability.release();
@@ -120,7 +127,7 @@ impl Fake {
                 let _ = done.send(());
                 Ok(())
             }
-            Event::Sent { .. } | Event::Completed { .. } | Event::Interrupted => Ok(()),
+            Event::Signal { .. } | Event::Completed { .. } | Event::Interrupted => Ok(()),
         }
     }
 
