@@ -16,13 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use taipan_guest::{CompiledModule, Isolate, Operation, Parts, Program, SourceType};
+use taipan_guest::{CompiledModule, Isolate, Parts, Program, SourceType};
 use taipan_link::{Options, Variant};
 use taipan_pyodide::layer::{self, Layer, encode};
 use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
 use taipan_release::{BundleId, Digest, Release, ReleaseFiles, Source};
 use taipan_runtime::{
-    JAVASCRIPT, Javascript, Mount, OPERATIONS, PYTHON, SnapshotFile, Virtual, check_address_space,
+    Javascript, Mount, PARTS, PYTHON, SnapshotFile, Virtual, check_address_space,
 };
 use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 
@@ -158,15 +158,12 @@ fn library_path(release: &Release) -> String {
 }
 
 fn sources() -> Vec<(&'static str, &'static str)> {
-    let pyodide = taipan_pyodide::JAVASCRIPT.iter().map(|source| (source.name, source.text));
-    let webapi = taipan_webapi::JAVASCRIPT.iter().map(|source| (source.name, source.text));
-    pyodide.chain(webapi).chain(JAVASCRIPT.iter().copied()).collect()
+    PARTS.iter().flat_map(|part| (part.javascript)()).collect()
 }
 
 /// Our Python, by path; `stdlib` adds all but the runtime's to the standard library.
 fn python_sources() -> Vec<(&'static str, &'static str)> {
-    let pyodide = taipan_pyodide::PYTHON.iter().map(|source| (source.name, source.text));
-    pyodide.chain(PYTHON.iter().copied()).collect()
+    PARTS.iter().flat_map(|part| (part.python)()).collect()
 }
 
 fn build(
@@ -282,9 +279,7 @@ fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>,
     };
     let modules = (0..glue).map(|number| module(&format!("glue-{number}")));
     let modules = modules.collect::<Result<_, _>>()?;
-    let below =
-        [taipan_pyodide::OPERATIONS, taipan_pyodide::FOLDER_OPERATIONS, taipan_webapi::OPERATIONS];
-    let operations: Vec<Operation> = [&below[..], &OPERATIONS].concat().concat();
+    let operations = PARTS.iter().flat_map(|part| part.operations.concat()).collect();
     let parts = Parts { main: module("main")?, javascript: load("engine")?, modules, operations };
     Program::new(engine.clone(), parts, taipan_pyodide::define)
         .map_err(guest("joining the program"))

@@ -81,6 +81,17 @@ pub enum Error {
         #[source]
         source: Box<taipan_snapshot::Error>,
     },
+    /// What a part of the platform keeps outside of an isolate's memory.
+    #[error("the state of `{part}` cannot be {done}")]
+    Part {
+        /// Which part.
+        part: &'static str,
+        /// What was to be done with it.
+        done: &'static str,
+        /// Why it cannot be.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A limit of the process that leaves no room for its isolates.
     #[error(
         "this process may have {} MiB of address space (RLIMIT_AS), and {} MiB are needed for {isolates} isolates",
@@ -120,7 +131,9 @@ impl Error {
                 "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`); most of it is only reserved \
                  and takes no memory"
             }
-            Error::Bug { .. } => "please report it, with this message and what you did",
+            Error::Bug { .. } | Error::Part { .. } => {
+                "please report it, with this message and what you did"
+            }
             Error::Pyodide { .. } => {
                 "the release in the cache may be damaged: run `taipan bundle verify`"
             }

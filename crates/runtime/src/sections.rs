@@ -12,14 +12,15 @@ use taipan_snapshot::{self as snapshot, Image, Provenance};
 
 use crate::instance::Instance;
 use crate::log::Record;
+use crate::part::{self, Part, PartError};
+use crate::parts::PARTS;
 use crate::snapshot_file::SnapshotFile;
 use crate::state::Loop;
 use crate::{Error, guest};
 
-/// The names of the sections: what this crate saves, and what those below it do.
+/// The name of the section that this file writes.
 const WORKER: &str = "worker";
-const PYODIDE: &str = "pyodide";
-const WEBAPI: &str = "webapi";
+const VERSION: u8 = 1;
 
 /// The latest that a monotonic clock can show, in milliseconds: a year. No top level runs for so long, and what
 /// is much later is no time that the host's clocks can add to.
@@ -88,12 +89,19 @@ fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<
     let saved = Saved { worker, begin, cancel, monotonic_clock, resumes, log };
     let saved =
         postcard::to_stdvec(&saved).map_err(|error| Error::Bug { what: error.to_string() })?;
-    let pyodide = taipan_pyodide::save(&scope)
-        .map_err(|source| Error::Pyodide { doing: "saving its state", source })?;
-    let webapi =
-        taipan_webapi::save(&scope).map_err(|error| Error::Bug { what: error.to_string() })?;
-    let sections = [(WORKER, saved), (PYODIDE, pyodide), (WEBAPI, webapi)];
-    Ok(sections.map(|(name, bytes)| (name.to_owned(), bytes)).into())
+    let mut sections = BTreeMap::from([(WORKER.to_owned(), part::section(VERSION, &saved))]);
+    for Part { name, state, .. } in &PARTS {
+        if let Some(state) = state {
+            let section = state.section(&scope).map_err(unusable(name, "saved"))?;
+            sections.insert((*name).to_owned(), section);
+        }
+    }
+    Ok(sections)
+}
+
+/// Says which part's state could not be used.
+fn unusable(name: &'static str, done: &'static str) -> impl Fn(PartError) -> Error {
+    move |source| Error::Part { part: name, done, source }
 }
 
 /// What this crate saved in a snapshot; checks what the others did.
@@ -102,9 +110,14 @@ pub(crate) fn saved(file: &SnapshotFile) -> Result<Saved, Error> {
         Error::Section { path: file.path.clone(), section, source }
     };
     let section = |name: &str| section(&file.snapshot.state, name);
-    taipan_pyodide::check(section(PYODIDE)).map_err(|error| wrong(PYODIDE, error.into()))?;
-    taipan_webapi::check(section(WEBAPI)).map_err(|error| wrong(WEBAPI, error.into()))?;
-    decode(section(WORKER)).map_err(|error| wrong(WORKER, error.into()))
+    for Part { name, state, .. } in &PARTS {
+        if let Some(state) = state {
+            let saved = state.saved(section(name));
+            saved.and_then(state.check).map_err(|error| wrong(name, error))?;
+        }
+    }
+    let own = part::saved(VERSION, section(WORKER)).and_then(|it| Ok(decode(it)?));
+    own.map_err(|error| wrong(WORKER, error))
 }
 
 fn section<'a>(state: &'a snapshot::State, name: &str) -> &'a [u8] {
@@ -114,10 +127,12 @@ fn section<'a>(state: &'a snapshot::State, name: &str) -> &'a [u8] {
 /// Gives the owners of state in a resumed isolate what they saved.
 pub(crate) fn restore(scope: &mut Scope<'_>, image: &taipan_guest::Image) -> Result<(), Error> {
     let section = |name: &str| image.section(name).unwrap_or_default();
-    taipan_pyodide::restore(scope, section(PYODIDE))
-        .map_err(|source| Error::Pyodide { doing: "giving it its state back", source })?;
-    taipan_webapi::restore(scope, section(WEBAPI))
-        .map_err(|error| Error::Bug { what: error.to_string() })?;
+    for Part { name, state, .. } in &PARTS {
+        if let Some(state) = state {
+            let restored = state.saved(section(name)).and_then(|it| (state.restore)(scope, it));
+            restored.map_err(unusable(name, "given back"))?;
+        }
+    }
     scope.reseed_javascript().map_err(guest("seeding JavaScript's random numbers"))
 }
 

@@ -1,14 +1,10 @@
-//! What this crate adds to an isolate: its JavaScript, its Python and its operations.
-
-use taipan_guest::Operation;
-
-use crate::{event_loop, registry};
+//! The JavaScript and the Python of this crate.
 
 /// The module that starts a worker.
 pub(crate) const WORKER_MODULE: &str = "taipan:worker/worker.js";
 
 /// JavaScript, by name.
-pub const JAVASCRIPT: &[(&str, &str)] = &[
+pub(crate) const JAVASCRIPT: &[(&str, &str)] = &[
     (WORKER_MODULE, include_str!("../js/worker.js")),
     ("taipan:worker/modules.js", include_str!("../js/modules.js")),
     ("cloudflare:workers", include_str!("../js/cloudflare_workers.js")),
@@ -23,6 +19,3 @@ pub const PYTHON: &[(&str, &str)] = &[
     ("_taipan/worker.py", include_str!("../python/worker.py")),
     ("workers.py", include_str!("../python/workers.py")),
 ];
-
-/// The operations for both, beside those of the crates below.
-pub const OPERATIONS: [&[Operation]; 2] = [event_loop::OPERATIONS, registry::OPERATIONS];
