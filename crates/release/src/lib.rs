@@ -9,10 +9,12 @@ mod error;
 mod fetch;
 mod id;
 mod releases;
+mod version;
 
 pub use development::{DEVELOPMENT, development};
 pub use error::Error;
 pub use fetch::{ReleaseFiles, fetch};
 pub use id::BundleId;
-pub use releases::{NEWEST, RELEASES, Release, Selected, release};
+pub use releases::{NEWEST, RELEASES, Release, Selected};
 pub use taipan_store::{Digest, Mirror, Source};
+pub use version::release;

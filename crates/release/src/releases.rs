@@ -6,8 +6,6 @@
 
 use taipan_store::{Digest, Package, PackageFile};
 
-use crate::Error;
-
 /// A version of Pyodide as published, with the JavaScript that ships beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
@@ -293,14 +291,6 @@ pub(crate) const WEB_STREAMS_4: Package<'static> = Package {
     )],
 };
 
-/// The release that is called `version`, exactly.
-pub fn release(version: &str) -> Result<&'static Release, Error> {
-    RELEASES
-        .iter()
-        .find(|release| release.version == version)
-        .ok_or_else(|| Error::Unknown { version: version.to_owned() })
-}
-
 const fn file(path: &'static str, length: u64, sha256: &str) -> PackageFile<'static> {
     match Digest::from_hex(sha256) {
         Some(sha256) => PackageFile { path, length, sha256 },
@@ -313,7 +303,7 @@ const fn file(path: &'static str, length: u64, sha256: &str) -> PackageFile<'sta
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{LOCK, NEWEST, RELEASES, STANDARD_LIBRARY, WASM, WEB_STREAMS, release};
+    use super::{LOCK, RELEASES, STANDARD_LIBRARY, WASM, WEB_STREAMS};
 
     #[test]
     fn versions_are_numbers_and_unique() {
@@ -353,20 +343,5 @@ mod tests {
             assert!(file.length > 0, "{} is empty", file.path);
             assert!(seen.insert(file.sha256), "{} has the digest of another", file.path);
         }
-    }
-
-    #[test]
-    fn newest_is_known() {
-        let newest = RELEASES.iter().rfind(|release| !release.experimental);
-        assert_eq!(release(NEWEST).unwrap(), newest.unwrap());
-    }
-
-    #[test]
-    fn unknown_lists_what_there_is() {
-        let error = release("0.1").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no Pyodide release `0.1` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2"
-        );
     }
 }
