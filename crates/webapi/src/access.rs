@@ -6,7 +6,6 @@
 //! proxy that must see to that.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use ::url::{Host, Url};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::Error;
+pub use crate::refused::Refused;
 
 /// What of the network a program may reach; the default is everything.
 #[derive(Clone, Debug, Default)]
@@ -112,22 +112,6 @@ impl Listed {
         format!("{}={destination}", self.option)
     }
 }
-
-/// What may not be reached, and what allows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    what: String,
-    with: String,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refused { what, with } = self;
-        write!(formatter, "the program may not reach {what}: `{with}` allows it")
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// What resolves the names that may be asked for, and leaves out addresses of networks that are not the world's.
 pub(crate) struct Resolver {

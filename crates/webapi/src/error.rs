@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::access::Refused;
+use crate::refused::Refused;
 use crate::with_causes;
 
 /// What can go wrong in the host's part of the web platform.

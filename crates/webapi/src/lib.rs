@@ -24,6 +24,7 @@ pub mod limits;
 mod operations;
 mod owner;
 pub mod pending;
+mod refused;
 pub mod requests;
 mod saved;
 mod sources;
