@@ -10,7 +10,7 @@ use std::sync::Arc;
 use taipan_guest::{Call, Output, Scope, Throw};
 
 use crate::layer::{Layer, Node, NodeIndex};
-use crate::operations::{LayerBytes, Layers};
+use crate::layers::{LayerBytes, Layers};
 use crate::stat::{self, find_path};
 
 /// Buffers in one call (`IOV_MAX` of musl).

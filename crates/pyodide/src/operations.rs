@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
 use taipan_guest::{Call, Operation, Output, Throw};
 
 use crate::layer::{Layer, NodeIndex};
+use crate::layers::{LayerBytes, Layers};
 use crate::{descriptors, stat};
 
 /// Bytes that one read of standard input gives.
@@ -31,19 +31,6 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "fatal", call: fatal },
     Operation { name: "interpreter_failed", call: interpreter_failed },
 ];
-
-/// The bytes of a layer: a mapping, or a vector.
-pub type LayerBytes = bytes::Bytes;
-
-/// The file layers of an isolate, by their numbers.
-#[derive(Clone, Default)]
-pub struct Layers(pub Vec<Arc<Layer<LayerBytes>>>);
-
-impl fmt::Debug for Layers {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Layers({})", self.0.len())
-    }
-}
 
 /// Python's standard streams.
 pub trait Streams: Send {

@@ -7,7 +7,7 @@
 use taipan_guest::{Call, Output, Scope, Throw};
 
 use crate::layer::{Layer, Node, NodeIndex, ROOT};
-use crate::operations::{LayerBytes, Layers};
+use crate::layers::{LayerBytes, Layers};
 
 /// Mounts that an isolate may have.
 const MOUNTS_MAX: usize = 64;
