@@ -4,13 +4,16 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::format::{
     FORMAT, FileOffset, FormatVersion, GuestAddress, HEADER_BYTES, HEADER_CHECKED_BYTES, MAGIC,
-    MEMORY_PAGE_BYTES, MEMORY_PAGES_MAX, METADATA_BYTES_MAX, Metadata, PAGE_BYTES, PageRun,
-    RUNS_READ_MAX, checksum, limit, pages_begin,
+    MEMORY_PAGE_BYTES, MEMORY_PAGES_MAX, METADATA_BYTES_MAX, PAGE_BYTES, RUNS_READ_MAX, checksum,
+    pages_begin,
 };
-use crate::provenance::{Digest, Kind, Provenance};
+use crate::limit::limit;
+use crate::metadata::{Metadata, PageRun};
+use crate::provenance::{Kind, Provenance};
 use crate::state::State;
 
 /// A snapshot that was read and checked, but for its pages.

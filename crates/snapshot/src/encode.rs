@@ -5,13 +5,16 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::format::{
     FORMAT, HEADER_BYTES, HEADER_CHECKED_BYTES, MAGIC, MEMORY_PAGE_BYTES, MEMORY_PAGES_MAX,
-    METADATA_BYTES_MAX, Metadata, PAGE_BYTES, PageRun, checksum, limit, pages_begin,
+    METADATA_BYTES_MAX, PAGE_BYTES, checksum, pages_begin,
 };
+use crate::limit::limit;
+use crate::metadata::{Metadata, PageRun};
 use crate::pages::differing;
-use crate::provenance::{Digest, Kind, Provenance};
+use crate::provenance::{Kind, Provenance};
 use crate::state::State;
 
 /// The memory of a guest that is at rest.

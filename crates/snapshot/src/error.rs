@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::digest::Digest;
 use crate::format::{FORMAT, FormatVersion};
-use crate::provenance::Digest;
 
 /// Why a snapshot cannot be written or read.
 #[derive(Debug, thiserror::Error)]

@@ -11,15 +11,11 @@
 //!      -     -  pages, to the end of the file
 //! ```
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Error;
-use crate::provenance::{Digest, Provenance};
-use crate::state::State;
+use crate::digest::Digest;
 
 /// What a snapshot file begins with: not text, and damaged by what mends line ends.
 pub(crate) const MAGIC: [u8; 8] = *b"\x7ftaipan\n";
@@ -67,33 +63,6 @@ pub struct GuestAddress(pub u64);
 /// A place in a snapshot file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileOffset(pub u64);
-
-/// The metadata, in the order of the file.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Metadata<'a> {
-    pub(crate) provenance: Cow<'a, Provenance>,
-    /// Pages of WebAssembly memory.
-    pub(crate) memory_pages: u32,
-    pub(crate) runs: Vec<PageRun>,
-    /// SHA-256 of all pages of the file.
-    pub(crate) page_digest: Digest,
-    pub(crate) state: Cow<'a, State>,
-}
-
-/// Pages of the file that lie side by side in memory. As runs are relative to
-/// one another, they can neither overlap nor be out of order nor misaligned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PageRun {
-    /// Pages of the memory between the run before, or the memory's beginning, and this one.
-    pub(crate) skipped: u32,
-    /// Pages of the run.
-    pub(crate) pages: u32,
-}
-
-/// Fails if `found` of `what` are more than `max`.
-pub(crate) fn limit(what: &'static str, found: u64, max: u64) -> Result<(), Error> {
-    if found <= max { Ok(()) } else { Err(Error::Limit { what, found, max }) }
-}
 
 /// The checksum of a header's first bytes and the metadata.
 pub(crate) fn checksum(header: &[u8], metadata: &[u8]) -> Digest {

@@ -6,9 +6,12 @@
 
 mod decode;
 mod diff;
+mod digest;
 mod encode;
 mod error;
 mod format;
+mod limit;
+mod metadata;
 mod pages;
 mod provenance;
 mod sizes;
@@ -16,10 +19,11 @@ mod state;
 
 pub use decode::{Run, Snapshot, decode, decode_head, format_version, head_bytes, verify};
 pub use diff::{Change, Extent, diff};
+pub use digest::Digest;
 pub use encode::{Encoded, Image, encode};
 pub use error::Error;
 pub use format::{FORMAT, FileOffset, FormatVersion, GuestAddress, HEADER_BYTES, PAGE_BYTES};
-pub use provenance::{Digest, Kind, Provenance};
+pub use provenance::{Kind, Provenance};
 pub use sizes::{Owner, Size, sizes};
 pub use state::{
     Engine, EntityGlobal, EntityTable, Function, FunctionTable, FunctionType, Global, Import,

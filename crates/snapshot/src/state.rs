@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::format::limit;
+use crate::limit::limit;
 
 /// The most elements of a table (WebAssembly JavaScript interface,
 /// "Implementation-defined Limits").
