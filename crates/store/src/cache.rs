@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::{in_the_way, no_folder};
+use crate::disk::{in_the_way, no_folder};
 use crate::{Entry, Error};
 
 /// The cache's folder below one that many programs share.

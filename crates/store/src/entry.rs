@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use crate::files::{self, Files, create_folder, in_the_way};
+use crate::disk::{self, create_folder, in_the_way};
+use crate::files::Files;
 use crate::inventory::{self, Inventory};
 use crate::{Damage, Error, Progress, Step, atomic};
 
@@ -91,7 +92,7 @@ impl Entry {
         let Some(inventory) = self.inventory()? else { return Ok(None) };
         for (file, content) in &inventory.0 {
             let path = self.path.join(file);
-            files::check_length(&path, content.length, |damage| self.damaged(file, damage))?;
+            disk::check_length(&path, content.length, |damage| self.damaged(file, damage))?;
         }
         Ok(Some(self.path.clone()))
     }
@@ -113,7 +114,7 @@ impl Entry {
     /// [`Error::Damaged`] when it is no file; what the system says when it is not there.
     pub fn glance(&self, name: &str) -> Result<fs_err::File, Error> {
         let path = self.path.join(name);
-        let file = files::open_file(&path, fs_err::OpenOptions::new().read(true))?;
+        let file = disk::open_file(&path, fs_err::OpenOptions::new().read(true))?;
         file.ok_or_else(|| self.damaged(name, Damage::NoFile))
     }
 
@@ -234,7 +235,7 @@ impl Entry {
     pub fn hold(&self) -> Result<Held, Error> {
         let file = match self.uses() {
             Err(error) if error.is_read_only() => {
-                match files::open_file(&self.used, fs_err::OpenOptions::new().read(true)) {
+                match disk::open_file(&self.used, fs_err::OpenOptions::new().read(true)) {
                     Ok(Some(file)) => file,
                     Ok(None) | Err(_) => return Ok(Held { _lock: None }),
                 }
@@ -314,7 +315,7 @@ impl Entry {
 
     fn inventory(&self) -> Result<Option<Inventory>, Error> {
         let read = inventory::read(&self.path)?.transpose();
-        read.map_err(|damage| match self.path.parent().and_then(files::no_folder) {
+        read.map_err(|damage| match self.path.parent().and_then(disk::no_folder) {
             // No entry can be there, so none is damaged.
             Some(path) => Error::InTheWay { path, needed: "folder" },
             None => self.damaged(inventory::FILE, damage),
@@ -397,7 +398,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 /// Opens the file of a lock, and makes it if it is not there.
 fn create_lock(path: &Path) -> Result<fs_err::File, Error> {
     create_parent(path)?;
-    files::open_own(path, fs_err::OpenOptions::new().write(true).create(true).truncate(true))
+    disk::open_own(path, fs_err::OpenOptions::new().write(true).create(true).truncate(true))
 }
 
 fn create_parent(path: &Path) -> Result<&Path, Error> {

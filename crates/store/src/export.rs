@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use crate::files::{create_folder, open_file};
+use crate::disk::{create_folder, open_file};
 use crate::inventory::{self, Inventory};
 use crate::tarball::stays_inside;
 use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::contents::{ContentDigest, digests};
-use crate::files::{is_damage, open_file};
+use crate::disk::{is_damage, open_file};
 use crate::{Damage, Error, atomic};
 
 /// The inventory's own name in the entry's folder.

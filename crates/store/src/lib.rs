@@ -15,13 +15,16 @@
 //! <root>/partial/<sha256>                 a file of which a part has been downloaded
 //! ```
 
+mod arrival;
 mod atomic;
 mod cache;
 mod contents;
 mod digest;
+mod disk;
 mod entry;
 mod error;
 mod export;
+mod fetch;
 mod files;
 mod inventory;
 mod mirror;
@@ -38,7 +41,8 @@ pub use digest::Digest;
 pub use entry::{Entry, Held, OnReadOnly};
 pub use error::{Damage, Error};
 pub use export::{Import, export};
+pub use fetch::{Source, fetch};
 pub use files::Files;
 pub use mirror::Mirror;
-pub use package::{Package, PackageFile, Source, fetch};
+pub use package::{Package, PackageFile};
 pub use progress::{Progress, Step};

@@ -7,7 +7,7 @@
 //!
 //! What has arrived of a file is kept in the cache until all of it has, so that
 //! a download that was interrupted goes on where it stopped. Nothing is believed:
-//! `package.rs` compares each file with its pins.
+//! `arrival.rs` compares each file with its pins.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, LOCATION, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 
-use crate::files::open_own;
+use crate::disk::open_own;
 use crate::{Error, Package, PackageFile};
 
 /// How long a server may say nothing.

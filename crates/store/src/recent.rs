@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::files::{create_folder, open_own};
+use crate::disk::{create_folder, open_own};
 use crate::{Cache, Digest, Entry, Error, Progress, atomic};
 
 /// The folder of the lists.

@@ -9,7 +9,7 @@ use std::path::{Component, Path};
 use flate2::read::GzDecoder;
 use tar::{Archive, EntryType};
 
-use crate::package::Arrival;
+use crate::arrival::Arrival;
 use crate::{Error, Package};
 
 /// How much a tarball may hold unpacked, with what is not needed of it. The
