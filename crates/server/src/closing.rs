@@ -19,7 +19,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use crate::socket::poll_receive;
+use crate::receive::poll_receive;
 
 /// How long a client that is still sending may take to hear that nobody listens.
 const LINGER: Duration = Duration::from_secs(1);

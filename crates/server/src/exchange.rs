@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     convert::Infallible,
-    net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -22,7 +21,7 @@ use crate::{
     Body, BodyError, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody,
     Response, Settings, Summary,
     body::{Blame, BodyLimits},
-    closing::Unread,
+    ends::Ends,
     limits::{Limits, Places},
     link::Link,
     target::{Target, target},
@@ -46,24 +45,6 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// Why the server ends a request.
 const TOO_SLOW: &str = "the client was too slow, its request was ended";
-
-/// The two ends of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Ends {
-    pub(crate) local: SocketAddr,
-    pub(crate) peer: SocketAddr,
-    /// Whether the peer has sent what nobody has read.
-    pub(crate) unread: Unread,
-}
-
-impl Ends {
-    /// To be told when a body is left unread, behind which the next request would come. Over HTTP/2 that is a stream's
-    /// own affair; and who waits to be asked for his body is not asked.
-    fn unread(&self, head: &http::request::Parts) -> Option<Unread> {
-        let follows = head.version < Version::HTTP_2 && !head.headers.contains_key(header::EXPECT);
-        follows.then(|| self.unread.clone())
-    }
-}
 
 /// Has `handler` answer `request`, and sees to it that there is an answer.
 pub(crate) async fn exchange<H: Handler>(

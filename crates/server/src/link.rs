@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::turn::Pace;
+use crate::pace::Pace;
 
 /// Requests of one HTTP/2 connection that may be reset before they are answered, in a row; as many as there may be at a
 /// time (`STREAMS_MAX`), so that a page that is left takes all of its requests along.
@@ -172,7 +172,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::RATE_MIN;
+    use crate::pace::RATE_MIN;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -13,7 +13,7 @@ use std::{
 use tokio::{net::TcpStream, task::Id};
 
 use crate::{
-    exchange::Ends,
+    ends::Ends,
     link::{Link, Network},
 };
 

@@ -14,9 +14,10 @@ use tokio::{
 };
 
 use crate::{
-    Details, Error, Event, Handler, Hosts, Listener, Observer, clock,
+    Error, Event, Handler, Listener, Observer, Settings, clock,
     closing::{Closing, Unread},
-    exchange::{Ends, exchange},
+    ends::Ends,
+    exchange::exchange,
     limits::Places,
     link::Link,
     opening::Opening,
@@ -24,11 +25,6 @@ use crate::{
     socket::{Socket, left},
     streams::Streams,
 };
-
-/// Connections served at a time; others wait, and what is slow makes room for them (`room.rs`). Far below
-/// the 1024 file descriptors that many systems give a process, so that workers
-/// have theirs.
-const CONNECTIONS_MAX: usize = 512;
 
 /// The longest head of an HTTP/1 request, in bytes; cookies make long ones.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -38,17 +34,6 @@ const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
 
 /// Header lines in an HTTP/1 request: hyper's own limit is 100, and proxies add.
 const HEADERS_MAX: usize = 128;
-
-/// How long a client may take for the head of a request, and stay idle between
-/// two requests.
-const HEAD_READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a client may pause inside its body while the handler waits for more;
-/// long, since a person may be typing it.
-const BODY_READ_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// How long a client may take nothing of what is sent to it; nginx waits as long.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Requests at a time in one HTTP/2 connection: the 100 that RFC 9113 (6.5.2)
 /// asks for at least, rounded up.
@@ -85,61 +70,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long to let the system recover when it has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long requests in flight may take once the server is to stop, unless the
-/// owner says otherwise.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How to serve.
-#[derive(Clone)]
-pub struct Settings {
-    /// Whether clients see the details of faults.
-    pub details: Details,
-    /// The hosts to answer for.
-    pub hosts: Hosts,
-    /// How long a client may pause inside its body.
-    pub body_read_timeout: Duration,
-    /// How long a client may take nothing of what is sent to it.
-    pub send_timeout: Duration,
-    /// Connections served at a time.
-    pub connections_max: usize,
-    /// How long a client may take for the head of a request.
-    pub head_read_timeout: Duration,
-    /// How long requests in flight may take once the server is to stop.
-    pub drain_timeout: Duration,
-    /// Whom to tell.
-    pub observer: Observer,
-}
-
-impl Default for Settings {
-    /// For production, and silent.
-    fn default() -> Self {
-        Self {
-            details: Details::Hidden,
-            hosts: Hosts::Any,
-            body_read_timeout: BODY_READ_TIMEOUT,
-            send_timeout: SEND_TIMEOUT,
-            connections_max: CONNECTIONS_MAX,
-            head_read_timeout: HEAD_READ_TIMEOUT,
-            drain_timeout: DRAIN_TIMEOUT,
-            observer: Arc::new(|_| ()),
-        }
-    }
-}
-
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
-            .field("details", &self.details)
-            .field("hosts", &self.hosts)
-            .field("body_read_timeout", &self.body_read_timeout)
-            .field("send_timeout", &self.send_timeout)
-            .field("connections_max", &self.connections_max)
-            .field("head_read_timeout", &self.head_read_timeout)
-            .field("drain_timeout", &self.drain_timeout)
-            .finish_non_exhaustive()
-    }
-}
 
 /// How a server came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::{
     net::Shutdown,
     pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use socket2::SockRef;
@@ -24,6 +24,7 @@ use crate::{
     closing::Closing,
     link::{Link, Sent},
     opening::Opening,
+    receive::poll_receive,
 };
 
 /// What `HTTP/1.1 200 OK` and all other answers of HTTP/1 begin with.
@@ -80,33 +81,6 @@ impl Sent {
             && !self.http2.load(Relaxed)
             && !self.sending.load(Relaxed)
             && !self.first_byte.load(Relaxed)
-    }
-}
-
-/// Receives into `buffer`, when there is something. What is not received into is not written to: a buffer for a request's
-/// head is a hundred times as large as a usual one.
-pub(crate) fn poll_receive(
-    stream: &TcpStream,
-    context: &mut Context<'_>,
-    buffer: &mut ReadBuf<'_>,
-) -> Poll<io::Result<()>> {
-    loop {
-        ready!(stream.poll_read_ready(context))?;
-        let room = buffer.remaining();
-        let mut received = None;
-        let outcome = stream.try_io(Interest::READABLE, || {
-            let length = stream.try_read_buf(buffer)?;
-            received = Some(length);
-            // Who got less than there is room for need not ask whether there is more (epoll(7), question 9).
-            if 0 < length && length < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
-        match outcome {
-            _ if received.is_some() => return Poll::Ready(Ok(())),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                return Poll::Ready(Err(error));
-            }
-            _ => (),
-        }
     }
 }
 

@@ -1,0 +1,25 @@
+//! The two ends of a connection: what its requests know of it that does not change.
+
+use std::net::SocketAddr;
+
+use http::{Version, header};
+
+use crate::closing::Unread;
+
+/// The two ends of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Ends {
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: SocketAddr,
+    /// Whether the peer has sent what nobody has read.
+    pub(crate) unread: Unread,
+}
+
+impl Ends {
+    /// To be told when a body is left unread, behind which the next request would come. Over HTTP/2 that is a stream's
+    /// own affair; and who waits to be asked for his body is not asked.
+    pub(crate) fn unread(&self, head: &http::request::Parts) -> Option<Unread> {
+        let follows = head.version < Version::HTTP_2 && !head.headers.contains_key(header::EXPECT);
+        follows.then(|| self.unread.clone())
+    }
+}
