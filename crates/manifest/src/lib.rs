@@ -22,6 +22,7 @@ mod limits;
 mod location;
 mod manifest;
 mod modules;
+mod reader;
 mod requirements;
 mod sourced;
 mod taipan;

@@ -8,9 +8,8 @@ use std::fmt;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::{
-    Error, Warning,
-    check::{Reader, join},
-    keys,
+    Error, Warning, keys,
+    reader::{Reader, join},
     tree::{Entry, Node, Value},
 };
 

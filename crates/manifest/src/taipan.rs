@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use crate::{
     Error, Format, Isolation, RequiresPython, Warning,
-    check::{Reader, join, whole_number},
     gates::gate,
     isolates, keys,
     keys::Keys,
     limits::{self, Rule},
+    reader::{Reader, join, whole_number},
     requirements,
     sourced::{Given, Numbers, Sourced},
     tree::{Entry, Node, Value},
