@@ -10,15 +10,16 @@ use taipan_snapshot as snapshot;
 use wasmparser::{DataKind, Parser, Payload};
 use wasmtime::{AnyRef, AsContextMut, FuncType, Instance, Mutability, Ref, Table, Val, ValType};
 
-use crate::function::Origin;
+use crate::Error;
+use crate::compiled::digest;
 use crate::handle::Handle;
 use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
-use crate::webassembly::{
+use crate::state::entities::{
     Element, GlobalOrigin, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin, TagOrigin,
-    global, window,
 };
-use crate::{Error, program};
+use crate::state::functions::Origin;
+use crate::webassembly::{global, window};
 
 impl Scope<'_> {
     /// The side state of the isolate. Collects garbage first, in both heaps.
@@ -328,9 +329,7 @@ fn value(value: &Val) -> Option<snapshot::Value> {
 fn module(module: &ModuleEntity) -> Result<snapshot::Module, Error> {
     Ok(match module {
         ModuleEntity::Main => snapshot::Module::Main,
-        ModuleEntity::Compiled(compiled) => {
-            snapshot::Module::Compiled(program::digest(&compiled.bytes))
-        }
+        ModuleEntity::Compiled(compiled) => snapshot::Module::Compiled(digest(&compiled.bytes)),
         ModuleEntity::Wrapper(type_) => snapshot::Module::Wrapper(function_type(type_)?),
         ModuleEntity::Empty => snapshot::Module::Empty,
     })

@@ -26,8 +26,10 @@
 //! not compiled in. The trap handler and backtraces read the native stack only.
 
 mod account;
+pub(crate) mod attached;
 mod memory;
-mod reason;
+pub(crate) mod reason;
+mod watchdog;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
@@ -35,15 +37,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use account::{CpuLimit, Turn};
-pub use reason::Reason;
+pub use watchdog::Watchdog;
 
 use account::Account;
 use memory::Region;
-use wasmtime::{CallHook, Memory, Store};
+use reason::Reason;
+use watchdog::Shared;
 
-use crate::memory::Lease;
-use crate::state::State;
-use crate::watchdog::Shared;
 use crate::{Error, thread_clock};
 
 /// The states, see above.
@@ -391,56 +391,5 @@ impl Control {
 
     pub(crate) fn set_soft_stop(&self, soft_stop: SoftStop) {
         self.inner().soft_stop = Some(soft_stop);
-    }
-}
-
-/// Has a store say at each crossing where it is.
-pub(crate) fn install(store: &mut Store<State>) {
-    let control = store.data().control.clone();
-    store.call_hook(move |context, hook| {
-        let outcome = match hook {
-            CallHook::CallingWasm | CallHook::ReturningFromHost => control.enter(),
-            CallHook::ReturningFromWasm | CallHook::CallingHost => control
-                .leave(|| context.data().taken.map_or(0, |memory| memory.data_size(&context))),
-        };
-        outcome.map_err(wasmtime::Error::new)
-    });
-}
-
-/// A memory that can be taken, until this is dropped: before the store is, which unmaps it.
-pub(crate) struct Attached {
-    pub(crate) control: Arc<Control>,
-    lease: Option<Arc<Lease>>,
-}
-
-impl fmt::Debug for Attached {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Attached").field("control", &self.control).finish_non_exhaustive()
-    }
-}
-
-impl Attached {
-    /// `lease` says from where the memory comes, if it goes back there.
-    pub(crate) fn new(
-        store: &mut Store<State>,
-        memory: Memory,
-        lease: Option<Arc<Lease>>,
-    ) -> Attached {
-        store.data_mut().taken = Some(memory);
-        let control = store.data().control.clone();
-        control.inner().region = Some(Region::of(store, memory));
-        Attached { control, lease }
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        self.control.inner().region = None;
-        // Nobody can take the memory any more; one that was taken is not used again.
-        if let Some(lease) = &self.lease
-            && self.control.state.load(Ordering::Acquire) == HOST
-        {
-            lease.end();
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in a guest, as its caller sees it.
 
-use crate::{JsError, Reason};
+use crate::control::reason::Reason;
+use crate::js_error::JsError;
 
 /// How wasmtime's text of an error begins, if the operating system refuses memory: wasmtime takes a text only.
 pub(crate) const MEMORY_REFUSED: &str = "the operating system refuses memory: ";

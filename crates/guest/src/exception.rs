@@ -5,123 +5,16 @@
 //! Interface, "create a host function", step 4). One that leaves WebAssembly
 //! with another tag becomes a `WebAssembly.Exception`.
 
-use std::fmt;
-use std::sync::Arc;
+use wasmtime::{ExnRef, OwnedRooted, Rooted, Tag, ThrownException, Trap, Val};
 
-use wasmtime::{
-    AsContextMut, ExnRef, ExnRefPre, ExnType, FuncType, OwnedRooted, Rooted, Tag, TagType,
-    ThrownException, Trap, Val, ValType,
-};
-
-use crate::host_memory::Held;
+use crate::Throw;
+use crate::js_error::STACK_USED_UP;
 use crate::scope::{HostObject, Scope};
+use crate::state::exceptions::JavaScriptTag;
 use crate::value::RawValue;
-use crate::{Error, Throw};
 
-/// Exceptions that JavaScript may hold at once: they live on the host's side.
-const HELD_MAX: usize = 1 << 20;
-
-/// Bytes of the host that one of them takes, about.
+/// Bytes of the host that an exception takes while JavaScript holds it, about.
 const HELD_BYTES: usize = 256;
-
-/// An exception of JavaScript that nothing caught, as text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JsError {
-    /// The class: `TypeError`.
-    pub name: String,
-    /// The message.
-    pub message: String,
-    /// One line a frame, innermost first.
-    pub stack: String,
-}
-
-/// What the engine says when there is no stack left.
-pub(crate) const STACK_USED_UP: &str = "Maximum call stack size exceeded";
-
-impl JsError {
-    /// Whether it is that there was no stack left.
-    pub(crate) fn is_of_stack(&self) -> bool {
-        self.name == "RangeError" && self.message == STACK_USED_UP
-    }
-}
-
-impl std::error::Error for JsError {}
-
-impl fmt::Display for JsError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.name, self.message)?;
-        match self.stack.trim_end() {
-            "" => Ok(()),
-            stack => write!(formatter, "\n{stack}"),
-        }
-    }
-}
-
-/// The JavaScript tag of an isolate, and the exceptions that JavaScript holds.
-#[derive(Default)]
-pub(crate) struct Exceptions {
-    javascript: Option<JavaScriptTag>,
-    held: Vec<Option<(OwnedRooted<ExnRef>, Held)>>,
-    free: Vec<usize>,
-}
-
-/// The tag with which JavaScript exceptions cross WebAssembly: one `externref`.
-#[derive(Clone)]
-pub(crate) struct JavaScriptTag {
-    pub(crate) tag: Tag,
-    allocator: Arc<ExnRefPre>,
-}
-
-impl JavaScriptTag {
-    pub(crate) fn new(mut store: impl AsContextMut) -> Result<JavaScriptTag, Error> {
-        let engine = store.as_context_mut().engine().clone();
-        let type_ = TagType::new(FuncType::new(&engine, [ValType::EXTERNREF], []));
-        let allocator = Arc::new(ExnRefPre::new(&mut store, ExnType::from_tag_type(&type_)?));
-        Ok(JavaScriptTag { tag: Tag::new(&mut store, &type_)?, allocator })
-    }
-}
-
-impl Exceptions {
-    pub(crate) fn new(javascript: JavaScriptTag) -> Exceptions {
-        Exceptions { javascript: Some(javascript), ..Exceptions::default() }
-    }
-
-    pub(crate) fn javascript_tag(&self) -> wasmtime::Result<JavaScriptTag> {
-        self.javascript
-            .clone()
-            .ok_or_else(|| wasmtime::Error::msg("an exception before the guest is linked"))
-    }
-
-    pub(crate) fn held(&self, index: usize) -> Option<OwnedRooted<ExnRef>> {
-        self.held.get(index)?.as_ref().map(|(exception, _)| exception.clone())
-    }
-
-    /// Whether JavaScript holds an exception.
-    pub(crate) fn any_held(&self) -> bool {
-        self.held.iter().any(Option::is_some)
-    }
-
-    fn hold(&mut self, exception: (OwnedRooted<ExnRef>, Held)) -> Result<usize, Error> {
-        if let Some(index) = self.free.pop() {
-            self.held[index] = Some(exception);
-            return Ok(index);
-        }
-        if self.held.len() >= HELD_MAX {
-            return Err(Error::OutOfMemory { what: "an exception that JavaScript holds" });
-        }
-        self.held.push(Some(exception));
-        Ok(self.held.len() - 1)
-    }
-
-    /// Lets go of an exception that JavaScript no longer reaches.
-    pub(crate) fn release(&mut self, index: usize) {
-        // A guest whose engine is broken may release twice.
-        if let Some(held @ Some(_)) = self.held.get_mut(index) {
-            *held = None;
-            self.free.push(index);
-        }
-    }
-}
 
 /// The object of an exception that JavaScript is to hold.
 pub(crate) fn to_javascript(

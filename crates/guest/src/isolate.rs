@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use wasmtime::{AsContextMut, Instance, RootScope, Store};
 
-use crate::control::{self, Attached, Control};
-use crate::exception::{Exceptions, JavaScriptTag};
+use crate::control::Control;
+use crate::control::attached::{self, Attached};
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::modules::Modules;
 use crate::program::Program;
 use crate::scope::Scope;
+use crate::state::exceptions::{Exceptions, JavaScriptTag};
 use crate::state::{Linked, Served, State};
 use crate::{Error, data, javascript, webassembly};
 
@@ -47,7 +48,7 @@ impl Isolate {
     pub fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Result<Isolate, Error> {
         let mut store = Store::new(&program.engine, State::new(program, host));
         store.limiter(|state| &mut state.limits);
-        control::install(&mut store);
+        attached::install(&mut store);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let main = instantiate_main(&mut store, program)?;

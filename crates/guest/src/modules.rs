@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::operation::Throw;
-use crate::program::CompiledModule;
-use crate::scope::Scope;
+use crate::compiled::CompiledModule;
 
 /// What a module is.
 #[derive(Clone, Debug)]
@@ -22,7 +20,7 @@ pub enum ModuleRecord {
 
 impl ModuleRecord {
     /// As `c/engine.c` has it (`MODULE_…`), and its code.
-    fn parts(&self) -> (i32, &[u8]) {
+    pub(crate) fn parts(&self) -> (i32, &[u8]) {
         match self {
             ModuleRecord::Bytecode(bytes) => (1, bytes),
             ModuleRecord::Source(text) => (2, text),
@@ -79,43 +77,6 @@ pub fn join(referrer: &str, specifier: &str) -> Option<String> {
         }
     }
     Some(segments.join("/"))
-}
-
-/// The address of the name that a specifier means, with a zero byte behind it; 0 when an exception is pending.
-pub(crate) fn resolve(
-    scope: &mut Scope<'_>,
-    referrer: (u32, u32),
-    specifier: (u32, u32),
-) -> wasmtime::Result<u32> {
-    let modules = scope.state().modules.clone();
-    let text = |(address, length)| {
-        Ok::<_, wasmtime::Error>(str::from_utf8(scope.bytes(address, length)?).unwrap_or_default())
-    };
-    match modules.resolve(text(referrer)?, text(specifier)?) {
-        Ok(name) => Ok(scope.allocate(&[name.as_bytes(), &[0]].concat())?),
-        Err(reason) => {
-            scope.raise(Throw::error("Error", reason))?;
-            Ok(0)
-        }
-    }
-}
-
-/// What the module of a name is, whose code and its length are written; 0 when there is no such module.
-pub(crate) fn load(
-    scope: &mut Scope<'_>,
-    (name, name_length): (u32, u32),
-    code: u32,
-    length: u32,
-) -> wasmtime::Result<i32> {
-    let modules = scope.state().modules.clone();
-    let name = str::from_utf8(scope.bytes(name, name_length)?).unwrap_or_default();
-    let Some(record) = modules.load(name) else { return Ok(0) };
-    let (kind, bytes) = record.parts();
-    // The engine's parser reads on until it finds a zero byte.
-    let address = scope.allocate(&[bytes, &[0]].concat())?;
-    scope.write(code, &address.to_le_bytes())?;
-    scope.write(length, &u32::try_from(bytes.len())?.to_le_bytes())?;
-    Ok(kind)
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use wasmtime::{AsContextMut, Caller, Func, Store};
 
 use crate::error::Error;
-use crate::modules;
-use crate::operation::Call;
+use crate::operation::{Call, Throw};
 use crate::scope::Scope;
 use crate::state::State;
 use crate::trampoline;
@@ -44,13 +43,13 @@ pub(crate) fn function(store: &mut Store<State>, name: &str) -> Option<Func> {
              length: u32,
              specifier: u32,
              size: u32| {
-                modules::resolve(&mut Scope::of(&mut caller), (referrer, length), (specifier, size))
+                resolve(&mut Scope::of(&mut caller), (referrer, length), (specifier, size))
             },
         ),
         "module" => Func::wrap(
             store,
             |mut caller: Caller<'_, State>, name: u32, name_length: u32, code: u32, length: u32| {
-                modules::load(&mut Scope::of(&mut caller), (name, name_length), code, length)
+                load(&mut Scope::of(&mut caller), (name, name_length), code, length)
             },
         ),
         "relieve" => {
@@ -123,4 +122,41 @@ fn rejection(
         Err(Error::Exception(error)) if error.is_of_stack() => Ok(()),
         told => Ok(told?),
     }
+}
+
+/// The address of the name that a specifier means, with a zero byte behind it; 0 when an exception is pending.
+fn resolve(
+    scope: &mut Scope<'_>,
+    referrer: (u32, u32),
+    specifier: (u32, u32),
+) -> wasmtime::Result<u32> {
+    let modules = scope.state().modules.clone();
+    let text = |(address, length)| {
+        Ok::<_, wasmtime::Error>(str::from_utf8(scope.bytes(address, length)?).unwrap_or_default())
+    };
+    match modules.resolve(text(referrer)?, text(specifier)?) {
+        Ok(name) => Ok(scope.allocate(&[name.as_bytes(), &[0]].concat())?),
+        Err(reason) => {
+            scope.raise(Throw::error("Error", reason))?;
+            Ok(0)
+        }
+    }
+}
+
+/// What the module of a name is, whose code and its length are written; 0 when there is no such module.
+fn load(
+    scope: &mut Scope<'_>,
+    (name, name_length): (u32, u32),
+    code: u32,
+    length: u32,
+) -> wasmtime::Result<i32> {
+    let modules = scope.state().modules.clone();
+    let name = str::from_utf8(scope.bytes(name, name_length)?).unwrap_or_default();
+    let Some(record) = modules.load(name) else { return Ok(0) };
+    let (kind, bytes) = record.parts();
+    // The engine's parser reads on until it finds a zero byte.
+    let address = scope.allocate(&[bytes, &[0]].concat())?;
+    scope.write(code, &address.to_le_bytes())?;
+    scope.write(length, &u32::try_from(bytes.len())?.to_le_bytes())?;
+    Ok(kind)
 }

@@ -4,54 +4,13 @@
 //! knows the program's language gives the function that finds the place; this
 //! crate keeps what it found.
 
-use crate::isolate;
 use crate::scope::Scope;
-use crate::{Error, Handle};
+use crate::state::recorded::{Origin, Taken};
+use crate::state::{Locate, Recorder};
+use crate::{Error, Handle, isolate};
 
 /// Different places at which entropy was taken that are remembered. A worker's top level has a few.
 const TAKEN_MAX: usize = 256;
-
-/// A line of a program.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The file's path in the isolate.
-    pub file: String,
-    /// The line, counted from 1; 0 when it is not known.
-    pub line: u32,
-    /// The function; `<module>` for the top level.
-    pub function: String,
-}
-
-/// Where something was begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// What the program called: `uuid.uuid4()`.
-    pub what: String,
-    /// Where: the innermost line that is not the platform's own.
-    pub place: Place,
-    /// The package that this line is of, when it is not the user's own.
-    pub package: Option<String>,
-    /// The user's own line that led there, when the line is a package's.
-    pub caller: Option<Place>,
-}
-
-/// Finds out where the guest is; `None` when it is nowhere in the program. Must not run the guest.
-pub type Locate = fn(&mut Scope<'_>) -> Option<Origin>;
-
-/// Entropy that was taken at one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// Where.
-    pub origin: Origin,
-    /// How many bytes, all in all.
-    pub bytes: u64,
-}
-
-#[derive(Debug)]
-pub(crate) struct Recorder {
-    locate: Locate,
-    taken: Vec<Taken>,
-}
 
 impl Scope<'_> {
     /// Begins to record where entropy is taken, and to answer [`Scope::origin`].

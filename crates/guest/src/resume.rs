@@ -11,21 +11,25 @@ use wasmtime::{
     MemoryType, Mutability, Ref, RootScope, Store, Table, Tag, Val, ValType,
 };
 
-use crate::control::{self, Attached};
-use crate::exception::{Exceptions, JavaScriptTag};
-use crate::function::{self, Functions, Origin};
+use crate::compiled::{CompiledModule, Digest, digest};
+use crate::control::attached::{self, Attached};
+use crate::function;
 use crate::host::Host;
 use crate::isolate::{self, Isolate};
 use crate::javascript::{self, Place};
 use crate::mapping::{self, Run};
 use crate::memory::Spares;
-use crate::program::{self, CompiledModule, Digest, Program};
+use crate::program::Program;
 use crate::scope::Scope;
-use crate::state::{FUNCTION_TABLE, Linked, Served, State};
-use crate::webassembly::{
+use crate::state::entities::{
     Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin,
-    TagEntity, TagOrigin, global, tag, window,
+    TagEntity, TagOrigin,
 };
+use crate::state::exceptions::{Exceptions, JavaScriptTag};
+use crate::state::functions::{Functions, Origin};
+use crate::state::resume_times::ResumeTimes;
+use crate::state::{FUNCTION_TABLE, Linked, Served, State};
+use crate::webassembly::{global, tag, window};
 use crate::{Error, Handle};
 
 /// Bytes of a page of WebAssembly memory (core specification).
@@ -82,7 +86,7 @@ impl Image {
             .collect::<Result<_, _>>()?;
         let replaced = replaced(&state);
         let globals = state.entity_globals.iter().map(global_origin).collect();
-        let own = own.iter().map(|module| (program::digest(&module.bytes), module)).collect();
+        let own = own.iter().map(|module| (digest(&module.bytes), module)).collect();
         let modules = state.modules.iter().map(|known| module(program, &own, known));
         let modules = modules.collect::<Result<_, _>>()?;
         let Some(ExternType::Memory(memory_type)) = program.main.module.get_export("memory") else {
@@ -118,17 +122,6 @@ impl Image {
     }
 }
 
-/// How long the steps of a resume took, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ResumeTimes {
-    /// Making the store, the main module's instance and the engine's.
-    pub instantiate: f64,
-    /// Mapping the memory.
-    pub map: f64,
-    /// Globals, tables, and what else lies outside of the memory.
-    pub side_state: f64,
-}
-
 impl Isolate {
     /// An isolate that goes on where the snapshot was taken.
     ///
@@ -140,7 +133,7 @@ impl Isolate {
         let mut store = Store::new(&program.engine, state(image, host));
         let begin = store.data_mut().host.monotonic_clock();
         store.limiter(|state| &mut state.limits);
-        control::install(&mut store);
+        attached::install(&mut store);
         let tag = JavaScriptTag::new(&mut store)?;
         store.data_mut().exceptions = Exceptions::new(tag);
         let make = || isolate::instantiate_main(&mut store, program);

@@ -16,7 +16,7 @@ use wasmtime::{AsContextMut, Caller, StoreContextMut};
 
 use crate::handle::Handle;
 use crate::host::{Extensions, Host};
-use crate::javascript::Javascript;
+use crate::state::javascript::Javascript;
 use crate::state::{Linked, State};
 use crate::value::RawValue;
 

@@ -1,5 +1,12 @@
 //! What an isolate owns outside of its linear memory.
 
+pub(crate) mod entities;
+pub(crate) mod exceptions;
+pub(crate) mod functions;
+pub(crate) mod javascript;
+pub(crate) mod recorded;
+pub(crate) mod resume_times;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,18 +15,19 @@ use bytes::Bytes;
 use wasmtime::{Instance, Memory};
 
 use crate::control::Control;
-use crate::exception::Exceptions;
-use crate::function::Functions;
 use crate::handle::{Handle, Released};
 use crate::host::{Extensions, Host};
-use crate::javascript::Javascript;
 use crate::limits::Limits;
 use crate::modules::Modules;
-use crate::origin::Recorder;
 use crate::program::Program;
-use crate::resume::ResumeTimes;
-use crate::scope::Pressure;
-use crate::webassembly::Entities;
+use crate::scope::{Pressure, Scope};
+
+use entities::Entities;
+use exceptions::Exceptions;
+use functions::Functions;
+use javascript::Javascript;
+use recorded::{Origin, Taken};
+use resume_times::ResumeTimes;
 
 /// The name under which the main module exports its function table.
 pub(crate) const FUNCTION_TABLE: &str = "__indirect_function_table";
@@ -88,6 +96,16 @@ impl Depth {
         self.calls -= 1;
         self.was_exceeded &= self.calls >= DEPTH_MAX - DEPTH_SPARE;
     }
+}
+
+/// Finds out where the guest is; `None` when it is nowhere in the program. Must not run the guest.
+pub type Locate = fn(&mut Scope<'_>) -> Option<Origin>;
+
+/// What is recorded while an isolate is prepared for a snapshot.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    pub(crate) locate: Locate,
+    pub(crate) taken: Vec<Taken>,
 }
 
 /// The data of a store.

@@ -14,10 +14,12 @@ use std::mem::MaybeUninit;
 use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
 use crate::Error;
-use crate::exception::{STACK_USED_UP, throw_into_javascript, throw_into_wasm};
-use crate::function::{self, Origin, PARAMETERS_MAX, Signature, ValueType};
+use crate::exception::{throw_into_javascript, throw_into_wasm};
+use crate::function;
+use crate::js_error::STACK_USED_UP;
 use crate::operation::Throw;
 use crate::scope::Scope;
+use crate::state::functions::{Origin, PARAMETERS_MAX, Signature, ValueType};
 use crate::state::{Served, State};
 use crate::value::RawValue;
 

@@ -11,15 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::mm::{MprotectFlags, mprotect};
-use wasmtime::{Memory, Store};
+use wasmtime::{AsContext, Memory};
 
 use crate::engine::RESERVED_BYTES;
-use crate::state::State;
 
 /// How long to wait before the kernel is asked again that refused to give memory back.
 const RETRY: Duration = Duration::from_millis(1);
 
-/// Where a guest's memory is. It exists only while it is mapped ([`super::Attached`]).
+/// Where a guest's memory is. It exists only while it is mapped (`attached.rs`).
 pub(super) struct Region {
     base: NonNull<u8>,
     /// How much address space is its own: it grows into that, and never moves.
@@ -32,7 +31,7 @@ pub(super) struct Region {
 unsafe impl Send for Region {}
 
 impl Region {
-    pub(super) fn of(store: &Store<State>, memory: Memory) -> Region {
+    pub(super) fn of(store: &impl AsContext, memory: Memory) -> Region {
         let base = NonNull::new(memory.data_ptr(store)).unwrap_or(NonNull::dangling());
         // The configuration reserves this for each memory (`engine.rs`), whatever its maximum.
         let reserved = usize::try_from(RESERVED_BYTES).unwrap_or(usize::MAX);

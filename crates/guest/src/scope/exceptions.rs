@@ -1,7 +1,7 @@
 //! The engine's pending exception.
 
 use super::Scope;
-use crate::exception::JsError;
+use crate::js_error::JsError;
 use crate::operation::TEXT_BYTES_MAX;
 use crate::value::{Kind, RawValue};
 use crate::{Error, Throw};

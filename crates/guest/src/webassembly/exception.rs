@@ -5,11 +5,13 @@ use std::sync::Arc;
 use wasmtime::{ExnRef, ExnRefPre, ExnType, OwnedRooted, Tag, Val};
 
 use crate::exception::to_javascript;
-use crate::function::{self, Origin};
+use crate::function;
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::HostObject;
+use crate::state::functions::Origin;
 use crate::value::RawValue;
-use crate::webassembly::{entity, global};
+use crate::webassembly::entity::entity;
+use crate::webassembly::global;
 
 /// Takes the prototype that all exceptions share.
 pub(super) fn prototype(call: &mut Call<'_>) -> Result<Output, Throw> {

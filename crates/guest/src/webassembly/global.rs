@@ -2,11 +2,13 @@
 
 use wasmtime::{Global, GlobalType, Mutability, Ref, Val, ValType};
 
-use crate::function::{self, Origin};
+use crate::function;
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::Scope;
+use crate::state::entities::GlobalOrigin;
+use crate::state::functions::Origin;
 use crate::value::RawValue;
-use crate::webassembly::{ENTITIES_MAX, GlobalOrigin, count, value_type};
+use crate::webassembly::entity::{ENTITIES_MAX, count, value_type};
 
 /// Bytes of the host that a global takes for as long as the isolate lives, about.
 const GLOBAL_BYTES: usize = 512;

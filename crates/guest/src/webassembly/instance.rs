@@ -6,19 +6,21 @@ use taipan_link::RESERVED_PREFIX;
 use wasmparser::{BinaryReaderError, Export, Parser, Payload};
 use wasmtime::{Extern, ExternType, Func, FuncType, Instance, Mutability};
 
-use crate::control::Reason;
-use crate::function::{self, Origin};
+use crate::compiled::CompiledModule;
+use crate::control::reason::Reason;
+use crate::function;
 use crate::operation::{Call, Output, OutputValue, Throw};
-use crate::program::CompiledModule;
 use crate::scope::Scope;
+use crate::state::entities::{
+    GlobalOrigin, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin,
+};
+use crate::state::functions::Origin;
 use crate::state::{FUNCTION_TABLE, Served};
 use crate::trampoline;
 use crate::value::Kind;
-use crate::webassembly::module::{ModuleEntity, kind, module, quoted};
-use crate::webassembly::{
-    GlobalOrigin, Ingredient, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin, add, count,
-    entity, global, window,
-};
+use crate::webassembly::entity::{add, count, entity};
+use crate::webassembly::module::{kind, module, quoted};
+use crate::webassembly::{global, window};
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
 /// `[name, kind, number]` of each.

@@ -5,22 +5,11 @@ use std::fmt::Write as _;
 use taipan_link::{Wrapper, WrapperType};
 use wasmtime::{ExternType, FuncType, Module, ValType};
 
+use crate::compiled::{CompiledModule, digest};
 use crate::operation::{Call, Output, Throw};
-use crate::program::{CompiledModule, MainImport, Program, digest};
-use crate::webassembly::{add, entity};
-
-/// A module that JavaScript holds.
-#[derive(Clone)]
-pub(crate) enum ModuleEntity {
-    /// The main module.
-    Main,
-    /// One that was compiled at set-up.
-    Compiled(CompiledModule),
-    /// One of those that Emscripten's `convertJsFunctionToWasm` makes: it gives a JavaScript function a type.
-    Wrapper(FuncType),
-    /// The empty module, with which the glue tries whether modules can be made.
-    Empty,
-}
+use crate::program::{MainImport, Program};
+use crate::state::entities::ModuleEntity;
+use crate::webassembly::entity::{add, entity};
 
 /// Of a longer module that is not known an error does not say the digest, which takes a millisecond for each of these.
 const SHOWN_BYTES_MAX: usize = 1 << 20;

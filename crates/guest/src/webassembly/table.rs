@@ -2,11 +2,13 @@
 
 use wasmtime::{Ref, RefType, Table, TableType, ValType};
 
-use crate::function::{self, Origin};
+use crate::function;
 use crate::limits::ELEMENT_BYTES;
 use crate::operation::{Call, Output, OutputValue, Throw};
+use crate::state::entities::{TableEntity, TableOrigin};
+use crate::state::functions::Origin;
 use crate::value::{Kind, RawValue};
-use crate::webassembly::{ENTITY_BYTES, TableEntity, TableOrigin, add, count, entity, value_type};
+use crate::webassembly::entity::{ENTITY_BYTES, add, count, entity, value_type};
 
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;

@@ -3,7 +3,8 @@
 use wasmtime::{Engine, FuncType, Tag, TagType};
 
 use crate::operation::{Call, Output, Throw};
-use crate::webassembly::{ENTITY_BYTES, TagEntity, TagOrigin, add, count, value_type};
+use crate::state::entities::{TagEntity, TagOrigin};
+use crate::webassembly::entity::{ENTITY_BYTES, add, count, value_type};
 
 /// `new Tag(type)`: the parameters' types, with commas between.
 pub(super) fn new(call: &mut Call<'_>) -> Result<Output, Throw> {

@@ -4,11 +4,11 @@ use taipan_link::{WINDOW_DATA_PREFIX, WINDOW_MODULE, WINDOW_START};
 use wasmparser::{Parser, Payload};
 use wasmtime::{Extern, Instance, Ref, Val};
 
+use crate::compiled::CompiledModule;
 use crate::exception::throw_into_javascript;
 use crate::operation::{Call, Output, OutputValue, Throw};
-use crate::program::CompiledModule;
 use crate::scope::Scope;
-use crate::webassembly::Element;
+use crate::state::entities::Element;
 
 /// `wasm_window(buffer, length)`: a buffer for a window; in the place of `buffer`, if there is one.
 pub(super) fn buffer(call: &mut Call<'_>) -> Result<Output, Throw> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::control::{Control, Outlook};
+use super::{Control, Outlook};
 
 /// How often it looks at isolates that run. A turn that begins is not announced, if the isolate ran shortly before.
 const TICK: Duration = Duration::from_millis(5);
