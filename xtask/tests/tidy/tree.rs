@@ -75,12 +75,20 @@ impl File {
     /// The lines whose code is as `wanted`, without comments and the tests that
     /// end the file.
     pub(crate) fn lines_with(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let code = self.text.split("\n#[cfg(test)]\n").next().unwrap_or_default();
-        let lines = code.lines().enumerate();
+        let lines = self.without_tests().lines().enumerate();
         lines
             .filter(|(_, line)| wanted(code_of(line)))
             .map(|(index, line)| self.at(index, line))
             .collect()
+    }
+
+    /// All lines, without comments and the tests that end the file.
+    pub(crate) fn code(&self) -> String {
+        self.without_tests().lines().map(code_of).collect::<Vec<_>>().join("\n")
+    }
+
+    fn without_tests(&self) -> &str {
+        self.text.split("\n#[cfg(test)]\n").next().unwrap_or_default()
     }
 
     /// The line `index`, counted from 0, as an editor finds it.
