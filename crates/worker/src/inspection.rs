@@ -62,7 +62,7 @@ pub fn copy(file: &SnapshotFile, path: &Path) -> Result<(), Error> {
 }
 
 /// Makes the snapshot of a worker or finds it in the cache, and whether it was made. Blocks; to be called on a thread
-/// with [`crate::THREAD_STACK_BYTES`] of stack.
+/// with [`taipan_runtime::THREAD_STACK_BYTES`] of stack.
 ///
 /// # Errors
 ///

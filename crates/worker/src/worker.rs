@@ -55,7 +55,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// [`Error::Program`] for a fault of the user's code.
+    /// [`taipan_runtime::Error::Program`] for a fault of the user's code.
     pub async fn start(mut settings: Settings, progress: Shown) -> Result<Worker, Error> {
         taipan_runtime::check_address_space(settings.pool.isolates_max)?;
         let author = settings.code.author.clone();
