@@ -122,6 +122,22 @@ fn only_one_file_reads_entropy() {
 }
 
 #[test]
+fn what_commands_share_knows_no_command() {
+    // The root of the grammar has the list of commands, and `main` runs what was chosen of it.
+    let roots =
+        ["crates/cli/src/arguments.rs", "crates/cli/src/main.rs", "crates/cli/src/commands.rs"];
+    let shared = |path: &str| {
+        path.starts_with("crates/cli/src/")
+            && !path.starts_with("crates/cli/src/commands/")
+            && !roots.contains(&path)
+    };
+    check(
+        "Move what the command and this file share into a file beside `commands.rs`.",
+        uses(shared, &["commands"]),
+    );
+}
+
+#[test]
 fn guest_knows_neither_python_nor_workers() {
     check(
         "Pass it in as data from `pyodide` or `worker`.",
