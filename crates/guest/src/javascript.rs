@@ -12,7 +12,7 @@ use wasmtime::{
 
 use crate::state::State;
 use crate::state::javascript::{Javascript, Parts};
-use crate::{Error, data, natives};
+use crate::{Error, data, engine_imports};
 
 /// Bytes of the engine's own stack. At about 400 bytes a call, JavaScript
 /// recurses some 10,000 deep, as in V8.
@@ -181,7 +181,7 @@ fn resolve(
         ("env", "__stack_pointer") => stack_pointer.into(),
         ("env", "__memory_base") => global(store, Mutability::Const, place.memory_base)?.into(),
         ("env", "__table_base") => global(store, Mutability::Const, place.table_base)?.into(),
-        ("host", name) => natives::function(store, name)
+        ("host", name) => engine_imports::function(store, name)
             .ok_or_else(|| Error::Link {
                 module: "the JavaScript engine",
                 what: format!("host.{name} is unknown"),

@@ -22,8 +22,8 @@ use tokio::{
 
 use crate::{
     closing::Closing,
+    first_bytes::Opening,
     link::{Link, Sent},
-    opening::Opening,
     receive::poll_receive,
 };
 

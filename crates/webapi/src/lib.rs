@@ -28,7 +28,7 @@ mod refused;
 pub mod requests;
 mod saved;
 mod sources;
-mod unsaved;
+mod under_way;
 mod upload;
 pub mod url;
 
@@ -39,4 +39,4 @@ pub use operations::{Console, OPERATIONS, deliver, give_up};
 pub use owner::Owner;
 pub use saved::{check, restore, save};
 pub use sources::{DISPATCH, INSTALL, JAVASCRIPT, Source, WEB_STREAMS};
-pub use unsaved::{Unsaved, unsaved};
+pub use under_way::{Unsaved, unsaved};

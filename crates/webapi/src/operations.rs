@@ -12,7 +12,7 @@ use crate::fetch::{self, Body, Client, Redirect};
 use crate::limits::Allowances;
 use crate::pending::{Completion, Outcome, Pending};
 use crate::requests::{Answer, AnswerBody, Requests};
-use crate::unsaved::{self, Id, Kind};
+use crate::under_way::{self, Id, Kind};
 use crate::{Error, Fault, FaultKind, Owner, headers, url};
 
 /// Bytes that `crypto.getRandomValues` gives in one call (Web Cryptography API, 10.1.1).
@@ -192,7 +192,7 @@ fn text_decoder_open(call: &mut Call<'_>) -> Result<Output, Throw> {
     let options = Options { fatal: call.boolean(1)?, ignore_bom: call.boolean(2)? };
     let owner = owner(call)?;
     let id = decoders(call)?.open(owner, &encoding, options)?;
-    unsaved::note(&mut call.scope, Id::Decoder(id), || Kind::Decoder);
+    under_way::note(&mut call.scope, Id::Decoder(id), || Kind::Decoder);
     Ok(id.into())
 }
 
@@ -235,7 +235,7 @@ fn url_set(call: &mut Call<'_>) -> Result<Output, Throw> {
 fn body_open(call: &mut Call<'_>) -> Result<Output, Throw> {
     let owner = owner(call)?;
     let id = bodies(call)?.open(owner)?;
-    unsaved::note(&mut call.scope, Id::Body(id), || Kind::Body);
+    under_way::note(&mut call.scope, Id::Body(id), || Kind::Body);
     Ok(id.into())
 }
 
@@ -383,7 +383,7 @@ fn timer_start(call: &mut Call<'_>) -> Result<Output, Throw> {
         allowances.timer(pending.timers())?;
     }
     let operation = pending.start_timer(owner, now, delay)?;
-    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Timer);
+    under_way::note(&mut call.scope, Id::Operation(operation), || Kind::Timer);
     Ok(operation.into())
 }
 
@@ -406,7 +406,7 @@ fn body_read(call: &mut Call<'_>) -> Result<Output, Throw> {
     let work = read(id, reader, call.scope.host_memory().clone());
     let operation = pending(call)?.start(owner, work)?;
     self::bodies(call)?.reads(id, operation);
-    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Read);
+    under_way::note(&mut call.scope, Id::Operation(operation), || Kind::Read);
     Ok(operation.into())
 }
 
@@ -423,7 +423,7 @@ fn body_write(call: &mut Call<'_>) -> Result<Output, Throw> {
             }
         })?,
     };
-    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Write);
+    under_way::note(&mut call.scope, Id::Operation(operation), || Kind::Write);
     Ok(operation.into())
 }
 
@@ -453,7 +453,7 @@ fn fetch_start(call: &mut Call<'_>) -> Result<Output, Throw> {
             Err(error) => Outcome::Failed(error),
         }
     })?;
-    unsaved::note(&mut call.scope, Id::Operation(operation), || Kind::Fetch { url: shown });
+    under_way::note(&mut call.scope, Id::Operation(operation), || Kind::Fetch { url: shown });
     Ok(operation.into())
 }
 
@@ -469,7 +469,7 @@ pub fn deliver(
 ) -> Result<(), taipan_guest::Error> {
     scope.set_owner(owner.number())?;
     let id = completion.id;
-    unsaved::ended(scope, id);
+    under_way::ended(scope, id);
     let adopt = |scope: &mut Scope<'_>, reader| match scope.extensions_mut().of_mut::<Bodies>() {
         Some(bodies) => bodies.adopt(owner, reader),
         None => Err(Error::Unknown { what: "table of bodies of operation", id }),
@@ -500,7 +500,7 @@ pub fn deliver(
             };
             match adopt(scope, reader) {
                 Ok(body) => {
-                    unsaved::fetched(scope, body);
+                    under_way::fetched(scope, body);
                     scope.complete(id, None, Argument::Text(&response.to_json(Some(body))))
                 }
                 Err(error) => scope.complete(id, Some(&error.completion()), Argument::Undefined),

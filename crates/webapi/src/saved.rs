@@ -1,7 +1,7 @@
 //! What a snapshot holds of this crate's state outside of the guest's memory: the last numbers that were given.
 //!
 //! JavaScript remembers numbers of operations, bodies and decoders, so they go
-//! on where they were. What they stand for is not kept: see `unsaved.rs`.
+//! on where they were. What they stand for is not kept: see `under_way.rs`.
 
 use serde::{Deserialize, Serialize};
 use taipan_guest::Scope;
@@ -23,7 +23,7 @@ struct Saved {
 ///
 /// # Errors
 ///
-/// [`Error::CannotSave`] when something would be lost; [`crate::unsaved`] says all of it.
+/// [`Error::CannotSave`] when something would be lost; [`crate::under_way`] says all of it.
 pub fn save(scope: &Scope<'_>) -> Result<Vec<u8>, Error> {
     if let Some(first) = crate::unsaved(scope).first() {
         return Err(Error::CannotSave { what: first.message(None) });

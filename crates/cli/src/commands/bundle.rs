@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
 use taipan_link::{Import, imports};
-use taipan_pyodide::imports::{Server, server};
+use taipan_pyodide::import_table::{Server, server};
 use taipan_release::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
 use taipan_store::Cache;
 

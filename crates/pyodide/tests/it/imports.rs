@@ -1,6 +1,6 @@
 //! Each import of the release is in the table.
 
-use taipan_pyodide::imports;
+use taipan_pyodide::import_table;
 use wasmparser::{Parser, Payload};
 
 use crate::release;
@@ -18,7 +18,7 @@ fn every_import_has_a_server() {
             for import in section.into_imports() {
                 let import = import.unwrap();
                 count += 1;
-                if imports::server(import.module, import.name).is_none() {
+                if import_table::server(import.module, import.name).is_none() {
                     unknown.push(format!("{} {}", import.module, import.name));
                 }
             }
