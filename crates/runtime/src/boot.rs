@@ -78,22 +78,34 @@ impl World {
         host: &Virtual,
     ) -> (World, UnboundedSender<Event>) {
         let (sender, inbox) = Inbox::new();
-        let world = World {
+        let clock = Some(host.clone());
+        (World { clock, ..World::new(runtime, log, sender.downgrade(), inbox) }, sender)
+    }
+
+    /// Of an isolate that runs by itself, with the clocks of its host: no requests come to it, and it has no limits of
+    /// its own and no network.
+    #[must_use]
+    pub fn new(
+        runtime: runtime::Handle,
+        log: Log,
+        sender: WeakUnboundedSender<Event>,
+        inbox: Inbox,
+    ) -> World {
+        World {
             streams: Box::new(Mute),
             log,
             client: None,
             runtime,
             number: 0,
-            sender: sender.downgrade(),
+            sender,
             inbox,
             availability: None,
             serves: false,
             fresh: false,
             allowances: Allowances::default(),
             cpu: CpuLimit::None,
-            clock: Some(host.clone()),
-        };
-        (world, sender)
+            clock: None,
+        }
     }
 }
 

@@ -17,7 +17,6 @@ use taipan_runtime::{
     Event, Guard, Inbox, Instance, IsolateImage, Log, Machine, Registry, World, impose_on,
 };
 use taipan_webapi::fetch::Client;
-use taipan_webapi::limits::Allowances;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, oneshot};
@@ -256,18 +255,8 @@ fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> R
     let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
     let world = World {
         streams: script.streams,
-        log: script.log,
         client: Some(script.client),
-        runtime,
-        number: 0,
-        sender: link.sender.downgrade(),
-        inbox,
-        availability: None,
-        serves: false,
-        fresh: false,
-        allowances: Allowances::default(),
-        cpu: CpuLimit::None,
-        clock: None,
+        ..World::new(runtime, script.log, link.sender.downgrade(), inbox)
     };
     let bundle = script.bundle;
     let registry = Registry::builtin(bundle.javascript.clone(), script.gates);
