@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use taipan_bundle::Bundle;
 use taipan_manifest::{
-    self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, PACKAGES_DIRECTORY, Variable,
+    self as manifest, CONFIGURATION_FILES, FLAGS, Flags, Manifest, ModuleType, Modules,
+    PACKAGES_DIRECTORY, Variable,
 };
 use taipan_release::{Release, Source};
 use taipan_runtime::{Guard, ModuleKind, OwnModules};
@@ -43,7 +44,7 @@ pub(crate) fn prepare(
     options.choice.open_gates(&mut manifest)?;
     let release = options.choice.release_for(&manifest, pin.as_ref())?;
     let bundle = bundle(release, &cache, &sources, options.quiet)?;
-    let (code, warnings) = from_project(&directory)?;
+    let (code, warnings) = from_project(&directory, &CONFIGURATION_FILES)?;
     if code.paths().all(|path| path != manifest.main) {
         return Err(Failure::MainLeftOut { main: manifest.main });
     }

@@ -51,14 +51,18 @@ impl Code {
 /// the like are the same.
 const SECRETS: [&str; 2] = [".dev.vars", ".env"];
 
-/// Reads the files of a project, but for those with secrets, without following links out of it. With them: what is left
-/// out that the author may miss.
+/// Reads the files of a project, without following links out of it. A worker does not see those with secrets, nor its
+/// `configurations`, which are files in the directory itself: it has what is in them as `env`. With the files: what is
+/// left out that the author may miss.
 ///
 /// # Errors
 ///
 /// As [`from_directory`].
-pub fn from_project(directory: &Path) -> Result<(Code, Vec<String>), Error> {
-    read(directory, is_secret)
+pub fn from_project(
+    directory: &Path,
+    configurations: &[&str],
+) -> Result<(Code, Vec<String>), Error> {
+    read(directory, &|path| is_secret(path) || configurations.contains(&path))
 }
 
 /// Reads all files of a directory, without following links out of it.
@@ -67,17 +71,18 @@ pub fn from_project(directory: &Path) -> Result<(Code, Vec<String>), Error> {
 ///
 /// What cannot be read; more than 256 MiB.
 pub fn from_directory(directory: &Path) -> Result<Code, Error> {
-    Ok(read(directory, |_| false)?.0)
+    Ok(read(directory, &|_| false)?.0)
 }
 
-fn is_secret(name: &str) -> bool {
+fn is_secret(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
     let is = |secret: &str| {
         name.strip_prefix(secret).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     SECRETS.into_iter().any(is)
 }
 
-fn read(directory: &Path, is_hidden: fn(&str) -> bool) -> Result<(Code, Vec<String>), Error> {
+fn read(directory: &Path, is_hidden: &dyn Fn(&str) -> bool) -> Result<(Code, Vec<String>), Error> {
     let root = fs_err::canonicalize(directory)
         .map_err(|source| Error::Read { path: directory.into(), source })?;
     let mut walk = Walk { root, is_hidden, entries: Vec::new(), bytes: 0, warnings: Vec::new() };
@@ -91,16 +96,16 @@ fn read(directory: &Path, is_hidden: fn(&str) -> bool) -> Result<(Code, Vec<Stri
 }
 
 /// A directory that is read, and what was found in it so far.
-struct Walk {
+struct Walk<'a> {
     root: PathBuf,
-    /// Which files are not taken, by their names.
-    is_hidden: fn(&str) -> bool,
+    /// Which files are not taken, by their paths from the root.
+    is_hidden: &'a dyn Fn(&str) -> bool,
     entries: Vec<Entry>,
     bytes: u64,
     warnings: Vec<String>,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Takes what is in `directory`; `link` is the link that led there, if one did.
     fn collect(&mut self, directory: &Path, prefix: &str, link: Option<&str>) -> Result<(), Error> {
         let read = |source| Error::Read { path: directory.into(), source };
@@ -108,10 +113,10 @@ impl Walk {
             let item = item.map_err(read)?;
             // A name that is not UTF-8 cannot be a Python module's, nor can the guest say it.
             let Ok(name) = item.file_name().into_string() else { continue };
-            if (self.is_hidden)(&name) {
+            let path = format!("{prefix}{name}");
+            if (self.is_hidden)(&path) {
                 continue;
             }
-            let path = format!("{prefix}{name}");
             if item.file_type().map_err(read)?.is_symlink() {
                 self.follow(&item.path(), path, link)?;
                 continue;
@@ -135,15 +140,13 @@ impl Walk {
             self.warnings
                 .push(format!("{path} is left out: it is a link to {}, {why}", target.display()));
         };
-        if !target.starts_with(&self.root) {
+        let Ok(below) = target.strip_prefix(&self.root) else {
             left_out("which is not in the worker's directory; put a copy in its place");
             return Ok(());
-        }
+        };
         let read = |source| Error::Read { path: link.into(), source };
         let kind = fs_err::metadata(&target).map_err(read)?;
-        let hidden =
-            target.file_name().is_some_and(|name| (self.is_hidden)(&name.to_string_lossy()));
-        if kind.is_file() && !hidden {
+        if kind.is_file() && !(self.is_hidden)(&below.to_string_lossy()) {
             return self.take(link, path, kind.len());
         }
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -191,7 +194,7 @@ mod tests {
         write(&root.join("entry.py"));
         write(&root.join("lib/a.py"));
         fill(&root);
-        let (code, said) = from_project(&root).unwrap();
+        let (code, said) = from_project(&root, &["wrangler.toml"]).unwrap();
         let mut paths: Vec<_> = code.paths().collect();
         paths.sort();
         assert_eq!(paths, files);
@@ -216,6 +219,16 @@ mod tests {
             symlink(".env", root.join("link.txt")).unwrap();
         };
         check(fill, &[".envrc", "entry.py", "lib/a.py"], &[]);
+    }
+
+    #[test]
+    fn configurations() {
+        let fill = |root: &Path| {
+            write(&root.join("wrangler.toml"));
+            write(&root.join("lib/wrangler.toml"));
+            symlink("wrangler.toml", root.join("link.txt")).unwrap();
+        };
+        check(fill, &["entry.py", "lib/a.py", "lib/wrangler.toml"], &[]);
     }
 
     #[test]

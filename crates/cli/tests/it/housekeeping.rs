@@ -237,7 +237,7 @@ fn one_worker_one_snapshot() {
 }
 
 #[test]
-fn files_with_secrets_are_not_there() {
+fn files_with_secrets_and_the_configuration_are_not_there() {
     let cached = Cached::new(
         "\
 import os
@@ -256,7 +256,7 @@ def on_fetch(request, env, ctx):
     for (command, name) in [("serve", "configured"), ("dev", "of the file")] {
         let server = Serving::start(&mut cached.command(&[command, "--port", "0"]));
         let answer = server.get("/", "");
-        assert!(answer.ends_with(&format!("\nentry.py wrangler.toml {name}\n")), "{answer}");
+        assert!(answer.ends_with(&format!("\nentry.py {name}\n")), "{answer}");
     }
     let (code, text) = cached.run(&["doctor", "--quiet"]);
     assert!(
