@@ -9,7 +9,7 @@ use taipan_manifest::{
     PACKAGES_DIRECTORY, Variable,
 };
 use taipan_release::{Release, Source};
-use taipan_runtime::{Guard, ModuleKind, OwnModules};
+use taipan_runtime::{Binding, Bindings, Guard, ModuleKind, OwnModules};
 use taipan_store::Cache;
 use taipan_worker::{Code, Isolation, Limits, Network, PoolSettings, Settings, from_project};
 
@@ -53,7 +53,7 @@ pub(crate) fn prepare(
     let settings = Settings {
         modules: modules(&manifest, &code).into(),
         flags: flags(&manifest.flags),
-        variables: variables(manifest.vars),
+        bindings: bindings(manifest.vars),
         network: Network::new(options.proxies.clone())?,
         log: terminal::log(),
         warmup: manifest.warmup,
@@ -173,16 +173,11 @@ fn flags(has: &Flags) -> BTreeMap<&'static str, bool> {
     FLAGS.iter().map(|flag| (flag.name, has.has(flag.name))).collect()
 }
 
-/// The variables of a configuration, as JSON.
-fn variables(
-    variables: impl IntoIterator<Item = (String, Variable)>,
-) -> BTreeMap<String, serde_json::Value> {
-    variables.into_iter().map(|(name, value)| (name, json(value))).collect()
-}
-
-fn json(value: Variable) -> serde_json::Value {
-    match value {
+/// What a worker finds in `env`: the variables of its configuration.
+fn bindings(variables: impl IntoIterator<Item = (String, Variable)>) -> Bindings {
+    let value = |variable| match variable {
         Variable::Text(text) => text.into(),
         Variable::Json(value) => value,
-    }
+    };
+    variables.into_iter().map(|(name, variable)| (name, Binding::Value(value(variable)))).collect()
 }

@@ -1,5 +1,6 @@
 // Starts a worker: boots Python, imports the worker's main module, answers requests with it.
 
+import { makeEnvironment } from "taipan:bindings/environment.js";
 import createModule from "taipan:pyodide/glue";
 import { boot, furnish as mountAgain } from "taipan:pyodide/loader";
 import * as snapshots from "taipan:pyodide/snapshots";
@@ -69,13 +70,12 @@ export function furnishScript(folder, layers) {
   return mountAgain(pyodide, JSON.parse(folder), JSON.parse(layers));
 }
 
-/// What a worker finds beside its own modules. `path` is JSON: directories in which Python looks first. `variables` is
-/// JSON: {NAME: value}, its `env`. `flags` is JSON: {NAME: boolean}, the compatibility flags, which Python finds as
-/// workerd has them.
-export function furnish(path, variables, flags) {
+/// What a worker finds beside its own modules: its `env`, and more. `path` is JSON: directories in which Python looks
+/// first. `flags` is JSON: {NAME: boolean}, the compatibility flags, which Python finds as workerd has them.
+export function furnish(path, flags) {
   // The worker's own directory may be the project's.
   pyodide.pyimport("sys").path.unshift(...new Set(JSON.parse(path)));
-  dispatch.setEnvironment(Object.freeze(JSON.parse(variables)));
+  dispatch.setEnvironment(makeEnvironment());
   pyodide.registerJsModule("_cloudflare_compat_flags", JSON.parse(flags));
   // A copy: Pyodide 0.26 writes into what it is given.
   pyodide.registerJsModule("_pyodide_entrypoint_helper", { ...entrypointHelper });

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use taipan_guest::{CompiledModule, Host, Image, Isolate, Program};
 
-use crate::boot::{Mounts, World, connect};
 use crate::clock::Machine;
 use crate::instance::Instance;
 use crate::limits::{self, Guard};
 use crate::log::{Record, ResumeTimes};
+use crate::parts::connect;
 use crate::registry::Registry;
 use crate::sections::{self, Saved};
 use crate::snapshot_file::SnapshotFile;
+use crate::state::Loop;
+use crate::world::{Connection, Mounts, World};
 use crate::{Error, guest};
 
 /// Bytes of a page, as the kernel maps them.
@@ -127,7 +129,7 @@ impl IsolateImage {
     pub fn resume_on(
         &self,
         host: Box<dyn Host>,
-        world: World,
+        mut world: World,
         soon: bool,
     ) -> Result<Instance, Error> {
         let log = world.log.clone();
@@ -138,10 +140,11 @@ impl IsolateImage {
             // What is not populated is brought in when it is written.
             let _ = scope.populate(written);
         }
-        let connected = connect(&mut scope, self.registry.clone(), &self.layers, world);
+        let (registry, layers) = (&self.registry, &self.layers);
+        connect(&mut scope, Connection { registry, layers, world: &mut world });
         let (begin, cancel) = (scope.held(self.saved.begin), scope.held(self.saved.cancel));
-        scope.extensions_mut().insert(connected.with(begin, cancel));
-        let paths = self.layers.iter().map(|(_, path)| path.clone());
+        scope.extensions_mut().insert(Loop::new(world, begin, cancel));
+        let paths = layers.iter().map(|(_, path)| path.clone());
         taipan_pyodide::mount_again(&mut scope, paths);
         sections::restore(&mut scope, &self.image)?;
         let worker = scope.held(self.saved.worker);

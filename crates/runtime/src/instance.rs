@@ -1,20 +1,20 @@
 //! An isolate that runs Python: what its owner may do with it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use taipan_guest::{Argument, Handle, Isolate, Reason};
-use taipan_webapi::Fault;
-use taipan_webapi::Owner;
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
+use taipan_webapi::{Fault, Owner, Unsaved};
 use tokio::time::Instant;
 
 use crate::event::{Call, Event};
 use crate::event_loop::{PythonBytecode, turn, wait_for, wait_for_requests};
-use crate::health;
+use crate::parts::unsaved;
 use crate::state::Loop;
-use crate::{Error, guest, pyodide};
+use crate::{Error, bindings, guest, health, pyodide};
 
 /// What a collection frees can be what kept something else: so often it is repeated at most.
 const COLLECTIONS_MAX: usize = 8;
@@ -90,6 +90,16 @@ impl Instance {
             turn(scope, Some(Event::Call(call)))?;
             wait_for_requests(scope)
         })
+    }
+
+    /// All that a snapshot taken now would lose.
+    pub fn unsaved(&mut self) -> Vec<Unsaved> {
+        unsaved(&self.isolate.scope())
+    }
+
+    /// The names of the bindings that the program has looked at.
+    pub fn bindings_read(&mut self) -> BTreeSet<String> {
+        bindings::read_by(&self.isolate.scope())
     }
 
     /// The bytecode that Python has made, by its paths.

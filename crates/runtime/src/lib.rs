@@ -6,6 +6,7 @@
 //!
 //! This crate knows neither where a program comes from nor who gives it requests.
 
+mod bindings;
 mod boot;
 mod clock;
 mod error;
@@ -26,8 +27,10 @@ mod snapshot_file;
 mod sources;
 mod state;
 mod streams;
+mod world;
 
-pub use boot::{Boot, Mount, Mounts, World, boot, on_large_stack};
+pub use bindings::{Binding, Bindings};
+pub use boot::{Boot, boot, on_large_stack};
 pub use clock::{Machine, Virtual};
 pub use error::{Error, guest, pyodide};
 pub use event::{Availability, Call, CallKind, Event, Incoming, Lease, Signal};
@@ -44,5 +47,6 @@ pub use sections::{Rest, take};
 pub use snapshot_file::SnapshotFile;
 pub use sources::PYTHON;
 pub use streams::{Mute, ToLog};
+pub use world::{Mount, Mounts, World};
 
 pub use taipan_guest::{Reason, THREAD_STACK_BYTES, bound_arenas, end_on_lost_pages, processor};

@@ -1,6 +1,9 @@
 //! What a part of the platform is, declared once.
 
 use taipan_guest::{Operation, Scope};
+use taipan_webapi::Unsaved;
+
+use crate::world::Connection;
 
 /// An error of a part, whatever it is.
 pub type PartError = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +19,10 @@ pub struct Part {
     pub python: fn() -> Vec<(&'static str, &'static str)>,
     /// What the host does for both.
     pub operations: &'static [&'static [Operation]],
+    /// Gives an isolate what these operations work with, a new one as well as one that is resumed.
+    pub(crate) connect: fn(&mut Scope<'_>, &mut Connection<'_>),
+    /// What it has under way, which a snapshot cannot keep.
+    pub(crate) unsaved: fn(&Scope<'_>) -> Vec<Unsaved>,
     /// What it keeps outside of the memory, if that outlives an isolate.
     pub(crate) state: Option<PartState>,
 }

@@ -4,7 +4,7 @@
 //! top level ran, and its warm-up requests if it has any. Both are made in an isolate with a virtual host, so that
 //! the same inputs give the same bytes; that isolate serves nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use taipan_guest::Scope;
@@ -16,7 +16,7 @@ use crate::part::{self, Part, PartError};
 use crate::parts::PARTS;
 use crate::snapshot_file::SnapshotFile;
 use crate::state::Loop;
-use crate::{Error, guest};
+use crate::{Error, bindings, guest};
 
 /// The name of the section that this file writes.
 const WORKER: &str = "worker";
@@ -102,6 +102,23 @@ fn sections(instance: &mut Instance, rest: Rest) -> Result<BTreeMap<String, Vec<
 /// Says which part's state could not be used.
 fn unusable(name: &'static str, done: &'static str) -> impl Fn(PartError) -> Error {
     move |source| Error::Part { part: name, done, source }
+}
+
+impl SnapshotFile {
+    /// The names of the bindings that the program looked at before it was taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Section`] when it does not say them.
+    pub fn bindings_read(&self) -> Result<BTreeSet<String>, Error> {
+        let section = section(&self.snapshot.state, bindings::NAME);
+        let saved = part::saved(bindings::VERSION, section).and_then(|it| Ok(bindings::saved(it)?));
+        saved.map_err(|source| Error::Section {
+            path: self.path.clone(),
+            section: bindings::NAME,
+            source,
+        })
+    }
 }
 
 /// What this crate saved in a snapshot; checks what the others did.

@@ -12,6 +12,10 @@ pub(crate) const JAVASCRIPT: &[(&str, &str)] = &[
     ("pyodide:python-entrypoint-helper", include_str!("../js/entrypoint_helper.js")),
 ];
 
+/// The module that makes a worker's `env`.
+pub(crate) const ENVIRONMENT: (&str, &str) =
+    ("taipan:bindings/environment.js", include_str!("../js/environment.js"));
+
 /// Python, by its path in the standard library.
 pub const PYTHON: &[(&str, &str)] = &[
     ("_taipan/handlers.py", include_str!("../python/handlers.py")),

@@ -10,6 +10,7 @@ use crate::clock::Virtual;
 use crate::event::{Availability, Event, Lease};
 use crate::inbox::Inbox;
 use crate::log::Log;
+use crate::world::World;
 
 /// The event loop's own state.
 pub(crate) struct Loop {
@@ -38,6 +39,31 @@ pub(crate) struct Loop {
     pub(crate) clock: Option<Virtual>,
     pub(crate) begin: Handle,
     pub(crate) cancel: Handle,
+}
+
+impl Loop {
+    /// The event loop of an isolate that is connected.
+    pub(crate) fn new(world: World, begin: Handle, cancel: Handle) -> Loop {
+        let World { log, runtime, number, inbox, availability, serves, fresh, cpu, clock, .. } =
+            world;
+        Loop {
+            number,
+            inbox,
+            runtime,
+            log,
+            availability,
+            serves,
+            leases: fresh.then(Vec::new),
+            held: None,
+            cpu,
+            health: Health::default(),
+            waits: 0,
+            signal: 0,
+            clock,
+            begin,
+            cancel,
+        }
+    }
 }
 
 /// How an isolate is doing.

@@ -13,6 +13,9 @@ const LINE_CHARACTERS_MAX = 76;
 /** The whole text of one value; a worker's log is bounded. */
 const TEXT_CHARACTERS_MAX = 64 * 1024;
 
+/** Objects whose getters are shown by what they give, as if they were values. */
+export const showValuesOf = new WeakSet();
+
 export function inspect(value) {
   const text = show(value, { seen: [], depth: 0 });
   if (text.length <= TEXT_CHARACTERS_MAX) return text;
@@ -140,6 +143,7 @@ function showKey(key) {
 
 function showProperty(object, key, context) {
   const { get, set, value } = Object.getOwnPropertyDescriptor(object, key) ?? {};
+  if (get !== undefined && showValuesOf.has(object)) return show(object[key], context);
   if (get !== undefined) return set === undefined ? "[Getter]" : "[Getter/Setter]";
   return set === undefined ? show(value, context) : "[Setter]";
 }

@@ -41,18 +41,18 @@ pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
 ///
 /// [`taipan_runtime::Error::Snapshot`] for what is none, or of something else.
 pub fn snapshot_of(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
-    let provenance = start::provenance(settings);
-    let key = start::key(&provenance).to_string();
-    let Some(files) = settings.cache.entry(start::SNAPSHOT_ENTRIES, &key)?.files()? else {
-        return Ok(None);
-    };
-    let path = files.folder().join(start::SNAPSHOT_FILE);
-    let file = SnapshotFile::of(&path, files.file(start::SNAPSHOT_FILE)?)?;
-    file.check(&provenance)?;
-    Ok(Some(file))
+    for entry in start::entries(settings)? {
+        let Some(files) = entry.files()? else { continue };
+        let path = files.folder().join(start::SNAPSHOT_FILE);
+        let file = SnapshotFile::of(&path, files.file(start::SNAPSHOT_FILE)?)?;
+        if start::suits(&file, settings)? {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
 }
 
-/// Writes a copy of a snapshot, which only its owner can read: the variables of a worker may be secrets.
+/// Writes a copy of a snapshot, which only its owner can read: what a worker has read may be secrets.
 ///
 /// # Errors
 ///

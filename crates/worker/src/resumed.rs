@@ -6,7 +6,7 @@ use std::time::Duration;
 use taipan_guest::{CpuLimit, Reason};
 use taipan_pyodide::Ended;
 use taipan_runtime::{
-    Error, Event, Guard, Instance, IsolateImage, Log, ToLog, World, fault as limit_fault,
+    Bindings, Error, Event, Guard, Instance, IsolateImage, Log, ToLog, World, fault as limit_fault,
 };
 use taipan_webapi::fetch::Client;
 use taipan_webapi::limits::Allowances;
@@ -23,6 +23,7 @@ use crate::start::Kept;
 pub(crate) struct Resumed {
     pub(crate) kept: Kept,
     pub(crate) log: Log,
+    pub(crate) bindings: Bindings,
     pub(crate) client: Client,
     pub(crate) runtime: runtime::Handle,
     /// Whether each answers one request only.
@@ -41,6 +42,7 @@ impl Isolates for Resumed {
             allowances,
             cpu: CpuLimit::Request(self.limits.cpu),
             log: self.log.clone(),
+            bindings: self.bindings.clone(),
             client: Some(self.client.clone()),
             runtime: self.runtime.clone(),
             number,

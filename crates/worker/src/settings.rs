@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use taipan_bundle::Bundle;
-use taipan_runtime::{Guard, Log, OwnModules};
+use taipan_runtime::{Bindings, Guard, Log, OwnModules};
 use taipan_store::Cache;
 use taipan_webapi::fetch;
 
@@ -37,7 +36,7 @@ pub struct Settings {
     /// Every compatibility flag, and whether it has it.
     pub flags: BTreeMap<&'static str, bool>,
     /// What its handlers get as `env`.
-    pub variables: BTreeMap<String, Value>,
+    pub bindings: Bindings,
     /// For outgoing requests.
     pub network: Network,
     /// Who hears what it says.

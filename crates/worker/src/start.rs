@@ -1,7 +1,7 @@
 //! The start of a worker: finds its snapshot, or runs the top level and takes one.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use crate::Error;
 use crate::code::Code;
 use crate::settings::Settings;
-use crate::top_level::TopLevel;
+use crate::top_level::{TopLevel, VALUES};
 use crate::webassembly;
 
 /// The kind of entry of the cache.
@@ -79,10 +79,47 @@ pub(crate) fn find(
     runtime: &runtime::Handle,
     progress: Progress<'_>,
 ) -> Result<Found, Error> {
+    for entry in entries(settings)? {
+        if let Some(found) = find_in(entry, settings, runtime, progress)? {
+            return Ok(found);
+        }
+    }
+    let what = "a snapshot that was made for these values has others".into();
+    Err(taipan_runtime::Error::Bug { what }.into())
+}
+
+/// Where the snapshot of a worker can be. All workers share the first that differ in the values of their bindings only: the
+/// top level need not look at them. When it does, and they are others there, the worker has the second for its values.
+pub(crate) fn entries(settings: &Settings) -> Result<[Entry; 2], Error> {
+    let entry = |read| {
+        let key = key(&provenance(settings, read)).to_string();
+        settings.cache.entry(SNAPSHOT_ENTRIES, &key)
+    };
+    Ok([entry(&BTreeSet::new())?, entry(&settings.bindings.names())?])
+}
+
+/// Whether a snapshot was made with the values of this worker, as far as its top level has looked at them.
+///
+/// # Errors
+///
+/// When it was made of something else altogether.
+pub(crate) fn suits(file: &SnapshotFile, settings: &Settings) -> Result<bool, Error> {
+    let expected = provenance(settings, &file.bindings_read()?);
+    if expected.inputs.get(VALUES) != file.snapshot.provenance.inputs.get(VALUES) {
+        return Ok(false);
+    }
+    file.check(&expected)?;
+    Ok(true)
+}
+
+/// The snapshot of an entry, which is made when it is not there; nothing when that is of other values.
+fn find_in(
+    entry: Entry,
+    settings: &Settings,
+    runtime: &runtime::Handle,
+    progress: Progress<'_>,
+) -> Result<Option<Found>, Error> {
     let bundle = &settings.bundle;
-    let provenance = provenance(settings);
-    let key = key(&provenance);
-    let entry = settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string())?;
     let (registry, modules) = registry(settings, progress)?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
@@ -90,8 +127,11 @@ pub(crate) fn find(
         let (log, recorded) = settings.log.recorded();
         let registry = registry.clone();
         let services = Services { bundle, registry, guard: &settings.guard, log, runtime };
-        let started = start(&TopLevel::of(settings), key, services);
+        // The same for both entries: the values make the difference, if they make one.
+        let seed = key(&provenance(settings, &BTreeSet::new()));
+        let started = start(&TopLevel::of(settings), seed, services);
         let (mut instance, resumes) = started.map_err(ended)?;
+        let provenance = provenance(settings, &instance.bindings_read());
         let rest = Rest { resumes, log: recorded.take() };
         let file = take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
         Ok::<_, Error>(write_private(&staging.join(SNAPSHOT_FILE), &file)?)
@@ -101,14 +141,16 @@ pub(crate) fn find(
         let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
         let file =
             SnapshotFile::of(&files.folder().join(SNAPSHOT_FILE), files.file(SNAPSHOT_FILE)?)?;
-        file.check(&provenance)?;
+        if !suits(&file, settings)? {
+            return Ok(None);
+        }
         let (layers, own) = (layers(bundle, &settings.code), registry.ready());
         let (program, registry) = (&bundle.program, registry.clone());
         let image =
             IsolateImage::new(program, &bundle.baseline, file.clone(), layers, registry, &own)?;
-        Ok::<_, Error>((image, file, !files.is_apart()))
+        Ok::<_, Error>(Some((image, file, !files.is_apart())))
     };
-    let (image, file, cached) = match open() {
+    let opened = match open() {
         // It is as it was published, and of no use to this Taipan: it is made again.
         Err(Error::Runtime(
             taipan_runtime::Error::Snapshot { .. }
@@ -120,15 +162,16 @@ pub(crate) fn find(
         }
         read => read,
     }?;
+    let Some((image, file, cached)) = opened else { return Ok(None) };
     let holds = modules.into_iter().chain([held]).collect();
     let kept = Kept { image: Arc::new(image), _bundle: bundle.clone(), _held: holds };
-    Ok(Found { entry, made: made.get(), cached, file, kept })
+    Ok(Some(Found { entry, made: made.get(), cached, file, kept }))
 }
 
-/// What a worker's snapshot is made from.
-pub(crate) fn provenance(settings: &Settings) -> Provenance {
+/// What a worker's snapshot is made from, if its top level looks at the bindings of the names `read`.
+fn provenance(settings: &Settings, read: &BTreeSet<String>) -> Provenance {
     let baseline = &settings.bundle.baseline.snapshot;
-    let inputs = TopLevel::of(settings).inputs().into_iter();
+    let inputs = TopLevel::of(settings).inputs(read).into_iter();
     Provenance {
         bundle: baseline.provenance.bundle,
         kind: Kind::Worker { baseline: baseline.digest },
@@ -139,7 +182,7 @@ pub(crate) fn provenance(settings: &Settings) -> Provenance {
 }
 
 /// The name in the cache of the snapshot with this provenance.
-pub(crate) fn key(provenance: &Provenance) -> Digest {
+fn key(provenance: &Provenance) -> Digest {
     Digest::of(format!("{provenance:?}").as_bytes())
 }
 
@@ -178,7 +221,8 @@ fn start(
     let (streams, told) = (Box::new(ToLog::new(log.clone(), allowances.clone())), log.clone());
     let (world, _sender) = World::alone(runtime.clone(), log, &host);
     let client = Some(top_level.network.client());
-    let world = World { client, streams, allowances, ..world };
+    let bindings = top_level.bindings.clone();
+    let world = World { client, streams, allowances, bindings, ..world };
     let mut instance = boot(Boot {
         program: &bundle.program,
         registry,
@@ -250,7 +294,7 @@ fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
 
 /// Says what would be lost, if there is something.
 fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
-    let unsaved = taipan_webapi::unsaved(&instance.isolate.scope());
+    let unsaved = instance.unsaved();
     if unsaved.is_empty() {
         return Ok(());
     }
@@ -273,9 +317,8 @@ fn load(top_level: &TopLevel<'_>, instance: &mut Instance) -> Result<(), Error> 
     let source = format!("{WORKER_DIRECTORY}/{root}");
     let packages = format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}");
     let path = json!([source.trim_end_matches('/'), packages, WORKER_DIRECTORY]).to_string();
-    let variables = json!(top_level.variables).to_string();
     let flags = json!(top_level.flags).to_string();
-    instance.call("furnish", &[(&*path).into(), (&*variables).into(), (&*flags).into()])?;
+    instance.call("furnish", &[(&*path).into(), (&*flags).into()])?;
     Ok(match top_level.main.strip_suffix(".py") {
         Some(module) => {
             let module = module.strip_prefix(root.as_str()).unwrap_or(module).replace('/', ".");

@@ -1,17 +1,21 @@
 //! What reaches the top level of a worker, and so its snapshot.
 //!
 //! [`TopLevel`] is all that the start of a worker looks at beside its bundle, and the snapshot's key is a digest of
-//! all of it: what is not in it cannot be in a snapshot either.
+//! all of it: what is not in it cannot be in a snapshot either. Of bindings the names and kinds are in it, and those values that the
+//! program has looked at, which is known when it has run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use taipan_runtime::OwnModules;
+use serde_json::json;
+use taipan_runtime::{Bindings, OwnModules};
 use taipan_store::Digest;
 
 use crate::code::Code;
 use crate::settings::{Network, Settings};
+
+/// The name of the input that is the values which the program has looked at.
+pub(crate) const VALUES: &str = "values";
 
 /// All that can change what is in a worker's snapshot, beside its bundle.
 pub(crate) struct TopLevel<'a> {
@@ -20,7 +24,7 @@ pub(crate) struct TopLevel<'a> {
     pub(crate) modules: &'a OwnModules,
     pub(crate) warmup: &'a [String],
     pub(crate) flags: &'a BTreeMap<&'static str, bool>,
-    pub(crate) variables: &'a BTreeMap<String, Value>,
+    pub(crate) bindings: &'a Bindings,
     /// Of the limits those that hold while it runs: a program can catch what they raise, or look at them.
     pub(crate) memory_bytes: usize,
     pub(crate) startup_cpu: Duration,
@@ -36,7 +40,7 @@ impl<'a> TopLevel<'a> {
             modules: &settings.modules,
             warmup: &settings.warmup,
             flags: &settings.flags,
-            variables: &settings.variables,
+            bindings: &settings.bindings,
             memory_bytes: settings.limits.memory_bytes,
             startup_cpu: settings.limits.startup_cpu,
             inside: &settings.limits.inside,
@@ -44,8 +48,9 @@ impl<'a> TopLevel<'a> {
         }
     }
 
-    /// The digests of all of it, by what is told when two snapshots differ.
-    pub(crate) fn inputs(&self) -> BTreeMap<&'static str, Digest> {
+    /// The digests of all of it, by what is told when two snapshots differ. `read` are the names of the bindings that the
+    /// program has looked at.
+    pub(crate) fn inputs(&self, read: &BTreeSet<String>) -> BTreeMap<&'static str, Digest> {
         // Without `..`: what comes to be here has to go into a digest.
         let TopLevel {
             main,
@@ -53,7 +58,7 @@ impl<'a> TopLevel<'a> {
             modules,
             warmup,
             flags,
-            variables,
+            bindings,
             memory_bytes,
             startup_cpu,
             inside,
@@ -61,20 +66,26 @@ impl<'a> TopLevel<'a> {
         } = self;
         // Flags that it has not are left out: a Taipan that knows more of them makes the same snapshot.
         let flags: Vec<_> = flags.iter().filter(|(_, has)| **has).collect();
-        let configuration = json!([main, variables, warmup, flags]).to_string();
+        let kinds: Vec<_> = bindings.kinds().collect();
+        let configuration = json!([main, kinds, warmup, flags]).to_string();
         let limits = format!("{memory_bytes} {startup_cpu:?} {inside:?}");
-        BTreeMap::from([
+        let values: Vec<_> = bindings.told(read).collect();
+        let values = (!values.is_empty()).then(|| json!(values).to_string());
+        let mut inputs = BTreeMap::from([
             ("configuration", Digest::of(configuration.as_bytes())),
             ("limits", Digest::of(limits.as_bytes())),
             ("modules", Digest::of(modules.to_string().as_bytes())),
             ("network", Digest::of(format!("{:?}", network.settings).as_bytes())),
             ("source", code.digest),
-        ])
+        ]);
+        inputs.extend(values.map(|values| (VALUES, Digest::of(values.as_bytes()))));
+        inputs
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use taipan_runtime::Binding;
     use taipan_webapi::fetch;
 
     use super::*;
@@ -84,7 +95,8 @@ mod tests {
     fn check(change: impl for<'a> FnOnce(&mut TopLevel<'a>), expect: &[&str]) {
         let code = Code::new(&[]).unwrap();
         let modules = OwnModules::default();
-        let (flags, variables) = (BTreeMap::new(), BTreeMap::new());
+        let flags = BTreeMap::new();
+        let bindings = bindings(&[("A", 1), ("B", 1)]);
         let inside = taipan_webapi::limits::Limits {
             timers: 1,
             subrequests: 2,
@@ -98,17 +110,35 @@ mod tests {
             modules: &modules,
             warmup: &[],
             flags: &flags,
-            variables: &variables,
+            bindings: &bindings,
             memory_bytes: 1,
             startup_cpu: Duration::from_secs(1),
             inside: &inside,
             network: &network,
         };
-        let before = top_level.inputs();
+        let read = BTreeSet::from(["A".to_owned()]);
+        let before = top_level.inputs(&read);
         change(&mut top_level);
-        let after = top_level.inputs();
+        let after = top_level.inputs(&read);
         let differ: Vec<_> = before.keys().filter(|key| before[*key] != after[*key]).collect();
         assert_eq!(differ, expect.iter().collect::<Vec<_>>());
+    }
+
+    fn bindings(values: &[(&str, u32)]) -> Bindings {
+        let value =
+            |(name, value): &(&str, u32)| ((*name).to_owned(), Binding::Value(json!(value)));
+        values.iter().map(value).collect()
+    }
+
+    #[test]
+    fn values_that_are_looked_at() {
+        let change = |it: &mut TopLevel<'_>, values: &[_]| {
+            it.bindings = Box::leak(Box::new(bindings(values)))
+        };
+        check(|it| change(it, &[("A", 1), ("B", 2)]), &[]);
+        check(|it| change(it, &[("A", 2), ("B", 1)]), &["values"]);
+        check(|it| change(it, &[("A", 1)]), &["configuration"]);
+        check(|it| change(it, &[("A", 1), ("B", 1), ("C", 1)]), &["configuration"]);
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Worker {
         let isolates = Box::new(Resumed {
             kept,
             log: log.clone(),
+            bindings: settings.bindings,
             client: settings.network.client(),
             runtime: runtime.clone(),
             fresh: settings.pool.isolation == Isolation::Fresh,

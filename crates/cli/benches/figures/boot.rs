@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use taipan_bundle::Bundle;
-use taipan_runtime::{Guard, Log, Milestone, Record};
+use taipan_runtime::{Bindings, Guard, Log, Milestone, Record};
 use taipan_store::Cache;
 use taipan_worker::{Limits, Network, PoolSettings, Settings, Worker};
 use tokio::runtime;
@@ -104,7 +104,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
         },
         code: taipan_worker::from_directory(&Path::new(SAMPLES).join("hello"))?,
         main: "entry.py".into(),
-        variables: BTreeMap::new(),
+        bindings: Bindings::default(),
         network: Network::new(taipan_webapi::fetch::Settings::default())?,
         log,
     };

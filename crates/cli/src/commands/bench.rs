@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Subcommand, ValueHint};
 use serde_json::{Value, json};
-use taipan_runtime::{Incoming, Log, Record, ResumeTimes};
+use taipan_runtime::{Binding, Incoming, Log, Record, ResumeTimes};
 use taipan_worker::{Isolation, PoolSettings, Settings, Worker};
 
 use crate::{
@@ -106,7 +106,9 @@ async fn start(
     });
     let mut settings = Settings { pool, log, ..settings.clone() };
     if number > 0 {
-        settings.variables.insert("TAIPAN_BENCH_WORKER".to_owned(), number.into());
+        // The names of bindings are in the snapshot, their values are not.
+        let name = format!("TAIPAN_BENCH_WORKER_{number}");
+        settings.bindings = settings.bindings.with(&name, Binding::Value(true.into()));
     }
     Ok((Worker::start(settings, Box::new(|_| ())).await?, last))
 }

@@ -27,7 +27,7 @@ use crate::{
 ///
 /// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
 /// compiled modules and bundles that nobody has used for a month. What a running server uses stays. A snapshot holds
-/// the worker's variables: with `--older-than 0` none is left.
+/// what the worker's top level read, secrets too: with `--older-than 0` none is left.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Remove what nobody has used for so many days; 0 removes all that is not in use and can be made again

@@ -28,7 +28,7 @@ use crate::{
 /// Look at the snapshots that workers start from
 ///
 /// A snapshot is a worker at rest, after its top level has run. `serve` and
-/// `dev` make it when it is missing; it holds the worker's variables, so only
+/// `dev` make it when it is missing; it holds what the top level read, so only
 /// you can read it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {

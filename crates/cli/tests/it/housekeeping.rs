@@ -258,6 +258,8 @@ def on_fetch(request, env, ctx):
         let answer = server.get("/", "");
         assert!(answer.ends_with(&format!("\nentry.py {name}\n")), "{answer}");
     }
+    // Neither value is in the snapshot.
+    assert_eq!(entries(&cached, "snapshot").len(), 1);
     let (code, text) = cached.run(&["doctor", "--quiet"]);
     assert!(
         code == Some(1) && text.contains("configuration: linked is left out: it is a link to"),

@@ -16,4 +16,5 @@ mod resumes;
 mod scripts;
 mod serving;
 mod snapshots;
+mod values;
 mod waits;

@@ -131,6 +131,17 @@ fn head(file: &SnapshotFile) -> Result<String, Failure> {
     for (name, digest) in &provenance.inputs {
         line("made of", format!("{name}\n         {digest}"));
     }
+    let read = file.bindings_read()?;
+    if !read.is_empty() {
+        let names: Vec<_> = read.iter().map(|name| name.escape_debug().to_string()).collect();
+        line(
+            "env",
+            format!(
+                "{}\n         was looked at, and is in the snapshot",
+                names.join("\n         ")
+            ),
+        );
+    }
     line("memory", size(snapshot.memory_bytes));
     let (pages, runs) = (snapshot.stored_bytes() / PAGE_BYTES as u64, snapshot.runs().len());
     line("stored", format!("{}: {pages} pages in {runs} runs", size(snapshot.stored_bytes())));
@@ -171,6 +182,7 @@ fn head_json(file: &SnapshotFile) -> Result<Value, Failure> {
         "bundle": provenance.bundle.to_string(),
         "baseline": baseline,
         "inputs": inputs,
+        "bindings_read": file.bindings_read()?,
         "memory_bytes": snapshot.memory_bytes,
         "stored_bytes": snapshot.stored_bytes(),
         "file_bytes": snapshot.file_bytes,
