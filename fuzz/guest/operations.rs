@@ -25,7 +25,7 @@ const INPUT_BYTES_MAX: usize = 4096;
 fn captured() -> &'static Captured {
     static CAPTURED: OnceLock<Captured> = OnceLock::new();
     CAPTURED.get_or_init(|| {
-        let operations = [taipan_webapi::OPERATIONS, taipan_pyodide::OPERATIONS].concat();
+        let operations = [&taipan_webapi::OPERATIONS.concat(), taipan_pyodide::OPERATIONS].concat();
         Captured::new(&fixture::program_with(&operations), CALLER)
     })
 }

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use taipan_guest::Scope;
 use taipan_pyodide::{Layers, StandardStreams};
-use taipan_webapi::body::Bodies;
-use taipan_webapi::encoding::Decoders;
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
 use taipan_webapi::{Console, Unsaved};
@@ -57,7 +55,7 @@ const WEBAPI: Part = Part {
     name: "webapi",
     javascript: || taipan_webapi::JAVASCRIPT.iter().map(|it| (it.name, it.text)).collect(),
     python: Vec::new,
-    operations: &[taipan_webapi::OPERATIONS],
+    operations: taipan_webapi::OPERATIONS,
     connect: |scope, Connection { world, .. }| connect_webapi(scope, world),
     unsaved: taipan_webapi::unsaved,
     state: Some(PartState {
@@ -79,15 +77,10 @@ fn connect_webapi(scope: &mut Scope<'_>, world: &World) {
     let console = move |level: &str, text: &str| {
         log.write(Record::Console { level: level.into(), text: text.into() });
     };
-    let extensions = scope.extensions_mut();
-    extensions.insert(Pending::new(world.runtime.clone(), Arc::new(tell)));
-    extensions.insert(Console(Arc::new(console)));
-    extensions.insert(Bodies::default());
-    extensions.insert(Decoders::default());
-    extensions.insert(Requests::new(world.allowances.clone()));
-    if let Some(client) = &world.client {
-        extensions.insert(client.clone());
-    }
+    let pending = Pending::new(world.runtime.clone(), Arc::new(tell));
+    let requests = Requests::new(world.allowances.clone());
+    let console = Console(Arc::new(console));
+    taipan_webapi::connect(scope, pending, requests, console, world.client.clone());
 }
 
 /// The `env` of a worker.

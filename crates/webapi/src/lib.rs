@@ -10,11 +10,13 @@
 //!   `atob` and `btoa` itself.
 //! * Our own JavaScript: the rest, with Request and Response on the fast path.
 //!
-//! The host operations and what they promise are listed in `js/operations.js`.
+//! A host operation stands in `operations/`, in the file of its interface, with what it promises.
 
 pub mod access;
 pub mod body;
 mod causes;
+mod completion;
+mod connect;
 pub mod encoding;
 mod error;
 mod fault;
@@ -33,10 +35,12 @@ mod upload;
 pub mod url;
 
 pub use causes::{causes, with_causes};
+pub use completion::{deliver, give_up};
+pub use connect::connect;
 pub use error::Error;
 pub use fault::{Fault, FaultKind};
-pub use operations::{Console, OPERATIONS, deliver, give_up};
+pub use operations::{Console, OPERATIONS};
 pub use owner::Owner;
 pub use saved::{check, restore, save};
-pub use sources::{DISPATCH, INSTALL, JAVASCRIPT, Source, WEB_STREAMS};
+pub use sources::{INSTALL, JAVASCRIPT, Source, WEB_STREAMS};
 pub use under_way::{Unsaved, unsaved};

@@ -17,6 +17,10 @@ use crate::requests::Requests;
 /// Characters of a URL that a message repeats.
 const URL_CHARACTERS_MAX: usize = 200;
 
+/// What a body is, and a decoder, wherever it was begun.
+pub(crate) const BODY: &str = "a body that is not read to its end";
+pub(crate) const DECODER: &str = "a TextDecoder in the middle of a stream";
+
 /// Something that would be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsaved {
@@ -29,6 +33,11 @@ pub struct Unsaved {
 }
 
 impl Unsaved {
+    /// What was begun where nobody looked.
+    fn of_unknown_place(what: &str) -> Unsaved {
+        Unsaved { what: what.to_owned(), origin: None, javascript: String::new() }
+    }
+
     /// In words: what, where, and what to do. `variable` is the one that holds it, if that is known.
     #[must_use]
     pub fn message(&self, variable: Option<&str>) -> String {
@@ -60,53 +69,19 @@ fn is_platform(line: &str) -> bool {
     line.contains("taipan:") || line.contains("(native)")
 }
 
-/// What is under way.
-#[derive(Clone, Debug)]
-pub(crate) enum Kind {
-    Timer,
-    Fetch { url: String },
-    Read,
-    Write,
-    Body,
-    FetchedBody { url: String },
-    Decoder,
-}
-
-impl Kind {
-    fn words(&self) -> String {
-        let shown = |url: &str| url.chars().take(URL_CHARACTERS_MAX).collect::<String>();
-        match self {
-            Kind::Timer => "a timer that has not fired".into(),
-            Kind::Fetch { url } => format!("a fetch of {} that is not answered yet", shown(url)),
-            Kind::Read => "a read of a body that waits for bytes".into(),
-            Kind::Write => "a write to a body that waits for its reader".into(),
-            Kind::Body => "a body that is not read to its end".into(),
-            Kind::FetchedBody { url } => {
-                format!(
-                    "the body of the response from {}, which is not read to its end",
-                    shown(url)
-                )
-            }
-            Kind::Decoder => "a TextDecoder in the middle of a stream".into(),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Begun {
-    kind: Kind,
-    origin: Option<Origin>,
-    javascript: String,
+/// A URL as a message shows it.
+pub(crate) fn shown(url: &str) -> String {
+    url.chars().take(URL_CHARACTERS_MAX).collect()
 }
 
 /// What was begun while the isolate is prepared, by the numbers of operations, bodies and decoders.
 #[derive(Debug, Default)]
 struct Places {
-    operations: HashMap<u32, Begun>,
-    bodies: HashMap<u32, Begun>,
-    decoders: HashMap<u32, Begun>,
+    operations: HashMap<u32, Unsaved>,
+    bodies: HashMap<u32, Unsaved>,
+    decoders: HashMap<u32, Unsaved>,
     /// The operation whose end was told last: what has no place of its own follows from it.
-    cause: Option<Begun>,
+    cause: Option<Unsaved>,
 }
 
 /// The number of something that can be lost.
@@ -117,13 +92,12 @@ pub(crate) enum Id {
     Decoder(u32),
 }
 
-/// Remembers where the guest is: it has begun something.
-pub(crate) fn note(scope: &mut Scope<'_>, id: Id, kind: impl FnOnce() -> Kind) {
+/// Remembers where the guest is: it has begun something, which `what` says.
+pub(crate) fn note(scope: &mut Scope<'_>, id: Id, what: impl FnOnce() -> String) {
     if !scope.is_recording() {
         return;
     }
-    let kind = kind();
-    let mut begun = Begun { kind, origin: scope.origin(), javascript: String::new() };
+    let mut begun = Unsaved { what: what(), origin: scope.origin(), javascript: String::new() };
     if begun.origin.is_none() {
         // A stack that cannot be had is of no use.
         begun.javascript = scope.javascript_stack().unwrap_or_default();
@@ -147,14 +121,16 @@ pub(crate) fn ended(scope: &mut Scope<'_>, operation: u32) {
     }
 }
 
-/// Remembers a body that came of the fetch that ended last.
-pub(crate) fn fetched(scope: &mut Scope<'_>, body: u32) {
+/// Remembers a body that came of the fetch that ended last, of `url`.
+pub(crate) fn fetched(scope: &mut Scope<'_>, body: u32, url: &str) {
     if scope.is_recording() {
         let places = places(scope);
-        if let Some(Begun { kind: Kind::Fetch { url }, origin, javascript }) = places.cause.clone()
-        {
-            let begun = Begun { kind: Kind::FetchedBody { url }, origin, javascript };
-            places.bodies.insert(body, begun);
+        if let Some(fetch) = places.cause.clone() {
+            let what = format!(
+                "the body of the response from {}, which is not read to its end",
+                shown(url)
+            );
+            places.bodies.insert(body, Unsaved { what, ..fetch });
         }
     }
 }
@@ -174,35 +150,24 @@ pub fn unsaved(scope: &Scope<'_>) -> Vec<Unsaved> {
     let nothing = Places::default();
     let places = extensions.of::<Places>().unwrap_or(&nothing);
     let mut found = Vec::new();
-    let mut add = |ids: Vec<u32>, begun: &HashMap<u32, Begun>, otherwise: &str| {
+    let mut add = |ids: Vec<u32>, begun: &HashMap<u32, Unsaved>, otherwise: &str| {
         let ids: BTreeMap<u32, ()> = ids.into_iter().map(|id| (id, ())).collect();
-        found.extend(ids.keys().map(|id| unsaved_one(begun.get(id), otherwise)));
+        let unknown = Unsaved::of_unknown_place(otherwise);
+        found.extend(ids.keys().map(|id| begun.get(id).unwrap_or(&unknown).clone()));
     };
     if let Some(pending) = extensions.of::<Pending>() {
         add(pending.under_way(), &places.operations, "an operation that has not ended");
     }
     if let Some(bodies) = extensions.of::<Bodies>() {
-        add(bodies.ids(), &places.bodies, &Kind::Body.words());
+        add(bodies.ids(), &places.bodies, BODY);
     }
     if let Some(decoders) = extensions.of::<Decoders>() {
-        add(decoders.ids(), &places.decoders, &Kind::Decoder.words());
+        add(decoders.ids(), &places.decoders, DECODER);
     }
     if extensions.of::<Requests>().is_some_and(|requests| !requests.is_idle()) {
-        let what = "a request that is still being answered".to_owned();
-        found.push(Unsaved { what, origin: None, javascript: String::new() });
+        found.push(Unsaved::of_unknown_place("a request that is still being answered"));
     }
     found
-}
-
-fn unsaved_one(begun: Option<&Begun>, otherwise: &str) -> Unsaved {
-    match begun {
-        Some(begun) => Unsaved {
-            what: begun.kind.words(),
-            origin: begun.origin.clone(),
-            javascript: begun.javascript.clone(),
-        },
-        None => Unsaved { what: otherwise.to_owned(), origin: None, javascript: String::new() },
-    }
 }
 
 #[cfg(test)]
@@ -222,7 +187,7 @@ mod tests {
     #[test]
     fn messages() {
         let own = place("/session/metadata/entry.py", 7, "<module>");
-        let what = Kind::Timer.words();
+        let what = "a timer that has not fired".to_owned();
         let origin =
             Origin { what: String::new(), place: own.clone(), package: None, caller: None };
         let mut timer = Unsaved { what, origin: Some(origin), javascript: String::new() };
@@ -256,7 +221,6 @@ mod tests {
 
     #[test]
     fn long_urls() {
-        let words = Kind::Fetch { url: "x".repeat(1000) }.words();
-        assert_eq!(words.len(), URL_CHARACTERS_MAX + "a fetch of  that is not answered yet".len());
+        assert_eq!(shown(&"x".repeat(1000)).len(), URL_CHARACTERS_MAX);
     }
 }

@@ -12,11 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use taipan_guest::{Error, Program, Scope, SourceType};
-use taipan_webapi::body::Bodies;
-use taipan_webapi::encoding::Decoders;
 use taipan_webapi::pending::{Completion, Pending};
 use taipan_webapi::requests::Requests;
-use taipan_webapi::{Console, INSTALL, JAVASCRIPT, OPERATIONS, WEB_STREAMS, deliver};
+use taipan_webapi::{Console, INSTALL, JAVASCRIPT, OPERATIONS, WEB_STREAMS, connect, deliver};
 
 use crate::fixture::{bytecode, cache_entries, program_with, reports, surprises, with_isolate};
 
@@ -40,7 +38,8 @@ for (const [name, run] of cases) {
 /// The operations of the web platform and of Pyodide's loader, as in a worker.
 pub(crate) fn program() -> &'static Arc<Program> {
     static PROGRAM: OnceLock<Arc<Program>> = OnceLock::new();
-    PROGRAM.get_or_init(|| program_with(&[OPERATIONS, taipan_pyodide::OPERATIONS].concat()))
+    PROGRAM
+        .get_or_init(|| program_with(&[&OPERATIONS.concat(), taipan_pyodide::OPERATIONS].concat()))
 }
 
 /// The platform's modules, compiled once.
@@ -70,12 +69,8 @@ pub(crate) fn prepare(
         // An isolate that is gone waits for nothing.
         let _ = sender.send(completion);
     };
-    let extensions = scope.extensions_mut();
-    extensions.insert(Pending::new(runtime.handle().clone(), Arc::new(tell)));
-    extensions.insert(Console(Arc::new(|_, _| {})));
-    extensions.insert(Bodies::default());
-    extensions.insert(Decoders::default());
-    extensions.insert(Requests::default());
+    let pending = Pending::new(runtime.handle().clone(), Arc::new(tell));
+    connect(scope, pending, Requests::default(), Console(Arc::new(|_, _| {})), None);
     receiver
 }
 
