@@ -13,8 +13,8 @@ use crate::failure::Failure;
 
 /// Takes the signals that ask a script to end, each time that they come; but not Ctrl+C if it was ignored when this
 /// process started, as a shell does for what runs in the background.
-pub(crate) fn of_script() -> Result<mpsc::UnboundedReceiver<taipan_worker::Signal>, Failure> {
-    use taipan_worker::Signal::{Interrupt, Terminate};
+pub(crate) fn of_script() -> Result<mpsc::UnboundedReceiver<taipan_worker::ScriptSignal>, Failure> {
+    use taipan_worker::ScriptSignal::{Interrupt, Terminate};
     let (sender, receiver) = mpsc::unbounded_channel();
     for (kind, meaning) in
         [(SignalKind::interrupt(), Interrupt), (SignalKind::terminate(), Terminate)]

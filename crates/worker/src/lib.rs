@@ -27,7 +27,7 @@ pub use error::Error;
 pub use inspection::{
     Check, Made, ModuleSize, Owners, check_bundle, copy, create, cycles, glance, snapshot_of,
 };
-pub use script::{Mount, Program, Script, ScriptLimits, Signal, WritableMount, run_script};
+pub use script::{Mount, Program, Script, ScriptLimits, ScriptSignal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};
 pub use settings::{Isolation, Limits, Network, PoolSettings, Settings};
 pub use start::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE};

@@ -36,19 +36,19 @@ const SIGNAL_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What asks a script to end, as a signal asks a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub enum ScriptSignal {
     /// `SIGINT`: `KeyboardInterrupt` is raised, unless the script has another handler.
     Interrupt,
     /// `SIGTERM`: `SystemExit` is raised, unless the script has a handler.
     Terminate,
 }
 
-impl Signal {
+impl ScriptSignal {
     /// Its number here and in the guest.
     fn number(self) -> i32 {
         match self {
-            Signal::Interrupt => 2,
-            Signal::Terminate => 15,
+            ScriptSignal::Interrupt => 2,
+            ScriptSignal::Terminate => 15,
         }
     }
 
@@ -146,7 +146,7 @@ pub struct Script {
     /// Who sees to that.
     pub guard: Guard,
     /// What asks it to end. The second one ends it at once.
-    pub signals: UnboundedReceiver<Signal>,
+    pub signals: UnboundedReceiver<ScriptSignal>,
     /// Hears of each once Python can learn of it: for whoever keeps the script waiting.
     pub signalled: Arc<Notify>,
 }
@@ -167,7 +167,7 @@ struct Link {
 
 impl Link {
     /// Tells Python of a signal, wherever it is; false when it has not begun.
-    fn tell(&self, signal: Signal) -> bool {
+    fn tell(&self, signal: ScriptSignal) -> bool {
         let Some(control) = self.control.get() else { return false };
         control.interrupt(signal.number());
         // For one that waits. That the script has ended, is told elsewhere.
