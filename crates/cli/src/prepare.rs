@@ -14,12 +14,15 @@ use taipan_store::Cache;
 use taipan_worker::{Code, Isolation, Limits, Network, PoolSettings, Settings, from_project};
 
 use crate::{
-    console, failure::Failure, options::Options, progress::Display, project::Project,
-    runtime::guard, terminal,
+    console,
+    failure::Failure,
+    options::Options,
+    progress::Display,
+    project::Project,
+    runtime::guard,
+    size::{MIB, mebibytes},
+    terminal,
 };
-
-/// Bytes of a MiB.
-const MB: usize = 1 << 20;
 
 /// A worker that is ready to be started.
 #[derive(Debug)]
@@ -134,7 +137,7 @@ fn pool(manifest: &Manifest) -> PoolSettings {
         },
         isolates_min: count(isolates.min),
         isolates_max: count(isolates.max(*isolation)),
-        waiting_bytes: count(isolates.waiting_mb).saturating_mul(MB),
+        waiting_bytes: mebibytes(isolates.waiting_mb),
         idle: Duration::from_secs(isolates.idle_seconds.into()),
         requests_max: count(limits.requests),
         ..PoolSettings::default()
@@ -144,7 +147,7 @@ fn pool(manifest: &Manifest) -> PoolSettings {
 /// What is taken of clients.
 fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
     taipan_server::Limits {
-        body_bytes_max: u64::from(limits.request_body_mb) << 20,
+        body_bytes_max: u64::from(limits.request_body_mb) * MIB,
         requests_max: usize::try_from(limits.requests).unwrap_or(usize::MAX),
         crowded: false,
     }
@@ -154,7 +157,7 @@ fn clients(limits: &manifest::Limits) -> taipan_server::Limits {
 fn limits(limits: &manifest::Limits) -> Limits {
     let milliseconds = |number: u32| Duration::from_millis(number.into());
     Limits {
-        memory_bytes: usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(MB),
+        memory_bytes: mebibytes(limits.memory_mb),
         startup_cpu: milliseconds(limits.startup_cpu_ms),
         cpu: milliseconds(limits.cpu_ms),
         wall: milliseconds(limits.wall_ms),

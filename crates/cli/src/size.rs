@@ -1,4 +1,12 @@
-//! Writes a number of bytes for people.
+//! Numbers of bytes: from the MiB of a configuration, and written for people.
+
+/// The bytes of a MiB.
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// The bytes of so many MiB; as many as there can be where that is more than an address has room for.
+pub(crate) fn mebibytes(count: u32) -> usize {
+    usize::try_from(u64::from(count) * MIB).unwrap_or(usize::MAX)
+}
 
 /// `1.5 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
@@ -22,6 +30,13 @@ mod tests {
     #[track_caller]
     fn check_size(bytes: u64, expect: &str) {
         assert_eq!(size(bytes), expect);
+    }
+
+    #[test]
+    fn bytes_of_mebibytes() {
+        assert_eq!(mebibytes(0), 0);
+        assert_eq!(mebibytes(128), 134_217_728);
+        assert_eq!(mebibytes(u32::MAX), 4_503_599_626_321_920);
     }
 
     #[test]

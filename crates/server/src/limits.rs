@@ -29,7 +29,7 @@ impl Default for Limits {
     /// 100 MiB, what Cloudflare's free plan takes; 1024 requests, far more than
     /// one machine answers well, and little enough to be refused before memory is.
     fn default() -> Self {
-        Self { body_bytes_max: 100 << 20, requests_max: 1024, crowded: false }
+        Self { body_bytes_max: 100 * MIB, requests_max: 1024, crowded: false }
     }
 }
 
@@ -38,7 +38,7 @@ impl Default for Limits {
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Bytes of one MiB.
-const MB: u64 = 1 << 20;
+const MIB: u64 = 1 << 20;
 
 /// How long a client may let its request wait before it may lose its place: as long as it may take until a packet that was
 /// lost is sent again (RFC 6298, 2.1).
@@ -130,7 +130,7 @@ pub(crate) struct Size(pub(crate) u64);
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            bytes if bytes > 0 && bytes % MB == 0 => write!(f, "{} MiB", bytes / MB),
+            bytes if bytes > 0 && bytes % MIB == 0 => write!(f, "{} MiB", bytes / MIB),
             bytes => write!(f, "{bytes} bytes"),
         }
     }

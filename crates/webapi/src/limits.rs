@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::Error;
 
 /// Bytes of one KiB.
-const KB: u64 = 1 << 10;
+const KIB: u64 = 1 << 10;
 
 /// Bytes of one MiB.
-const MB: u64 = 1 << 20;
+const MIB: u64 = 1 << 20;
 
 /// What an isolate may use; the names are those of `limits` in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl Counts {
 
 impl Left {
     fn share(limits: &Limits) -> Left {
-        let (subrequests, log_bytes) = (limits.subrequests, u64::from(limits.log_kb) * KB);
+        let (subrequests, log_bytes) = (limits.subrequests, u64::from(limits.log_kb) * KIB);
         Left { subrequests, log_bytes, truncated: false }
     }
 }
@@ -164,7 +164,7 @@ pub(crate) struct ResponseBody {
 
 impl ResponseBody {
     pub(crate) fn bytes_max(self) -> u64 {
-        u64::from(self.maximum_mb) * MB
+        u64::from(self.maximum_mb) * MIB
     }
 
     pub(crate) fn exceeded(self) -> Error {

@@ -20,7 +20,7 @@ use crate::{
     failure::Failure,
     options::Options,
     progress::Display,
-    size::size,
+    size::{MIB, size},
 };
 
 /// Remove from the cache what nothing uses: by age, and by size if you like
@@ -45,9 +45,6 @@ pub(crate) struct Arguments {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Bytes of a MB.
-const MB: u64 = 1 << 20;
-
 /// An entry of the cache, as far as its removal is concerned.
 #[derive(Debug)]
 struct Found<E> {
@@ -66,7 +63,7 @@ struct Found<E> {
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     let cache = options.cache()?;
     let age_max = DAY.saturating_mul(arguments.older_than);
-    let bytes_max = arguments.max_size.map(|megabytes| megabytes.saturating_mul(MB));
+    let bytes_max = arguments.max_size.map(|count| count.saturating_mul(MIB));
     let display = Display::new(options.quiet);
     let progress = |step: Step<'_>| display.show(step);
     let mut text = String::new();

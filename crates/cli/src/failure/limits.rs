@@ -6,8 +6,7 @@ use taipan_pyodide::MEMORY_BYTES_MAX;
 use taipan_runtime::Reason;
 use taipan_worker::Error;
 
-/// Bytes of a MiB.
-const MB: usize = 1 << 20;
+use crate::size::mebibytes;
 
 /// For a worker whose start was stopped, or whose warm-up failed: the key of the configuration.
 pub(super) fn start_hint(error: &Error) -> Option<Cow<'static, str>> {
@@ -15,7 +14,7 @@ pub(super) fn start_hint(error: &Error) -> Option<Cow<'static, str>> {
         return error.hint();
     };
     let key = match reason {
-        Reason::Memory { limit } => format!("memory_mb`, which is {}", limit / MB),
+        Reason::Memory { limit } => format!("memory_mb`, which is {}", limit / mebibytes(1)),
         Reason::StartupCpuTime { limit } => {
             format!("startup_cpu_ms`, which is {}", limit.as_millis())
         }
@@ -41,7 +40,7 @@ pub(super) fn script_hint(error: &Error) -> Option<Cow<'static, str>> {
         Error::ScriptLimit { reason: Reason::CpuTime { limit } } => time("--cpu", *limit),
         Error::ScriptLimit { reason: Reason::WallTime { limit } } => time("--wall", *limit),
         Error::ScriptLimit { reason: Reason::Memory { limit } } if *limit < MEMORY_BYTES_MAX => {
-            let more = limit.saturating_mul(2).min(MEMORY_BYTES_MAX).div_ceil(MB);
+            let more = limit.saturating_mul(2).min(MEMORY_BYTES_MAX).div_ceil(mebibytes(1));
             format!("`--memory {more}` gives it more")
         }
         Error::ScriptOutput => return Some("`--output MB` lets it write more".into()),
@@ -74,7 +73,7 @@ mod tests {
             Reason::WallTime { limit: Duration::from_secs(600) },
             Some("`--wall 1200` gives it twice as much, `--wall none` has no limit"),
         );
-        let memory = |megabytes: usize| Reason::Memory { limit: megabytes * MB };
+        let memory = |count| Reason::Memory { limit: mebibytes(count) };
         check_script(memory(512), Some("`--memory 1024` gives it more"));
         check_script(memory(1500), Some("`--memory 2048` gives it more"));
         check_script(memory(2048), None);
@@ -95,7 +94,7 @@ mod tests {
             "do less at the top level, or raise `taipan.limits.startup_cpu_ms`, which is 200",
         );
         check_start(
-            Reason::Memory { limit: 128 * MB },
+            Reason::Memory { limit: mebibytes(128) },
             "do less at the top level, or raise `taipan.limits.memory_mb`, which is 128",
         );
     }

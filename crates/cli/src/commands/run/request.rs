@@ -8,6 +8,7 @@ use taipan_webapi::access::{Access, Destination};
 use crate::{
     commands::run::mounts::{Mount, check_mounts, parse_mount},
     failure::Failure,
+    size::{MIB, mebibytes},
 };
 
 /// Run a Python script in the sandbox
@@ -47,7 +48,7 @@ pub(crate) struct Arguments {
     memory: u32,
 
     /// MiB that the script may write to standard output and error, or `none`
-    #[arg(long, value_name = "MB", default_value = "100", value_parser = megabytes)]
+    #[arg(long, value_name = "MB", default_value = "100", value_parser = output_bytes)]
     output: Bound<u64>,
 
     /// Run CODE instead of a file; what follows is for the script
@@ -90,9 +91,6 @@ const EVERYWHERE: &str = "*";
 const MEMORY_MB_MIN: i64 = 32;
 const MEMORY_MB_MAX: i64 = 2048;
 
-/// Bytes of a MiB.
-const MB: usize = 1 << 20;
-
 /// How much of something there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound<T> {
@@ -123,11 +121,11 @@ fn seconds(text: &str) -> Result<Bound<Duration>, String> {
 }
 
 /// Reads a number of MiB; the number of bytes.
-fn megabytes(text: &str) -> Result<Bound<u64>, String> {
+fn output_bytes(text: &str) -> Result<Bound<u64>, String> {
     if text == UNBOUNDED {
         return Ok(Bound::None);
     }
-    let bytes = text.parse::<u32>().ok().map(|number| u64::from(number) << 20);
+    let bytes = text.parse::<u32>().ok().map(|number| u64::from(number) * MIB);
     bytes.map(Bound::AtMost).ok_or_else(|| "it is a whole number of MiB, or `none`".into())
 }
 
@@ -190,7 +188,7 @@ impl Request {
             access: access(allow_net)?,
             cpu: cpu.at_most(),
             wall: wall.at_most(),
-            memory_bytes: usize::try_from(*memory).unwrap_or(usize::MAX) * MB,
+            memory_bytes: mebibytes(*memory),
             output_bytes: output.at_most(),
         })
     }
