@@ -1,7 +1,7 @@
 //! Turns a project into the settings of its worker: the one way, for every command that starts a worker or looks at
 //! one.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use taipan_bundle::Bundle;
 use taipan_manifest::{
@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     options::Options,
     progress::Display,
-    project::Project,
+    project::{Project, Variables},
     runtime::guard,
     size::{MIB, mebibytes},
     terminal,
@@ -32,18 +32,28 @@ pub(crate) struct Prepared {
     pub(crate) release: &'static Release,
     /// What is taken of clients.
     pub(crate) clients: taipan_server::Limits,
-    /// What of its files it does not see.
-    pub(crate) warnings: Vec<String>,
 }
 
-/// Makes the bundle of a project's worker, if the cache does not have it, and reads the worker's files. Blocks.
+/// Makes the bundle of a project's worker, if the cache does not have it, and reads the worker's files; prints which
+/// of them the worker does not see. Blocks.
 pub(crate) fn prepare(
     options: &Options,
     guard: &Guard,
     project: Project,
 ) -> Result<Prepared, Failure> {
+    let (prepared, warnings) = prepare_quietly(options, guard, project)?;
+    warnings.iter().for_each(console::warn);
+    Ok(prepared)
+}
+
+/// As [`prepare`], for a command that has its own way to tell which files the worker does not see.
+pub(crate) fn prepare_quietly(
+    options: &Options,
+    guard: &Guard,
+    project: Project,
+) -> Result<(Prepared, Vec<String>), Failure> {
     let (cache, sources) = (options.cache()?, options.sources()?);
-    let Project { directory, mut manifest, warnings: _, pin } = project;
+    let Project { directory, mut manifest, pin } = project;
     options.choice.open_gates(&mut manifest)?;
     let release = options.choice.release_for(&manifest, pin.as_ref())?;
     let bundle = bundle(release, &cache, &sources, options.quiet)?;
@@ -68,14 +78,17 @@ pub(crate) fn prepare(
         pool,
         limits,
     };
-    Ok(Prepared { settings, release, clients, warnings })
+    Ok((Prepared { settings, release, clients }, warnings))
 }
 
-/// As [`prepare`], for a command that serves nothing; says what of its files the worker does not see.
-pub(crate) fn settings(options: &Options, project: Project) -> Result<Settings, Failure> {
-    let Prepared { settings, warnings, .. } = prepare(options, &guard()?, project)?;
-    warnings.iter().for_each(console::warn);
-    Ok(settings)
+/// The settings of the worker in `directory` as `serve` would start it, for a command that serves nothing.
+pub(crate) fn settings(
+    options: &Options,
+    directory: &Path,
+    config: Option<&Path>,
+) -> Result<Settings, Failure> {
+    let project = Project::read(directory, config, Variables::Configured)?;
+    Ok(prepare(options, &guard()?, project)?.settings)
 }
 
 /// The bundle of a release; made first when the cache does not have it.

@@ -1,4 +1,4 @@
-//! Finds and reads the configuration in a worker's directory.
+//! Finds and reads the configuration in a worker's directory: the one way, for every command.
 
 use std::{
     io,
@@ -11,7 +11,7 @@ use taipan_manifest::{
     parse_pyproject, requirements,
 };
 
-use crate::failure::Failure;
+use crate::{console, failure::Failure};
 
 /// A worker as its author wrote it down.
 #[derive(Debug)]
@@ -19,8 +19,6 @@ pub(crate) struct Project {
     /// Where `main` is found, absolute.
     pub(crate) directory: PathBuf,
     pub(crate) manifest: Manifest,
-    /// What in its configuration has no effect.
-    pub(crate) warnings: Vec<Warning>,
     /// The key that pins the version of Pyodide, and where it stands.
     pub(crate) pin: Option<(String, Location)>,
 }
@@ -35,12 +33,23 @@ pub(crate) enum Variables {
 }
 
 impl Project {
-    /// Reads the configuration of the worker in `directory`.
+    /// Reads the configuration of the worker in `directory`, and prints what of it has no effect.
     pub(crate) fn read(
         directory: &Path,
         config: Option<&Path>,
         variables: Variables,
     ) -> Result<Self, Failure> {
+        let (project, warnings) = Project::read_quietly(directory, config, variables)?;
+        warnings.iter().for_each(console::warn);
+        Ok(project)
+    }
+
+    /// As [`Project::read`], for a command that has its own way to tell what has no effect.
+    pub(crate) fn read_quietly(
+        directory: &Path,
+        config: Option<&Path>,
+        variables: Variables,
+    ) -> Result<(Self, Vec<Warning>), Failure> {
         let config = config.map(unicode).transpose()?;
         let root = fs_err::canonicalize(directory).ok().filter(|path| path.is_dir());
         let root = root.ok_or_else(|| Failure::not_a_directory("the directory", directory))?;
@@ -96,7 +105,7 @@ impl Project {
                 None => Failure::NotFound { what: "the worker's `main`", path: main },
             });
         }
-        Ok(Self { directory: base, manifest, warnings, pin })
+        Ok((Self { directory: base, manifest, pin }, warnings))
     }
 }
 

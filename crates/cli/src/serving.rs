@@ -75,13 +75,12 @@ fn isolations() -> Vec<&'static str> {
 }
 
 impl ServingArguments {
-    /// Reads the worker's configuration, and says what of it has no effect.
+    /// Reads the worker's configuration.
     pub(crate) fn read(&self, variables: Variables) -> Result<Project, Failure> {
         let mut project = Project::read(&self.directory, self.config.as_deref(), variables)?;
         if let Some(isolation) = self.isolation {
             project.manifest.isolation = isolation;
         }
-        project.warnings.iter().for_each(console::warn);
         Ok(project)
     }
 
@@ -130,8 +129,7 @@ pub(crate) async fn start(
     let (means, guard) = (options.clone(), guard.clone());
     let prepared = spawn_blocking(move || prepare(&means, &guard, project)).await;
     let prepared = prepared.map_err(|panic| Failure::Bug { what: panic.to_string() })??;
-    let Prepared { settings, release, clients, warnings } = prepared;
-    warnings.iter().for_each(console::warn);
+    let Prepared { settings, release, clients } = prepared;
     let display = Display::new(options.quiet);
     let shown = Box::new(move |step: Step<'_>| display.show(step));
     let worker = Worker::start(settings, shown).await?;

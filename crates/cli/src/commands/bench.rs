@@ -14,14 +14,7 @@ use serde_json::{Value, json};
 use taipan_runtime::{Binding, Incoming, Log, Record, ResumeTimes};
 use taipan_worker::{Isolation, PoolSettings, Settings, Worker};
 
-use crate::{
-    console,
-    failure::Failure,
-    options::Options,
-    prepare,
-    project::{Project, Variables},
-    runtime::runtime,
-};
+use crate::{console, failure::Failure, options::Options, prepare, runtime::runtime};
 
 /// Measure how fast a worker starts, and what it takes of memory
 #[derive(Debug, Subcommand)]
@@ -66,8 +59,7 @@ const KIB_PER_MIB: f64 = 1024.0;
 /// Measures.
 pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failure> {
     let (Action::Cold { directory, json, .. } | Action::Density { directory, json, .. }) = action;
-    let project = Project::read(directory, None, Variables::Configured)?;
-    let settings = prepare::settings(options, project)?;
+    let settings = prepare::settings(options, directory, None)?;
     let report = runtime()?.block_on(async {
         match *action {
             Action::Cold { runs, .. } => cold(&settings, runs.max(1)).await,

@@ -20,7 +20,7 @@ use crate::{
     console,
     failure::{FINDINGS, Failure},
     options::Options,
-    prepare::{Prepared, prepare},
+    prepare::prepare_quietly,
     project::{Project, Variables},
     runtime::guard,
     snapshots,
@@ -84,11 +84,12 @@ impl fmt::Display for Kind {
 /// Looks a worker over, as `serve` would start it.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     let Arguments { directory, config, json } = arguments;
-    let project = Project::read(directory, config.as_deref(), Variables::Configured)?;
-    let configuration = project.warnings.iter().map(ToString::to_string);
-    let mut findings = all(Kind::Configuration, configuration);
-    let Prepared { mut settings, warnings, .. } = prepare(options, &guard()?, project)?;
+    let (project, warnings) =
+        Project::read_quietly(directory, config.as_deref(), Variables::Configured)?;
+    let mut findings = all(Kind::Configuration, warnings.iter().map(ToString::to_string));
+    let (prepared, warnings) = prepare_quietly(options, &guard()?, project)?;
     findings.extend(all(Kind::Configuration, warnings));
+    let mut settings = prepared.settings;
     // What the worker prints is no finding; its warnings come with the snapshot.
     settings.log = Log::new(|_| ());
     let begin = Instant::now();

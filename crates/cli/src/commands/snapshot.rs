@@ -15,14 +15,8 @@ use taipan_webapi::with_causes;
 use taipan_worker::{Check, Error, Made, Owners, copy, snapshot_of};
 
 use crate::{
-    console,
-    entries::WITH_SNAPSHOT,
-    failure::Failure,
-    options::Options,
-    prepare,
-    progress::Counter,
-    project::{Project, Variables},
-    snapshots,
+    console, entries::WITH_SNAPSHOT, failure::Failure, options::Options, prepare,
+    progress::Counter, snapshots,
 };
 
 /// Look at the snapshots that workers start from
@@ -182,7 +176,7 @@ fn owners(options: &Options, file: &SnapshotFile) -> Result<(Owners, Owners), Fa
 
 fn verify(options: &Options, which: &Path) -> Result<ExitCode, Failure> {
     let file = if which.is_dir() {
-        let settings = prepare::settings(options, read(which, None)?)?;
+        let settings = prepare::settings(options, which, None)?;
         let found = snapshot_of(&settings).map_err(Failure::Snapshot)?;
         found.ok_or_else(|| Failure::NoSnapshot { directory: which.to_owned() })?
     } else {
@@ -259,12 +253,6 @@ fn find_or_make(
     directory: &Path,
     config: Option<&Path>,
 ) -> Result<Made, Failure> {
-    let settings = prepare::settings(options, read(directory, config)?)?;
+    let settings = prepare::settings(options, directory, config)?;
     Ok(snapshots::make(options, settings)??)
-}
-
-fn read(directory: &Path, config: Option<&Path>) -> Result<Project, Failure> {
-    let project = Project::read(directory, config, Variables::Configured)?;
-    project.warnings.iter().for_each(console::warn);
-    Ok(project)
 }

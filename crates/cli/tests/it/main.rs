@@ -18,3 +18,4 @@ mod serving;
 mod snapshots;
 mod values;
 mod waits;
+mod warnings;
