@@ -1,6 +1,7 @@
 //! Why a command did not do its work: the message, what to do, and the exit code. Nothing else knows exit codes.
 
 mod limits;
+mod selection;
 
 use std::{
     borrow::Cow,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use limits::{script_hint, start_hint, top_level_hint};
+pub(crate) use selection::Selection;
 
 /// `taipan doctor` has found something to mend.
 pub(crate) const FINDINGS: u8 = 1;
@@ -99,20 +101,9 @@ pub(crate) enum Failure {
         /// Why.
         source: Box<taipan_manifest::Error>,
     },
-    /// No release of Pyodide is what the worker asks for.
-    #[error("{reason}")]
-    Selection {
-        /// What does not go together, or what is missing.
-        reason: String,
-    },
-    /// A gate that does not exist is to be opened.
-    #[error("there is no gate {name:?}; there are {}", known.join(", "))]
-    Gate {
-        /// Its name.
-        name: String,
-        /// Those that there are.
-        known: Vec<&'static str>,
-    },
+    /// No release of Pyodide, or no gate, is what was asked for.
+    #[error(transparent)]
+    Selection(#[from] Selection),
     /// The server cannot start.
     #[error("cannot start the server")]
     Server(#[from] taipan_server::Error),
@@ -125,13 +116,23 @@ pub(crate) enum Failure {
     /// A file that was named cannot be written.
     #[error(transparent)]
     Output(taipan_store::Error),
-    /// An exported bundle that this Taipan would not make.
-    #[error("{} is for another Taipan: {reason}", path.display())]
+    /// An exported bundle that another Taipan has made.
+    #[error("{} is for another Taipan: it was made by {maker}, this is {own}", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What it is for, and what this one is.
-        reason: String,
+        /// Who made it.
+        maker: String,
+        /// Who reads it.
+        own: String,
+    },
+    /// An exported bundle that says of itself what this Taipan does not understand.
+    #[error("{} is for another Taipan: what it says of itself is not known", path.display())]
+    ForeignAbout {
+        /// The file.
+        path: PathBuf,
+        /// What is not understood.
+        source: serde_json::Error,
     },
     /// The worker does not start, by its own fault.
     #[error("the worker does not start: {message}")]
@@ -301,14 +302,13 @@ impl Failure {
             | Failure::NotADirectory { .. }
             | Failure::NotAFile { .. }
             | Failure::NoSnapshot { .. } => NOT_FOUND,
-            Failure::Configuration { .. } | Failure::Selection { .. } | Failure::Gate { .. } => {
-                CONFIGURATION
-            }
+            Failure::Configuration { .. } | Failure::Selection(_) => CONFIGURATION,
             Failure::Server(taipan_server::Error::Clock) => SYSTEM,
             Failure::Server(_) => ADDRESS,
             Failure::Bundle(_)
             | Failure::Store(_)
             | Failure::Foreign { .. }
+            | Failure::ForeignAbout { .. }
             | Failure::NotKept { .. }
             | Failure::Damaged { .. } => CACHE,
             Failure::Program { .. } | Failure::Start { .. } => WORKER,
@@ -328,6 +328,7 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
             Failure::Configuration { source, .. } => return source.hint(),
+            Failure::Selection(error) => return error.hint(),
             Failure::Server(error) => return error.hint(),
             Failure::Bundle(error) => return error.hint(),
             Failure::Store(error) | Failure::Output(error) => return error.hint(),
@@ -336,7 +337,7 @@ impl Failure {
             Failure::Start { error, .. } => return start_hint(error),
             Failure::Program { message, .. } => return top_level_hint(message),
             Failure::Snapshot(error) => return snapshot_hint(error),
-            Failure::Foreign { .. } => {
+            Failure::Foreign { .. } | Failure::ForeignAbout { .. } => {
                 "export it with the same version of Taipan, on a machine of the same CPU family"
             }
             Failure::NoSnapshot { directory } => {
@@ -346,10 +347,6 @@ impl Failure {
             Failure::NotKept { .. } => {
                 "name a file with --output, or run this as somebody who may write there"
             }
-            Failure::Selection { .. } => {
-                "`taipan bundle list` shows the releases, `taipan flags` what selects them"
-            }
-            Failure::Gate { .. } => "`taipan flags --experimental` tells what is behind each",
             Failure::Usage { .. } => "`taipan --help` and `taipan COMMAND --help` explain",
             Failure::Damaged { .. } => {
                 "remove the damaged directories: they are made again when needed; what is unreadable, this user may \

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use taipan_manifest::{GATES, Location, Manifest, gate};
 use taipan_release::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Selection};
 
 /// What the command line says of it.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Choice {
 impl Choice {
     /// The release for what has no configuration.
     pub(crate) fn release(&self) -> Result<&'static Release, Failure> {
-        settled(self.named(self.version(None))?, self.experimental)
+        Ok(settled(self.named(self.version(None))?, self.experimental)?)
     }
 
     /// The version that a command names; without one that of `--pyodide`, else the newest.
@@ -37,33 +37,29 @@ impl Choice {
         if version != DEVELOPMENT {
             return Ok(release(version)?);
         }
-        let folder = self.development.as_ref().ok_or_else(|| Failure::Selection {
-            reason: format!(
-                "the release `{DEVELOPMENT}` is a directory: name it with --source DIR"
-            ),
-        })?;
+        let folder = self.development.as_ref().ok_or(Selection::NoDirectory)?;
         Ok(development(folder)?)
     }
 
     /// The gates that are open for a script.
     pub(crate) fn gates(&self) -> Result<BTreeSet<&'static str>, Failure> {
         if !self.gates.is_empty() && !self.experimental {
-            return Err(gates_need_experimental("--gate"));
+            return Err(Selection::ExperimentalGate { place: "--gate" }.into());
         }
         let named = self.gates.iter().map(|name| {
-            gate(name).map(|gate| gate.name).ok_or_else(|| Failure::Gate {
+            gate(name).map(|gate| gate.name).ok_or_else(|| Selection::UnknownGate {
                 name: name.clone(),
                 known: GATES.iter().map(|gate| gate.name).collect(),
             })
         });
-        named.collect()
+        Ok(named.collect::<Result<_, _>>()?)
     }
 
     /// Opens the gates of the command line for a worker as well.
     pub(crate) fn open_gates(&self, manifest: &mut Manifest) -> Result<(), Failure> {
         let experimental = self.experimental || manifest.flags.experimental();
         if !manifest.gates.is_empty() && !experimental {
-            return Err(gates_need_experimental("`gates`"));
+            return Err(Selection::ExperimentalGate { place: "`gates`" }.into());
         }
         let own = Choice { experimental, ..self.clone() }.gates()?;
         manifest.gates.extend(own);
@@ -92,15 +88,20 @@ impl Choice {
         if self.pyodide.is_none() {
             agrees(chosen, manifest)?;
         }
-        match &manifest.requires_python {
-            Some(required) if !required.allows(chosen.python) => Err(Failure::Selection {
-                reason: format!(
-                    "{} asks for Python {}, and Pyodide {} has {}",
-                    required.at, required.text, chosen.version, chosen.python
-                ),
-            }),
-            _ => Ok(chosen),
+        if let Some(required) = &manifest.requires_python
+            && !required.allows(chosen.python)
+        {
+            let fitting = newest(experimental, |release| required.allows(release.python));
+            return Err(Selection::RequiresPython {
+                at: required.at.clone(),
+                required: required.text.clone(),
+                version: chosen.version,
+                python: chosen.python,
+                fitting: fitting.map(|release| release.version),
+            }
+            .into());
         }
+        Ok(chosen)
     }
 }
 
@@ -111,40 +112,40 @@ fn at_pin(failure: Failure, pin: Option<&(String, Location)>) -> Failure {
     else {
         return failure;
     };
-    let known: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
-    let (key, known) = (format!("`{key}`"), known.join(", "));
-    let reason =
-        format!("{at}: {key} must be a version of Pyodide, one of {known}; found {version:?}");
-    Failure::Selection { reason }
+    Selection::UnknownVersion {
+        at: at.clone(),
+        key: key.clone(),
+        version: version.clone(),
+        known: RELEASES.iter().map(|release| release.version).collect(),
+    }
+    .into()
 }
 
-fn gates_need_experimental(what: &str) -> Failure {
-    let reason = format!("{what} needs the compatibility flag `experimental`, or --experimental");
-    Failure::Selection { reason }
-}
-
-/// The newest release with a version of Python.
-fn with_python(python: &str, experimental: bool) -> Result<&'static Release, Failure> {
-    let fits = |release: &&Release| {
-        release.python_minor() == python && (experimental || !release.experimental)
-    };
-    RELEASES.iter().rfind(fits).ok_or_else(|| {
+/// The newest release with a version of Python; an experimental one only when it is allowed, or when no other has it.
+fn with_python(python: &str, experimental: bool) -> Result<&'static Release, Selection> {
+    let has = |release: &Release| release.python_minor() == python;
+    newest(experimental, has).or_else(|| newest(true, has)).ok_or_else(|| {
         let mut known: Vec<_> = RELEASES.iter().map(Release::python_minor).collect();
         known.dedup();
-        let reason = format!("no release has Python {python}; there are {}", known.join(", "));
-        Failure::Selection { reason }
+        Selection::UnknownPython { python: python.to_owned(), known }
     })
+}
+
+/// The newest release that is as `wanted`.
+fn newest(experimental: bool, wanted: impl Fn(&Release) -> bool) -> Option<&'static Release> {
+    RELEASES.iter().rfind(|release| (experimental || !release.experimental) && wanted(release))
 }
 
 /// The release that a flag names, or the one that the date implies.
 fn by_flags(manifest: &Manifest) -> Result<&'static Release, Failure> {
     let is_asked = |flag: &str| manifest.compatibility_flags.iter().any(|asked| asked == flag);
-    let newest = |has: &dyn Fn(&str) -> bool| {
+    let newest_with = |has: &dyn Fn(&str) -> bool| {
         RELEASES.iter().rfind(|release| release.selected.iter().any(|it| has(it.flag)))
     };
     // All workers have the flag of the oldest.
-    let named = newest(&|flag| flag != "python_workers" && is_asked(flag));
-    let dated = manifest.compatibility_date.and_then(|_| newest(&|flag| manifest.flags.has(flag)));
+    let named = newest_with(&|flag| flag != "python_workers" && is_asked(flag));
+    let dated =
+        manifest.compatibility_date.and_then(|_| newest_with(&|flag| manifest.flags.has(flag)));
     let oldest = is_asked("python_workers").then(|| &RELEASES[0]);
     match named.or(dated).or(oldest) {
         Some(release) => Ok(release),
@@ -153,16 +154,13 @@ fn by_flags(manifest: &Manifest) -> Result<&'static Release, Failure> {
 }
 
 /// Checks that a pin and the flags that name a release mean the same.
-fn agrees(chosen: &'static Release, manifest: &Manifest) -> Result<(), Failure> {
-    let conflict = |one: &str, other: String| {
-        Err(Failure::Selection { reason: format!("{one} and {other} contradict each other") })
-    };
+fn agrees(chosen: &'static Release, manifest: &Manifest) -> Result<(), Selection> {
     if let Some(python) = manifest.python.as_ref().filter(|it| *it != chosen.python_minor()) {
-        let (version, has) = (chosen.version, chosen.python_minor());
-        return conflict(
-            &format!("the pin `python = \"{python}\"`"),
-            format!("`pyodide = \"{version}\"`, which has Python {has},"),
-        );
+        return Err(Selection::PythonAndPyodide {
+            python: python.clone(),
+            version: chosen.version,
+            has: chosen.python_minor(),
+        });
     }
     let pinned = manifest.pyodide.is_some() || manifest.python.is_some();
     for flag in manifest.compatibility_flags.iter().filter(|_| pinned) {
@@ -170,23 +168,19 @@ fn agrees(chosen: &'static Release, manifest: &Manifest) -> Result<(), Failure> 
             flag != "python_workers" && release.selected.iter().any(|it| it.flag == *flag)
         });
         if let Some(named) = named.filter(|named| named.version != chosen.version) {
-            let version = chosen.version;
-            return conflict(
-                &format!("the flag `{flag}`, which is Pyodide {},", named.version),
-                format!("the pin to Pyodide {version}"),
-            );
+            return Err(Selection::FlagAndPin {
+                flag: flag.clone(),
+                named: named.version,
+                pinned: chosen.version,
+            });
         }
     }
     Ok(())
 }
 
-fn settled(release: &'static Release, experimental: bool) -> Result<&'static Release, Failure> {
+fn settled(release: &'static Release, experimental: bool) -> Result<&'static Release, Selection> {
     if release.experimental && !experimental {
-        let reason = format!(
-            "Pyodide {} is experimental: it needs the compatibility flag `experimental`, or --experimental",
-            release.version
-        );
-        return Err(Failure::Selection { reason });
+        return Err(Selection::ExperimentalRelease { version: release.version });
     }
     Ok(release)
 }
@@ -197,16 +191,23 @@ mod tests {
 
     use super::*;
 
-    /// The version for a worker with these lines in wrangler.toml and in pyproject.toml.
-    fn chosen(choice: &Choice, lines: &str, pyproject: &str) -> Result<&'static str, String> {
+    /// The release for a worker with these lines in wrangler.toml and in pyproject.toml.
+    fn release_for(
+        choice: &Choice,
+        lines: &str,
+        pyproject: &str,
+    ) -> Result<&'static Release, Failure> {
         let text = format!("main = \"entry.py\"\n{lines}");
-        let mut checked =
-            parse("wrangler.toml", &text, Format::Toml).map_err(|error| error.to_string())?;
+        let mut checked = parse("wrangler.toml", &text, Format::Toml).unwrap();
         let pyproject = parse_pyproject(PYPROJECT_FILE, pyproject).unwrap();
         checked.complete_with(pyproject).unwrap();
         let pin = checked.pyodide_place().map(|(key, at)| (key.to_owned(), at.clone()));
-        let release = choice.release_for(&checked.manifest, pin.as_ref());
-        let release = release.map_err(|error| error.to_string())?;
+        choice.release_for(&checked.manifest, pin.as_ref())
+    }
+
+    /// Its version.
+    fn chosen(choice: &Choice, lines: &str, pyproject: &str) -> Result<&'static str, String> {
+        let release = release_for(choice, lines, pyproject).map_err(|error| error.to_string())?;
         Ok(release.version)
     }
 
@@ -293,13 +294,17 @@ mod tests {
         check(
             "",
             "[tool.taipan]\npython = \"3.15\"",
-            Err("no release has Python 3.15; there are 3.12, 3.13, 3.14, 3.15"),
+            Err("Pyodide 315.0.0-alpha.2 is experimental"),
+        );
+        check(
+            "",
+            "[tool.taipan]\npython = \"3.16\"",
+            Err("no release has Python 3.16; there are 3.12, 3.13, 3.14, 3.15"),
         );
         check(
             "",
             "[tool.taipan]\npyodide = \"315.0.0-alpha.2\"",
-            Err("Pyodide 315.0.0-alpha.2 is experimental: it needs the compatibility flag \
-                 `experimental`, or --experimental"),
+            Err("Pyodide 315.0.0-alpha.2 is experimental"),
         );
     }
 
@@ -318,6 +323,43 @@ mod tests {
         };
         let found = chosen(&choice, "", "[project]\nrequires-python = \">=3.15\"");
         assert_eq!(found.as_deref(), Ok("315.0.0-alpha.2"));
+    }
+
+    #[track_caller]
+    fn check_hint(lines: &str, pyproject: &str, expect: &str) {
+        let failure = release_for(&Choice::default(), lines, pyproject).unwrap_err();
+        assert_eq!(failure.hint().as_deref(), Some(expect), "{failure}");
+    }
+
+    #[test]
+    fn remedies() {
+        let flag = "compatibility_flags = [\"python_workers_314\"]";
+        check_hint(
+            "",
+            "[tool.taipan]\npyodide = \"0.29.1\"",
+            "0.29.5 is the one of its series; a build of your own is `--pyodide development --source DIR`; \
+             it cannot be exported",
+        );
+        check_hint(
+            flag,
+            "[tool.taipan]\npyodide = \"0.29.5\"",
+            "remove the pin to run on Pyodide 314.0.7, or the flag `python_workers_314`",
+        );
+        check_hint(
+            "",
+            "[tool.taipan]\npyodide = \"0.29.5\"\npython = \"3.14\"",
+            "leave out one of them, or say `python = \"3.13\"`",
+        );
+        check_hint(
+            "compatibility_date = \"2025-10-01\"",
+            "[project]\nrequires-python = \">=3.14\"",
+            "Pyodide 314.0.7 has it: pin that, or say `--pyodide 314.0.7`",
+        );
+        check_hint(
+            "",
+            "[project]\nrequires-python = \">=3.16\"",
+            "`taipan bundle list` shows the releases, `taipan flags` what selects them",
+        );
     }
 
     #[track_caller]
@@ -345,9 +387,8 @@ mod tests {
         check_gates(&["python_from_javascript"], false, FLAG, Ok(1));
         check_gates(&[], true, OPEN, Ok(1));
         check_gates(&["python_from_javascript"], false, &format!("{FLAG}{OPEN}"), Ok(1));
-        let needs = "needs the compatibility flag `experimental`, or --experimental";
-        check_gates(&["x"], false, "", Err(&format!("--gate {needs}")));
-        check_gates(&[], false, OPEN, Err(&format!("`gates` {needs}")));
+        check_gates(&["x"], false, "", Err("--gate opens what is experimental"));
+        check_gates(&[], false, OPEN, Err("`gates` opens what is experimental"));
         check_gates(
             &["x"],
             true,
@@ -368,10 +409,7 @@ mod tests {
         let check = |choice, expect: &str| {
             assert_eq!(found(choice).unwrap_err().to_string(), expect);
         };
-        check(
-            choice(true, None),
-            "the release `development` is a directory: name it with --source DIR",
-        );
+        check(choice(true, None), "the release `development` is a directory, and none is named");
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         for name in ["pyodide.asm.wasm", "pyodide.asm.mjs", "python_stdlib.zip"] {
@@ -380,10 +418,7 @@ mod tests {
         let info = r#"{"info": {"python": "3.14.2", "platform": "emscripten_5_0_3", "abi_version": "2026_0"}}"#;
         fs_err::write(path.join("pyodide-lock.json"), info).unwrap();
         let development = path.to_str();
-        check(
-            choice(false, development),
-            "Pyodide 314.0.7 is experimental: it needs the compatibility flag `experimental`, or --experimental",
-        );
+        check(choice(false, development), "Pyodide 314.0.7 is experimental");
         assert_eq!(found(choice(true, development)).unwrap(), "314.0.7");
         let pinned = Choice { pyodide: None, ..choice(true, development) };
         let version = chosen(&pinned, "[taipan]\npyodide = \"development\"", "");

@@ -215,10 +215,9 @@ fn releases_that_are_not_there() {
     check(
         &[],
         &["run", "--pyodide", "315.0.0-alpha.2", "-c", "1"],
-        "78\nerror: Pyodide 315.0.0-alpha.2 is experimental: it needs the compatibility flag `experimental`, \
-         or --experimental
+        "78\nerror: Pyodide 315.0.0-alpha.2 is experimental
 
-hint: `taipan bundle list` shows the releases, `taipan flags` what selects them
+hint: the compatibility flag `experimental` allows it, and so does --experimental
 ",
     );
     check(
@@ -237,9 +236,9 @@ fn gates_that_are_closed() {
     check(
         &[("entry.py", "")],
         &gate,
-        "78\nerror: --gate needs the compatibility flag `experimental`, or --experimental
+        "78\nerror: --gate opens what is experimental
 
-hint: `taipan bundle list` shows the releases, `taipan flags` what selects them
+hint: the compatibility flag `experimental` allows it, and so does --experimental
 ",
     );
 }

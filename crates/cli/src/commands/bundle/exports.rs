@@ -77,13 +77,13 @@ pub(super) fn import(options: &Options, path: &Path) -> Result<ExitCode, Failure
     }
     let cache = options.cache()?;
     let import = Import::open(path, &cache)?;
-    let foreign = |reason| Failure::Foreign { path: path.to_owned(), reason };
     let about: About = serde_json::from_str(import.about())
-        .map_err(|error| foreign(format!("what it says of itself is not known ({error})")))?;
+        .map_err(|source| Failure::ForeignAbout { path: path.to_owned(), source })?;
     let release = release(&about.version)?;
     let own = About::new(release)?;
     if about.bundle != own.bundle {
-        return Err(foreign(format!("it was made by {}, this is {}", about.maker(), own.maker())));
+        let (maker, own) = (about.maker(), own.maker());
+        return Err(Failure::Foreign { path: path.to_owned(), maker, own });
     }
     let display = Display::new(options.quiet);
     // The release is compared with the release table, as from any other place.
