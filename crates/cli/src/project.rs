@@ -140,3 +140,14 @@ fn unreadable(path: &Path, what: &'static str, source: io::Error) -> Failure {
         _ => Failure::System { what: "read a file", source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where packages are stands in two crates that do not know each other, and they say the same.
+    #[test]
+    fn directory_of_packages() {
+        assert_eq!(PACKAGES_DIRECTORY, taipan_pyodide::PACKAGES_DIRECTORY);
+    }
+}

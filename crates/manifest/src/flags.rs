@@ -307,6 +307,15 @@ mod tests {
         }
     }
 
+    /// The text of a flag is a constant, and so it cannot be formatted from another one.
+    #[test]
+    fn where_packages_are() {
+        let Known::Flag(flag) = known("python_workers_force_new_vendor_path") else {
+            panic!("it is a flag")
+        };
+        assert_eq!(flag.what, format!("packages are found in `{}`", crate::PACKAGES_DIRECTORY));
+    }
+
     #[test]
     fn lookup() {
         assert!(matches!(known("python_workers_314"), Known::Flag(_)));

@@ -8,9 +8,6 @@ use crate::{
 /// A list of packages, as `pip` reads it.
 pub const REQUIREMENTS_FILE: &str = "requirements.txt";
 
-/// Where `pywrangler sync` puts packages.
-pub const PACKAGES_DIRECTORY: &str = "python_modules";
-
 /// Packages that are named in a warning; the rest is counted.
 const NAMED_MAX: usize = 3;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Location;
+use crate::{Location, PACKAGES_DIRECTORY};
 
 /// A part of a configuration that is left unused. The worker runs without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "{at}: {all} {are} asked for and not installed: `pywrangler sync` puts what `pyproject.toml` \
-                     asks for into python_modules"
+                     asks for into {PACKAGES_DIRECTORY}"
                 )
             }
             Warning::Shadowed { used, ignored } => {

@@ -44,5 +44,5 @@ pub use export::{Import, export};
 pub use fetch::{Source, fetch};
 pub use files::Files;
 pub use mirror::Mirror;
-pub use package::{Package, PackageFile};
+pub use package::{PACKAGE_ENTRIES, Package, PackageFile};
 pub use progress::{Progress, Step};

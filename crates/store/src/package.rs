@@ -2,8 +2,8 @@
 
 use crate::{Cache, Digest, Entry, Error, inventory};
 
-/// The cache's entries that hold files of npm packages.
-const KIND: &str = "npm";
+/// The kind of entry of the cache that holds files of npm packages.
+pub const PACKAGE_ENTRIES: &str = "npm";
 
 /// The files that are needed of one version of an npm package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Package<'_> {
 
     /// The cache's entry that has its files, or would have them.
     pub fn entry(&self, cache: &Cache) -> Result<Entry, Error> {
-        cache.entry(KIND, &self.key())
+        cache.entry(PACKAGE_ENTRIES, &self.key())
     }
 
     /// The cache key: another set of pins is another entry, and so is one with another kind of inventory.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod circles;
+mod names;
 mod pages;
 mod tree;
 

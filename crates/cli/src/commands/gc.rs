@@ -11,12 +11,12 @@ use std::{
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
 use taipan_release::RELEASES;
-use taipan_store::{Cache, Entry, Step};
+use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
 use crate::{
     console,
-    entries::{KINDS, PACKAGES},
+    entries::KINDS,
     failure::Failure,
     options::Options,
     progress::Display,
@@ -121,7 +121,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 }),
                 _ => own.contains(entry.name()),
             };
-            let is_made = kind != PACKAGES;
+            let is_made = kind != PACKAGE_ENTRIES;
             // A clock that was set back has seen nothing long ago.
             let age = now.duration_since(entry.last_use()?).unwrap_or_default();
             all.push(Found { useful, is_made, bytes: entry.bytes()?, age, entry });
