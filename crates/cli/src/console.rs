@@ -65,14 +65,14 @@ pub(crate) fn start_log(development: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits a while for what is not written yet.
+/// Waits a while until all is written.
 pub(crate) fn finish() {
     if let Some(log) = LOG.get() {
         log.printer.flush(FLUSH_TIME_MAX);
     }
 }
 
-/// Prints what a worker wrote: whole lines, without control characters, none of which reads like one of Taipan's.
+/// Prints what a worker wrote: whole lines, without control characters. No line reads like one of Taipan's.
 pub(crate) fn worker(stream: Stream, text: &[u8]) {
     let colors = LOG.get().map_or(Colors::Escaped, |log| log.colors[stream as usize]);
     print(stream, worker_lines(text, colors).into_bytes());
@@ -83,7 +83,7 @@ pub(crate) fn print(stream: Stream, bytes: Vec<u8>) {
     if let Some(log) = LOG.get() {
         return log.printer.print(stream, bytes);
     }
-    // What cannot be printed cannot be told either.
+    // An error of printing cannot be printed either.
     match stream {
         Stream::Output => {
             let mut output = std::io::stdout().lock();
@@ -116,7 +116,7 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Says something in passing.
+/// Says something by the way.
 pub(crate) fn say(text: impl Display) {
     let line = format!("{text}\n");
     let line = match is_colored(Stream::Errors) {
@@ -158,7 +158,7 @@ pub(crate) fn tell(event: &Event<'_>, quiet: bool) {
         Event::Draining { connections: 1.. } if !quiet => {
             say("finishing requests in flight; press Ctrl+C again to stop at once");
         }
-        // The rest is the clients' doing, or another event tells of it.
+        // The rest is caused by clients, or another event reports it.
         _ => (),
     }
 }
@@ -173,7 +173,7 @@ fn fault_lines(fault: &Fault) {
     self::fault(&fault.message, detail);
 }
 
-/// Tells what went wrong in a request: the traceback, whose last line is the message.
+/// Prints what went wrong in a request: the traceback, which ends with the message.
 pub(crate) fn fault(message: &str, traceback: &str) {
     error(message);
     if !traceback.is_empty() && traceback != message {

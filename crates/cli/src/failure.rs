@@ -33,23 +33,23 @@ const SYSTEM: u8 = 74;
 const CACHE: u8 = 75;
 /// The worker's configuration is wrong, or there is none.
 const CONFIGURATION: u8 = 78;
-// A script was stopped at a limit: as a shell reports it of the system's own.
+// A script was stopped at a limit. The codes are those with which a shell reports limits of the system.
 
-/// It took longer than it may, as `timeout` says it.
+/// It took longer than it may; `timeout` has the same code.
 const WALL_TIME: u8 = 124;
-/// It needed more memory than it may have and broke, as of SIGKILL.
+/// It needed more memory than it may have, and broke: the code of SIGKILL.
 const MEMORY: u8 = 137;
-/// It used more CPU time than it may, as of SIGXCPU.
+/// It used more CPU time than it may: the code of SIGXCPU.
 const CPU_TIME: u8 = 152;
-/// It wrote more than it may, as of SIGXFSZ.
+/// It wrote more than it may: the code of SIGXFSZ.
 const OUTPUT: u8 = 153;
-/// Stopped by a second Ctrl+C or SIGTERM, as a shell reports it.
+/// A second Ctrl+C or SIGTERM stopped it: the code of SIGINT.
 const INTERRUPTED: u8 = 130;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The command line asks for something that cannot be.
+    /// The command line asks for something impossible.
     #[error("{reason}")]
     Usage {
         /// What, with the words that were typed.
@@ -77,7 +77,7 @@ pub(crate) enum Failure {
         /// Its path in the worker's directory.
         main: String,
     },
-    /// What was named is something else.
+    /// Something that is named as a directory is a file.
     #[error("{what} {} is a file, not a directory", path.display())]
     NotADirectory {
         /// What it would be.
@@ -85,7 +85,7 @@ pub(crate) enum Failure {
         /// Where.
         path: PathBuf,
     },
-    /// What has the name of a file is none.
+    /// Something that is named as a file is not a file.
     #[error("{what} {} is no regular file", path.display())]
     NotAFile {
         /// What it would be.
@@ -107,10 +107,10 @@ pub(crate) enum Failure {
     /// The server cannot start.
     #[error("cannot start the server")]
     Server(#[from] taipan_server::Error),
-    /// Something about Pyodide's files.
+    /// The files of Pyodide cannot be fetched or used.
     #[error("cannot make the bundle")]
     Bundle(#[from] taipan_release::Error),
-    /// Something about the cache.
+    /// The cache cannot be used.
     #[error("cannot use the cache")]
     Store(#[source] taipan_store::Error),
     /// A file that was named cannot be written.
@@ -126,8 +126,8 @@ pub(crate) enum Failure {
         /// Who reads it.
         own: String,
     },
-    /// An exported bundle that says of itself what this Taipan does not understand.
-    #[error("{} is for another Taipan: what it says of itself is not known", path.display())]
+    /// An exported bundle with a description that this Taipan does not understand.
+    #[error("{} is for another Taipan: its description is not known", path.display())]
     ForeignAbout {
         /// The file.
         path: PathBuf,
@@ -165,10 +165,10 @@ pub(crate) enum Failure {
         /// The cache.
         cache: PathBuf,
     },
-    /// Something about a snapshot file.
+    /// A snapshot file cannot be used.
     #[error(transparent)]
     Snapshot(taipan_worker::Error),
-    /// Something else about a worker or a script.
+    /// A worker or a script does not run, for another reason.
     #[error("cannot run Python")]
     Worker(#[source] taipan_worker::Error),
     /// The operating system refuses something.
@@ -187,7 +187,7 @@ pub(crate) enum Failure {
         /// Why.
         source: notify::Error,
     },
-    /// A directory that a script shall write cannot be opened.
+    /// A directory to mount for writing cannot be opened.
     #[error("cannot mount {}", directory.display())]
     Mount {
         /// The directory.
@@ -204,7 +204,7 @@ pub(crate) enum Failure {
     /// The user asked twice to stop.
     #[error("stopped before every request was answered")]
     Interrupted,
-    /// A mistake of ours.
+    /// Taipan has a bug.
     #[error("a bug in Taipan: {what}")]
     Bug {
         /// What went wrong.
@@ -269,7 +269,7 @@ impl From<taipan_runtime::Error> for Failure {
 }
 
 impl Failure {
-    /// Says of `path`, which is no directory that can be used, why.
+    /// Says why `path` cannot be used as a directory.
     pub(crate) fn not_a_directory(what: &'static str, path: &Path) -> Failure {
         let path = path.to_owned();
         if path.exists() {
@@ -287,7 +287,7 @@ impl Failure {
         }
     }
 
-    /// Whether the worker's author can mend it.
+    /// Whether the author of the worker can mend it.
     pub(crate) fn is_workers(&self) -> bool {
         self.code() == WORKER
     }
@@ -345,21 +345,21 @@ impl Failure {
                 return Some(format!("`taipan snapshot create {directory}` makes it").into());
             }
             Failure::NotKept { .. } => {
-                "name a file with --output, or run this as somebody who may write there"
+                "name a file with --output, or run this as a user who may write there"
             }
             Failure::Usage { .. } => "`taipan --help` and `taipan COMMAND --help` explain",
             Failure::Damaged { .. } => {
-                "remove the damaged directories: they are made again when needed; what is unreadable, this user may \
-                     not look at"
+                "remove the damaged directories, Taipan makes them again when it needs them; this user may not read \
+                 what is unreadable"
             }
             Failure::Watch { .. } => {
                 "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low"
             }
             Failure::Mount { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
-                "to write needs Linux 5.6 or later, and `openat2` not to be filtered (seccomp); \
-                 to read, mount it without `:rw`"
+                "a mount to write needs Linux 5.6 or later, and a sandbox (seccomp) that allows `openat2`; \
+                 mount it without `:rw` to read only"
             }
-            Failure::Bug { .. } => "please report it, with what you did",
+            Failure::Bug { .. } => "please report it, and say what you did",
             Failure::MainLeftOut { .. } => {
                 "links out of its directory, `.env` files, and directories such as `.venv` and `node_modules` are \
                  left out; put the file itself elsewhere in the directory"
@@ -397,12 +397,11 @@ fn snapshot_hint(error: &taipan_worker::Error) -> Option<Cow<'static, str>> {
     }
 }
 
-/// Has the process end with a report when a file that it has mapped is cut short.
+/// Ends the process with a report when a mapped file is cut short.
 pub(crate) fn end_on_lost_pages() -> Result<(), Failure> {
-    const BEFORE: &str =
-        "error: a file that is in use was cut short, or its disk does not give it any more: ";
-    const BEHIND: &str =
-        "\n\nhint: start again: what is damaged in the cache is made again; see who writes there\n";
+    const BEFORE: &str = "error: a file that is in use was cut short, or its disk cannot be read: ";
+    const BEHIND: &str = "\n\nhint: start again, Taipan makes again what is damaged; \
+        find out what writes into the cache\n";
     taipan_runtime::end_on_lost_pages(BEFORE, BEHIND, CACHE.into())
         .map_err(|source| Failure::System { what: "watch over the files of the cache", source })
 }

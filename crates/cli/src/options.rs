@@ -31,7 +31,7 @@ pub(crate) struct OptionArguments {
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = HEADING)]
     cache: Option<PathBuf>,
 
-    /// The version of Pyodide to run on, whatever the worker's configuration selects
+    /// The version of Pyodide to run on, in place of the one that the worker's configuration selects
     #[arg(long, global = true, value_name = "VERSION", help_heading = HEADING,
           value_parser = Suggested(versions), hide_possible_values = true)]
     pyodide: Option<String>,
@@ -45,11 +45,11 @@ pub(crate) struct OptionArguments {
           value_parser = Suggested(gates), hide_possible_values = true)]
     gate: Vec<String>,
 
-    /// Where what is missing is fetched from: `npm`, a directory, an exported bundle, or the address of a mirror of
+    /// Where to fetch missing files from: `npm`, a directory, an exported bundle, or the address of a mirror of
     /// Pyodide's CDN
     ///
-    /// Several are tried in this order. Without it $TAIPAN_SOURCES (with commas between them), else npm. Whatever
-    /// comes is compared with digests.
+    /// Several are tried in this order. Without it $TAIPAN_SOURCES (with commas between them), else npm. All files
+    /// are compared with digests.
     #[arg(long, global = true, value_name = "PLACE", help_heading = HEADING)]
     source: Vec<String>,
 
@@ -97,7 +97,7 @@ pub(crate) struct Options {
     cache_root: PathBuf,
     /// Places that releases are fetched from.
     sources: Vec<String>,
-    /// What is said of the release to run on.
+    /// What the command line says about the release to run on.
     pub(crate) choice: Choice,
     /// Whether only warnings and errors are wanted.
     pub(crate) quiet: bool,

@@ -10,16 +10,16 @@ use crate::console;
 /// How often the bar turns, so that a step without figures shows life.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A step whose length in bytes is known.
+/// A step of a known number of bytes.
 const BYTES: &str = "{spinner} {msg} [{bar:30}] {bytes}/{total_bytes}";
 
-/// A step that takes as long as it takes.
+/// A step of unknown length.
 const TIME: &str = "{spinner} {msg} {elapsed}";
 
-/// Things that are done one after the other.
+/// Steps that are counted.
 const COUNT: &str = "{msg} [{bar:30}] {pos}/{len}";
 
-/// What takes no longer is not shown.
+/// The shortest time after which a step is shown.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// Shows steps on standard error.
@@ -51,8 +51,8 @@ impl Display {
         match (self.mode, step) {
             (_, Step::Damaged { what }) => console::warn(format_args!("{what}; it is made again")),
             (_, Step::Apart { entry }) => console::warn(format_args!(
-                "the cache can only be read, so {entry} is made again at each start: make it beforehand, as somebody \
-                 who may write there"
+                "the cache can only be read, so {entry} is made again at each start: make it beforehand, as a user who \
+                 may write there"
             )),
             (Mode::Silent, _) | (Mode::Lines, Step::Advance { .. }) => (),
             (Mode::Lines, Step::Begin { label, .. }) => console::say(label),
@@ -106,7 +106,7 @@ impl Counter {
     /// One more is done.
     pub(crate) fn advance(&self) {
         if self.0.is_hidden() && self.0.elapsed() >= MOMENT {
-            // Which shows nothing where it is no terminal.
+            // It shows nothing when there is no terminal.
             self.0.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.0.inc(1);

@@ -57,7 +57,8 @@ impl Project {
             directory: directory.to_owned(),
             source: Box::new(source),
         };
-        // What has the name of a configuration is not passed over, whatever it is: it says what the worker may use.
+        // The configuration says what the worker may use. So a directory or a link with its name is an error: it is not
+        // passed over.
         let exists = |file: &str| match CONFIGURATION_FILES.contains(&file) {
             true => is_there(&root.join(file)),
             false => root.join(file).is_file(),
@@ -116,12 +117,12 @@ fn unicode(config: &Path) -> Result<&str, Failure> {
     })
 }
 
-/// Whether anything has this name, be it a link to what is not there.
+/// Whether anything has this name; a link that leads nowhere counts.
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// The text of a file that should be there. Nothing is waited for, as at a pipe.
+/// The text of a file that should be there. A pipe is refused, and not waited for.
 fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(Failure::NotAFile { what, path: path.to_owned() });

@@ -19,7 +19,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
     builder.build().map_err(|source| Failure::System { what: "start the threads", source })
 }
 
-/// Who sees to the limits of all workers of this process.
+/// Watches the limits of all workers of this process.
 pub(crate) fn guard() -> Result<Guard, Failure> {
     Guard::start().map_err(|source| Failure::System { what: "start a thread", source })
 }

@@ -8,10 +8,10 @@ use taipan_release::{DEVELOPMENT, NEWEST, RELEASES, Release, development, releas
 
 use crate::failure::{Failure, Selection};
 
-/// What the command line says of it.
+/// What the command line says about it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Choice {
-    /// The version of Pyodide, whatever else selects.
+    /// The version of Pyodide, which goes before all that selects one.
     pub(crate) pyodide: Option<String>,
     /// Whether what is not settled may be used.
     pub(crate) experimental: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// The release for what has no configuration.
+    /// The release for a script, which has no configuration.
     pub(crate) fn release(&self) -> Result<&'static Release, Failure> {
         Ok(settled(self.named(self.version(None))?, self.experimental)?)
     }

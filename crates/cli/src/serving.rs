@@ -96,8 +96,8 @@ impl ServingArguments {
     }
 }
 
-/// Serves to the end. It does not wait for a worker that still computes then, in its top level or for a request whose
-/// time is over: only the limit of CPU time ends that.
+/// Serves to the end. It does not wait for a worker that still computes then, in its top level or for a request that has
+/// had its time: only the limit of CPU time ends that.
 pub(crate) fn run(
     served: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
@@ -137,7 +137,7 @@ pub(crate) async fn start(
     Ok(Service { worker, runs_on, clients })
 }
 
-/// The server's settings, as far as they are the same for both; it tells of what happens.
+/// The server's settings, as far as they are the same for both; its observer prints what happens.
 pub(crate) fn settings(options: &Options) -> Settings {
     let quiet = options.quiet;
     Settings { observer: Arc::new(move |event| console::tell(event, quiet)), ..Settings::default() }

@@ -1,4 +1,4 @@
-//! Gates: features that are not ready. Without the flag `experimental` nobody sees them.
+//! Gates: features that are not ready. They are closed without the flag `experimental`.
 
 /// A feature with a name, which a worker has when it opens the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

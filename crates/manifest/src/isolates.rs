@@ -41,7 +41,7 @@ impl fmt::Display for Isolation {
 /// How many isolates a worker has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Isolates {
-    /// Isolates that are kept resumed even when nobody asks. None by default:
+    /// Isolates that are kept resumed without any request. None by default:
     /// an idle worker costs nothing, and resuming one takes less than 1 ms.
     pub min: u32,
     /// The most isolates at a time, at least `min`. None given: see
@@ -74,7 +74,7 @@ const FRESH_MAX: u32 = 64;
 /// the 128 TiB that a process has.
 const ISOLATES_MAX: u32 = 10_000;
 
-/// The longest `idle_seconds`: a day. Who wants an isolate for ever has `min`.
+/// The longest `idle_seconds`: a day. `min` keeps isolates without end.
 const IDLE_SECONDS_MAX: u32 = 24 * 60 * 60;
 
 /// The largest `waiting_mb`: 1 TiB, more than [`ISOLATES_MAX`] usually need.

@@ -66,7 +66,7 @@ const MEMORY_MB_MIN: u32 = 16;
 /// The most memory, in MiB: the engine counts bytes in an `int`.
 const MEMORY_MB_MAX: u32 = 2047;
 
-/// The longest of all times, in milliseconds: a day. Nobody waits for more, and
+/// The longest of all times, in milliseconds: a day. No client waits longer, and
 /// sums of times stay far from overflow.
 const TIME_MS_MAX: u32 = 24 * 60 * 60 * 1000;
 

@@ -1,4 +1,4 @@
-//! A worker's configuration, checked: what `parse` makes and everybody reads.
+//! A worker's configuration, checked: what `parse` makes and all other crates read.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ pub struct Manifest {
     pub main: String,
     /// Which files are modules.
     pub modules: Modules,
-    /// The day whose behaviour the worker was written for.
+    /// The day of the behaviour that the worker was written for.
     pub compatibility_date: Option<Date>,
     /// Behaviours asked for by name, in the order given.
     pub compatibility_flags: Vec<String>,

@@ -1,4 +1,4 @@
-//! Packages that a worker says it needs. Nothing here installs them, so that their author is told.
+//! Packages that a worker says it needs. Taipan installs none, so it warns of those that are not installed.
 
 use crate::{
     Location, Warning,
@@ -11,7 +11,8 @@ pub const REQUIREMENTS_FILE: &str = "requirements.txt";
 /// Packages that are named in a warning; the rest is counted.
 const NAMED_MAX: usize = 3;
 
-/// What `dependencies` of the `project` table asks for, if that is something. What is wrong in it, others tell.
+/// What `dependencies` of the `project` table asks for, if that is something. Mistakes in it are for other tools to
+/// report.
 pub(crate) fn dependencies(project: &Node, at: impl Fn(usize) -> Location) -> Option<Warning> {
     let Value::Table(entries) = &project.value else { return None };
     let Entry { offset, node, .. } = entries.iter().find(|entry| entry.key == "dependencies")?;

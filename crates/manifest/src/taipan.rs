@@ -15,7 +15,7 @@ use crate::{
     tree::{Entry, Node, Value},
 };
 
-/// The name of the file whose `[tool.taipan]` completes a configuration.
+/// The name of the file with the `[tool.taipan]` that completes a configuration.
 pub const PYPROJECT_FILE: &str = "pyproject.toml";
 
 /// Requests that are made before a snapshot, at most: enough for every kind of
@@ -94,7 +94,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Limits at `path`, of which `keys` may stand there.
+    /// The limits at `path`, where only `keys` may stand.
     pub(crate) fn limits(
         &mut self,
         path: &str,

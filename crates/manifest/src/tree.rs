@@ -1,4 +1,4 @@
-//! JSON and TOML as one tree whose values know their place in the text.
+//! JSON and TOML as one tree. Each value knows its place in the text.
 //!
 //! Both parsers bound their own recursion, so a tree is never deep enough to
 //! exhaust the stack of what walks it.

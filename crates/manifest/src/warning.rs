@@ -1,4 +1,4 @@
-//! What a configuration says that has no effect.
+//! The parts of a configuration that have no effect.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub enum Warning {
         /// The key with its path.
         key: String,
     },
-    /// A value of `pyproject.toml` of which the configuration says another.
+    /// A value of `pyproject.toml` that the configuration overrides.
     Overridden {
         /// Where the unused value stands.
         at: Location,
@@ -60,7 +60,7 @@ pub enum Warning {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Packages that the worker asks for, which nobody has installed.
+    /// Packages that the worker asks for, and that are not installed.
     NotInstalled {
         /// Where the first stands.
         at: Location,

@@ -14,18 +14,18 @@ const FILE_MODE: u32 = 0o666;
 /// The mode of a file that may hold secrets.
 pub(crate) const PRIVATE_FILE_MODE: u32 = 0o600;
 
-/// Puts `bytes` at `path`, in one step for whoever looks: the old file or the
+/// Puts `bytes` at `path`, in one step: a reader finds the old file or the
 /// new one, also after a crash. The folder of `path` has to be there.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, bytes, FILE_MODE)
 }
 
-/// As [`write_atomic`], and from its first byte on nobody but its owner can read it.
+/// As [`write_atomic`]; from its first byte on only its owner can read it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, bytes, PRIVATE_FILE_MODE)
 }
 
-/// As [`write_private`], for a file that the user named, which is none of the cache's.
+/// As [`write_private`], for a file outside of the cache that the user named.
 pub fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let cannot = |source| Error::Output { path: path.to_owned(), source };
     write_with(path, PRIVATE_FILE_MODE, cannot, |file| file.write_all(bytes).map_err(cannot))
@@ -36,7 +36,7 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     write_with(path, mode, cannot, |file| file.write_all(bytes).map_err(cannot))
 }
 
-/// As [`write_atomic`], for a file with `mode` whose contents `fill` writes; `cannot` makes the error of what the
+/// As [`write_atomic`], for a file with `mode`. `fill` writes its contents; `cannot` makes the error of what the
 /// system refuses.
 pub(crate) fn write_with(
     path: &Path,

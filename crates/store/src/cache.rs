@@ -68,7 +68,7 @@ impl Cache {
         self.named(kind, names(&Entry::folder(&self.root, kind)?)?)
     }
 
-    /// The entries of `kind` of which something is in staging: they are being built, or whoever built them was killed.
+    /// The entries of `kind` that have something in staging: a process builds them, or was killed while it did.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Cache {
         self.named(kind, names.into_iter().map(key).collect())
     }
 
-    /// Those of `kind` with these names. What cannot be the name of an entry is somebody else's.
+    /// Those of `kind` with these names. A name that an entry cannot have is another program's.
     fn named(&self, kind: &str, mut names: Vec<String>) -> Result<Vec<Entry>, Error> {
         names.sort();
         names.dedup();

@@ -19,7 +19,7 @@ const PIECE_BYTES: u64 = 1 << 20;
 /// Bytes that are in memory at once: they stay in a processor's own cache.
 const BUFFER_BYTES: usize = 128 << 10;
 
-/// More threads gain nothing: then it is the memory that is waited for.
+/// More threads gain nothing: they would wait for the memory.
 const THREADS_MAX: usize = 8;
 
 /// The BLAKE3 of some bytes, as `b3sum` prints it.
@@ -116,7 +116,7 @@ fn digest(file: &fs::File, length: u64, offset: u64, buffer: &mut [u8]) -> io::R
     Ok(Piece::Part(hasher.finalize_non_root()))
 }
 
-/// The digest of a file of which these are the pieces.
+/// The digest of a file from those of its pieces.
 fn whole(pieces: Vec<Piece>, length: u64) -> Hash {
     let mut parts = Vec::with_capacity(pieces.len());
     for piece in pieces {

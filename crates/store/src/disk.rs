@@ -10,7 +10,7 @@ use crate::{Damage, Error};
 
 /// Opens a file, and `None` for what is something else, as a folder.
 ///
-/// Never waits: a FIFO would be open only when somebody has its other end.
+/// Never waits: a FIFO would be open only when another process has its other end.
 pub(crate) fn open_file(
     path: &Path,
     options: &mut fs_err::OpenOptions,

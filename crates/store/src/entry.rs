@@ -19,7 +19,7 @@ use crate::{Damage, Error, Progress, Step, atomic};
 /// The longest kind or key: a file name on every file system, with room to spare.
 const NAME_BYTES_MAX: usize = 128;
 
-/// How often, and at what distance, a lock is looked at before it is said who is waited for: a second in all.
+/// How often, and at what distance, a lock is looked at before the wait is reported: a second in all.
 const GLANCES: u32 = 50;
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -43,10 +43,10 @@ pub struct Entry {
     used: PathBuf,
 }
 
-/// That a process uses an entry.
+/// Proof that a process uses an entry.
 #[derive(Debug)]
 pub struct Held {
-    /// None in a cache that can only be read: nobody who shares it so can remove anything.
+    /// None in a cache that can only be read: no process that shares it so can remove anything.
     _lock: Option<fs_err::File>,
 }
 
@@ -172,7 +172,7 @@ impl Entry {
         progress: Progress<'_>,
         build: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<Files, E> {
-        // What looks damaged may be half removed by whoever holds the lock.
+        // The process that holds the lock may be removing what looks damaged.
         let damage = match self.files() {
             Ok(Some(files)) => return Ok(files),
             Ok(None) => None,
@@ -201,7 +201,7 @@ impl Entry {
             Err(error) => return Err(error.into()),
         }
         create_folder(&self.staging)?;
-        // Said before the work, not behind it.
+        // It is said before the work, not after it.
         create_parent(&self.path)?;
         if let Err(error) = build(&self.staging) {
             // What cannot be removed now is removed by the next build; why the
@@ -257,8 +257,8 @@ impl Entry {
         Ok(unused)
     }
 
-    /// Removes what somebody has left in staging who was killed, or only looks whether that could be done; false while a
-    /// process builds the entry.
+    /// Removes what a killed process has left in staging, or only looks whether that can be done; false while a process
+    /// builds the entry.
     ///
     /// # Errors
     ///
@@ -301,7 +301,7 @@ impl Entry {
         create_lock(&self.used)
     }
 
-    /// Removes the entry if it is there, after whoever builds it has done so.
+    /// Removes the entry if it is there; waits for a process that builds it.
     /// A process that has its files open or mapped keeps them.
     pub fn remove(&self, progress: Progress<'_>) -> Result<(), Error> {
         let _lock = self.lock(progress)?;
@@ -407,7 +407,7 @@ fn create_parent(path: &Path) -> Result<&Path, Error> {
     Ok(parent)
 }
 
-/// Removes what is at `path`: a folder, or what somebody put in its place.
+/// Removes what is at `path`: a folder, or anything else in its place.
 fn remove(path: &Path) -> Result<(), Error> {
     let removed = match fs_err::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs_err::remove_dir_all(path),

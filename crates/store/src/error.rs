@@ -15,7 +15,7 @@ use crate::contents::ContentDigest;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing tells where the cache is to be.
+    /// Nothing says where the cache is.
     #[error("no place for the cache: neither TAIPAN_CACHE, XDG_CACHE_HOME nor HOME is set")]
     NoRoot,
     /// A file operation failed; `fs_err` has put the path into the message.
@@ -244,7 +244,7 @@ pub enum Error {
 pub enum Damage {
     /// It is not there, or is no file.
     Missing,
-    /// It is there but nobody published it.
+    /// It is there, and was not published.
     Unexpected,
     /// Its length changed.
     Length {
@@ -296,7 +296,7 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
-    /// What it says of its entry.
+    /// What it means for its entry.
     fn means(&self) -> &'static str {
         if self.is_forbidden() { "cannot be read" } else { "is damaged" }
     }
@@ -308,7 +308,7 @@ impl Damage {
 }
 
 impl Error {
-    /// How an entry is for which this is why it cannot be used, in a word.
+    /// The state of an entry that cannot be used for this reason, in a word.
     #[must_use]
     pub fn state(&self) -> &'static str {
         match self {
@@ -317,13 +317,13 @@ impl Error {
         }
     }
 
-    /// Whether an entry is not damaged, but another version's of Taipan.
+    /// Whether an entry is not damaged, and is of another version of Taipan.
     #[must_use]
     pub fn is_other_version(&self) -> bool {
         matches!(self, Error::Damaged { damage: Damage::Version, .. })
     }
 
-    /// Whether it is that somebody may not write, which no other try changes.
+    /// Whether the process may not write. Another try does not change that.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         let kind = match self {
@@ -338,7 +338,7 @@ impl Error {
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
             Error::ReadOnly { .. } => {
-                "make it beforehand, as somebody who may write there (`taipan bundle build`, `taipan snapshot \
+                "make it beforehand, as a user who may write there (`taipan bundle build`, `taipan snapshot \
                  create`), or set TAIPAN_CACHE to another folder"
             }
             Error::InTheWay { .. } => "remove it; Taipan makes what it needs there",
@@ -348,7 +348,7 @@ impl Error {
             }
             Error::Output { source, .. } => return output_hint(source),
             Error::Damaged { damage, .. } if damage.is_forbidden() => {
-                "have somebody who may do so make it readable for this user (`chmod -R a+rX`), or set TAIPAN_CACHE to \
+                "make it readable for this user, as its owner (`chmod -R a+rX`), or set TAIPAN_CACHE to \
                  another folder"
             }
             Error::Damaged { .. } => "remove the entry's folder; it is then made again",
@@ -372,7 +372,7 @@ impl Error {
             }
             Error::Nowhere { .. } => "--source names another place",
             Error::Unreadable { .. } => {
-                "see that you may read all of it, or name another place with --source"
+                "make sure that you may read all of it, or name another place with --source"
             }
             Error::Tarball { .. } | Error::TarballRefused { .. } => {
                 "try `npm cache verify`, then once more"
@@ -389,7 +389,7 @@ impl Error {
 fn io_hint(source: &io::Error) -> Option<Cow<'static, str>> {
     let hint = match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space: `taipan gc --dry-run` lists what of the cache nobody uses, `taipan gc` removes it; \
+            "free some space: `taipan gc --dry-run` lists what of the cache is not used, `taipan gc` removes it; \
              or set TAIPAN_CACHE to a folder on a larger disk"
         }
         io::ErrorKind::PermissionDenied
@@ -445,7 +445,7 @@ mod tests {
 
     #[test]
     fn full_disk() {
-        let expect = "free some space: `taipan gc --dry-run` lists what of the cache nobody uses, `taipan gc` removes \
+        let expect = "free some space: `taipan gc --dry-run` lists what of the cache is not used, `taipan gc` removes \
                       it; or set TAIPAN_CACHE to a folder on a larger disk";
         check(io::ErrorKind::StorageFull, Some(expect));
         check(io::ErrorKind::QuotaExceeded, Some(expect));

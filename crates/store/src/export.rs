@@ -3,7 +3,7 @@
 //! A tar archive, not compressed:
 //!
 //! ```text
-//! taipan-export           "taipan export 1\n", then what the exporter says of it
+//! taipan-export           "taipan export 1\n", then the exporter's description of it
 //! <kind>/<key>/<path>     each file of each entry, its inventory among them
 //! ```
 //!
@@ -24,13 +24,13 @@ use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};
 const FIRST_MEMBER: &str = "taipan-export";
 const FIRST_LINE: &str = "taipan export 1\n";
 
-/// What the exporter says of an export, at most.
+/// The longest description of an export, in bytes.
 const ABOUT_BYTES_MAX: u64 = 64 * 1024;
 
 /// All files of an export together: ten times what a bundle and its release take.
 const BYTES_MAX: u64 = 1 << 30;
 
-/// Writes `entries` to the file `path`, which is there whole or not at all. `about` is for whoever imports it.
+/// Writes `entries` to the file `path`, which is there whole or not at all. `about` is for the importer.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ impl Import {
     ///
     /// # Errors
     ///
-    /// [`Error::NoExport`] for what is none, or one that nobody would write.
+    /// [`Error::NoExport`] for a file that `export` does not write.
     pub fn open(path: &Path, cache: &Cache) -> Result<Import, Error> {
         let staging = cache.root().join("staging");
         create_folder(&staging)?;

@@ -1,7 +1,7 @@
 //! Getting the files of a package into the cache, from the first place that has them.
 //!
-//! Wherever the files come from they are checked against the same pins, and
-//! end up in the same entry.
+//! The files are checked against the same pins, and end up in the same entry,
+//! from all places.
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ pub fn fetch(
                 Ok(()) => return Ok(()),
                 Err(error) => failures.push(error),
             }
-            // What it left of a file is none of the next one's business.
+            // The next source does not use what this one left of a file.
             fs_err::remove_dir_all(staging)?;
             fs_err::create_dir(staging)?;
         }

@@ -10,10 +10,10 @@ use crate::disk::{check_length, open_file, unreadable};
 use crate::inventory::Inventory;
 use crate::{Damage, Error};
 
-/// The files of an entry, each of which was compared with what was published.
+/// The files of an entry. Each was compared with what was published.
 ///
-/// What was compared is what is open: whoever maps these files maps the same bytes, also when the entry is replaced
-/// meanwhile. Only somebody who writes into a published file could still change them, and nothing of ours does.
+/// The files that were compared are the ones that are open: a mapping of them has the same bytes, also when the entry
+/// is replaced meanwhile. Only a write into a published file could still change them, and Taipan writes into none.
 #[derive(Debug)]
 pub struct Files {
     entry: String,
@@ -59,7 +59,7 @@ impl Files {
         Ok(Files { entry: name.to_owned(), folder: folder.to_owned(), files, apart: None })
     }
 
-    /// The same files, whose folder goes when they do.
+    /// The same files. Their folder is removed when they are dropped.
     pub(crate) fn apart(self, folder: TempDir) -> Files {
         Files { apart: Some(folder), ..self }
     }
@@ -70,7 +70,7 @@ impl Files {
         &self.folder
     }
 
-    /// Whether they are not in the cache, but gone when this is.
+    /// Whether they are not in the cache, and are removed when this is dropped.
     #[must_use]
     pub fn is_apart(&self) -> bool {
         self.apart.is_some()

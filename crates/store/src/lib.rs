@@ -11,7 +11,7 @@
 //! <root>/staging/.import-*/               an export while it is looked at
 //! <root>/locks/<kind>/<key>               held by the process that builds it
 //! <root>/locks/<kind>/.<key>              shared by the processes that use it
-//! <root>/recent/<whose>               the last entries that somebody made, of many
+//! <root>/recent/<list>                    the last entries of a program that makes many
 //! <root>/partial/<sha256>                 a file of which a part has been downloaded
 //! ```
 

@@ -29,7 +29,7 @@ const PAUSES: [Duration; 3] =
 /// Redirects that are followed for one file.
 const REDIRECTS_MAX: u32 = 5;
 
-/// The package whose files have a place of their own.
+/// The package that has a place of its own for its files.
 const PYODIDE: &str = "pyodide";
 
 /// Where files are downloaded from, and how.
@@ -37,7 +37,7 @@ const PYODIDE: &str = "pyodide";
 pub struct Mirror {
     /// The address: what the paths of files are added to.
     pub address: String,
-    /// Reaches the network, through whichever proxies.
+    /// Reaches the network, through proxies where they are set.
     pub client: Client,
 }
 

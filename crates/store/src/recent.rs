@@ -14,22 +14,22 @@ const FOLDER: &str = "recent";
 const LISTED_MAX: usize = 64;
 
 impl Cache {
-    /// Says that `entry` is the newest of `whose`, and removes all that were so before but for the last `keep`, this
-    /// one included. What a process uses stays, and is looked at again the next time.
+    /// Makes `entry` the newest of the list `list`, and removes all but the last `keep` of the list, this one included.
+    /// An entry that a process uses stays, and is looked at again the next time.
     ///
     /// # Errors
     ///
     /// [`Error::InTheWay`] when the list is no file; what the system says, as in a cache that can only be read.
     pub fn keep_recent(
         &self,
-        whose: &str,
+        list: &str,
         entry: &Entry,
         keep: usize,
         progress: Progress<'_>,
     ) -> Result<(), Error> {
-        let list = self.root().join(FOLDER).join(Digest::of(whose.as_bytes()).short());
+        let path = self.root().join(FOLDER).join(Digest::of(list.as_bytes()).short());
         create_folder(&self.root().join(FOLDER))?;
-        let before = match open_own(&list, fs_err::OpenOptions::new().read(true)) {
+        let before = match open_own(&path, fs_err::OpenOptions::new().read(true)) {
             Ok(file) => io::read_to_string(file).unwrap_or_default(),
             Err(error @ Error::InTheWay { .. }) => return Err(error),
             // One that is not there, or no text, lists nothing.
@@ -45,6 +45,6 @@ impl Cache {
                 kept.push(name + "\n");
             }
         }
-        atomic::write_atomic(&list, kept.concat().as_bytes())
+        atomic::write_atomic(&path, kept.concat().as_bytes())
     }
 }

@@ -16,7 +16,7 @@ use taipan_worker::{Isolation, PoolSettings, Settings, Worker};
 
 use crate::{console, failure::Failure, options::Options, prepare, runtime::runtime};
 
-/// Measure how fast a worker starts, and what it takes of memory
+/// Measure how fast a worker starts, and how much memory it takes
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// Measure the time from a request for which there is no isolate to its answer
@@ -31,7 +31,7 @@ pub(crate) enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Measure the memory of many isolates in one process, each of which answers a request
+    /// Measure the memory of many isolates in one process; each answers a request
     Density {
         /// The worker's directory
         #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
@@ -79,7 +79,7 @@ struct Report {
     json: Value,
 }
 
-/// What the log of a worker said of the last resume.
+/// The times of the last resume, from the log of a worker.
 type Last = Arc<Mutex<Option<ResumeTimes>>>;
 
 /// Starts the worker as `serve` does, with another pool. Each but the first has one more variable, and so a snapshot of
@@ -153,7 +153,7 @@ fn failed(fault: taipan_webapi::Fault) -> Failure {
     Failure::Program { message: fault.message, traceback: fault.detail }
 }
 
-/// Private memory of an isolate in KiB: that waits, and that has answered a request.
+/// The private memory of an isolate in KiB: while it waits, and after it has answered a request.
 async fn private_memory(settings: &Settings) -> Result<(f64, f64), Failure> {
     let pool = PoolSettings { isolates_max: AVERAGED, ..PoolSettings::default() };
     let (worker, _) = start(settings, pool, 0).await?;
@@ -226,7 +226,7 @@ async fn density(settings: &Settings, workers: usize, isolates: usize) -> Result
     let served = rollup("Pss:")?;
     let mib = |kib: f64| kib / KIB_PER_MIB;
     let table = format!(
-        "{answers} isolates of {workers} workers, all of which have answered a request\n\n\
+        "{answers} isolates of {workers} workers; each has answered a request\n\n\
          proportional memory (PSS) of the process, MiB\n  \
          without isolates              {:>8.0}\n  \
          all resumed                   {:>8.0}\n  \
@@ -250,7 +250,7 @@ fn rollup(name: &str) -> Result<f64, Failure> {
     number.map_err(|_| Failure::Bug { what: format!("smaps_rollup has no number for {name}") })
 }
 
-/// Page faults of this process that needed no disk (proc(5), /proc/pid/stat, field 10).
+/// The page faults of this process that needed no disk (proc(5), /proc/pid/stat, field 10).
 fn page_faults() -> Result<f64, Failure> {
     let text = fs_err::read_to_string("/proc/self/stat").map_err(unreadable)?;
     let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);

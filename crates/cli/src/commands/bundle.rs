@@ -1,4 +1,4 @@
-//! `taipan bundle`: looks after releases of Pyodide and the bundles that are made of them.
+//! `taipan bundle`: lists, fetches, makes and moves releases of Pyodide and their bundles.
 
 mod exports;
 
@@ -50,7 +50,7 @@ pub(crate) enum Action {
         #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: PathBuf,
     },
-    /// Put what `export` wrote into the cache; only from somebody whom you trust, for it holds machine code
+    /// Put the file of an `export` into the cache; it holds machine code, so take only files that you trust
     Import {
         /// The file
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -106,7 +106,7 @@ pub(crate) fn run(action: &Action, options: &Options) -> Result<ExitCode, Failur
     }
 }
 
-/// Prints the releases that are known, what selects them, and which bundles the cache holds.
+/// Prints the known releases, what selects each, and whether the cache has its bundle.
 fn list(options: &Options, json: bool) -> Result<ExitCode, Failure> {
     let cache = options.cache()?;
     let mut rows = Vec::new();
@@ -232,12 +232,12 @@ fn inspect(options: &Options, version: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Who serves each import, with the reason once for all that share it.
+/// What serves each import. Imports with the same reason stand together.
 fn served(imports: &[Import]) -> String {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
     for Import { module, name, .. } in imports {
         let (who, reason) = server(module, name)
-            .map_or(("nobody", "calling it is an error that names it"), |(server, reason)| {
+            .map_or(("nothing", "a call of it is an error that names it"), |(server, reason)| {
                 (server_name(server), reason)
             });
         groups.entry((who, module, reason)).or_default().push(name);

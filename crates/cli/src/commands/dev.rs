@@ -36,7 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   taipan dev samples/hello              serve it at http://127.0.0.1:8787
   taipan dev samples/hello --port 9000  at another port
-  taipan dev --ip 0.0.0.0 .             to everybody in your network
+  taipan dev --ip 0.0.0.0 .             for all machines of your network
 
 Press Ctrl+C to stop.";
 
@@ -76,7 +76,8 @@ async fn keep_current(
     mut changes: Changes,
 ) -> Infallible {
     let mut asked_for = arguments.address(&project);
-    // As it was found: a relative name leads nowhere once the directory was removed, whatever takes its place.
+    // The path as it was found: a relative name leads nowhere once the directory is removed, even if another takes
+    // its place.
     let root =
         fs_err::canonicalize(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     let found = arguments.with_directory(root);
@@ -117,14 +118,14 @@ async fn keep_current(
     }
 }
 
-/// Has the cache keep the last few snapshots of a worker that is being written: each save makes another.
+/// Keeps the last few snapshots of a worker in the cache, and no more: each save makes another.
 fn keep_few(options: &Options, directory: &Path, service: &Service) {
     let kept = options.cache().and_then(|cache| {
-        let whose = format!("dev {}", directory.display());
-        Ok(cache.keep_recent(&whose, service.worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
+        let list = format!("dev {}", directory.display());
+        Ok(cache.keep_recent(&list, service.worker.snapshot(), SNAPSHOTS_KEPT, &|_| ())?)
     });
     match kept {
-        // A cache that can only be read has told of itself, and has nothing to remove.
+        // A cache that can only be read has nothing to remove, and a warning has said so.
         Err(Failure::Store(error)) if error.is_read_only() => {}
         Err(Failure::Store(error)) => {
             console::warn(format_args!("older snapshots stay in the cache: {error}"));

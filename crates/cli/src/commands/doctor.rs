@@ -1,4 +1,4 @@
-//! `taipan doctor`: tells what of a worker spoils or weakens its snapshot.
+//! `taipan doctor`: tells what spoils or weakens the snapshot of a worker.
 
 #![expect(clippy::disallowed_methods, reason = "how long a snapshot takes to make is told")]
 
@@ -26,7 +26,7 @@ use crate::{
     snapshots,
 };
 
-/// Tell what of a worker spoils or weakens its snapshot
+/// Tell what spoils or weakens the snapshot of a worker
 ///
 /// That is: random values that every isolate would share, what a snapshot
 /// cannot keep, why the worker does not start, and what in its configuration has
@@ -59,13 +59,13 @@ struct Finding {
 enum Kind {
     /// A part of the configuration that has no effect.
     Configuration,
-    /// What was said when the snapshot was made, mostly of entropy that is in it.
+    /// A warning from when the snapshot was made, mostly about entropy that is in it.
     Warning,
     /// Objects of both languages that hold each other, so that they are never freed.
     Cycle,
     /// What a snapshot cannot keep, so that the worker does not start.
     Unsaved,
-    /// A fault of the worker's code, which does not start.
+    /// Another fault of the worker, so that it does not start.
     Fault,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Looks a worker over, as `serve` would start it.
+/// Examines a worker as `serve` would start it.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     let Arguments { directory, config, json } = arguments;
     let (project, warnings) =
@@ -119,10 +119,10 @@ fn all(kind: Kind, texts: impl IntoIterator<Item = String>) -> Vec<Finding> {
 }
 
 /// The remedies for a cycle.
-const BREAK_A_CYCLE: &str = "nothing frees them but `destroy()` of the proxy: call it when they are done with, use \
+const BREAK_A_CYCLE: &str = "only `destroy()` of the proxy frees them: call it when you need them no more, use \
     `create_once_callable` for what is called once, or have Python hold its own object by `weakref`";
 
-/// What there is of cycles through both languages after the top level and the warm-up requests.
+/// The cycles through both languages that exist after the top level and the warm-up requests.
 fn cycles(options: &Options, file: &SnapshotFile) -> Result<Vec<String>, Failure> {
     let bundle = Arc::new(snapshots::bundle_of(options, file).map_err(Failure::Snapshot)?);
     let cycles = taipan_worker::cycles(file, &bundle, &options.cache()?);

@@ -26,11 +26,11 @@ use crate::{
 /// Remove from the cache what nothing uses: by age, and by size if you like
 ///
 /// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
-/// compiled modules and bundles that nobody has used for a month. What a running server uses stays. A snapshot holds
+/// compiled modules and bundles that were not used for a month. What a running server uses stays. A snapshot holds
 /// what the worker's top level read, secrets too: with `--older-than 0` none is left.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Remove what nobody has used for so many days; 0 removes all that is not in use and can be made again
+    /// Remove what was not used for so many days; 0 removes all that is not in use and can be made again
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     older_than: u32,
 

@@ -36,7 +36,7 @@ use crate::{
 
 pub(crate) use request::Arguments;
 
-/// What a process may end with; others are cut to their lowest bits, as the system does.
+/// The exit codes that a process can have; others are cut to their lowest bits, as the system does.
 const STATUS_MASK: i32 = 0xff;
 
 /// Runs a script in the sandbox, and ends with its exit code.
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let bundle = bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
     let network = fetch::Settings { access: request.access.clone(), ..options.proxies.clone() };
     let output = Output::new(request.output_bytes);
-    // It ends with the process, which is soon: the thread of a script that was stopped may still wait for its clock.
+    // The runtime ends with the process, which is soon: the thread of a stopped script may still wait for its clock.
     let runtime = Box::leak(Box::new(runtime()?));
     let _entered = runtime.enter();
     let signalled = Arc::new(Notify::new());
@@ -98,7 +98,7 @@ struct Located {
     folder: Option<taipan_worker::Mount>,
 }
 
-/// If a script that is not there reads like a place of the network, says how an option takes it.
+/// When the missing script looks like a place of the network, says how to give it to an option.
 fn taken_for_script(failure: Failure, request: &Request) -> Failure {
     match &failure {
         Failure::NotFound { path, .. }
@@ -166,7 +166,7 @@ fn unicode(path: &Path) -> Result<&str, Failure> {
     })
 }
 
-/// The modules of a folder, to be found where they are here.
+/// The modules of a folder, which the script finds at the same paths.
 fn modules(
     folder: &Path,
     script: Option<(&str, Vec<u8>)>,

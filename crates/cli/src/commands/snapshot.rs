@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     Create(CreateArguments),
-    /// Show what a snapshot was made from, and whose its bytes are
+    /// Show what a snapshot was made from, and what its bytes belong to
     Inspect {
         /// The worker's directory, or a snapshot file
         #[arg(value_name = "DIR|FILE", default_value = ".")]
@@ -119,7 +119,7 @@ fn create(options: &Options, arguments: &CreateArguments) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says it when a copy has become one of the worker's files.
+/// Warns when a copy has become one of the worker's files.
 fn warn_of_place(copy: &Path, directory: &Path) {
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     if let (Some(copy), Some(directory)) = (real(copy), real(directory))
@@ -138,7 +138,7 @@ fn inspect(options: &Options, which: &Path, json: bool) -> Result<ExitCode, Fail
     let text = match owners {
         Ok((owners, baseline)) => report::inspection(&file, Some((&baseline, &owners)), json)?,
         Err(failure) => {
-            // What the file itself tells is printed all the same.
+            // What the file itself tells is printed nevertheless.
             console::write(report::inspection(&file, None, json)?.as_bytes())?;
             return Err(failure);
         }
@@ -219,7 +219,7 @@ fn verify_all(options: &Options) -> Result<ExitCode, Failure> {
     if count > 0 { Err(Failure::Damaged { count }) } else { Ok(ExitCode::SUCCESS) }
 }
 
-/// How a snapshot is, with all causes.
+/// The line about a snapshot: its state, and all causes of an error.
 fn line(name: &str, checked: &Result<Check, Error>) -> String {
     match checked {
         Ok(Check::Good) => format!("good     {name}\n"),

@@ -33,11 +33,11 @@ const TURN_TIME_MAX: Duration = Duration::from_millis(50);
 /// for each line.
 const GATHER_TIME: Duration = Duration::from_millis(1);
 
-/// How long a stream is left alone that takes nothing at the moment: a full disk, or a pipe that somebody made
-/// `O_NONBLOCK`. What is not written yet stays, so that no line is cut.
+/// The pause before a stream is tried again that takes nothing at the moment: a full disk, or a pipe that another
+/// process has made `O_NONBLOCK`. What is not written yet stays, so that no line is cut.
 const AGAIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the end of the program waits for what is said of lost lines.
+/// How long the end of the program waits for the report of lost lines.
 const NOTICE_TIME_MAX: Duration = Duration::from_millis(100);
 
 /// What lines take in the queue beside their bytes, about.
@@ -87,7 +87,7 @@ struct Queue {
     refused: Option<String>,
     /// What is being written takes so long that the other stream does not wait for it.
     stuck: bool,
-    /// Lines that found no room, and were not told of yet.
+    /// Lines that found no room, and are not reported yet.
     dropped: u64,
     /// The reader is gone.
     closed: bool,
@@ -122,7 +122,7 @@ impl Printer {
         if queue.closed {
             return;
         }
-        // After a gap lines are taken again only when the gap was told of.
+        // After a gap, lines are taken again only once the gap is reported.
         if queue.dropped > 0 || queue.bytes + lines.len() + ENTRY_BYTES > QUEUE_BYTES_MAX {
             queue.dropped += count(&lines);
             return;
@@ -153,7 +153,7 @@ impl State {
         self.queues.iter().all(|queue| queue.closed || queue.is_written())
     }
 
-    /// Closes each stream that has lines left, and puts what is said of them at the end of the other.
+    /// Closes each stream that has lines left, and puts the report of them at the end of the other.
     fn give_up(&mut self) {
         let mut notices = Vec::new();
         for stream in [Stream::Output, Stream::Errors] {
@@ -201,7 +201,7 @@ impl State {
         batch
     }
 
-    /// Tells of dropped lines once half of the room is free, so that it is not told over and over.
+    /// Reports dropped lines once half of the room is free, so that one gap is not reported many times.
     fn tell_dropped(&mut self) {
         for stream in [Stream::Output, Stream::Errors] {
             let room = |queue: &Queue| queue.bytes <= QUEUE_BYTES_MAX / 2;

@@ -1,4 +1,4 @@
-//! Tells what gives a worker or a script more than the limit that stopped it.
+//! Hints at what raises the limit that stopped a worker or a script.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -8,7 +8,7 @@ use taipan_worker::Error;
 
 use crate::size::mebibytes;
 
-/// For a worker whose start was stopped, or whose warm-up failed: the key of the configuration.
+/// For a worker that was stopped while it started, or failed a warm-up request: the key of the configuration.
 pub(super) fn start_hint(error: &Error) -> Option<Cow<'static, str>> {
     let Error::Runtime(taipan_runtime::Error::Limit { reason }) = error else {
         return error.hint();
@@ -23,7 +23,7 @@ pub(super) fn start_hint(error: &Error) -> Option<Cow<'static, str>> {
     Some(format!("do less at the top level, or raise `taipan.limits.{key}").into())
 }
 
-/// For a worker whose top level raised an exception: the key, if a limit raised it.
+/// For an exception at the top level of a worker: the key, if a limit raised it.
 pub(super) fn top_level_hint(message: &str) -> Option<Cow<'static, str>> {
     if message.starts_with("MemoryError") {
         Some("keep less at the top level, or raise `taipan.limits.memory_mb`".into())

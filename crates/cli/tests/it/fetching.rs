@@ -236,7 +236,7 @@ fn a_directory_that_cannot_be_read() {
         format!(
             "error: cannot make the bundle\n  caused by: cannot get the files of Pyodide {version}\n  caused by: \
              {source} cannot be read\n  caused by: failed to open file `{source}/python_stdlib.zip`: Permission denied \
-             (os error 13)\n\nhint: see that you may read all of it, or name another place with --source\n"
+             (os error 13)\n\nhint: make sure that you may read all of it, or name another place with --source\n"
         )
     );
 }

@@ -136,14 +136,14 @@ hint: `taipan --help` and `taipan COMMAND --help` explain
     );
     for (mount, reason) in [
         ("d:/session", "the script's own files are in /session"),
-        ("d:/lib/python3.14:rw", "/lib/python3.14 is Python's own, as all of /lib is"),
-        ("d:/proc", "/proc is Python's own, as all of /proc is"),
+        ("d:/lib/python3.14:rw", "/lib/python3.14 is Python's own, like all of /lib"),
+        ("d:/proc", "/proc is Python's own, like all of /proc"),
     ] {
         check(
             &[],
             &["run", "--mount", mount, "a.py"],
             &format!(
-                "2\nerror: {reason}: mount elsewhere\n\nhint: `taipan --help` and `taipan COMMAND --help` explain\n"
+                "2\nerror: {reason}: mount it elsewhere\n\nhint: `taipan --help` and `taipan COMMAND --help` explain\n"
             ),
         );
     }

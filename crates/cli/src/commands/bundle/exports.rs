@@ -10,7 +10,7 @@ use taipan_store::{Cache, Entry, Import, Step};
 
 use crate::{console, failure::Failure, options::Options, progress::Display};
 
-/// What an export says of itself.
+/// The description of an export, which is part of it.
 #[derive(Debug, Deserialize, Serialize)]
 struct About {
     /// Of Pyodide.

@@ -40,13 +40,14 @@ pub(super) fn parse_mount(text: &str) -> Result<Mount, Failure> {
     Ok(Mount { host: host.into(), guest: format!("/{guest}"), writable })
 }
 
-/// Where the guest has its own files, so that no directory of the host takes their place.
+/// The directory of the guest's own files. No directory of the host takes its place.
 const SESSION: &str = "/session";
 
-/// What is the sandbox's own, with all that is below it: Python's library, its devices, what it knows of itself.
+/// The directories of the sandbox itself, with all that is below them: Python's library, devices, and facts about the
+/// process.
 pub(super) const OF_THE_SYSTEM: [&str; 3] = ["/lib", "/dev", "/proc"];
 
-/// Refuses mounts that would hide each other, or have a directory of the host be written to by us.
+/// Refuses mounts that hide each other, and mounts that would make Taipan write into a directory of the host.
 pub(super) fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
     let below = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -58,11 +59,12 @@ pub(super) fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
             return Err(Failure::Usage { reason });
         }
         if guest == SESSION {
-            let reason = format!("the script's own files are in {SESSION}: mount elsewhere");
+            let reason = format!("the script's own files are in {SESSION}: mount it elsewhere");
             return Err(Failure::Usage { reason });
         }
         if let Some(taken) = OF_THE_SYSTEM.iter().find(|taken| below(guest, taken)) {
-            let reason = format!("{guest} is Python's own, as all of {taken} is: mount elsewhere");
+            let reason =
+                format!("{guest} is Python's own, like all of {taken}: mount it elsewhere");
             return Err(Failure::Usage { reason });
         }
         let outer = mounts

@@ -91,7 +91,7 @@ const EVERYWHERE: &str = "*";
 const MEMORY_MB_MIN: i64 = 32;
 const MEMORY_MB_MAX: i64 = 2048;
 
-/// How much of something there may be.
+/// The most of something, if there is a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound<T> {
     AtMost(T),
@@ -107,7 +107,7 @@ impl<T: Copy> Bound<T> {
     }
 }
 
-/// What is said for no bound.
+/// The word for no bound.
 const UNBOUNDED: &str = "none";
 
 /// Reads a number of seconds.
@@ -139,21 +139,21 @@ pub(super) struct Request {
     pub(super) environment: BTreeMap<String, String>,
     /// What of the network it may reach.
     pub(super) access: Access,
-    /// Without one there is no limit; the same is so of `wall` and `output_bytes`.
+    /// `None` is no limit; the same holds for `wall` and `output_bytes`.
     pub(super) cpu: Option<Duration>,
     pub(super) wall: Option<Duration>,
     pub(super) memory_bytes: usize,
     pub(super) output_bytes: Option<u64>,
 }
 
-/// Where a script's text is.
+/// Where the text of a script is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Program {
     /// On the command line.
     Code(String),
     /// A module of the current directory, or of the standard library.
     Module(String),
-    /// What comes from standard input.
+    /// From standard input.
     Input,
     /// In a file of the host.
     File(PathBuf),
@@ -267,7 +267,7 @@ mod tests {
         );
         let inside = "/x/y is within /x, which is written to: mount it elsewhere";
         check_run(&["--mount", "a:/x/y", "--mount", "b:/x:rw", "a.py"], Err(inside));
-        let ours = "the script's own files are in /session: mount elsewhere";
+        let ours = "the script's own files are in /session: mount it elsewhere";
         check_run(&["--mount", "a:/session:rw", "a.py"], Err(ours));
     }
 

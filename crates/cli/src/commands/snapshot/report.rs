@@ -1,4 +1,4 @@
-//! Writes what is told of snapshots: tables for people, JSON for programs.
+//! Describes snapshots: tables for people, JSON for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ impl Row {
     }
 }
 
-/// What a snapshot is, and whose it is: `(of the baseline, of the snapshot)`.
+/// What a snapshot is, and what its bytes belong to: `(owners in the baseline, owners in the snapshot)`.
 pub(super) fn inspection(
     file: &SnapshotFile,
     owners: Option<(&Owners, &Owners)>,
@@ -49,7 +49,7 @@ pub(super) fn inspection(
     if let Some((baseline, owners)) = owners {
         text += &format!("\n{}", table(baseline, owners, ("SNAPSHOT", "SINCE BOOT")));
         if let Kind::Baseline = snapshot.provenance.kind {
-            text += "\nThis is a bundle's baseline: what is there before a worker is.\n";
+            text += "\nThis is the baseline of a bundle: a snapshot without a worker.\n";
         }
     }
     Ok(text)
@@ -285,8 +285,7 @@ fn table(before: &Owners, after: &Owners, (now, growth): (&str, &str)) -> String
     let row = Row { name: String::new(), before: before.untouched, after: after.untouched };
     line("untouched (takes no memory)", &row);
     if !(before.whole && after.whole) {
-        text +=
-            "There are more objects than are counted: what is left is the interpreter's here.\n";
+        text += "Not all objects were counted, there are too many: the rest is counted as the interpreter.\n";
     }
     text
 }
@@ -321,7 +320,7 @@ fn file_lines(after: &Owners, line: &mut impl FnMut(&str, &Row)) {
     }
 }
 
-/// A name that fits its column: its end tells more than its beginning.
+/// A name that fits its column. Its end is kept, which tells more than its beginning.
 fn cut(name: &str) -> String {
     let count = name.chars().count();
     if count <= NAME_COLUMNS {
