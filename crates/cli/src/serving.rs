@@ -10,10 +10,10 @@ use std::{
 
 use clap::{Args, ValueHint, builder::TypedValueParser};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taipan_daemon::{Current, Service, State};
+use taipan_daemon::{Current, Routes, Service, State};
 use taipan_manifest::Isolation;
 use taipan_runtime::Guard;
-use taipan_server::{Drained, Listener, Settings, serve};
+use taipan_server::{Backend, Drained, Listener, Settings, serve};
 use taipan_store::Step;
 use taipan_worker::Worker;
 use tokio::{sync::watch, task::spawn_blocking};
@@ -147,14 +147,15 @@ pub(crate) fn settings(options: &Options) -> Settings {
 pub(crate) async fn answer(
     options: &Options,
     listener: Listener,
-    handler: Current,
+    states: watch::Receiver<State>,
     settings: Settings,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::take()?;
     let (stop, stopped) = watch::channel(false);
-    let announced = announce(listener.address(), handler.0.clone(), options.quiet);
+    let announced = announce(listener.address(), states.clone(), options.quiet);
+    let routes = Routes::new(Backend::new(Current(states)));
     let mut stopping = stopped.clone();
-    let serving = serve(listener, handler, settings, async move {
+    let serving = serve(listener, routes, settings, async move {
         // An error says that the sender is gone, which stops the server as well.
         stopping.wait_for(|stop| *stop).await.ok();
     });

@@ -83,10 +83,10 @@ impl BodyError {
 
 /// What the server takes of a request's body.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyLimits {
-    pub(crate) bytes_max: u64,
+struct BodyLimits {
+    bytes_max: u64,
     /// Between two pieces, while somebody waits for the next.
-    pub(crate) time_max: Duration,
+    time_max: Duration,
 }
 
 /// Why the reading of a body failed by the client's fault, for the status of the
@@ -134,20 +134,27 @@ enum Source {
 }
 
 impl RequestBody {
+    /// A body of which nothing is taken yet: how much it may be is known when it is known whom it is for.
     pub(crate) fn new(
         incoming: Incoming,
-        limits: BodyLimits,
+        time_max: Duration,
         blame: Blame,
         turn: Arc<Turn>,
         unread: Option<Unread>,
     ) -> Self {
-        let (source, bytes_left) = (Source::Client(incoming), limits.bytes_max);
-        Self { source, bytes_left, limits, blame, turn: Some(turn), unread }
+        let limits = BodyLimits { bytes_max: 0, time_max };
+        let source = Source::Client(incoming);
+        Self { source, bytes_left: 0, limits, blame, turn: Some(turn), unread }
     }
 
-    /// The most that is taken.
-    pub(crate) fn bytes_max(&self) -> u64 {
-        self.limits.bytes_max
+    /// The same body, of which so many bytes are taken; an error when more were announced.
+    pub(crate) fn within(mut self, bytes_max: u64) -> Result<Self, BodyError> {
+        if self.length().is_some_and(|length| length > bytes_max) {
+            return Err(BodyError::TooLarge { bytes_max });
+        }
+        self.limits.bytes_max = bytes_max;
+        self.bytes_left = bytes_max;
+        Ok(self)
     }
 
     /// The length that the client announced, if it did.

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     convert::Infallible,
+    net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -18,13 +19,13 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Body, BodyError, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody,
-    Response, Settings, Summary,
-    body::{Blame, BodyLimits},
+    Body, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody, Response, Router,
+    Settings, Summary, Target,
+    body::Blame,
     ends::Ends,
     limits::{Limits, Places},
     link::Link,
-    target::{Target, target},
+    target::target,
     turn::{For, Turn},
 };
 
@@ -46,11 +47,10 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Why the server ends a request.
 const TOO_SLOW: &str = "the client was too slow, its request was ended";
 
-/// Has `handler` answer `request`, and sees to it that there is an answer.
-pub(crate) async fn exchange<H: Handler>(
-    handler: H,
+/// Has the handler that `request` is for answer it, and sees to it that there is an answer.
+pub(crate) async fn exchange<R: Router>(
+    router: Arc<R>,
     settings: Arc<Settings>,
-    requests: Arc<Places>,
     link: Arc<Link>,
     ends: Ends,
     request: hyper::Request<Incoming>,
@@ -59,17 +59,21 @@ pub(crate) async fn exchange<H: Handler>(
     let turn = Turn::begin(link);
     let mut watch = Watch::new(&head, turn.clone(), settings.observer.clone());
     let blame = Blame::default();
-    let limits = handler.limits();
-    let body_limits =
-        BodyLimits { bytes_max: limits.body_bytes_max, time_max: settings.body_read_timeout };
     let unread = ends.unread(&head);
-    let body = RequestBody::new(incoming, body_limits, blame.clone(), turn, unread.clone());
+    let time_max = settings.body_read_timeout;
+    let body = RequestBody::new(incoming, time_max, blame.clone(), turn, unread.clone());
     let method = head.method.clone();
     let accept = head.headers.get(header::ACCEPT).cloned();
-    let admitted = admit(head, body, &settings, &ends, &watch)
-        .and_then(|request| watch.take_place(requests, limits).map(|()| request));
+    let admitted = target(&head, ends.local, settings.hosts).and_then(|target| {
+        let backend = router.route(&target);
+        let limits = backend.handler.limits();
+        let body = body.within(limits.body_bytes_max).map_err(|error| error.fault())?;
+        let request = admit(head, target, body, ends.peer, &watch)?;
+        watch.take_place(&backend.requests, limits)?;
+        Ok((backend.handler.clone(), request))
+    });
     let answer = match admitted {
-        Ok(request) => answer(&handler, request).await,
+        Ok((handler, request)) => answer(&handler, request).await,
         Err(fault) => Err(fault),
     };
     let response =
@@ -89,18 +93,14 @@ pub(crate) async fn exchange<H: Handler>(
 /// The request as the handler sees it.
 fn admit(
     head: http::request::Parts,
+    target: Target,
     body: RequestBody,
-    settings: &Settings,
-    ends: &Ends,
+    peer: SocketAddr,
     watch: &Watch,
 ) -> Result<Request, Fault> {
-    let Target { url, authority } = target(&head, ends.local, settings.hosts)?;
     check_codings(&head.headers)?;
-    let bytes_max = body.bytes_max();
-    if body.length().is_some_and(|length| length > bytes_max) {
-        return Err(BodyError::TooLarge { bytes_max }.fault());
-    }
     let gone = watch.gone.clone();
+    let Target { url, authority, .. } = target;
     let http::request::Parts { method, version, mut headers, uri, .. } = head;
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
         // The worker is not told of two hosts (RFC 9112, 3.2.2).
@@ -113,7 +113,7 @@ fn admit(
     if version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
-    Ok(Request { method, url, headers, body, peer: ends.peer, gone })
+    Ok(Request { method, url, headers, body, peer, gone })
 }
 
 /// Whether the body is coded in chunks only, which hyper undoes (RFC 9112, 6.1).
@@ -264,9 +264,9 @@ impl Watch {
     }
 
     /// Keeps a place until the request is over.
-    fn take_place(&mut self, places: Arc<Places>, limits: Limits) -> Result<(), Fault> {
+    fn take_place(&mut self, places: &Arc<Places>, limits: Limits) -> Result<(), Fault> {
         let number = places.take(limits, &self.turn)?;
-        self.place = Some((places, number));
+        self.place = Some((places.clone(), number));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// Answers one request.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Response, Fault>> + Send;
 
-    /// What is taken of the next request; asked for with each.
+    /// What is taken of the next request; asked for with each, and with each look for slow clients.
     fn limits(&self) -> Limits {
         Limits::default()
     }

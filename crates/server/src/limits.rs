@@ -47,7 +47,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long after a look for such a client, when there was none, the next is due.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// The requests that are being answered.
+/// The requests of one backend that are being answered.
 #[derive(Debug, Default)]
 pub(crate) struct Places(Mutex<Taken>);
 

@@ -14,12 +14,11 @@ use tokio::{
 };
 
 use crate::{
-    Error, Event, Handler, Listener, Observer, Settings, clock,
+    Error, Event, Listener, Observer, Router, Settings, clock,
     closing::{Closing, Unread},
     ends::Ends,
     exchange::exchange,
     first_bytes::Opening,
-    limits::Places,
     link::Link,
     room::{Arrival, Room},
     socket::{Socket, left},
@@ -83,17 +82,16 @@ pub enum Drained {
     },
 }
 
-/// Serves `listener` with `handler` until `stop` is ready, then lets what is in
+/// Serves `listener` with the handlers of `router` until `stop` is ready, then lets what is in
 /// flight finish.
-pub async fn serve<H: Handler>(
+pub async fn serve<R: Router>(
     listener: Listener,
-    handler: H,
+    router: R,
     settings: Settings,
     stop: impl Future<Output = ()>,
 ) -> Drained {
-    let settings = Arc::new(settings);
+    let (router, settings) = (Arc::new(router), Arc::new(settings));
     let mut room = Room::new(settings.connections_max);
-    let requests = Arc::new(Places::default());
     let graceful = GracefulShutdown::new();
     let protocol = Arc::new(protocol(&settings));
     let mut connections = JoinSet::new();
@@ -114,15 +112,14 @@ pub async fn serve<H: Handler>(
             _ = sweep.tick(), if !room.is_empty() => {
                 let time_max = settings.head_read_timeout + settings.body_read_timeout;
                 room.sweep(time_max, settings.send_timeout);
-                requests.sweep(settings.send_timeout, handler.limits());
+                router.backends().for_each(|backend| backend.sweep(settings.send_timeout));
             }
         }
         while let Some((stream, ends)) = room.next() {
             let link = Arc::new(Link::new(ends.peer.ip()));
             let connection = Connection {
-                handler: handler.clone(),
+                router: router.clone(),
                 settings: settings.clone(),
-                requests: requests.clone(),
                 protocol: protocol.clone(),
                 link: link.clone(),
                 ends,
@@ -213,18 +210,17 @@ fn protocol(settings: &Settings) -> auto::Builder<Streams> {
 }
 
 /// What one connection needs.
-struct Connection<H> {
-    handler: H,
+struct Connection<R> {
+    router: Arc<R>,
     settings: Arc<Settings>,
-    requests: Arc<Places>,
     protocol: Arc<auto::Builder<Streams>>,
     link: Arc<Link>,
     ends: Ends,
 }
 
-impl<H: Handler> Connection<H> {
+impl<R: Router> Connection<R> {
     async fn run(self, stream: TcpStream, watcher: hyper_util::server::graceful::Watcher) {
-        let Self { handler, settings, requests, protocol, link, ends } = self;
+        let Self { router, settings, protocol, link, ends } = self;
         let (observer, peer) = (settings.observer.clone(), ends.peer);
         if !clock::has_date() {
             // It was set back while the server ran.
@@ -237,8 +233,8 @@ impl<H: Handler> Connection<H> {
         let socket = Socket::new(stream.clone(), link.clone(), opening, closing);
         let of_service = link.clone();
         let service = hyper::service::service_fn(move |request| {
-            let (handler, link) = (handler.clone(), of_service.clone());
-            exchange(handler, settings.clone(), requests.clone(), link, ends.clone(), request)
+            let (router, link) = (router.clone(), of_service.clone());
+            exchange(router, settings.clone(), link, ends.clone(), request)
         });
         let connection = protocol.serve_connection(TokioIo::new(socket), service).into_owned();
         tokio::select! {

@@ -23,13 +23,26 @@ pub enum Hosts {
     Local,
 }
 
+/// What every URL here begins with.
+const SCHEME: &str = "http://";
+
 /// Whom a request is for.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub struct Target {
     /// The absolute URL, serialised as the URL standard has it.
     pub(crate) url: String,
-    /// Its host and port.
+    /// Bytes of the host, which follows the scheme.
+    host_bytes: usize,
+    /// The host and port, as the client wrote them.
     pub(crate) authority: Authority,
+}
+
+impl Target {
+    /// The host without its port, serialised as the URL standard has it: a name in lower case, an IPv6 address in
+    /// brackets.
+    pub fn host(&self) -> &str {
+        &self.url[SCHEME.len()..][..self.host_bytes]
+    }
 }
 
 /// Whom a request is for that came in at `local`.
@@ -54,9 +67,9 @@ pub(crate) fn target(
         path => path,
     };
     let slash = if path.starts_with('/') { "" } else { "/" };
-    let written = ["http://", authority.as_str(), slash, path].concat();
+    let written = [SCHEME, authority.as_str(), slash, path].concat();
     if hosts == Hosts::Any && is_plain_host(&authority) && is_plain_path(path) {
-        return Ok(Target { url: written, authority });
+        return Ok(Target { url: written, host_bytes: authority.host().len(), authority });
     }
     let url = Url::parse(&written).map_err(|error| match error {
         ParseError::InvalidPort => refused("the port of the host is not a number up to 65535"),
@@ -66,7 +79,9 @@ pub(crate) fn target(
         let message = format!("{} is not a name of this development server", authority.host());
         return Err(Fault::new(StatusCode::MISDIRECTED_REQUEST, message));
     }
-    Ok(Target { url: url.into(), authority })
+    // No user stands before the host: `authority` refuses one.
+    let host_bytes = url.host_str().map_or(0, str::len);
+    Ok(Target { url: url.into(), host_bytes, authority })
 }
 
 /// Whether a host and port are as the URL standard serialises them: an IPv4 address, or a name of lower case letters,
@@ -173,6 +188,22 @@ mod tests {
         let written = "http://127.0.0.1/caf%C3%A9%22%7B%7D|?%27%e9";
         check("GET", "/caf\u{e9}\"{}|?'%e9", Some("127.1:80"), written);
         check("GET", "/%e9/./c/..", Some("localhost:"), "http://localhost/%e9/");
+    }
+
+    #[test]
+    fn hosts() {
+        let check = |uri: &str, host: &str, expect: &str| {
+            let request = http::Request::builder().uri(uri).header(HOST, host).body(()).unwrap();
+            let local = "127.0.0.1:8787".parse().unwrap();
+            let found = target(&request.into_parts().0, local, Hosts::Any).unwrap();
+            assert_eq!(found.host(), expect);
+        };
+        check("/a", "api.example.org:81", "api.example.org");
+        check("/a b".replace(' ', "%20").as_str(), "API.Example.org", "api.example.org");
+        check("/a", "a.test.", "a.test.");
+        check("/a", "127.1:80", "127.0.0.1");
+        check("/a", "[0:0::1]:8080", "[::1]");
+        check("http://B.test:81/a", "a.test", "b.test");
     }
 
     /// What is not parsed is what parsing would give.

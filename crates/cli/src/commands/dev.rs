@@ -4,7 +4,7 @@ use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use http::StatusCode;
-use taipan_daemon::{Current, Service, State};
+use taipan_daemon::{Service, State};
 use taipan_runtime::Guard;
 use taipan_server::{Details, Fault, Hosts, Listener, Settings};
 use taipan_webapi::causes;
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         let (state, states) = watch::channel(State::Starting);
         let settings = Settings { details: Details::Shown, hosts, ..serving::settings(options) };
         tokio::select! {
-            code = serving::answer(options, listener, Current(states), settings) => code,
+            code = serving::answer(options, listener, states, settings) => code,
             never = keep_current(arguments, options, &guard, project, &state, changes) => match never {},
         }
     })

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use taipan_daemon::{Current, State};
+use taipan_daemon::State;
 use taipan_manifest::DEV_VARS_FILE;
 use taipan_server::{Details, Hosts, Listener, Settings};
 use tokio::sync::watch;
@@ -49,6 +49,6 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
         let settings =
             Settings { details: Details::Hidden, hosts: Hosts::Any, ..serving::settings(options) };
-        serving::answer(options, listener, Current(states), settings).await
+        serving::answer(options, listener, states, settings).await
     })
 }

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use taipan_server::{
-    Body, Details, Drained, Event, Fault, Handler, Hosts, Limits, Listener, Request, Response,
-    Settings, Summary, serve,
+    Backend, Body, Details, Drained, Event, Fault, Handler, Hosts, Limits, Listener, Request,
+    Response, Router, Settings, Summary, Target, serve,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -39,6 +39,22 @@ pub(crate) struct Tester {
     /// Lets `/slow` go on.
     release: CancellationToken,
     limits: Limits,
+}
+
+/// A backend for each host; the first is for all others too.
+struct ByHost(Vec<(&'static str, Backend<Tester>)>);
+
+impl Router for ByHost {
+    type Handler = Tester;
+
+    fn route(&self, target: &Target) -> &Backend<Tester> {
+        let named = self.0.iter().find(|(host, _)| *host == target.host());
+        &named.unwrap_or(&self.0[0]).1
+    }
+
+    fn backends(&self) -> impl Iterator<Item = &Backend<Tester>> {
+        self.0.iter().map(|(_, backend)| backend)
+    }
 }
 
 /// Notes that the future it lives in was dropped before its end.
@@ -229,6 +245,11 @@ impl Server {
     }
 
     pub(crate) fn start_with(settings: &Settings, limits: Limits) -> Self {
+        Self::start_hosts(settings, &[("localhost", limits)])
+    }
+
+    /// A server with a backend for each host; the first is for all others too.
+    pub(crate) fn start_hosts(settings: &Settings, hosts: &[(&'static str, Limits)]) -> Self {
         let (lines, log) = mpsc::unbounded_channel();
         let observer = Arc::new(move |event: &Event<'_>| {
             lines.send(line_of(event)).ok();
@@ -237,9 +258,13 @@ impl Server {
         let address = listener.address();
         let (stop, release) = (CancellationToken::new(), CancellationToken::new());
         let (notes_sender, notes) = mpsc::unbounded_channel();
+        let backend = |limits| {
+            Backend::new(Tester { notes: notes_sender.clone(), release: release.clone(), limits })
+        };
+        let backends = hosts.iter().map(|(host, limits)| (*host, backend(*limits)));
         let running = tokio::spawn(serve(
             listener,
-            Tester { notes: notes_sender, release: release.clone(), limits },
+            ByHost(backends.collect()),
             Settings { observer, ..settings.clone() },
             stop.clone().cancelled_owned(),
         ));

@@ -11,4 +11,5 @@ mod http1;
 mod http2;
 mod lifetime;
 mod limits;
+mod routes;
 mod streaming;
