@@ -21,7 +21,7 @@ use http::StatusCode;
 use taipan_server::{Event, Fault, Outcome, Summary};
 
 use crate::failure::Failure;
-use escape::{Colors, from_line, within_line, worker_lines};
+use escape::{Colors, from_line, labelled, within_line, worker_lines};
 use printer::Printer;
 pub(crate) use printer::Stream;
 
@@ -38,10 +38,13 @@ struct Log {
     colors: [Colors; 2],
     /// Whether Taipan's own lines have colours, by stream.
     colored: [bool; 2],
+    /// How many workers it is of.
+    workers: usize,
 }
 
-/// From here on all is printed in the background. In `development` a worker's colours are shown at a terminal.
-pub(crate) fn start_log(development: bool) -> Result<(), Failure> {
+/// From here on all is printed in the background. In `development` a worker's colours are shown at a terminal. With
+/// several `workers` each line of one begins with its name.
+pub(crate) fn start_log(development: bool, workers: usize) -> Result<(), Failure> {
     let start = |source| Failure::System { what: "start a thread", source };
     let printer = Printer::start().map_err(start)?;
     let colored = [Stream::Output, Stream::Errors].map(is_colored);
@@ -51,7 +54,7 @@ pub(crate) fn start_log(development: bool) -> Result<(), Failure> {
         false => Colors::Escaped,
     });
     // A second log would be the same.
-    LOG.set(Log { printer, colors, colored }).ok();
+    LOG.set(Log { printer, colors, colored, workers }).ok();
     std::panic::set_hook(Box::new(|panic| {
         let name = thread::current().name().unwrap_or("unnamed").to_owned();
         let mut text = format!("thread '{name}' {panic}");
@@ -72,10 +75,10 @@ pub(crate) fn finish() {
     }
 }
 
-/// Prints what a worker wrote: whole lines, without control characters. No line reads like one of Taipan's.
-pub(crate) fn worker(stream: Stream, text: &[u8]) {
+/// Prints what the worker of a name wrote: whole lines, without control characters. No line reads like one of Taipan's.
+pub(crate) fn worker(name: Option<&str>, stream: Stream, text: &[u8]) {
     let colors = LOG.get().map_or(Colors::Escaped, |log| log.colors[stream as usize]);
-    print(stream, worker_lines(text, colors).into_bytes());
+    print(stream, named(name, worker_lines(text, colors)).into_bytes());
 }
 
 /// Prints bytes as they are.
@@ -92,6 +95,19 @@ pub(crate) fn print(stream: Stream, bytes: Vec<u8>) {
         Stream::Errors => {
             std::io::stderr().lock().write_all(&bytes).ok();
         }
+    }
+}
+
+/// Lines that are of a worker, if they are of one, as the log has them.
+fn named(worker: Option<&str>, lines: String) -> String {
+    named_among(LOG.get().map_or(1, |log| log.workers), worker, lines)
+}
+
+/// Lines of one of so many workers: with several, its name stands before each.
+fn named_among(workers: usize, worker: Option<&str>, lines: String) -> String {
+    match worker {
+        Some(name) if workers > 1 => labelled(name, &lines),
+        Some(_) | None => lines,
     }
 }
 
@@ -128,14 +144,25 @@ pub(crate) fn say(text: impl Display) {
 
 /// Says what the user may want to mend.
 pub(crate) fn warn(text: impl Display) {
+    warn_of(None, text);
+}
+
+/// Says the same of the worker of a name.
+pub(crate) fn warn_of(worker: Option<&str>, text: impl Display) {
     let style = color(AnsiColor::Yellow).bold();
-    say(format_args!("{style}warning{style:#}: {}", from_line(&text.to_string())));
+    let text = format!("{style}warning{style:#}: {}", from_line(&text.to_string()));
+    say(named(worker, text));
 }
 
 /// Says what went wrong, in the first line of a report.
 pub(crate) fn error(text: impl Display) {
+    error_of(None, text);
+}
+
+fn error_of(worker: Option<&str>, text: impl Display) {
     let style = color(AnsiColor::Red).bold();
-    say(format_args!("{style}error{style:#}: {}", from_line(&text.to_string())));
+    let text = format!("{style}error{style:#}: {}", from_line(&text.to_string()));
+    say(named(worker, text));
 }
 
 /// Says why, below an error.
@@ -152,8 +179,13 @@ pub(crate) fn hint(text: impl Display) {
 /// Tells what happened in the server; with `quiet` only what is wrong.
 pub(crate) fn tell(event: &Event<'_>, quiet: bool) {
     match event {
-        Event::Done(summary) if !quiet => say(request_line(summary)),
-        Event::Faulted { fault, .. } if is_ours(fault) => fault_lines(fault),
+        Event::Done(summary) if !quiet => {
+            say(named(summary.backend.as_deref(), request_line(summary)));
+        }
+        Event::Faulted { backend, fault, .. } if is_ours(fault) => {
+            let detail = fault.detail.as_deref().unwrap_or_default();
+            self::fault(*backend, &fault.message, detail);
+        }
         Event::NotAccepted { error } => warn(format_args!("a connection was not taken: {error}")),
         Event::Draining { connections: 1.. } if !quiet => {
             say("finishing requests in flight; press Ctrl+C again to stop at once");
@@ -168,16 +200,11 @@ fn is_ours(fault: &Fault) -> bool {
     fault.status == StatusCode::INTERNAL_SERVER_ERROR && fault.message == "internal error"
 }
 
-fn fault_lines(fault: &Fault) {
-    let detail = fault.detail.as_deref().unwrap_or_default();
-    self::fault(&fault.message, detail);
-}
-
-/// Prints what went wrong in a request: the traceback, which ends with the message.
-pub(crate) fn fault(message: &str, traceback: &str) {
-    error(message);
+/// Prints what went wrong in a request to the worker of a name: the traceback, which ends with the message.
+pub(crate) fn fault(name: Option<&str>, message: &str, traceback: &str) {
+    error_of(name, message);
     if !traceback.is_empty() && traceback != message {
-        worker(Stream::Errors, traceback.trim_end().as_bytes());
+        worker(name, Stream::Errors, traceback.trim_end().as_bytes());
     }
 }
 
@@ -202,4 +229,30 @@ fn status_style(status: StatusCode) -> Style {
 
 fn color(color: AnsiColor) -> Style {
     Style::new().fg_color(Some(color.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[test]
+    fn names_of_workers() {
+        let summary = Summary {
+            backend: Some("shop".into()),
+            method: Method::GET,
+            path: "/".to_owned(),
+            status: Some(StatusCode::OK),
+            duration: Duration::ZERO,
+            body_bytes: 0,
+            outcome: Outcome::Complete,
+        };
+        let line = |workers, worker| named_among(workers, worker, request_line(&summary));
+        let name = summary.backend.as_deref();
+        assert_eq!(line(1, name), "\u{1b}[32mGET / 200 OK (0ms)\u{1b}[0m");
+        assert_eq!(line(2, name), "[shop] \u{1b}[32mGET / 200 OK (0ms)\u{1b}[0m");
+        assert_eq!(line(2, None), line(1, None));
+        assert_eq!(named_among(2, name, "one\ntwo\n".to_owned()), "[shop] one\n[shop] two\n");
+    }
 }

@@ -53,6 +53,7 @@ pub(crate) fn prepare_quietly(
     project: Project,
 ) -> Result<(Prepared, Vec<String>), Failure> {
     let (cache, sources) = (options.cache()?, options.sources()?);
+    let log = terminal::log(project.name());
     let Project { directory, mut manifest, pin } = project;
     options.choice.open_gates(&mut manifest)?;
     let release = options.choice.release_for(&manifest, pin.as_ref())?;
@@ -68,7 +69,7 @@ pub(crate) fn prepare_quietly(
         flags: flags(&manifest.flags),
         bindings: bindings(manifest.vars),
         network: Network::new(options.proxies.clone())?,
-        log: terminal::log(),
+        log,
         warmup: manifest.warmup,
         main: manifest.main,
         guard: guard.clone(),

@@ -108,6 +108,13 @@ impl Project {
         }
         Ok((Self { directory: base, manifest, pin }, warnings))
     }
+
+    /// The worker's name: that of its configuration, else its directory's.
+    pub(crate) fn name(&self) -> String {
+        let directory = self.directory.file_name().unwrap_or(self.directory.as_os_str());
+        let named = self.manifest.name.clone();
+        named.unwrap_or_else(|| directory.to_string_lossy().into_owned())
+    }
 }
 
 /// The name of a configuration file, as text.
@@ -150,5 +157,16 @@ mod tests {
     #[test]
     fn directory_of_packages() {
         assert_eq!(PACKAGES_DIRECTORY, taipan_pyodide::PACKAGES_DIRECTORY);
+    }
+
+    #[test]
+    fn names() {
+        let name = |directory: &str, name: Option<&str>| {
+            let manifest = Manifest { name: name.map(str::to_owned), ..Manifest::bare("entry.py") };
+            Project { directory: directory.into(), manifest, pin: None }.name()
+        };
+        assert_eq!(name("/workers/hello", None), "hello");
+        assert_eq!(name("/workers/hello", Some("shop")), "shop");
+        assert_eq!(name("/", None), "/");
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     console::error(failure);
     causes(failure).for_each(console::cause);
     if !failure.traceback().is_empty() {
-        console::worker(Stream::Errors, failure.traceback().as_bytes());
+        console::worker(None, Stream::Errors, failure.traceback().as_bytes());
     }
     if let Some(remedy) = failure.hint() {
         console::hint(remedy);

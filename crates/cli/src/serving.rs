@@ -30,6 +30,9 @@ use crate::{
     suggested::Suggested,
 };
 
+/// How many workers a command serves.
+pub(crate) const WORKERS: usize = 1;
+
 /// What to serve, and where; the worker's configuration fills the gaps.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServingArguments {
@@ -147,13 +150,13 @@ pub(crate) fn settings(options: &Options) -> Settings {
 pub(crate) async fn answer(
     options: &Options,
     listener: Listener,
-    states: watch::Receiver<State>,
+    worker: Backend<Current>,
     settings: Settings,
 ) -> Result<ExitCode, Failure> {
     let mut signals = Signals::take()?;
     let (stop, stopped) = watch::channel(false);
-    let announced = announce(listener.address(), states.clone(), options.quiet);
-    let routes = Routes::new(Backend::new(Current(states)));
+    let announced = announce(listener.address(), worker.handler.0.clone(), options.quiet);
+    let routes = Routes::new(worker);
     let mut stopping = stopped.clone();
     let serving = serve(listener, routes, settings, async move {
         // An error says that the sender is gone, which stops the server as well.

@@ -17,19 +17,24 @@ struct Begun {
 }
 
 /// The streams of a worker.
-#[derive(Debug, Default)]
-struct Streams(Mutex<Begun>);
+#[derive(Debug)]
+struct Streams {
+    /// The worker's name.
+    worker: String,
+    begun: Mutex<Begun>,
+}
 
-/// Prints what a worker says.
-pub(crate) fn log() -> Log {
-    let streams = Streams::default();
+/// Prints what the worker of this name says.
+pub(crate) fn log(worker: String) -> Log {
+    let streams = Streams { worker, begun: Mutex::default() };
     Log::new(move |record| {
+        let worker = Some(&*streams.worker);
         // What a panic left behind is at worst the half of a line.
-        let mut begun = streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = streams.begun.lock().unwrap_or_else(PoisonError::into_inner);
         for (stream, bytes) in begun.take(&record) {
-            console::worker(stream, &bytes);
+            console::worker(worker, stream, &bytes);
         }
-        tell(record);
+        tell(worker, record);
     })
 }
 
@@ -39,17 +44,18 @@ pub(crate) fn script_log() -> Log {
         for (stream, bytes) in Begun::default().take(&record) {
             console::print(stream, bytes);
         }
-        tell(record);
+        tell(None, record);
     })
 }
 
-fn tell(record: Record) {
+fn tell(worker: Option<&str>, record: Record) {
     match record {
-        Record::Fault { message, traceback } => console::fault(&message, &traceback),
-        Record::Ended { reason } => console::warn(format_args!(
-            "the isolate has ended, a new one takes its place: {reason}"
-        )),
-        Record::Warning { text } => console::warn(text),
+        Record::Fault { message, traceback } => console::fault(worker, &message, &traceback),
+        Record::Ended { reason } => console::warn_of(
+            worker,
+            format_args!("the isolate has ended, a new one takes its place: {reason}"),
+        ),
+        Record::Warning { text } => console::warn_of(worker, text),
         Record::Console { .. }
         | Record::Stream { .. }
         | Record::Reached(_)
@@ -59,9 +65,9 @@ fn tell(record: Record) {
 
 impl Drop for Streams {
     fn drop(&mut self) {
-        let begun = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let begun = self.begun.get_mut().unwrap_or_else(PoisonError::into_inner);
         for (stream, bytes) in begun.last_words() {
-            console::worker(stream, &bytes);
+            console::worker(Some(&self.worker), stream, &bytes);
         }
     }
 }

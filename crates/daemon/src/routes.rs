@@ -61,7 +61,7 @@ mod tests {
     /// A worker that does not start: who asks is told `name`.
     fn broken(name: &str) -> Backend<Current> {
         let fault = Fault::new(StatusCode::INTERNAL_SERVER_ERROR, name);
-        Backend::new(Current(watch::channel(State::Broken(fault)).1))
+        Backend::new(name, Current(watch::channel(State::Broken(fault)).1))
     }
 
     #[tokio::test]

@@ -15,6 +15,8 @@ pub type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 pub enum Event<'a> {
     /// A request got no response from its handler; told before its `Done`.
     Faulted {
+        /// The name of the backend that the request was for; none when its head names no host.
+        backend: Option<&'a str>,
         /// The method and path of the request.
         method: &'a Method,
         /// The path, with its query.
@@ -47,6 +49,8 @@ pub enum Event<'a> {
 /// A request from its head to the last byte of its response.
 #[derive(Clone, Debug)]
 pub struct Summary {
+    /// The name of the backend that it was for; none when its head names no host.
+    pub backend: Option<Arc<str>>,
     /// The method.
     pub method: Method,
     /// The path, with its query, as the client wrote it.

@@ -66,6 +66,7 @@ pub(crate) async fn exchange<R: Router>(
     let accept = head.headers.get(header::ACCEPT).cloned();
     let admitted = target(&head, ends.local, settings.hosts).and_then(|target| {
         let backend = router.route(&target);
+        watch.summary.backend = Some(backend.name.clone());
         let limits = backend.handler.limits();
         let body = body.within(limits.body_bytes_max).map_err(|error| error.fault())?;
         let request = admit(head, target, body, ends.peer, &watch)?;
@@ -250,6 +251,7 @@ impl Watch {
     fn new(head: &http::request::Parts, turn: Arc<Turn>, observer: Observer) -> Self {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let summary = Summary {
+            backend: None,
             method: head.method.clone(),
             path,
             status: None,
@@ -271,8 +273,8 @@ impl Watch {
     }
 
     fn faulted(&self, fault: &Fault) {
-        let Summary { method, path, .. } = &self.summary;
-        (self.observer)(&Event::Faulted { method, path, fault });
+        let Summary { backend, method, path, .. } = &self.summary;
+        (self.observer)(&Event::Faulted { backend: backend.as_deref(), method, path, fault });
     }
 
     fn complete(&mut self) {

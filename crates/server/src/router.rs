@@ -19,6 +19,8 @@ pub trait Router: Send + Sync + 'static {
 /// A handler with the requests that it answers: they are counted apart from those of other backends.
 #[derive(Debug)]
 pub struct Backend<H> {
+    /// Its name, for people.
+    pub name: Arc<str>,
     /// What answers.
     pub handler: H,
     pub(crate) requests: Arc<Places>,
@@ -26,8 +28,8 @@ pub struct Backend<H> {
 
 impl<H: Handler> Backend<H> {
     /// A backend without requests.
-    pub fn new(handler: H) -> Self {
-        Self { handler, requests: Arc::default() }
+    pub fn new(name: impl Into<Arc<str>>, handler: H) -> Self {
+        Self { name: name.into(), handler, requests: Arc::default() }
     }
 
     /// Ends the requests of slow clients, as [`Places::sweep`] does.

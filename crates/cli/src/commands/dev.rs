@@ -4,9 +4,9 @@ use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use http::StatusCode;
-use taipan_daemon::{Service, State};
+use taipan_daemon::{Current, Service, State};
 use taipan_runtime::Guard;
-use taipan_server::{Details, Fault, Hosts, Listener, Settings};
+use taipan_server::{Backend, Details, Fault, Hosts, Listener, Settings};
 use taipan_webapi::causes;
 use tokio::sync::watch;
 
@@ -17,7 +17,7 @@ use crate::{
     project::{Project, Variables},
     report::report,
     runtime::guard,
-    serving::{self, ServingArguments},
+    serving::{self, ServingArguments, WORKERS},
     watching::Changes,
 };
 
@@ -46,7 +46,7 @@ const SNAPSHOTS_KEPT: usize = 3;
 /// Serves a worker, and starts it again whenever its files change.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     let arguments = &arguments.serving;
-    console::start_log(true)?;
+    console::start_log(true, WORKERS)?;
     let project = arguments.read(Variables::Development)?;
     let address = arguments.address(&project);
     // A server of the loopback interface alone is guarded against other sites'
@@ -58,9 +58,10 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         let changes = Changes::watch(&project.directory)?;
         let guard = guard()?;
         let (state, states) = watch::channel(State::Starting);
+        let worker = Backend::new(project.name(), Current(states));
         let settings = Settings { details: Details::Shown, hosts, ..serving::settings(options) };
         tokio::select! {
-            code = serving::answer(options, listener, states, settings) => code,
+            code = serving::answer(options, listener, worker, settings) => code,
             never = keep_current(arguments, options, &guard, project, &state, changes) => match never {},
         }
     })

@@ -3,9 +3,9 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use taipan_daemon::State;
+use taipan_daemon::{Current, State};
 use taipan_manifest::DEV_VARS_FILE;
-use taipan_server::{Details, Hosts, Listener, Settings};
+use taipan_server::{Backend, Details, Hosts, Listener, Settings};
 use tokio::sync::watch;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     options::Options,
     project::Variables,
     runtime::guard,
-    serving::{self, ServingArguments},
+    serving::{self, ServingArguments, WORKERS},
 };
 
 /// Serve the worker in a directory
@@ -37,7 +37,7 @@ SIGTERM and Ctrl+C let requests in flight finish; a second one does not.";
 
 /// Serves a worker until it is told to stop.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
-    console::start_log(false)?;
+    console::start_log(false, WORKERS)?;
     let project = arguments.serving.read(Variables::Configured)?;
     if !options.quiet && project.directory.join(DEV_VARS_FILE).is_file() {
         console::say(format_args!("{DEV_VARS_FILE} is not used by `serve`, only by `taipan dev`"));
@@ -45,10 +45,12 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let address = arguments.serving.address(&project);
     serving::run(async {
         let listener = Listener::bind(address)?;
+        let name = project.name();
         let worker = serving::start(options, &guard()?, project).await?;
         let (_state, states) = watch::channel(State::Running(Arc::new(worker)));
+        let worker = Backend::new(name, Current(states));
         let settings =
             Settings { details: Details::Hidden, hosts: Hosts::Any, ..serving::settings(options) };
-        serving::answer(options, listener, states, settings).await
+        serving::answer(options, listener, worker, settings).await
     })
 }

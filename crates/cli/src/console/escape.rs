@@ -59,6 +59,12 @@ pub(crate) fn from_line(text: &str) -> String {
     }
 }
 
+/// Lines with `[label] ` before each.
+pub(crate) fn labelled(label: &str, lines: &str) -> String {
+    let label = format!("[{}] ", within_line(label));
+    lines.split_inclusive('\n').flat_map(|line| [&label, line]).collect()
+}
+
 fn push_line(lines: &mut String, line: &[u8], colors: Colors) {
     let begin = lines.len();
     for chunk in line.utf8_chunks() {
@@ -202,6 +208,13 @@ mod tests {
         check("took 3 120 ms", "worker: took 3 120 ms\n");
         check("  File \"/a.py\", line 1", "  File \"/a.py\", line 1\n");
         check_kept("\x1b[0mGET / 200 OK", "worker: \x1b[0mGET / 200 OK\x1b[0m\n");
+    }
+
+    #[test]
+    fn labels() {
+        let lines = worker_lines(b"one\n\nGET / 200 OK", Colors::Escaped);
+        assert_eq!(labelled("a", &lines), "[a] one\n[a] \n[a] worker: GET / 200 OK\n");
+        assert_eq!(labelled("a\nb", "GET / 200 OK (1ms)"), "[a\\nb] GET / 200 OK (1ms)");
     }
 
     #[test]

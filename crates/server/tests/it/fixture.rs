@@ -41,19 +41,18 @@ pub(crate) struct Tester {
     limits: Limits,
 }
 
-/// A backend for each host; the first is for all others too.
-struct ByHost(Vec<(&'static str, Backend<Tester>)>);
+/// A backend for each host, whose name it has; the first is for all others too.
+struct ByHost(Vec<Backend<Tester>>);
 
 impl Router for ByHost {
     type Handler = Tester;
 
     fn route(&self, target: &Target) -> &Backend<Tester> {
-        let named = self.0.iter().find(|(host, _)| *host == target.host());
-        &named.unwrap_or(&self.0[0]).1
+        self.0.iter().find(|backend| *backend.name == *target.host()).unwrap_or(&self.0[0])
     }
 
     fn backends(&self) -> impl Iterator<Item = &Backend<Tester>> {
-        self.0.iter().map(|(_, backend)| backend)
+        self.0.iter()
     }
 }
 
@@ -248,20 +247,23 @@ impl Server {
         Self::start_hosts(settings, &[("localhost", limits)])
     }
 
-    /// A server with a backend for each host; the first is for all others too.
+    /// A server with a backend for each host; the first is for all others too. With more than one, lines of the log begin
+    /// with the backend's name.
     pub(crate) fn start_hosts(settings: &Settings, hosts: &[(&'static str, Limits)]) -> Self {
         let (lines, log) = mpsc::unbounded_channel();
+        let named = hosts.len() > 1;
         let observer = Arc::new(move |event: &Event<'_>| {
-            lines.send(line_of(event)).ok();
+            let name = backend_of(event).filter(|_| named).map(|name| format!("[{name}] "));
+            lines.send(name.unwrap_or_default() + &line_of(event)).ok();
         });
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
         let (stop, release) = (CancellationToken::new(), CancellationToken::new());
         let (notes_sender, notes) = mpsc::unbounded_channel();
-        let backend = |limits| {
-            Backend::new(Tester { notes: notes_sender.clone(), release: release.clone(), limits })
-        };
-        let backends = hosts.iter().map(|(host, limits)| (*host, backend(*limits)));
+        let backends = hosts.iter().map(|&(host, limits)| {
+            let (notes, release) = (notes_sender.clone(), release.clone());
+            Backend::new(host, Tester { notes, release, limits })
+        });
         let running = tokio::spawn(serve(
             listener,
             ByHost(backends.collect()),
@@ -321,6 +323,15 @@ impl Server {
         // A server that refuses the start of a long request may close early.
         stream.write_all(bytes.as_ref()).await.ok();
         read_to_end(&mut stream).await
+    }
+}
+
+/// The name of the backend that an event is of.
+fn backend_of<'a>(event: &'a Event<'_>) -> Option<&'a str> {
+    match event {
+        Event::Done(summary) => summary.backend.as_deref(),
+        Event::Faulted { backend, .. } => *backend,
+        _ => None,
     }
 }
 

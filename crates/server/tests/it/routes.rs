@@ -108,6 +108,24 @@ async fn places() {
     assert!(server.raw(get("a.test", "/")).await.ends_with("\nhello\n"));
 }
 
+#[tokio::test]
+async fn names() {
+    let mut server = start();
+    assert!(server.raw(get("B.test:81", "/")).await.ends_with("\nhello\n"));
+    assert!(server.raw(get("c.test", "/fault")).await.starts_with("HTTP/1.1 502 "));
+    assert!(server.raw(get("a b", "/")).await.starts_with("HTTP/1.1 400 "));
+    assert_eq!(
+        server.log(5).await,
+        [
+            "[b.test] GET / 200 OK (0ms)",
+            "[a.test] /fault: Fault { status: 502, message: \"public\", detail: Some(\"secret <1>\"), retry_after_seconds: None }",
+            "[a.test] GET /fault 502 Bad Gateway (0ms)",
+            "/: Fault { status: 400, message: \"the host is not a name\", detail: None, retry_after_seconds: None }",
+            "GET / 400 Bad Request (0ms)",
+        ]
+    );
+}
+
 /// A client that does not read loses its place to another of its own host, not to one of another host.
 #[tokio::test]
 async fn places_of_slow_clients() {
