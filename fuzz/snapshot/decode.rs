@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 use taipan_snapshot::{
-    FORMAT, HEADER_BYTES, Image, Kind, PAGE_BYTES, Snapshot, decode, diff, encode, sizes, verify,
+    FORMAT, HEADER_BYTES, Kind, Memory, PAGE_BYTES, Snapshot, decode, diff, encode, sizes, verify,
 };
 
 /// Bytes of the header that the checksum covers.
@@ -58,8 +58,8 @@ fn check(snapshot: &Snapshot, file: &[u8]) {
             Kind::Baseline => None,
             Kind::Worker { .. } => Some(&*memory),
         };
-        let image = Image { memory: &memory, baseline };
-        let written = encode(&image, &snapshot.state, &snapshot.provenance).expect("written");
+        let memory = Memory { bytes: &memory, baseline };
+        let written = encode(&memory, &snapshot.state, &snapshot.provenance).expect("written");
         let again = decode(&written.to_vec()).expect("read");
         assert_eq!((&again.state, &again.provenance), (&snapshot.state, &snapshot.provenance));
     }

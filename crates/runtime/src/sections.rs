@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use taipan_guest::Scope;
-use taipan_snapshot::{self as snapshot, Image, Provenance};
+use taipan_snapshot::{self as snapshot, Memory, Provenance};
 
 use crate::instance::Instance;
 use crate::log::Record;
@@ -69,8 +69,8 @@ pub fn take(
         .with_roots(|scope| {
             let mut state = scope.capture()?;
             state.sections = sections;
-            let image = Image { memory: scope.memory()?, baseline: baseline.as_deref() };
-            Ok(snapshot::encode(&image, &state, provenance).map(|encoded| encoded.to_vec()))
+            let memory = Memory { bytes: scope.memory()?, baseline: baseline.as_deref() };
+            Ok(snapshot::encode(&memory, &state, provenance).map(|encoded| encoded.to_vec()))
         })
         .map_err(guest(DOING))?
         .map_err(|source| Error::NoSnapshot { source: Box::new(source) })

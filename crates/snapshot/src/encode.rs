@@ -19,10 +19,10 @@ use crate::state::State;
 
 /// The memory of a guest that is at rest.
 #[derive(Clone, Copy, Debug)]
-pub struct Image<'a> {
-    /// The whole memory.
-    pub memory: &'a [u8],
-    /// For a worker's snapshot the whole memory of its baseline.
+pub struct Memory<'a> {
+    /// All of its bytes.
+    pub bytes: &'a [u8],
+    /// For a worker's snapshot all bytes of its baseline's memory.
     pub baseline: Option<&'a [u8]>,
 }
 
@@ -56,21 +56,21 @@ impl Encoded<'_> {
     }
 }
 
-/// Makes the snapshot of an image. The same arguments give the same bytes.
+/// Makes the snapshot of a guest. The same arguments give the same bytes.
 ///
 /// # Errors
 ///
 /// When the arguments do not fit together or pass a limit of the format.
 pub fn encode<'a>(
-    image: &Image<'a>,
+    memory: &Memory<'a>,
     state: &State,
     provenance: &Provenance,
 ) -> Result<Encoded<'a>, Error> {
-    check_baseline(image, provenance.kind)?;
-    let memory_pages = memory_pages(image.memory, "memory")?;
+    check_baseline(memory, provenance.kind)?;
+    let memory_pages = memory_pages(memory.bytes, "memory")?;
     state.check()?;
-    let runs = differing(image.memory, image.baseline);
-    let bytes = |run: &Range<usize>| &image.memory[run.start * PAGE_BYTES..run.end * PAGE_BYTES];
+    let runs = differing(memory.bytes, memory.baseline);
+    let bytes = |run: &Range<usize>| &memory.bytes[run.start * PAGE_BYTES..run.end * PAGE_BYTES];
     let pages: Vec<&[u8]> = runs.iter().map(bytes).collect();
     let metadata = Metadata {
         provenance: Cow::Borrowed(provenance),
@@ -84,14 +84,14 @@ pub fn encode<'a>(
     Ok(Encoded { digest, head, pages })
 }
 
-/// Checks that the image is compared with what the provenance says.
-fn check_baseline(image: &Image<'_>, kind: Kind) -> Result<(), Error> {
-    match (kind, image.baseline) {
+/// Checks that the memory is compared with what the provenance says.
+fn check_baseline(memory: &Memory<'_>, kind: Kind) -> Result<(), Error> {
+    match (kind, memory.baseline) {
         (Kind::Baseline, None) => Ok(()),
         (Kind::Worker { .. }, Some(baseline)) => {
             memory_pages(baseline, "memory of the baseline")?;
-            if image.memory.len() < baseline.len() {
-                let found = image.memory.len() as u64;
+            if memory.bytes.len() < baseline.len() {
+                let found = memory.bytes.len() as u64;
                 return Err(Error::Shrunk { found, baseline: baseline.len() as u64 });
             }
             Ok(())

@@ -117,7 +117,7 @@ pub enum Error {
         count: usize,
     },
 
-    /// The memory of a baseline belongs to a worker's image and to no other.
+    /// The memory of a baseline belongs to a worker's snapshot and to no other.
     #[error("memory of a baseline {} for a {kind} snapshot", if *given { "given" } else { "missing" })]
     Baseline {
         /// What the provenance says.

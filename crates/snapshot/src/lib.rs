@@ -20,7 +20,7 @@ mod state;
 pub use decode::{Run, Snapshot, decode, decode_head, format_version, head_bytes, verify};
 pub use diff::{Change, Extent, diff};
 pub use digest::Digest;
-pub use encode::{Encoded, Image, encode};
+pub use encode::{Encoded, Memory, encode};
 pub use error::Error;
 pub use format::{FORMAT, FileOffset, FormatVersion, GuestAddress, HEADER_BYTES, PAGE_BYTES};
 pub use provenance::{Kind, Provenance};

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use taipan_snapshot::{Image, Kind, Snapshot, State, decode, encode};
+use taipan_snapshot::{Kind, Memory, Snapshot, State, decode, encode};
 
 use crate::fixture::Place;
 
@@ -170,8 +170,8 @@ fn forge(cached: &Cached, path: &Path, change: impl FnOnce(&mut State)) -> Vec<u
     let below = memory(&below, &baseline, &[]);
     let memory = memory(&file, &snapshot, &below);
     change(&mut snapshot.state);
-    let image = Image { memory: &memory, baseline: Some(&below) };
-    encode(&image, &snapshot.state, &snapshot.provenance).unwrap().to_vec()
+    let memory = Memory { bytes: &memory, baseline: Some(&below) };
+    encode(&memory, &snapshot.state, &snapshot.provenance).unwrap().to_vec()
 }
 
 #[test]
@@ -564,8 +564,8 @@ fn files_that_cannot_be_used() {
     let foreign = cached.place.path().join("foreign");
     let mut file = decode(&fs_err::read(&path).unwrap()).unwrap();
     file.provenance.bundle.0[0] ^= 1;
-    let image = Image { memory: &[0; 65536], baseline: Some(&[]) };
-    write(&foreign, &encode(&image, &file.state, &file.provenance).unwrap().to_vec());
+    let memory = Memory { bytes: &[0; 65536], baseline: Some(&[]) };
+    write(&foreign, &encode(&memory, &file.state, &file.provenance).unwrap().to_vec());
     check(
         &["snapshot", "verify", "foreign"],
         0,

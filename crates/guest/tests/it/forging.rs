@@ -1,6 +1,6 @@
 //! States of isolates that were tampered with: for the tests, and for the fuzz target `guest_resume`.
 
-use taipan_snapshot::{Digest, Image, Kind, Provenance, State, decode, encode};
+use taipan_snapshot::{Digest, Kind, Memory, Provenance, State, decode, encode};
 
 /// Changes some bytes of an encoded state, as `input` says: of each four bytes two say which, one how, one to what.
 /// Gives what a reader of snapshot files would accept of it.
@@ -17,9 +17,9 @@ pub(crate) fn forge(state: &[u8], input: &[u8]) -> Option<State> {
     }
     let state: State = postcard::from_bytes(&bytes).ok()?;
     // The memory is of no matter here: one page of it.
-    let image = Image { memory: &[0; 65536], baseline: None };
+    let memory = Memory { bytes: &[0; 65536], baseline: None };
     let provenance =
         Provenance { bundle: Digest([0; 32]), kind: Kind::Baseline, inputs: Default::default() };
-    let file = encode(&image, &state, &provenance).ok()?.to_vec();
+    let file = encode(&memory, &state, &provenance).ok()?.to_vec();
     decode(&file).ok().map(|snapshot| snapshot.state)
 }

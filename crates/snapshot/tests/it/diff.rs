@@ -1,14 +1,14 @@
 //! What differs between two snapshots.
 
-use taipan_snapshot::{Digest, Image, Kind, decode, diff, encode};
+use taipan_snapshot::{Digest, Kind, Memory, decode, diff, encode};
 
 use crate::sample::{memory, provenance, state};
 
 fn file(pages: &[(usize, u8)], kind: Kind) -> Vec<u8> {
     let (memory, below) = (memory(pages), memory(&[]));
     let baseline = (kind != Kind::Baseline).then_some(&*below);
-    let image = Image { memory: &memory, baseline };
-    encode(&image, &state(), &provenance(kind)).expect("encoded").to_vec()
+    let memory = Memory { bytes: &memory, baseline };
+    encode(&memory, &state(), &provenance(kind)).expect("encoded").to_vec()
 }
 
 /// Compares snapshots of memories with a byte set in each of these pages.

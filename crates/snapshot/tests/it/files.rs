@@ -1,6 +1,6 @@
 //! Files of formats past and present: the present one is read to the last field, others are refused by their number.
 
-use taipan_snapshot::{FileOffset, GuestAddress, Image};
+use taipan_snapshot::{FileOffset, GuestAddress, Memory};
 use taipan_snapshot::{Kind, Run, decode, encode, verify};
 
 use crate::sample::{file, provenance, sample_memory, state};
@@ -37,9 +37,9 @@ fn format_2_is_read() {
 fn format_2_is_written() {
     assert!(file() == stored(2), "the same arguments give other bytes: that is a new format");
     let memory = sample_memory();
-    let image = Image { memory: &memory, baseline: None };
+    let memory = Memory { bytes: &memory, baseline: None };
     let state = state();
-    let encoded = encode(&image, &state, &provenance(Kind::Baseline)).expect("encoded");
+    let encoded = encode(&memory, &state, &provenance(Kind::Baseline)).expect("encoded");
     assert_eq!(encoded.file_bytes(), 12_288);
     assert_eq!(
         encoded.digest.to_string(),

@@ -1,6 +1,6 @@
 //! Whether a snapshot is the one that is looked for.
 
-use taipan_snapshot::{Digest, Image, Kind, Provenance, Snapshot, decode, encode};
+use taipan_snapshot::{Digest, Kind, Memory, Provenance, Snapshot, decode, encode};
 
 use crate::sample::{memory, provenance, state};
 
@@ -37,8 +37,8 @@ fn snapshot(pages: usize, baseline: Option<(Digest, usize)>) -> Snapshot {
     let memory = memory(&[(1, 1)])[..pages * 65_536].to_vec();
     let below = baseline.map(|(_, pages)| vec![0; pages * 65_536]);
     let kind = baseline.map_or(Kind::Baseline, |(digest, _)| Kind::Worker { baseline: digest });
-    let image = Image { memory: &memory, baseline: below.as_deref() };
-    decode(&encode(&image, &state(), &provenance(kind)).expect("encoded").to_vec()).expect("read")
+    let memory = Memory { bytes: &memory, baseline: below.as_deref() };
+    decode(&encode(&memory, &state(), &provenance(kind)).expect("encoded").to_vec()).expect("read")
 }
 
 #[test]

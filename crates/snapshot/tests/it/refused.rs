@@ -1,6 +1,6 @@
 //! What cannot be written.
 
-use taipan_snapshot::{Digest, Function, Image, Kind, State, encode};
+use taipan_snapshot::{Digest, Function, Kind, Memory, State, encode};
 
 use crate::sample::{provenance, state};
 
@@ -9,8 +9,8 @@ const WORKER: Kind = Kind::Worker { baseline: Digest([0; 32]) };
 #[track_caller]
 fn check(memory: usize, baseline: Option<usize>, kind: Kind, state: &State, expected: &str) {
     let (memory, baseline) = (vec![0; memory], baseline.map(|bytes| vec![0; bytes]));
-    let image = Image { memory: &memory, baseline: baseline.as_deref() };
-    let error = encode(&image, state, &provenance(kind)).expect_err("refused");
+    let memory = Memory { bytes: &memory, baseline: baseline.as_deref() };
+    let error = encode(&memory, state, &provenance(kind)).expect_err("refused");
     assert_eq!(error.to_string(), expected);
 }
 
@@ -29,7 +29,7 @@ fn memory_that_shrank() {
 }
 
 #[test]
-fn another_kind_of_image() {
+fn another_kind_of_memory() {
     let expected = "memory of a baseline missing for a worker snapshot";
     check(0, None, WORKER, &state(), expected);
     let expected = "memory of a baseline given for a baseline snapshot";

@@ -1,6 +1,6 @@
 //! What is written is read again: memories of many shapes.
 
-use taipan_snapshot::{Digest, Image, Kind, PAGE_BYTES, Snapshot, decode, encode, verify};
+use taipan_snapshot::{Digest, Kind, Memory, PAGE_BYTES, Snapshot, decode, encode, verify};
 
 use crate::sample::{MEMORY_PAGE_BYTES, provenance, state};
 
@@ -50,12 +50,12 @@ fn restored(snapshot: &Snapshot, file: &[u8], below: &[u8]) -> Vec<u8> {
 
 /// Writes a memory and reads it again.
 fn check(memory: &[u8], baseline: Option<&[u8]>, kind: Kind) -> Snapshot {
-    let image = Image { memory, baseline };
+    let whole = Memory { bytes: memory, baseline };
     let (state, provenance) = (state(), provenance(kind));
-    let encoded = encode(&image, &state, &provenance).expect("encoded");
+    let encoded = encode(&whole, &state, &provenance).expect("encoded");
     let file = encoded.to_vec();
     assert_eq!(encoded.file_bytes(), file.len() as u64);
-    assert_eq!(encode(&image, &state, &provenance).expect("again").to_vec(), file);
+    assert_eq!(encode(&whole, &state, &provenance).expect("again").to_vec(), file);
     let snapshot = decode(&file).expect("read");
     verify(&snapshot, &file).expect("whole");
     assert_eq!((&snapshot.state, &snapshot.provenance), (&state, &provenance));

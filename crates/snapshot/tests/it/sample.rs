@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use taipan_snapshot::{
     Digest, Engine, EntityGlobal, EntityTable, Function, FunctionTable, FunctionType, Global,
-    Image, Import, Instance, Kind, Module, PAGE_BYTES, Provenance, Reference, ReferenceTable, Slot,
-    State, Tag, Value, encode,
+    Import, Instance, Kind, Memory, Module, PAGE_BYTES, Provenance, Reference, ReferenceTable,
+    Slot, State, Tag, Value, encode,
 };
 
 /// Bytes of a page of WebAssembly memory.
@@ -95,6 +95,6 @@ fn imports() -> Vec<Import> {
 /// The sample as a file.
 pub(crate) fn file() -> Vec<u8> {
     let memory = sample_memory();
-    let image = Image { memory: &memory, baseline: None };
-    encode(&image, &state(), &provenance(Kind::Baseline)).expect("encoded").to_vec()
+    let memory = Memory { bytes: &memory, baseline: None };
+    encode(&memory, &state(), &provenance(Kind::Baseline)).expect("encoded").to_vec()
 }
