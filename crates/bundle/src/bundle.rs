@@ -32,7 +32,7 @@ use crate::{Error, boot};
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "6";
+const FORMAT: &str = "7";
 
 /// The kind of entry of the cache.
 pub const BUNDLE_ENTRIES: &str = "bundle";

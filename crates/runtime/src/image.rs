@@ -12,7 +12,8 @@ use crate::limits::{self, Guard};
 use crate::log::{Record, ResumeTimes};
 use crate::parts::connect;
 use crate::registry::Registry;
-use crate::sections::{self, Saved};
+use crate::saved::Saved;
+use crate::sections;
 use crate::snapshot_file::SnapshotFile;
 use crate::state::Loop;
 use crate::world::{Connection, Mounts, World};
@@ -69,9 +70,8 @@ impl IsolateImage {
     }
 
     /// What was said before the snapshot was taken.
-    #[must_use]
-    pub fn log(&self) -> &[Record] {
-        &self.saved.log
+    pub fn log(&self) -> impl Iterator<Item = Record> {
+        self.saved.log.iter().cloned().map(Record::from)
     }
 
     /// Keeps the memories of so many instances that have ended, for those that come next.

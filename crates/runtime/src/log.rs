@@ -1,12 +1,10 @@
 //! What a worker has to say to whoever runs it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-/// One thing that a worker says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One thing that a worker says. What of it a snapshot keeps is a [`SavedRecord`](crate::SavedRecord).
+#[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// `console.log` and its siblings.
     Console {
@@ -46,7 +44,7 @@ pub enum Record {
 }
 
 /// How long the steps of a resume took, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ResumeTimes {
     /// Making the instances.
     pub instantiate: f64,
@@ -73,7 +71,7 @@ impl Record {
 }
 
 /// How far an isolate has come, in the order in which it gets there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
     /// There is an isolate, with a JavaScript engine in it.
     Isolate,
@@ -107,77 +105,9 @@ impl Log {
         })
     }
 
-    /// A log that hands on what it takes, and remembers it but for milestones. Not the faults of warm-up requests:
-    /// they are the error with which it ends.
-    #[must_use]
-    pub fn recorded(&self) -> (Log, Recorded) {
-        let recorded = Recorded::default();
-        let (log, all) = (self.clone(), recorded.clone());
-        let take = move |record: Record| {
-            if matches!(record, Record::Fault { .. }) {
-                return;
-            }
-            if !matches!(record, Record::Reached(_)) {
-                all.0.lock().unwrap_or_else(PoisonError::into_inner).push(&record);
-            }
-            log.write(record);
-        };
-        (Log::new(take), recorded)
-    }
-
     /// Says it.
     pub fn write(&self, record: Record) {
         (self.0)(record);
-    }
-}
-
-/// Bytes of records that are remembered: they are a part of the snapshot's metadata, which has 4 MiB at most.
-const RECORDED_BYTES_MAX: usize = 256 << 10;
-
-/// The same for warnings, of which a chatty top level takes no room.
-const WARNINGS_BYTES_MAX: usize = 256 << 10;
-
-/// What is said in place of what goes beyond it.
-const NOT_RECORDED: &str = "the top level said more, which was printed when the snapshot was made";
-
-/// What a log was told.
-#[derive(Clone, Debug, Default)]
-pub struct Recorded(Arc<Mutex<Memory>>);
-
-#[derive(Debug, Default)]
-struct Memory {
-    records: Vec<Record>,
-    bytes: usize,
-    warnings_bytes: usize,
-}
-
-impl Memory {
-    fn push(&mut self, record: &Record) {
-        if matches!(record, Record::Warning { .. }) {
-            self.warnings_bytes += record.bytes();
-            if self.warnings_bytes <= WARNINGS_BYTES_MAX {
-                self.records.push(record.clone());
-            }
-            return;
-        }
-        if self.bytes > RECORDED_BYTES_MAX {
-            return;
-        }
-        self.bytes += record.bytes();
-        if self.bytes <= RECORDED_BYTES_MAX {
-            self.records.push(record.clone());
-        } else {
-            let (level, text) = ("warn".into(), NOT_RECORDED.into());
-            self.records.push(Record::Console { level, text });
-        }
-    }
-}
-
-impl Recorded {
-    /// All of it, once.
-    #[must_use]
-    pub fn take(&self) -> Vec<Record> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).records)
     }
 }
 

@@ -105,6 +105,7 @@ impl Streams for ToLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorded::SavedRecord;
 
     #[test]
     fn lines_of_several_isolates_do_not_mix() {
@@ -119,7 +120,9 @@ mod tests {
         one.write(0, 2, b"error\n").unwrap();
         drop((one, other));
         let said = recorded.take().into_iter().map(|record| match record {
-            Record::Stream { descriptor, bytes } => (descriptor, String::from_utf8(bytes).unwrap()),
+            SavedRecord::Stream { descriptor, bytes } => {
+                (descriptor, String::from_utf8(bytes).unwrap())
+            }
             other => panic!("{other:?}"),
         });
         let expect = [(1, "first\n"), (2, "error\n"), (1, "second\n"), (1, "xxx\n")];

@@ -75,7 +75,7 @@ pub fn create(
     let author = settings.code.author.clone();
     settings.log = author.log(settings.log);
     let found = start::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
-    let log = found.log().iter().map(|record| author.record(record.clone())).collect();
+    let log = found.log().map(|record| author.record(record)).collect();
     Ok(Made { file: found.file, made: found.made, cached: found.cached, log })
 }
 

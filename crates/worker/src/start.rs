@@ -50,7 +50,7 @@ pub(crate) fn prepare(
 ) -> Result<(Kept, Entry), Error> {
     let Found { kept, made, entry, .. } = find(settings, runtime, progress)?;
     if !made {
-        kept.image.log().iter().for_each(|record| settings.log.write(record.clone()));
+        kept.image.log().for_each(|record| settings.log.write(record));
     }
     settings.log.write(Record::Reached(Milestone::Program));
     Ok((kept, entry))
@@ -68,7 +68,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// What was said when it was made, which may be long ago.
-    pub(crate) fn log(&self) -> &[Record] {
+    pub(crate) fn log(&self) -> impl Iterator<Item = Record> {
         self.kept.image.log()
     }
 }
