@@ -63,11 +63,22 @@ fn decode(bytes: &[u8]) -> Result<Vec<u32>, Error> {
 }
 
 #[cfg(test)]
+#[path = "../../snapshot/tests/it/page.rs"]
+mod page;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn encoded(generators: &[u32]) -> Vec<u8> {
         postcard::to_stdvec(&Saved { generators: generators.to_vec() }).unwrap()
+    }
+
+    #[test]
+    fn the_page_describes_it() {
+        let bytes = encoded(&[8, 70_000]);
+        let text = "generators: [8, 70000]";
+        assert_eq!(page::Page::open().read("pyodide", &bytes), (text.to_owned(), &[][..]));
     }
 
     #[test]

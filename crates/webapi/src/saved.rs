@@ -75,6 +75,10 @@ fn decode(bytes: &[u8]) -> Result<Saved, Error> {
 }
 
 #[cfg(test)]
+#[path = "../../snapshot/tests/it/page.rs"]
+mod page;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -82,6 +86,14 @@ mod tests {
     fn round_trip() {
         let saved = Saved { operation: 70_000, body: 3, decoder: u32::MAX };
         assert_eq!(decode(&postcard::to_stdvec(&saved).unwrap()).unwrap(), saved);
+    }
+
+    #[test]
+    fn the_page_describes_it() {
+        let saved = Saved { operation: 70_000, body: 3, decoder: u32::MAX };
+        let bytes = postcard::to_stdvec(&saved).unwrap();
+        let text = "operation: 70000\nbody: 3\ndecoder: 4294967295";
+        assert_eq!(page::Page::open().read("webapi", &bytes), (text.to_owned(), &[][..]));
     }
 
     #[test]
