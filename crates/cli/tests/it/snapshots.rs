@@ -337,7 +337,6 @@ fn forged_snapshots_are_made_again() {
     let section = |change: fn(&mut Vec<u8>)| {
         forge(&cached, &path, |state| change(state.sections.get_mut("worker").unwrap()))
     };
-    // Three handles of at most five bytes, then the clock.
     let forged = [
         ("another worker's", other),
         ("a baseline", fs_err::read(baseline).unwrap()),
@@ -345,7 +344,9 @@ fn forged_snapshots_are_made_again() {
         ("a section cut short", section(|section| section.truncate(5))),
         ("a section with more", section(|section| section.push(0))),
         ("a section of nonsense", section(|section| section.fill(0xff))),
-        ("a negative handle", section(|section| section[0] = 1)),
+        ("another version of a section", section(|section| section[0] -= 1)),
+        // Behind the version, zigzag.
+        ("a negative handle", section(|section| section[1] = 1)),
         (
             "a module that is not there",
             forge(&cached, &path, |state| {
@@ -380,11 +381,12 @@ fn hostile_states_do_no_harm() {
             "handles that nobody gave out",
             with(|state| {
                 let section = state.sections.get_mut("worker").unwrap();
-                let clock = (0..3).fold(0, |at, _| {
+                // Behind the version three handles, then the clock.
+                let clock = (0..3).fold(1, |at, _| {
                     at + section[at..].iter().position(|byte| byte & 0x80 == 0).unwrap() + 1
                 });
                 let huge = [0xfe, 0xff, 0xff, 0xff, 0x0f];
-                section.splice(..clock, huge.repeat(3));
+                section.splice(1..clock, huge.repeat(3));
             }),
         ),
         (
