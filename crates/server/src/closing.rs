@@ -24,8 +24,9 @@ use crate::receive::poll_receive;
 /// How long a client that is still sending may take to hear that nobody listens.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What is read of it meanwhile, in bytes: a window or two of a fast client.
-const LINGER_BYTES_MAX: usize = 4 << 20;
+/// What is read of it meanwhile, in bytes: as much as can be under way before a client hears. The kernel's buffers hold up
+/// to 32 MiB on this side and 4 MiB on the other (`tcp_rmem`, `tcp_wmem`), and it may send on before it looks.
+const LINGER_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 16 << 10;
