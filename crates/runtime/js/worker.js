@@ -87,17 +87,19 @@ export function furnish(path, flags) {
 const done = "{}";
 const failed = (message, traceback) => JSON.stringify({ fault: [message, traceback] });
 
-/// Imports the Python module `name`, and serves its handler. Answers as `done` and `failed` say.
+/// Imports the Python module `name`, and serves its handlers. Answers as `done` and `failed` say.
 export async function loadPython(name) {
   const worker = pyodide.pyimport("_taipan.worker");
   const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault, host.owner());
   if (outcome instanceof dispatch.HandlerFault) return failed(outcome.message, outcome.detail);
-  // Python keeps the environment, so that it need not be made a Python object each time.
-  dispatch.setHandler("fetch", (request, _environment, context) => outcome(request, context));
+  for (const [kind, answer] of Object.entries(outcome)) {
+    // Python keeps the environment, so that it need not be made a Python object each time.
+    dispatch.setHandler(kind, (subject, _environment, context) => answer(subject, context));
+  }
   return done;
 }
 
-/// Imports the JavaScript module `name`, and serves its handler. Answers as `loadPython`.
+/// Imports the JavaScript module `name`, and serves its handlers. Answers as `loadPython`.
 export async function loadJavascript(name) {
   let main;
   try {
@@ -106,16 +108,21 @@ export async function loadJavascript(name) {
     const [message, traceback] = [dispatch.faultMessage(error), inspect(error)];
     return failed(message, traceback.trimEnd() === message ? "" : traceback);
   }
-  const entrypoint = main.default;
-  if (typeof entrypoint?.prototype?.fetch === "function") {
-    const Entrypoint = entrypoint;
-    dispatch.setHandler("fetch", (request, environment, context) => new Entrypoint(context, environment).fetch(request));
-  } else if (typeof entrypoint?.fetch === "function") {
-    dispatch.setHandler("fetch", (request, environment, context) => entrypoint.fetch(request, environment, context));
-  } else {
-    return failed("its main module has no default export with a function `fetch`", "");
-  }
+  const answered = dispatch.kindNames.map((kind) => [kind, handlerOf(main.default, kind)]);
+  const handlers = answered.filter(([, handler]) => handler !== null);
+  if (handlers.length === 0) return failed("its main module has no default export with a function `fetch`", "");
+  for (const [kind, handler] of handlers) dispatch.setHandler(kind, handler);
   return done;
+}
+
+/// What answers calls of a kind at an entrypoint, which is a class or an object; or null.
+function handlerOf(entrypoint, kind) {
+  if (typeof entrypoint?.prototype?.[kind] === "function") {
+    const Entrypoint = entrypoint;
+    return (subject, environment, context) => new Entrypoint(context, environment)[kind](subject);
+  }
+  if (typeof entrypoint?.[kind] !== "function") return null;
+  return (subject, environment, context) => entrypoint[kind](subject, environment, context);
 }
 
 /// The worker's top level is about to run, of which a snapshot is taken.

@@ -1,36 +1,76 @@
-"""What the handler of a main module takes, and whether that is what it is given."""
+"""The handlers of a main module: what each is given, whether it can be called so, and what it may answer."""
 
 import inspect
-
-# What a handler is given.
-ARGUMENTS = ("request", "env", "ctx")
+from typing import NamedTuple
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
+# What to return instead of a value that is no Response, by its type.
+REMEDIES = {
+    type(None): "does each way through it end with `return`?",
+    str: "return Response.new(…)",
+    bytes: "return Response.new(…)",
+    bytearray: "return Response.new(…)",
+    memoryview: "return Response.new(…)",
+    tuple: "return Response.new(body, status=…, headers={…})",
+    dict: "return Response.json(…)",
+    list: "return Response.json(…)",
+}
 
-def unusable(name, handler):
-    """Why ``handler``, the `on_fetch` of the main module ``name``, can answer no request; None if it can."""
-    found = f"`on_fetch` of {name.replace('.', '/')}.py"
+
+def no_response(value):
+    """Why ``value`` is no answer, and what to return instead."""
+    kind = next((kind for kind in REMEDIES if isinstance(value, kind)), None)
+    remedy = f": {REMEDIES[kind]}" if kind else ""
+    name = "None" if value is None else type(value).__name__
+    if name not in ("None", "bytes"):
+        name = f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"TypeError: the handler returned {name}, not a Response{remedy}"
+
+
+class Kind(NamedTuple):
+    """A kind of call, as Python has it."""
+
+    # The function of the main module that answers it.
+    function: str
+    # What that is given.
+    arguments: tuple
+    # What it would do, for a module that does not have it.
+    purpose: str
+    # Why a value that is not JavaScript's is no answer.
+    no_answer: object
+
+
+# All of them, by the names that the host has for them (`call.rs`).
+KINDS = {
+    "fetch": Kind("on_fetch", ("request", "env", "ctx"), "answer requests", no_response),
+}
+
+
+def unusable(name, kind, handler):
+    """Why ``handler`` of the main module ``name`` can answer no call of its kind; None if it can."""
+    found = f"`{kind.function}` of {name.replace('.', '/')}.py"
     if not callable(handler):
         return f"{found} is no function, but a value of the type `{type(handler).__name__}`"
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
         return f"{found} is a generator: it has to return a Response, which may have `ReadableStream.from_(…)` as its body"
     positional = [it for it in _parameters(handler) or () if it.kind in _POSITIONAL]
     needed = sum(it.default is inspect.Parameter.empty for it in positional)
-    if needed > len(ARGUMENTS):
-        return f"{found} needs {needed} arguments, and gets {len(ARGUMENTS)}: {', '.join(ARGUMENTS[:-1])} and {ARGUMENTS[-1]}"
+    given = kind.arguments
+    if needed > len(given):
+        return f"{found} needs {needed} arguments, and gets {len(given)}: {', '.join(given[:-1])} and {given[-1]}"
     return None
 
 
-def taken_by(handler):
-    """How many arguments ``handler`` is called with: as many as it can take, the three of a request at most.
+def taken_by(kind, handler):
+    """How many arguments ``handler`` is called with: as many as it can take, those of its kind at most.
 
     So workerd does (`callRelaxed`, that is `relaxed_call` of `pyodide/code.py`), which looks at each call.
     """
     parameters = _parameters(handler)
     if parameters is None or any(it.kind is inspect.Parameter.VAR_POSITIONAL for it in parameters):
-        return len(ARGUMENTS)
-    return min(sum(it.kind in _POSITIONAL for it in parameters), len(ARGUMENTS))
+        return len(kind.arguments)
+    return min(sum(it.kind in _POSITIONAL for it in parameters), len(kind.arguments))
 
 
 def _parameters(handler):

@@ -5,13 +5,16 @@ import inspect
 from js import Object
 from pyodide.ffi import JsProxy
 
+from .handlers import KINDS
+
 # Names that are told; the rest is counted.
 NAMED_MAXIMUM = 5
 
 
 def no_handler(name, module):
     """What was looked for in ``module``, which was imported as ``name``, and what is there."""
-    missing = f"{name.replace('.', '/')}.py defines no function `on_fetch`, which would answer requests"
+    looked_for = " or ".join(f"`{kind.function}`, which would {kind.purpose}" for kind in KINDS.values())
+    missing = f"{name.replace('.', '/')}.py defines no function {looked_for}"
     own = [(key, value) for key, value in vars(module).items() if getattr(value, "__module__", None) == name]
     for key, value in own:
         if inspect.isclass(value) and callable(getattr(value, "fetch", None)):

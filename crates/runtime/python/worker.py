@@ -1,4 +1,4 @@
-"""Starts a worker: imports its main module, and wraps its handler.
+"""Starts a worker: imports its main module, and wraps its handlers.
 
 Called by worker.js. A fault of the user's code is put into words here, where the
 traceback can be cut to the user's frames.
@@ -13,24 +13,12 @@ import sys
 import traceback
 from importlib.machinery import PathFinder
 
+from js import Object
 from js import Response as JsResponse
-from pyodide.ffi import JsProxy
+from pyodide.ffi import JsProxy, to_js
 
 from . import absent, eventloop, handlers, missing, tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
-
-# What to return instead of a value that is no Response, by its type.
-REMEDIES = {
-    type(None): "does each way through it end with `return`?",
-    str: "return Response.new(…)",
-    bytes: "return Response.new(…)",
-    bytearray: "return Response.new(…)",
-    memoryview: "return Response.new(…)",
-    tuple: "return Response.new(body, status=…, headers={…})",
-    dict: "return Response.json(…)",
-    list: "return Response.json(…)",
-}
-
 
 def describe(exception, environment):
     """The last line of ``exception``'s traceback, and the whole of it."""
@@ -41,52 +29,47 @@ def describe(exception, environment):
     return message, "".join(traceback.format_exception(exception)).rstrip()
 
 
-def no_response(value):
-    """Why ``value`` is no answer, and what to return instead."""
-    kind = next((kind for kind in REMEDIES if isinstance(value, kind)), None)
-    remedy = f": {REMEDIES[kind]}" if kind else ""
-    name = "None" if value is None else type(value).__name__
-    if name not in ("None", "bytes"):
-        name = f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-    return f"TypeError: the handler returned {name}, not a Response{remedy}"
-
-
 async def load(name, environment, fault, owner):
     """Import the module ``name``, in the name of ``owner``.
 
-    Returns the function that answers requests, or a ``fault``: why there is none.
+    Returns the functions that answer calls, by kind, or a ``fault``: why there is none.
     """
     eventloop.request.set(owner)
     try:
         module = import_main(name)
     except BaseException as exception:
         return fault.new(*describe(exception, environment))
-    handler = getattr(module, "on_fetch", None)
-    if handler is None:
+    found = {}
+    for key, kind in handlers.KINDS.items():
+        handler = getattr(module, kind.function, None)
+        if handler is None:
+            continue
+        if (why := handlers.unusable(name, kind, handler)) is not None:
+            return fault.new(why, "")
+        found[key] = serving(kind, handler, environment, fault)
+    if not found:
         return fault.new(missing.no_handler(name, module), "")
-    if (why := handlers.unusable(name, handler)) is not None:
-        return fault.new(why, "")
     tasks.remember_context()
-    return serving(handler, environment, fault)
+    return to_js(found, dict_converter=Object.fromEntries)
 
 
-def serving(handler, environment, fault):
-    """The function that answers requests with ``handler``."""
+def serving(kind, handler, environment, fault):
+    """The function that answers calls of ``kind`` with ``handler``."""
     # Types that are known to be of JavaScript's objects: `isinstance` asks Python code, which takes 2 µs.
     proxies = {type(JsResponse.new())}
-    taken = handlers.taken_by(handler)
+    taken = handlers.taken_by(kind, handler)
     loop = eventloop.main
 
-    async def answer(request, context):
+    async def answer(subject, context):
         try:
-            response = handler(*(request, environment, context)[:taken])
-            if inspect.isawaitable(response):
-                response = await response
-            if type(response) not in proxies:
-                if not isinstance(response, JsProxy):
-                    return fault.new(no_response(response), "", "not_a_response")
-                proxies.add(type(response))
-            return response
+            outcome = handler(*(subject, environment, context)[:taken])
+            if inspect.isawaitable(outcome):
+                outcome = await outcome
+            if type(outcome) not in proxies:
+                if not isinstance(outcome, JsProxy):
+                    return fault.new(kind.no_answer(outcome), "", "not_a_response")
+                proxies.add(type(outcome))
+            return outcome
         except SystemExit as request:
             # The end of the program, not of the request alone.
             os._exit(tracebacks.status_of(request))
@@ -95,18 +78,18 @@ def serving(handler, environment, fault):
         except CpuTimeLimitExceeded as exception:
             return fault.new(*describe(exception, environment), "cpu_ms")
 
-    def fetch(request, context):
+    def call(subject, context):
         if asyncio._get_running_loop() is not loop:
             eventloop.make_running()
         # A handler that waits for nothing has answered when this returns: no turn
         # of the event loop, and no promise.
-        task = asyncio.Task(answer(request, context), loop=loop, eager_start=True)
+        task = asyncio.Task(answer(subject, context), loop=loop, eager_start=True)
         if task.done():
             return task.result()
         eventloop.keep_owner(task)
         return task
 
-    return fetch
+    return call
 
 
 def import_main(name):

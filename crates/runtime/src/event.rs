@@ -3,46 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use taipan_webapi::body::BodyReader;
 use taipan_webapi::pending::Completion;
-use taipan_webapi::requests::Reply;
 use tokio::sync::oneshot;
 
-/// The head of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// `GET`.
-    pub method: String,
-    /// The absolute URL.
-    pub url: String,
-    /// "name: value\r\n" for each header, one character a byte.
-    pub headers: String,
-}
-
-/// What a worker is asked to do.
-pub struct Call {
-    /// The number under which those who ask know it, too.
-    pub id: u32,
-    /// Which entrypoint of the worker is asked; `None` is the default one.
-    pub entrypoint: Option<Arc<str>>,
-    /// What it is asked.
-    pub kind: CallKind,
-    /// Its place here, if others choose it.
-    pub lease: Option<Arc<dyn Lease>>,
-}
-
-/// A kind of call: what its handler is given, and where its answer goes.
-pub enum CallKind {
-    /// To answer a request (`fetch`).
-    Fetch {
-        /// Its head.
-        request: Incoming,
-        /// Its body.
-        body: Option<BodyReader>,
-        /// Who waits for the answer.
-        reply: Reply,
-    },
-}
+use crate::call::Call;
 
 /// What becomes of a call, as those know who have made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,20 +46,6 @@ pub enum Event {
     Interrupted,
 }
 
-impl fmt::Debug for Call {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Call({})", self.id)
-    }
-}
-
-impl fmt::Debug for CallKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CallKind::Fetch { .. } => formatter.write_str("Fetch"),
-        }
-    }
-}
-
 impl fmt::Debug for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -124,12 +74,6 @@ pub trait Availability: Send + Sync {
 
     /// The isolate is out of service.
     fn retire(&self);
-}
-
-/// The place of a call at an isolate, which is free again when the last who holds it lets go.
-pub trait Lease: Send + Sync {
-    /// Gives the call, which was not begun, to another isolate.
-    fn move_call(self: Arc<Self>, call: Call);
 }
 
 /// A wait that holds the stack of an isolate, until this is dropped.

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use taipan_guest::{Argument, CpuLimit, Handle, Operation, Output, Scope, Throw};
-use taipan_webapi::body::{Bodies, BodyReader};
 use taipan_webapi::pending::Pending;
 use taipan_webapi::requests::Requests;
 use taipan_webapi::{Owner, deliver, give_up};
 
-use crate::event::{Availability, Call, CallKind, Event, Hold, Incoming, Signal};
+use crate::call::Call;
+use crate::event::{Availability, Event, Hold, Signal};
 use crate::log::{Milestone, Record};
 use crate::state::Loop;
 use crate::{faults, health};
@@ -116,36 +116,14 @@ fn begin(scope: &mut Scope<'_>, call: Call) -> Result<(), taipan_guest::Error> {
         scope.control().open(owner.number(), cpu);
     }
     scope.set_owner(owner.number())?;
-    // Empty is the default one.
-    let entrypoint = entrypoint.as_deref().unwrap_or_default();
-    match kind {
-        CallKind::Fetch { request: Incoming { method, url, headers }, body, reply } => {
-            let body = adopt(scope, owner, body);
-            let Some(requests) = scope.extensions_mut().of_mut::<Requests>() else { return Ok(()) };
-            requests.open(id, reply);
-            let arguments = [
-                Argument::Number(id.into()),
-                "fetch".into(),
-                entrypoint.into(),
-                (&*method).into(),
-                (&*url).into(),
-                (&*headers).into(),
-                body.into(),
-            ];
-            let call = |scope: &mut Scope<'_>, begin: &Handle| scope.invoke(begin, &arguments);
-            health::contain(scope, |scope| call_loop(scope, |state| &state.begin, call))
-        }
-    }
-}
-
-/// The number of a body, now that it is the isolate's; -1 for none.
-fn adopt(scope: &mut Scope<'_>, owner: Owner, body: Option<BodyReader>) -> i32 {
-    let Some(body) = body else { return -1 };
-    let bodies = scope.extensions_mut().of_mut::<Bodies>();
-    match bodies.map(|bodies| bodies.adopt(owner, body)) {
-        Some(Ok(id)) => i32::try_from(id).unwrap_or(-1),
-        Some(Err(_)) | None => -1,
-    }
+    kind.open(scope, id, |scope, name, told| {
+        // Empty is the default one.
+        let entrypoint = entrypoint.as_deref().unwrap_or_default();
+        let first = [Argument::Number(id.into()), name.into(), entrypoint.into()];
+        let arguments = [&first, told].concat();
+        let call = |scope: &mut Scope<'_>, begin: &Handle| scope.invoke(begin, &arguments);
+        health::contain(scope, |scope| call_loop(scope, |state| &state.begin, call))
+    })
 }
 
 /// Tells the worker what became of a call, as far as it concerns it.

@@ -10,7 +10,8 @@ use taipan_webapi::requests::Requests;
 use taipan_webapi::{Fault, Owner, Unsaved};
 use tokio::time::Instant;
 
-use crate::event::{Call, Event};
+use crate::call::Call;
+use crate::event::Event;
 use crate::event_loop::{PythonBytecode, turn, wait_for, wait_for_requests};
 use crate::parts::unsaved;
 use crate::state::Loop;

@@ -8,6 +8,7 @@
 
 mod bindings;
 mod boot;
+mod call;
 mod clock;
 mod error;
 mod event;
@@ -33,9 +34,10 @@ mod world;
 
 pub use bindings::{Binding, Bindings};
 pub use boot::{Boot, boot, on_large_stack};
+pub use call::{Call, CallKind, Incoming, Lease};
 pub use clock::{Machine, Virtual};
 pub use error::{Error, guest, pyodide};
-pub use event::{Availability, Call, CallKind, Event, Incoming, Lease, Signal};
+pub use event::{Availability, Event, Signal};
 pub use faults::{fault, late};
 pub use image::IsolateImage;
 pub use inbox::Inbox;

@@ -6,8 +6,9 @@ use taipan_guest::{CpuLimit, Handle, Reason};
 use tokio::runtime;
 use tokio::time::Instant;
 
+use crate::call::Lease;
 use crate::clock::Virtual;
-use crate::event::{Availability, Event, Lease};
+use crate::event::{Availability, Event};
 use crate::inbox::Inbox;
 use crate::log::Log;
 use crate::world::World;

@@ -1,40 +1,42 @@
 // What the runtime calls: a call begins, its client goes away, a promise was
 // rejected and nobody cared. The handlers themselves belong to the worker.
 
-import { handOver, isUnusable } from "./body.js";
+import { fetchCall } from "./call_fetch.js";
 import { logError } from "./console.js";
 import { createContext, promiseOf } from "./execution_context.js";
 import { fire } from "./event_target.js";
 import { globalTarget } from "./global_target.js";
+import { HandlerFault } from "./handler_fault.js";
 import { inspect } from "./inspect.js";
 import { host, isEnded } from "./operations.js";
 import { PromiseRejectionEvent } from "./promise_rejection_event.js";
-import { abortRequest, requestFromHost } from "./request.js";
-import { isResponse, responseHeaders, responseParts } from "./response.js";
-import { isBufferSource, isError } from "./webidl.js";
+import { isError } from "./webidl.js";
 
-/** What a handler answers instead of throwing, when it has put its error into words itself. */
-export class HandlerFault {
-  constructor(message, detail, kind = "exception") {
-    this.message = message;
-    this.detail = detail;
-    this.kind = kind;
-  }
-}
+export { HandlerFault };
+
+/**
+ * kind of call → what it is to JavaScript (as the host names it, `call.rs`):
+ *   subject(...told) → the handler's first argument, of what the host tells
+ *   cancel(subject, reason): nobody waits for the answer any more
+ *   isAnswer(outcome): whether the handler has answered at once
+ *   whyNoAnswer(outcome) → a HandlerFault, or null
+ *   send(requestId, entry, outcome) → null when all of it is sent, or a promise of that; sets `entry.stop`
+ */
+const kinds = { __proto__: null, fetch: fetchCall };
+
+/** The names of the kinds, which are those of the methods that answer them. */
+export const kindNames = Object.keys(kinds);
 
 /** entrypoint → { kind of call: its handler }. The default one has no name. */
 const entrypoints = new Map();
 
-/** kind of call → what makes its handler's first argument of what the host tells. */
-const subjects = { __proto__: null, fetch: requestFromHost };
-
 /** The second argument of every handler. */
 export let environment = Object.freeze({});
 
-/** request id → { request, waiting: how much must still settle, canceled: why, stop: ends the response's stream } */
+/** request id → { kind, subject, waiting: how much must still settle, canceled: why, stop: ends what is still sent } */
 const active = new Map();
 
-/** Registers what answers calls of a kind, "fetch" so far: handler(request, environment, context). */
+/** Registers what answers calls of a kind: handler(subject, environment, context). */
 export function setHandler(kind, handler, entrypoint = "") {
   if (typeof handler !== "function") throw new TypeError(`the handler for ${kind} is not a function`);
   const handlers = entrypoints.get(entrypoint);
@@ -48,10 +50,10 @@ export function setEnvironment(value) {
 }
 
 /** Begins what an entrypoint is asked to do; the rest is told through host operations. */
-export function begin(requestId, kind, entrypoint, ...told) {
-  const request = subjects[kind](...told);
+export function begin(requestId, name, entrypoint, ...told) {
+  const kind = kinds[name];
   // The answer itself is the first that the request waits for.
-  const entry = { request, waiting: 1, canceled: null, stop: null };
+  const entry = { kind, subject: kind.subject(...told), waiting: 1, canceled: null, stop: null };
   active.set(requestId, entry);
   const failed = (error) => {
     entry.stop?.(error);
@@ -59,10 +61,10 @@ export function begin(requestId, kind, entrypoint, ...told) {
     settle(requestId, entry);
   };
   try {
-    const outcome = handle(requestId, kind, entrypoint, entry);
+    const outcome = handle(requestId, name, entrypoint, entry);
     // A handler that answers at once costs no promise.
-    if (isResponse(outcome) || outcome instanceof HandlerFault) answer(requestId, entry, outcome);
-    else Promise.resolve(outcome).then((response) => answer(requestId, entry, response)).catch(failed);
+    if (kind.isAnswer(outcome) || outcome instanceof HandlerFault) answer(requestId, entry, outcome);
+    else Promise.resolve(outcome).then((outcome) => answer(requestId, entry, outcome)).catch(failed);
   } catch (error) {
     failed(error);
   }
@@ -75,7 +77,7 @@ export function cancel(requestId, over) {
   if (over) active.delete(requestId);
   const reason = new DOMException("the client has disconnected", "AbortError");
   entry.canceled = reason;
-  abortRequest(entry.request, reason);
+  entry.kind.cancel(entry.subject, reason);
   entry.stop?.(reason);
 }
 
@@ -121,50 +123,28 @@ function settle(requestId, entry) {
   host.request_done(requestId);
 }
 
-/** What the handler gives: a Response, or a promise of one. */
-function handle(requestId, kind, entrypoint, entry) {
-  const handler = entrypoints.get(entrypoint)?.[kind];
-  if (handler === undefined) return new HandlerFault(`TypeError: the worker has no ${kind} handler`, "", "no_handler");
-  return handler(entry.request, environment, createContext((promise) => extend(requestId, entry, promise)));
+/** What the handler gives: an answer, or a promise of one. */
+function handle(requestId, name, entrypoint, entry) {
+  const handler = entrypoints.get(entrypoint)?.[name];
+  if (handler === undefined) return new HandlerFault(`TypeError: the worker has no ${name} handler`, "", "no_handler");
+  return handler(entry.subject, environment, createContext((promise) => extend(requestId, entry, promise)));
 }
 
 /** Answers with what the handler gave; throws when it cannot be sent. */
-function answer(requestId, entry, response) {
-  const wrong = whyNotSent(response);
+function answer(requestId, entry, outcome) {
+  const wrong = outcome instanceof HandlerFault ? outcome : entry.kind.whyNoAnswer(outcome);
   if (wrong !== null) {
     tellFault(requestId, wrong.kind, wrong.message, wrong.detail);
     return settle(requestId, entry);
   }
-  const parts = responseParts(response);
-  const { data, id, sent, stop } = handOver(parts.body);
-  entry.stop = stop;
-  // What nobody reads any more is given up before the answer goes: the server says so in the answer's head.
-  const last = sent === null && entry.waiting === 1;
-  host.response_start(requestId, parts.status, parts.statusText, responseHeaders(parts), data, id, last);
+  const sent = entry.kind.send(requestId, entry, outcome);
   if (sent === null) return settle(requestId, entry);
-  if (entry.canceled !== null) stop(entry.canceled);
+  if (entry.canceled !== null) entry.stop(entry.canceled);
   return sent.then(() => settle(requestId, entry), (error) => {
     // A client that went away is no fault of the worker's.
     if (entry.canceled === null) fault(requestId, "body", error);
     settle(requestId, entry);
   });
-}
-
-/** Why this is no answer, or null. */
-function whyNotSent(response) {
-  const wrong = (message) => new HandlerFault(`TypeError: ${message}`, "", "not_a_response");
-  if (response instanceof HandlerFault) return response;
-  if (!isResponse(response)) return wrong(`the handler returned ${inspect(response)}, not a Response${remedy(response)}`);
-  const { body, type } = responseParts(response);
-  if (isUnusable(body)) return wrong("the body of the Response has been used or is locked");
-  return type === "error" ? wrong("the handler returned Response.error()") : null;
-}
-
-/** What to return instead. */
-function remedy(value) {
-  if (typeof value === "string" || isBufferSource(value)) return ": return new Response(…)";
-  if (Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype) return ": return Response.json(…)";
-  return value === undefined ? ": does each way through it end with `return`?" : "";
 }
 
 function fault(requestId, kind, error) {

@@ -109,7 +109,7 @@ impl Fake {
                 }
                 Some(_) | None => {
                     let Call { id, kind, lease, .. } = call;
-                    let CallKind::Fetch { request, reply, .. } = kind;
+                    let CallKind::Fetch { request, reply, .. } = kind else { unreachable!() };
                     if self.fresh {
                         self.leases.extend(lease.clone());
                     }
