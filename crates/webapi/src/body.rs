@@ -60,7 +60,7 @@ impl BodyReader {
             match reader.chunk().await.transpose()? {
                 Ok(chunk) => match left.checked_sub(chunk.len() as u64) {
                     Some(left) => Some((Ok(chunk), Some((reader, left)))),
-                    None => Some((Err(limit.exceeded()), None)),
+                    None => Some((Err(limit.exceeded().into()), None)),
                 },
                 Err(error) => Some((Err(error), None)),
             }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::limits::Reached;
 use crate::refused::Refused;
 use crate::with_causes;
 
@@ -56,26 +57,9 @@ pub enum Error {
         /// How many there may be.
         maximum: usize,
     },
-    /// `RangeError`
-    #[error("too many timers: {maximum} may wait at a time (`taipan.limits.timers`)")]
-    Timers {
-        /// How many may wait.
-        maximum: u32,
-    },
-    /// `Error`
-    #[error("too many subrequests: {maximum} were allowed (`taipan.limits.subrequests`)")]
-    Subrequests {
-        /// How many a request may make.
-        maximum: u32,
-    },
-    /// `Error`
-    #[error(
-        "the response's body is longer than {maximum_mb} MiB (`taipan.limits.response_body_mb`)"
-    )]
-    ResponseBody {
-        /// How long it may be.
-        maximum_mb: u32,
-    },
+    /// Each limit says which class its error is.
+    #[error(transparent)]
+    Limit(#[from] Reached),
     /// `TypeError`
     #[error("header list has a line {line:?}")]
     HeaderLine {
@@ -174,11 +158,9 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
-            Error::Encoding { .. }
-            | Error::TooMany { .. }
-            | Error::Timers { .. }
-            | Error::Memory { .. } => "RangeError",
-            Error::Ended | Error::Subrequests { .. } | Error::ResponseBody { .. } => "Error",
+            Error::Encoding { .. } | Error::TooMany { .. } | Error::Memory { .. } => "RangeError",
+            Error::Ended => "Error",
+            Error::Limit(reached) => reached.class(),
             Error::Malformed
             | Error::Unknown { .. }
             | Error::Busy { .. }

@@ -7,8 +7,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::Error;
-
 /// Bytes of one KiB.
 const KIB: u64 = 1 << 10;
 
@@ -26,6 +24,49 @@ pub struct Limits {
     pub log_kb: u32,
     /// MiB of a response's body.
     pub response_body_mb: Option<u32>,
+}
+
+impl Default for Limits {
+    /// As good as none: the largest numbers.
+    fn default() -> Limits {
+        Limits { timers: u32::MAX, subrequests: u32::MAX, log_kb: u32::MAX, response_body_mb: None }
+    }
+}
+
+/// A limit that is reached, for the worker to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reached {
+    /// `RangeError`
+    #[error("too many timers: {maximum} may wait at a time (`taipan.limits.timers`)")]
+    Timers {
+        /// How many may wait.
+        maximum: u32,
+    },
+    /// `Error`
+    #[error("too many subrequests: {maximum} were allowed (`taipan.limits.subrequests`)")]
+    Subrequests {
+        /// How many a request may make.
+        maximum: u32,
+    },
+    /// `Error`
+    #[error(
+        "the response's body is longer than {maximum_mb} MiB (`taipan.limits.response_body_mb`)"
+    )]
+    ResponseBody {
+        /// How long it may be.
+        maximum_mb: u32,
+    },
+}
+
+impl Reached {
+    /// The class of the error in JavaScript.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Reached::Timers { .. } => "RangeError",
+            Reached::Subrequests { .. } | Reached::ResponseBody { .. } => "Error",
+        }
+    }
 }
 
 /// How much is left of what an isolate may use. Clones are the same allowances;
@@ -88,20 +129,21 @@ impl Allowances {
     }
 
     /// Counts a fetch in the name of `owner`.
-    pub(crate) fn subrequest(&self, owner: u32) -> Result<(), Error> {
+    pub(crate) fn subrequest(&self, owner: u32) -> Result<(), Reached> {
         let Some(counted) = &self.0 else { return Ok(()) };
         let mut counts = counted.counts();
         let left = counts.of(owner);
         let maximum = counted.limits.subrequests;
-        left.subrequests = left.subrequests.checked_sub(1).ok_or(Error::Subrequests { maximum })?;
+        let refused = Reached::Subrequests { maximum };
+        left.subrequests = left.subrequests.checked_sub(1).ok_or(refused)?;
         Ok(())
     }
 
     /// Whether there may be another timer, where `waiting` wait already.
-    pub(crate) fn timer(&self, waiting: usize) -> Result<(), Error> {
+    pub(crate) fn timer(&self, waiting: usize) -> Result<(), Reached> {
         match &self.0 {
             Some(counted) if waiting as u64 >= counted.limits.timers.into() => {
-                Err(Error::Timers { maximum: counted.limits.timers })
+                Err(Reached::Timers { maximum: counted.limits.timers })
             }
             Some(_) | None => Ok(()),
         }
@@ -167,8 +209,8 @@ impl ResponseBody {
         u64::from(self.maximum_mb) * MIB
     }
 
-    pub(crate) fn exceeded(self) -> Error {
-        Error::ResponseBody { maximum_mb: self.maximum_mb }
+    pub(crate) fn exceeded(self) -> Reached {
+        Reached::ResponseBody { maximum_mb: self.maximum_mb }
     }
 }
 

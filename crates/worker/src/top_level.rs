@@ -97,12 +97,7 @@ mod tests {
         let modules = OwnModules::default();
         let flags = BTreeMap::new();
         let bindings = bindings(&[("A", 1), ("B", 1)]);
-        let inside = taipan_webapi::limits::Limits {
-            timers: 1,
-            subrequests: 2,
-            log_kb: 3,
-            response_body_mb: None,
-        };
+        let inside = taipan_webapi::limits::Limits::default();
         let network = Network::new(fetch::Settings::default()).unwrap();
         let mut top_level = TopLevel {
             main: "entry.py",
@@ -153,13 +148,9 @@ mod tests {
 
     #[test]
     fn limits_and_network() {
-        static INSIDE: taipan_webapi::limits::Limits = taipan_webapi::limits::Limits {
-            timers: 1,
-            subrequests: 2,
-            log_kb: 4,
-            response_body_mb: None,
-        };
-        check(|it| it.inside = &INSIDE, &["limits"]);
+        let inside = taipan_webapi::limits::Limits { log_kb: 4, ..Default::default() };
+        let inside: &'static _ = Box::leak(Box::new(inside));
+        check(|it| it.inside = inside, &["limits"]);
         let proxy = Some("http://localhost:1".to_owned());
         let settings = fetch::Settings { http_proxy: proxy, ..fetch::Settings::default() };
         let network: &'static Network = Box::leak(Box::new(Network::new(settings).unwrap()));

@@ -95,12 +95,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
             cpu: minute,
             wall: minute,
             wait_until: minute,
-            inside: taipan_webapi::limits::Limits {
-                timers: 10_000,
-                subrequests: 1000,
-                log_kb: 256,
-                response_body_mb: None,
-            },
+            inside: taipan_webapi::limits::Limits::default(),
         },
         code: taipan_worker::from_directory(&Path::new(SAMPLES).join("hello"))?,
         main: "entry.py".into(),

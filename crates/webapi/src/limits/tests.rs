@@ -1,9 +1,10 @@
 //! The counting, without an isolate.
 
 use super::{Admitted, Allowances, Limits};
+use crate::Error;
 
 fn allowances(subrequests: u32, log_kb: u32) -> Allowances {
-    Allowances::new(Limits { timers: 3, subrequests, log_kb, response_body_mb: None })
+    Allowances::new(Limits { timers: 3, subrequests, log_kb, ..Limits::default() })
 }
 
 /// How many fetches are left to `owner`; takes them.
@@ -58,7 +59,7 @@ fn timers_are_compared_with_those_that_wait() {
     let allowances = allowances(1, 1);
     assert!(allowances.timer(2).is_ok());
     assert_eq!(
-        allowances.timer(3).unwrap_err().completion(),
+        Error::from(allowances.timer(3).unwrap_err()).completion(),
         "RangeError: too many timers: 3 may wait at a time (`taipan.limits.timers`)"
     );
 }
@@ -69,4 +70,12 @@ fn no_limits() {
     assert_eq!(fetches(&allowances, 1), 1000);
     assert_eq!(allowances.log(1, usize::MAX), Admitted { bytes: usize::MAX, notice: None });
     assert!(allowances.timer(usize::MAX).is_ok() && allowances.response_body().is_none());
+}
+
+#[test]
+fn as_good_as_no_limits() {
+    let allowances = Allowances::new(Limits::default());
+    assert_eq!(fetches(&allowances, 1), 1000);
+    assert_eq!(allowances.log(1, 1 << 30), Admitted { bytes: 1 << 30, notice: None });
+    assert!(allowances.timer(1 << 30).is_ok() && allowances.response_body().is_none());
 }

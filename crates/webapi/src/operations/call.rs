@@ -4,7 +4,7 @@ use bytes::Bytes;
 use taipan_guest::{Call, Held, Output, Throw};
 
 use crate::body::Bodies;
-use crate::limits::Allowances;
+use crate::limits::{Allowances, Reached};
 use crate::pending::Pending;
 use crate::requests::Requests;
 use crate::{Error, Owner, with_causes};
@@ -16,6 +16,12 @@ impl From<Error> for Throw {
             class => class,
         };
         Throw::error(class, with_causes(&error))
+    }
+}
+
+impl From<Reached> for Throw {
+    fn from(reached: Reached) -> Throw {
+        Error::from(reached).into()
     }
 }
 

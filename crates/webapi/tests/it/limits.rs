@@ -29,9 +29,7 @@ async function fetches(count) {
     return [allowed, null];
 }";
 
-const LIMITS: Limits = Limits { timers: 5, subrequests: 3, log_kb: 1, response_body_mb: Some(1) };
-
-/// An isolate with the platform in it, held to [`LIMITS`].
+/// An isolate with the platform in it, held to limits.
 struct Play<'a> {
     isolate: &'a mut Isolate,
     receiver: Receiver<Completion>,
@@ -40,7 +38,7 @@ struct Play<'a> {
 
 type Reply = oneshot::Receiver<Result<Answer, Fault>>;
 
-fn play<T: Send>(work: impl FnOnce(&mut Play<'_>) -> T + Send) -> T {
+fn play<T: Send>(limits: Limits, work: impl FnOnce(&mut Play<'_>) -> T + Send) -> T {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let client = fetch::client(&fetch::Settings::default()).unwrap();
@@ -55,7 +53,7 @@ fn play<T: Send>(work: impl FnOnce(&mut Play<'_>) -> T + Send) -> T {
         };
         let mut scope = isolate.scope();
         let extensions = scope.extensions_mut();
-        extensions.insert(Requests::new(Allowances::new(LIMITS)));
+        extensions.insert(Requests::new(Allowances::new(limits)));
         extensions.insert(Console(Arc::new(console)));
         extensions.insert(client);
         let mut play = Play { isolate, receiver, log };
@@ -115,7 +113,8 @@ impl Play<'_> {
 fn subrequests() {
     const REFUSED: &str =
         "Error: too many subrequests: 3 were allowed (`taipan.limits.subrequests`)";
-    play(|play| {
+    let limits = Limits { subrequests: 3, ..Limits::default() };
+    play(limits, |play| {
         let (three, none) = (&*format!("3; {REFUSED}"), &*format!("0; {REFUSED}"));
         play.check_fetches(0, three);
         play.check_fetches(0, none);
@@ -136,7 +135,8 @@ fn subrequests() {
 /// A stream that was to be sent is given up, and is no unhandled rejection; `data:` is no request.
 #[test]
 fn subrequest_with_a_body_that_is_not_sent() {
-    let lines = play(|play| {
+    let limits = Limits { subrequests: 3, ..Limits::default() };
+    let lines = play(limits, |play| {
         play.run(&format!("{FETCHES}\nawait fetches(3);"));
         play.run(
             "const unhandled = [];
@@ -155,7 +155,8 @@ fn subrequest_with_a_body_that_is_not_sent() {
 
 #[test]
 fn timers() {
-    let lines = play(|play| {
+    let limits = Limits { timers: 5, ..Limits::default() };
+    let lines = play(limits, |play| {
         play.run(
             "const start = (delay) => { try { return setTimeout(() => {}, delay); } catch (error) { return `${error}`; } };
              const ids = Array.from({ length: 6 }, () => start(1e6));
@@ -176,7 +177,8 @@ fn timers() {
 /// Its handler starts the one timer that was still possible.
 #[test]
 fn an_interval_whose_place_was_taken() {
-    let lines = play(|play| {
+    let limits = Limits { timers: 5, ..Limits::default() };
+    let lines = play(limits, |play| {
         play.run(
             "const errors = [];
              addEventListener('error', (event) => { errors.push(`${event.error}`); event.preventDefault(); });
@@ -197,7 +199,8 @@ fn an_interval_whose_place_was_taken() {
 #[test]
 fn log() {
     let notice = ("log truncated: limit of 1 KiB for a requ".to_owned(), 68);
-    play(|play| {
+    let limits = Limits { log_kb: 1, ..Limits::default() };
+    play(limits, |play| {
         play.run("console.log('a'.repeat(1000)); console.log('b'.repeat(20));");
         play.run("console.log('é'.repeat(1000)); for (let i = 0; i < 1000; i++) console.log(i);");
         let line = |text: &str, length| (text.repeat(40).chars().take(40).collect(), length);
@@ -222,7 +225,8 @@ fn log() {
 
 #[test]
 fn response_that_is_whole() {
-    let (fits, too_long) = play(|play| {
+    let limits = Limits { response_body_mb: Some(1), ..Limits::default() };
+    let (fits, too_long) = play(limits, |play| {
         let answers = [1, 2].map(|id| play.open(id));
         let lines = play.run(
             "host.response_start(1, 200, '', '', new Uint8Array(1 << 20), -1);
@@ -245,7 +249,8 @@ fn response_that_is_whole() {
 
 #[test]
 fn response_that_is_streamed() {
-    let found = play(|play| {
+    let limits = Limits { response_body_mb: Some(1), ..Limits::default() };
+    let found = play(limits, |play| {
         let mut answer = play.open(1);
         play.run(
             "const id = host.body_open();
