@@ -3,6 +3,9 @@
 //! After wrangler 4.164.0, `packages/workers-utils/src/config/environment.ts`
 //! and `config.ts`.
 
+use crate::isolates;
+use crate::limits::{self, Rule};
+
 /// What a known key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -131,23 +134,21 @@ pub(crate) const TAIPAN: Keys = &[
 ];
 
 /// The keys of `taipan.isolates`.
-pub(crate) const ISOLATES: Keys =
-    &[("idle_seconds", Read), ("max", Read), ("min", Read), ("waiting_mb", Read)];
+pub(crate) const ISOLATES: Keys = &ruled(&isolates::RULES);
 
 /// The keys of `taipan.limits`.
-pub(crate) const TAIPAN_LIMITS: Keys = &[
-    ("cpu_ms", Read),
-    ("log_kb", Read),
-    ("memory_mb", Read),
-    ("request_body_mb", Read),
-    ("requests", Read),
-    ("response_body_mb", Read),
-    ("startup_cpu_ms", Read),
-    ("subrequests", Read),
-    ("timers", Read),
-    ("wait_until_ms", Read),
-    ("wall_ms", Read),
-];
+pub(crate) const TAIPAN_LIMITS: Keys = &ruled(&limits::RULES);
+
+/// The keys of numbers: each has a rule, by which it is read.
+const fn ruled<T, const N: usize>(rules: &[Rule<T>; N]) -> [(&'static str, Effect); N] {
+    let mut keys = [("", Read); N];
+    let mut index = 0;
+    while index < N {
+        keys[index].0 = rules[index].key;
+        index += 1;
+    }
+    keys
+}
 
 /// How alike a key must be to be suggested, from 0 to 1: lets one or two
 /// letters of a word differ, and no more.

@@ -120,3 +120,56 @@ pub(crate) const fn rule<T>(
 ) -> Rule<T> {
     Rule { key, min, max, set }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Limits, RULES};
+    use crate::{Format, parse};
+
+    /// The value of each limit, by the field's name.
+    fn values(limits: &Limits) -> BTreeMap<String, String> {
+        let text = format!("{limits:?}").replace("Some(", "").replace(')', "");
+        let text = text.trim_start_matches("Limits { ").trim_end_matches(" }");
+        let fields = text.split(", ").map(|field| field.split_once(": ").unwrap());
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn each_limit_is_read_by_its_name() {
+        let mut unread = values(&Limits::default());
+        for rule in RULES {
+            let (key, max) = (rule.key, rule.max);
+            let text =
+                format!(r#"{{"main": "entry.py", "taipan": {{"limits": {{"{key}": {max}}}}}}}"#);
+            let checked = parse("wrangler.json", &text, Format::Json).unwrap();
+            assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+            let mut expected = values(&Limits::default());
+            expected.insert(key.to_owned(), max.to_string());
+            assert_eq!(values(&checked.manifest.limits), expected);
+            assert!(unread.remove(key).is_some(), "{key}");
+        }
+        assert!(unread.is_empty(), "no rule has {unread:?}");
+    }
+
+    /// The page of all limits has their defaults and bounds too.
+    #[test]
+    fn the_page_says_the_same() {
+        const PAGE: &str = include_str!("../../../docs/reference/limits.md");
+        let (_, table) = PAGE.split_once("| key | without it | from, to |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let rows = table.lines().skip(2).map(|row| {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let (from, to) = cells[3].split_once(", ").unwrap();
+            let [default, from, to] = [cells[2], from, to].map(|number| number.replace(',', ""));
+            (cells[1].trim_matches('`').to_owned(), [default.replace("no limit", "None"), from, to])
+        });
+        let defaults = values(&Limits::default());
+        let rules = RULES.iter().map(|rule| {
+            let [from, to] = [rule.min, rule.max].map(|bound| bound.to_string());
+            (rule.key.to_owned(), [defaults[rule.key].clone(), from, to])
+        });
+        assert_eq!(rows.collect::<BTreeMap<_, _>>(), rules.collect());
+    }
+}

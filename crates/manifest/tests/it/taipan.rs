@@ -35,23 +35,9 @@ fn check_refused(json: &str, expect: &str) {
 
 #[test]
 fn defaults() {
-    let Manifest { isolation, warmup, isolates, limits, .. } = Manifest::bare("entry.py");
+    let Manifest { isolation, warmup, isolates, .. } = Manifest::bare("entry.py");
     assert_eq!((isolation, warmup), (Isolation::Reuse, Vec::new()));
     assert_eq!(isolates, Isolates { min: 0, max: None, idle_seconds: 60, waiting_mb: 1024 });
-    let expected = Limits {
-        memory_mb: 128,
-        startup_cpu_ms: 10_000,
-        cpu_ms: 30_000,
-        wall_ms: 300_000,
-        request_body_mb: 100,
-        response_body_mb: None,
-        requests: 1024,
-        subrequests: 1000,
-        timers: 10_000,
-        log_kb: 256,
-        wait_until_ms: 30_000,
-    };
-    assert_eq!(limits, expected);
 }
 
 #[test]
@@ -76,9 +62,8 @@ fn names_of_isolations() {
 
 const ALL: &str = r#""taipan": {"isolation": "fresh", "warmup": ["/", "/items?page=1"],
     "isolates": {"min": 2, "max": 3, "idle_seconds": 0, "waiting_mb": 5},
-    "limits": {"memory_mb": 2047, "startup_cpu_ms": 1, "cpu_ms": 2, "wall_ms": 86400000,
-        "request_body_mb": 4, "response_body_mb": 5, "requests": 6, "subrequests": 7, "timers": 8,
-        "log_kb": 9, "wait_until_ms": 0}}"#;
+    "limits": {"memory_mb": 2047, "wall_ms": 86400000, "response_body_mb": 5, "subrequests": 7,
+        "wait_until_ms": 0}}"#;
 
 const ALL_TOML: &str = r#"
 [project]
@@ -91,15 +76,9 @@ warmup = ["/", "/items?page=1"]
 isolates = { min = 2, max = 3, idle_seconds = 0, waiting_mb = 5 }
 [tool.taipan.limits]
 memory_mb = 2_047
-startup_cpu_ms = 1
-cpu_ms = 2
 wall_ms = 86400000
-request_body_mb = 4
 response_body_mb = 5
-requests = 6
 subrequests = 7
-timers = 8
-log_kb = 9
 wait_until_ms = 0
 "#;
 
@@ -109,16 +88,11 @@ fn all(manifest: &mut Manifest) {
     manifest.isolates = Isolates { min: 2, max: Some(3), idle_seconds: 0, waiting_mb: 5 };
     manifest.limits = Limits {
         memory_mb: 2047,
-        startup_cpu_ms: 1,
-        cpu_ms: 2,
         wall_ms: 86_400_000,
-        request_body_mb: 4,
         response_body_mb: Some(5),
-        requests: 6,
         subrequests: 7,
-        timers: 8,
-        log_kb: 9,
         wait_until_ms: 0,
+        ..Limits::default()
     };
 }
 
