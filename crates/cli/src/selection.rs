@@ -140,7 +140,7 @@ fn newest(experimental: bool, wanted: impl Fn(&Release) -> bool) -> Option<&'sta
 fn by_flags(manifest: &Manifest) -> Result<&'static Release, Failure> {
     let is_asked = |flag: &str| manifest.compatibility_flags.iter().any(|asked| asked == flag);
     let newest_with = |has: &dyn Fn(&str) -> bool| {
-        RELEASES.iter().rfind(|release| release.selected.iter().any(|it| has(it.flag)))
+        RELEASES.iter().rfind(|release| release.selected.iter().any(|flag| has(flag)))
     };
     // All workers have the flag of the oldest.
     let named = newest_with(&|flag| flag != "python_workers" && is_asked(flag));
@@ -164,9 +164,9 @@ fn agrees(chosen: &'static Release, manifest: &Manifest) -> Result<(), Selection
     }
     let pinned = manifest.pyodide.is_some() || manifest.python.is_some();
     for flag in manifest.compatibility_flags.iter().filter(|_| pinned) {
-        let named = RELEASES.iter().find(|release| {
-            flag != "python_workers" && release.selected.iter().any(|it| it.flag == *flag)
-        });
+        let named = RELEASES
+            .iter()
+            .find(|release| flag != "python_workers" && release.selected.contains(&flag.as_str()));
         if let Some(named) = named.filter(|named| named.version != chosen.version) {
             return Err(Selection::FlagAndPin {
                 flag: flag.clone(),
@@ -425,12 +425,17 @@ mod tests {
         assert_eq!(version.as_deref(), Ok("314.0.7"));
     }
 
-    /// The release table and the flags are in two crates, and say the same.
+    /// A release names its flags, and a flag says which Python it means.
     #[test]
     fn flags_of_releases() {
-        for selected in RELEASES.iter().flat_map(|release| release.selected) {
-            let flag = FLAGS.iter().find(|flag| flag.name == selected.flag).unwrap();
-            assert_eq!(flag.implied.map(|(_, from)| from), selected.from, "{}", flag.name);
+        for flag in FLAGS {
+            let release = RELEASES.iter().find(|release| release.selected.contains(&flag.name));
+            let python = release.filter(|it| !it.experimental).map(Release::python_minor);
+            let said = flag.what.split_once("Python 3").map(|(_, minor)| format!("3{minor}"));
+            assert_eq!(said.as_deref(), python, "{}", flag.name);
+        }
+        for name in RELEASES.iter().flat_map(|release| release.selected) {
+            assert!(FLAGS.iter().any(|flag| flag.name == *name), "{name}");
         }
     }
 }

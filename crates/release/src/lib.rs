@@ -15,6 +15,6 @@ pub use development::{DEVELOPMENT, development};
 pub use error::Error;
 pub use fetch::{ReleaseFiles, fetch};
 pub use id::BundleId;
-pub use releases::{NEWEST, RELEASES, Release, Selected};
+pub use releases::{NEWEST, RELEASES, Release};
 pub use taipan_store::{Digest, Mirror, Source};
 pub use version::release;

@@ -17,8 +17,9 @@ pub struct Release {
     pub emscripten: &'static str,
     /// The platform tag of wheels that fit (PEP 783).
     pub abi_tag: &'static str,
-    /// What of a worker's configuration selects it, beside its version.
-    pub selected: &'static [Selected],
+    /// The compatibility flags that select it, as workerd's `$pythonSnapshotRelease` does (1.20261117.1,
+    /// `compatibility-date.capnp`). From which date a worker has one stands with the flags, in `manifest`.
+    pub selected: &'static [&'static str],
     /// Whether it is only for those who ask for what is experimental.
     pub experimental: bool,
     /// The package with Pyodide's own files.
@@ -40,16 +41,6 @@ impl Release {
     }
 }
 
-/// What of a worker's configuration selects a release, as workerd's `$pythonSnapshotRelease` does
-/// (1.20261117.1, `compatibility-date.capnp`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Selected {
-    /// The compatibility flag.
-    pub flag: &'static str,
-    /// The compatibility date (`YYYY-MM-DD`) from which a Python Worker has the flag without saying so.
-    pub from: Option<&'static str>,
-}
-
 /// Every release that is known, oldest first.
 pub static RELEASES: &[Release] = &[
     Release {
@@ -57,7 +48,7 @@ pub static RELEASES: &[Release] = &[
         python: "3.12.1",
         emscripten: "3.1.58",
         abi_tag: "pyodide_2024_0",
-        selected: &[Selected { flag: "python_workers", from: None }],
+        selected: &["python_workers"],
         experimental: false,
         pyodide: Package {
             name: "pyodide",
@@ -127,7 +118,7 @@ pub static RELEASES: &[Release] = &[
         python: "3.13.2",
         emscripten: "4.0.9",
         abi_tag: "pyodide_2025_0",
-        selected: &[Selected { flag: "python_workers_20250116", from: Some("2025-09-29") }],
+        selected: &["python_workers_20250116"],
         experimental: false,
         pyodide: Package {
             name: "pyodide",
@@ -197,10 +188,7 @@ pub static RELEASES: &[Release] = &[
         python: "3.14.2",
         emscripten: "5.0.3",
         abi_tag: "pyemscripten_2026_0",
-        selected: &[
-            Selected { flag: "python_workers_20260610", from: None },
-            Selected { flag: "python_workers_314", from: Some("2026-09-08") },
-        ],
+        selected: &["python_workers_20260610", "python_workers_314"],
         experimental: false,
         pyodide: Package {
             name: "pyodide",
@@ -235,7 +223,7 @@ pub static RELEASES: &[Release] = &[
         python: "3.15.0rc1",
         emscripten: "6.0.5",
         abi_tag: "pyemscripten_2026_5",
-        selected: &[Selected { flag: "python_workers_development", from: None }],
+        selected: &["python_workers_development"],
         experimental: true,
         pyodide: Package {
             name: "pyodide",

@@ -8,8 +8,9 @@ use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
 use taipan_link::{Import, imports};
+use taipan_manifest::FLAGS;
 use taipan_pyodide::import_table::{Server, server};
-use taipan_release::{DEVELOPMENT, RELEASES, Release, Selected, Source, fetch};
+use taipan_release::{DEVELOPMENT, RELEASES, Release, Source, fetch};
 use taipan_store::Cache;
 
 use crate::{
@@ -126,9 +127,9 @@ fn text_list(cache: &Cache, rows: &[Row]) -> String {
     let mut text = format!("{HEADINGS}\n");
     for (release, _, is_there) in rows {
         let Release { version, python, abi_tag, selected, experimental, .. } = release;
-        let by = |selected: &Selected| match selected.from {
-            Some(from) => format!("{} or {from}", selected.flag),
-            None => selected.flag.to_owned(),
+        let by = |flag: &&str| match implied_from(flag) {
+            Some(from) => format!("{flag} or {from}"),
+            None => (*flag).to_owned(),
         };
         let mut by: Vec<_> = selected.iter().map(by).collect();
         by.extend(experimental.then(|| "experimental".to_owned()));
@@ -155,13 +156,19 @@ fn json_list(cache: &Cache, rows: &[Row]) -> String {
             "emscripten": release.emscripten,
             "abi_tag": release.abi_tag,
             "experimental": release.experimental,
-            "selected_by": by.map(|it| json!({"flag": it.flag, "from": it.from})).collect::<Vec<_>>(),
+            "selected_by": by.map(|flag| json!({"flag": flag, "from": implied_from(flag)})).collect::<Vec<_>>(),
             "bundle": bundle,
             "ready": is_there,
         })
     };
     let releases: Vec<_> = rows.iter().map(release).collect();
     format!("{:#}\n", json!({"cache": cache.root(), "releases": releases}))
+}
+
+/// The date from which a worker has a flag without saying so.
+fn implied_from(name: &str) -> Option<&'static str> {
+    let flag = FLAGS.iter().find(|flag| flag.name == name)?;
+    flag.implied.map(|(_, from)| from)
 }
 
 /// Fetches releases and makes their bundles.
