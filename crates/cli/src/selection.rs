@@ -191,6 +191,13 @@ mod tests {
 
     use super::*;
 
+    /// The release of a series: `0.29`, `314`.
+    fn of(series: &str) -> &'static Release {
+        let is_of =
+            |version: &str| version.strip_prefix(series).is_some_and(|rest| rest.starts_with('.'));
+        RELEASES.iter().rfind(|release| is_of(release.version)).unwrap()
+    }
+
     /// The release for a worker with these lines in wrangler.toml and in pyproject.toml.
     fn release_for(
         choice: &Choice,
@@ -219,27 +226,28 @@ mod tests {
 
     #[test]
     fn dates() {
-        check("", "", Ok("314.0.7"));
-        for (date, version) in [
-            ("2024-03-01", "0.26.4"),
-            ("2025-09-28", "0.26.4"),
-            ("2025-09-29", "0.28.3"),
-            ("2026-09-07", "0.28.3"),
-            ("2026-09-08", "314.0.7"),
-            ("2026-11-25", "314.0.7"),
+        check("", "", Ok(NEWEST));
+        for (date, series) in [
+            ("2024-03-01", "0.26"),
+            ("2025-09-28", "0.26"),
+            ("2025-09-29", "0.28"),
+            ("2026-09-07", "0.28"),
+            ("2026-09-08", "314"),
+            ("2026-11-25", "314"),
         ] {
-            check(&format!("compatibility_date = \"{date}\""), "", Ok(version));
+            check(&format!("compatibility_date = \"{date}\""), "", Ok(of(series).version));
         }
     }
 
     #[test]
     fn flags() {
-        check("compatibility_flags = [\"python_workers\"]", "", Ok("0.26.4"));
-        for (flag, version) in [
-            ("python_workers_20250116", "0.28.3"),
-            ("python_workers_20260610", "314.0.7"),
-            ("python_workers_314", "314.0.7"),
+        check("compatibility_flags = [\"python_workers\"]", "", Ok(of("0.26").version));
+        for (flag, series) in [
+            ("python_workers_20250116", "0.28"),
+            ("python_workers_20260610", "314"),
+            ("python_workers_314", "314"),
         ] {
+            let version = of(series).version;
             let flags = format!("compatibility_flags = [\"python_workers\", \"{flag}\"]\n");
             check(&flags, "", Ok(version));
             check(&format!("{flags}compatibility_date = \"2024-03-01\""), "", Ok(version));
@@ -247,82 +255,87 @@ mod tests {
         check(
             "compatibility_flags = [\"no_python_workers_314\"]\ncompatibility_date = \"2026-11-25\"",
             "",
-            Ok("0.28.3"),
+            Ok(of("0.28").version),
         );
         check(
             "compatibility_flags = [\"experimental\", \"python_workers_development\"]",
             "",
-            Ok("315.0.0-alpha.2"),
+            Ok(of("315").version),
         );
     }
 
     #[test]
     fn pins() {
         let date = "compatibility_date = \"2026-11-25\"";
-        check(date, "[tool.taipan]\npyodide = \"0.29.5\"", Ok("0.29.5"));
-        check("[taipan]\npyodide = \"0.27.8\"", "", Ok("0.27.8"));
-        let known =
-            "a version of Pyodide, one of 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2";
+        for release in RELEASES.iter().filter(|release| !release.experimental) {
+            let (version, pin) = (release.version, format!("pyodide = \"{}\"", release.version));
+            check(date, &format!("[tool.taipan]\n{pin}"), Ok(version));
+            check(&format!("[taipan]\n{pin}"), "", Ok(version));
+        }
+        let known: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
+        let known = format!("a version of Pyodide, one of {}", known.join(", "));
         let place = "wrangler.toml:3:11: `taipan.pyodide` must be";
-        let unknown = format!("{place} {known}; found \"0.30.0\"");
-        check("[taipan]\npyodide = \"0.30.0\"", "", Err(&unknown));
+        let unknown = format!("{place} {known}; found \"0.99.0\"");
+        check("[taipan]\npyodide = \"0.99.0\"", "", Err(&unknown));
         let place = "pyproject.toml:2:11: `tool.taipan.pyodide` must be";
-        let unknown = format!("{place} {known}; found \"0.30\"");
-        check("", "[tool.taipan]\npyodide = \"0.30\"", Err(&unknown));
-        check(date, "[tool.taipan]\npython = \"3.13\"", Ok("0.29.5"));
-        check(date, "[tool.taipan]\npython = \"3.12\"", Ok("0.27.8"));
-        let choice =
-            Choice { pyodide: Some("0.28.3".into()), experimental: false, ..Choice::default() };
+        let unknown = format!("{place} {known}; found \"0.99\"");
+        check("", "[tool.taipan]\npyodide = \"0.99\"", Err(&unknown));
+        for python in ["3.13", "3.12"] {
+            let newest = RELEASES.iter().rfind(|release| release.python_minor() == python).unwrap();
+            check(date, &format!("[tool.taipan]\npython = \"{python}\""), Ok(newest.version));
+        }
+        let version = of("0.28").version;
+        let choice = Choice { pyodide: Some(version.into()), ..Choice::default() };
         let found = chosen(&choice, "compatibility_flags = [\"python_workers_314\"]", "");
-        assert_eq!(found.as_deref(), Ok("0.28.3"), "the command line wins");
+        assert_eq!(found.as_deref(), Ok(version), "the command line wins");
     }
 
     #[test]
     fn conflicts() {
+        let (older, newer, experimental) =
+            (of("0.29").version, of("314").version, of("315").version);
+        let pin = format!("[tool.taipan]\npyodide = \"{older}\"");
         check(
             "compatibility_flags = [\"python_workers_314\"]",
-            "[tool.taipan]\npyodide = \"0.29.5\"",
-            Err("the flag `python_workers_314`, which is Pyodide 314.0.7, and the pin to Pyodide \
-                 0.29.5 contradict each other"),
+            &pin,
+            Err(&format!(
+                "the flag `python_workers_314`, which is Pyodide {newer}, and the pin to Pyodide {older} contradict \
+                 each other"
+            )),
         );
         check(
             "",
-            "[tool.taipan]\npyodide = \"0.29.5\"\npython = \"3.14\"",
-            Err("the pin `python = \"3.14\"` and `pyodide = \"0.29.5\"`, which has Python 3.13, \
-                 contradict each other"),
+            &format!("{pin}\npython = \"3.14\""),
+            Err(&format!(
+                "the pin `python = \"3.14\"` and `pyodide = \"{older}\"`, which has Python 3.13, contradict each \
+                 other"
+            )),
         );
-        check(
-            "",
-            "[tool.taipan]\npython = \"3.15\"",
-            Err("Pyodide 315.0.0-alpha.2 is experimental"),
-        );
-        check(
-            "",
-            "[tool.taipan]\npython = \"3.16\"",
-            Err("no release has Python 3.16; there are 3.12, 3.13, 3.14, 3.15"),
-        );
-        check(
-            "",
-            "[tool.taipan]\npyodide = \"315.0.0-alpha.2\"",
-            Err("Pyodide 315.0.0-alpha.2 is experimental"),
-        );
+        let refused = format!("Pyodide {experimental} is experimental");
+        check("", "[tool.taipan]\npython = \"3.15\"", Err(&refused));
+        check("", &format!("[tool.taipan]\npyodide = \"{experimental}\""), Err(&refused));
+        let mut known: Vec<_> = RELEASES.iter().map(Release::python_minor).collect();
+        known.dedup();
+        let unknown = format!("no release has Python 3.99; there are {}", known.join(", "));
+        check("", "[tool.taipan]\npython = \"3.99\"", Err(&unknown));
     }
 
     #[test]
     fn python_that_a_project_requires() {
-        check("", "[project]\nrequires-python = \">=3.12\"", Ok("314.0.7"));
+        check("", "[project]\nrequires-python = \">=3.12\"", Ok(NEWEST));
+        let Release { version, python, .. } = of("0.28");
         check(
             "compatibility_date = \"2025-10-01\"",
             "[project]\nrequires-python = \">=3.14\"",
-            Err("pyproject.toml:2:19 asks for Python >=3.14, and Pyodide 0.28.3 has 3.13.2"),
+            Err(&format!(
+                "pyproject.toml:2:19 asks for Python >=3.14, and Pyodide {version} has {python}"
+            )),
         );
-        let choice = Choice {
-            pyodide: Some("315.0.0-alpha.2".into()),
-            experimental: true,
-            ..Choice::default()
-        };
+        let version = of("315").version;
+        let choice =
+            Choice { pyodide: Some(version.into()), experimental: true, ..Choice::default() };
         let found = chosen(&choice, "", "[project]\nrequires-python = \">=3.15\"");
-        assert_eq!(found.as_deref(), Ok("315.0.0-alpha.2"));
+        assert_eq!(found.as_deref(), Ok(version));
     }
 
     #[track_caller]
@@ -333,31 +346,34 @@ mod tests {
 
     #[test]
     fn remedies() {
-        let flag = "compatibility_flags = [\"python_workers_314\"]";
+        let (older, newer) = (of("0.29").version, of("314").version);
+        let pin = format!("[tool.taipan]\npyodide = \"{older}\"");
         check_hint(
             "",
             "[tool.taipan]\npyodide = \"0.29.1\"",
-            "0.29.5 is the one of its series; a build of your own is `--pyodide development --source DIR`; \
-             it cannot be exported",
+            &format!(
+                "{older} is the one of its series; a build of your own is `--pyodide development --source DIR`; \
+                 it cannot be exported"
+            ),
         );
         check_hint(
-            flag,
-            "[tool.taipan]\npyodide = \"0.29.5\"",
-            "remove the pin to run on Pyodide 314.0.7, or the flag `python_workers_314`",
+            "compatibility_flags = [\"python_workers_314\"]",
+            &pin,
+            &format!("remove the pin to run on Pyodide {newer}, or the flag `python_workers_314`"),
         );
         check_hint(
             "",
-            "[tool.taipan]\npyodide = \"0.29.5\"\npython = \"3.14\"",
+            &format!("{pin}\npython = \"3.14\""),
             "leave out one of them, or say `python = \"3.13\"`",
         );
         check_hint(
             "compatibility_date = \"2025-10-01\"",
             "[project]\nrequires-python = \">=3.14\"",
-            "Pyodide 314.0.7 has it: pin that, or say `--pyodide 314.0.7`",
+            &format!("Pyodide {NEWEST} has it: pin that, or say `--pyodide {NEWEST}`"),
         );
         check_hint(
             "",
-            "[project]\nrequires-python = \">=3.16\"",
+            "[project]\nrequires-python = \">=3.99\"",
             "`taipan bundle list` shows the releases, `taipan flags` what selects them",
         );
     }
@@ -415,14 +431,15 @@ mod tests {
         for name in ["pyodide.asm.wasm", "pyodide.asm.mjs", "python_stdlib.zip"] {
             fs_err::write(path.join(name), name).unwrap();
         }
+        let version = of("314").version;
         let info = r#"{"info": {"python": "3.14.2", "platform": "emscripten_5_0_3", "abi_version": "2026_0"}}"#;
         fs_err::write(path.join("pyodide-lock.json"), info).unwrap();
         let development = path.to_str();
-        check(choice(false, development), "Pyodide 314.0.7 is experimental");
-        assert_eq!(found(choice(true, development)).unwrap(), "314.0.7");
+        check(choice(false, development), &format!("Pyodide {version} is experimental"));
+        assert_eq!(found(choice(true, development)).unwrap(), version);
         let pinned = Choice { pyodide: None, ..choice(true, development) };
-        let version = chosen(&pinned, "[taipan]\npyodide = \"development\"", "");
-        assert_eq!(version.as_deref(), Ok("314.0.7"));
+        let found = chosen(&pinned, "[taipan]\npyodide = \"development\"", "");
+        assert_eq!(found.as_deref(), Ok(version));
     }
 
     /// A release names its flags, and a flag says which Python it means.

@@ -93,10 +93,13 @@ mod tests {
 
     #[test]
     fn a_release_of_the_same_series() {
-        check("0.29", Some("0.29.5"));
-        check("0.29.1", Some("0.29.5"));
-        check("314", Some("314.0.7"));
-        check("315.0.0", Some("315.0.0-alpha.2"));
+        for (wanted, series) in
+            [("0.29", "0.29."), ("0.29.1", "0.29."), ("314", "314."), ("315.0.0", "315.")]
+        {
+            let known =
+                RELEASES.iter().rfind(|release| release.version.starts_with(series)).unwrap();
+            check(wanted, Some(known.version));
+        }
         for version in ["1.0", "0", "0.2", "31", ""] {
             check(version, None);
         }

@@ -23,10 +23,9 @@ mod tests {
 
     #[test]
     fn unknown_lists_what_there_is() {
-        let error = release("0.1").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no Pyodide release `0.1` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2"
-        );
+        let error = release("0.1").unwrap_err().to_string();
+        let known = error.strip_prefix("no Pyodide release `0.1` is known; there are ").unwrap();
+        let versions = RELEASES.iter().map(|release| release.version);
+        assert!(known.split(", ").eq(versions), "{known}");
     }
 }

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-
-/// The release that Taipan runs by default.
-const PYODIDE: &str = "pyodide@314.0.7";
+use taipan_release::NEWEST;
 
 /// Kept between runs, beside what cargo builds.
 const FOLDER: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/node");
@@ -24,12 +22,13 @@ pub(crate) fn install() -> Result<Node> {
     if !executable(&folder).exists() {
         fs_err::create_dir_all(&folder)?;
         fs_err::write(folder.join("package.json"), "{\"private\": true}\n")?;
+        let pyodide = format!("pyodide@{NEWEST}");
         let npm = Command::new("npm")
-            .args(["install", "--no-fund", "--no-audit", "--loglevel=error", "node@latest", PYODIDE])
+            .args(["install", "--no-fund", "--no-audit", "--loglevel=error", "node@latest", &pyodide])
             .current_dir(&folder)
             .status()
             .context("npm does not start: the comparison with Node needs it (Debian: apt-get install npm)")?;
-        ensure!(npm.success(), "npm could not install node and {PYODIDE}: {npm}");
+        ensure!(npm.success(), "npm could not install node and {pyodide}: {npm}");
     }
     let version = Command::new(executable(&folder)).arg("--version").output()?;
     Ok(Node { version: String::from_utf8(version.stdout)?.trim().into(), folder })

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use taipan_release::{NEWEST, RELEASES};
+
 use crate::fixture::Place;
 
 #[track_caller]
@@ -182,17 +184,19 @@ hint: `taipan --help` and `taipan COMMAND --help` explain
 
 #[test]
 fn offline() {
-    let missing = "75\nerror: cannot make the bundle
-  caused by: cannot get the files of Pyodide 314.0.7
-  caused by: pyodide@314.0.7 is not in the cache, and nothing may be fetched
+    let missing = format!(
+        "75\nerror: cannot make the bundle
+  caused by: cannot get the files of Pyodide {NEWEST}
+  caused by: pyodide@{NEWEST} is not in the cache, and nothing may be fetched
 
-hint: run `taipan bundle fetch 314.0.7` without --offline first, or name a directory with --source
-";
-    check(&[], &["run", "--offline", "-c", "1"], missing);
-    check(&[("entry.py", "")], &["serve", "--port", "0", "--offline"], missing);
-    check(&[], &["bundle", "fetch", "--offline"], missing);
+hint: run `taipan bundle fetch {NEWEST}` without --offline first, or name a directory with --source
+"
+    );
+    check(&[], &["run", "--offline", "-c", "1"], &missing);
+    check(&[("entry.py", "")], &["serve", "--port", "0", "--offline"], &missing);
+    check(&[], &["bundle", "fetch", "--offline"], &missing);
     let mirror = ["bundle", "fetch", "--offline", "--source", "https://mirror.test/pyodide"];
-    check(&[], &mirror, missing);
+    check(&[], &mirror, &missing);
     check(
         &[],
         &["run", "--source", "nowhere", "-c", "1"],
@@ -201,24 +205,29 @@ hint: run `taipan bundle fetch 314.0.7` without --offline first, or name a direc
     check(
         &[("empty/file", "")],
         &["run", "--source", "empty", "-c", "1"],
-        "75\ncopying pyodide 314.0.7\nerror: cannot make the bundle
-  caused by: cannot get the files of Pyodide 314.0.7
+        &format!(
+            "75\ncopying pyodide {NEWEST}\nerror: cannot make the bundle
+  caused by: cannot get the files of Pyodide {NEWEST}
   caused by: pyodide.asm.wasm is missing from empty
 
 hint: the files have to be those of exactly this version, unchanged
-",
+"
+        ),
     );
 }
 
 #[test]
 fn releases_that_are_not_there() {
+    let experimental = RELEASES.iter().find(|release| release.experimental).unwrap().version;
     check(
         &[],
-        &["run", "--pyodide", "315.0.0-alpha.2", "-c", "1"],
-        "78\nerror: Pyodide 315.0.0-alpha.2 is experimental
+        &["run", "--pyodide", experimental, "-c", "1"],
+        &format!(
+            "78\nerror: Pyodide {experimental} is experimental
 
 hint: the compatibility flag `experimental` allows it, and so does --experimental
-",
+"
+        ),
     );
     check(
         &[("wrangler.toml", "main = \"entry.py\"\ncompatibility_flags = [\"python_worker\"]"), ("entry.py", "")],
@@ -250,30 +259,43 @@ fn collecting_garbage() {
     assert_eq!(place.run(&["bundle", "gc"]), "0\nnothing to remove\n");
 }
 
+/// The page of all releases has the same table in words.
 #[test]
 fn bundles() {
+    const PAGE: &str = include_str!("../../../../docs/reference/releases.md");
+    let (_, table) = PAGE.split_once("| selected by |\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows = table.lines().skip(1).map(|row| {
+        let row = row.replace('`', "").replace(", or a date from ", " or ");
+        let row =
+            row.replace("; needs experimental", ", experimental").replace("| a pin |", "| - |");
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        format!("{:<16} {:<9} {:<20} -      {}\n", cells[1], cells[2], cells[3], cells[4])
+    });
+    let rows: String = rows.collect();
     check(
         &[],
         &["bundle", "list"],
-        "0
+        &format!(
+            "0
 PYODIDE          PYTHON    WHEELS               BUNDLE SELECTED BY FLAG OR DATE
-0.26.4           3.12.1    pyodide_2024_0       -      python_workers
-0.27.8           3.12.7    pyodide_2024_0       -      -
-0.28.3           3.13.2    pyodide_2025_0       -      python_workers_20250116 or 2025-09-29
-0.29.5           3.13.2    pyodide_2025_0       -      -
-314.0.7          3.14.2    pyemscripten_2026_0  -      python_workers_20260610, python_workers_314 or 2026-09-08
-315.0.0-alpha.2  3.15.0rc1 pyemscripten_2026_5  -      python_workers_development, experimental
+{rows}\
 development      -         -                    -      a directory (--source DIR), experimental
 
 cache PLACE/cache
-",
+"
+        ),
     );
-    let unknown = "75\nerror: cannot make the bundle
-  caused by: no Pyodide release `1.0` is known; there are 0.26.4, 0.27.8, 0.28.3, 0.29.5, 314.0.7, 315.0.0-alpha.2
+    let known: Vec<_> = RELEASES.iter().map(|release| release.version).collect();
+    let unknown = format!(
+        "75\nerror: cannot make the bundle
+  caused by: no Pyodide release `1.0` is known; there are {}
 
 hint: a build of your own is `--pyodide development --source DIR`; it cannot be exported
-";
-    check(&[], &["bundle", "build", "1.0"], unknown);
+",
+        known.join(", ")
+    );
+    check(&[], &["bundle", "build", "1.0"], &unknown);
     for action in [&["build"][..], &["fetch"], &["inspect"], &["export", "-o", "a.taipan"]] {
         let arguments = [&["--pyodide", "1.0", "bundle"], action].concat();
         assert_eq!(Place::new(&[]).run(&arguments), unknown, "{arguments:?}");

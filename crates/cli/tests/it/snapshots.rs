@@ -194,7 +194,7 @@ fn create_inspect_verify() {
     let value: serde_json::Value = serde_json::from_str(&of_file.1).unwrap();
     assert_eq!(
         (of_file.0, &value["kind"], &value["release"]),
-        (Some(0), &"worker".into(), &"314.0.7".into())
+        (Some(0), &"worker".into(), &taipan_release::NEWEST.into())
     );
     let modules = value["owners"]["modules"].as_array().unwrap();
     let entry = modules.iter().find(|module| module["name"] == "entry").unwrap();
