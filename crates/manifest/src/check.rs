@@ -1,15 +1,13 @@
 //! From text to a checked configuration.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-};
+// `core` has the addresses of a network, and no network.
+use core::net::{IpAddr, Ipv4Addr};
 
 use crate::{
-    Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Variable, Warning,
+    Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Warning,
     flags::{Known, known},
     keys,
-    reader::{Reader, join, whole_number},
+    reader::{Reader, whole_number},
     sourced::Given,
     tree::{Entry, Node, Value},
 };
@@ -180,19 +178,6 @@ impl Reader<'_> {
         }
     }
 
-    fn vars(&mut self, key: &str, node: Node) -> Result<BTreeMap<String, Variable>, Error> {
-        let mut vars = BTreeMap::new();
-        for entry in self.entries(key, node)? {
-            let path = join(key, &entry.key);
-            let variable = match self.json(&path, entry.node)? {
-                serde_json::Value::String(text) => Variable::Text(text),
-                other => Variable::Json(other),
-            };
-            vars.insert(entry.key, variable);
-        }
-        Ok(vars)
-    }
-
     fn dev(&mut self, node: Node) -> Result<Dev, Error> {
         let mut dev = Dev::default();
         for Entry { key, node, .. } in self.table("dev", keys::DEV, node)? {
@@ -219,33 +204,5 @@ impl Reader<'_> {
             _ => None,
         }
         .ok_or_else(|| self.refused(node.offset, key, EXPECTED, node.value.describe()))
-    }
-
-    /// Any value as JSON; TOML has some that JSON has not.
-    fn json(&self, key: &str, node: Node) -> Result<serde_json::Value, Error> {
-        Ok(match node.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Boolean(value) => value.into(),
-            Value::Number(value) => value.into(),
-            Value::Text(value) => value.into(),
-            Value::List(items) => {
-                let numbered = items.into_iter().enumerate();
-                numbered
-                    .map(|(index, item)| self.json(&format!("{key}[{index}]"), item))
-                    .collect::<Result<Vec<_>, _>>()?
-                    .into()
-            }
-            Value::Table(_) => {
-                let entries = self.entries(key, node)?;
-                let values = entries.into_iter().map(|entry| {
-                    let value = self.json(&join(key, &entry.key), entry.node)?;
-                    Ok((entry.key, value))
-                });
-                serde_json::Value::Object(values.collect::<Result<_, Error>>()?)
-            }
-            Value::Foreign(name) => {
-                return Err(self.refused(node.offset, key, "a JSON value", name.to_owned()));
-            }
-        })
     }
 }

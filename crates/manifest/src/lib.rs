@@ -9,6 +9,7 @@
 //!                                     ◄──override_vars── parse_dev_vars ◄── text of .dev.vars
 //! ```
 
+mod bindings;
 mod check;
 mod date;
 mod dev_vars;
@@ -30,6 +31,7 @@ mod taipan;
 mod tree;
 mod warning;
 
+pub use bindings::Variable;
 pub use check::{Checked, address, parse};
 pub use date::Date;
 pub use dev_vars::{DEV_VARS_FILE, DevVars, parse_dev_vars};
@@ -40,7 +42,7 @@ pub use gates::{GATES, Gate, gate};
 pub use isolates::{Isolates, Isolation};
 pub use limits::Limits;
 pub use location::Location;
-pub use manifest::{Dev, Manifest, RequiresPython, Variable};
+pub use manifest::{Dev, Manifest, RequiresPython};
 pub use modules::{ModuleType, Modules, Rules};
 pub use packages::PACKAGES_DIRECTORY;
 pub use requirements::{REQUIREMENTS_FILE, requirements};

@@ -7,7 +7,7 @@ use std::{
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use crate::{Date, DevVars, Flags, Isolates, Isolation, Limits, Location, Modules};
+use crate::{Date, DevVars, Flags, Isolates, Isolation, Limits, Location, Modules, Variable};
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,15 +66,6 @@ impl RequiresPython {
         let version = version.parse::<Version>();
         version.is_ok_and(|version| self.specifiers.contains(&version.only_release()))
     }
-}
-
-/// A value in `env`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Variable {
-    /// Text, given to the worker as it is.
-    Text(String),
-    /// Any other JSON value.
-    Json(serde_json::Value),
 }
 
 /// Where to listen. Options of the command line go before these.
