@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use taipan_bundle::Bundle;
 use taipan_manifest::{
     self as manifest, CONFIGURATION_FILES, FLAGS, Flags, Manifest, ModuleType, Modules,
-    PACKAGES_DIRECTORY, Variable,
+    PACKAGES_DIRECTORY,
 };
 use taipan_release::{Release, Source};
 use taipan_runtime::{Binding, Bindings, Guard, ModuleKind, OwnModules};
@@ -67,7 +67,7 @@ pub(crate) fn prepare_quietly(
     let settings = Settings {
         modules: modules(&manifest, &code).into(),
         flags: flags(&manifest.flags),
-        bindings: bindings(manifest.vars),
+        bindings: bindings(manifest.bindings),
         network: Network::new(options.proxies.clone())?,
         log,
         warmup: manifest.warmup,
@@ -190,11 +190,10 @@ fn flags(has: &Flags) -> BTreeMap<&'static str, bool> {
     FLAGS.iter().map(|flag| (flag.name, has.has(flag.name))).collect()
 }
 
-/// What a worker finds in `env`: the variables of its configuration.
-fn bindings(variables: impl IntoIterator<Item = (String, Variable)>) -> Bindings {
-    let value = |variable| match variable {
-        Variable::Text(text) => text.into(),
-        Variable::Json(value) => value,
+/// What a worker finds in `env`, of what its configuration says.
+fn bindings(configured: BTreeMap<String, manifest::Binding>) -> Bindings {
+    let binding = |configured| match configured {
+        manifest::Binding::Value(value) => Binding::Value(value),
     };
-    variables.into_iter().map(|(name, variable)| (name, Binding::Value(value(variable)))).collect()
+    configured.into_iter().map(|(name, configured)| (name, binding(configured))).collect()
 }

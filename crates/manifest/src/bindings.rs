@@ -1,38 +1,63 @@
-//! What a worker finds in `env`, and how it is read.
+//! What a worker finds in `env`: the keys that give it bindings, and how each is read.
+//!
+//! Two bindings have not the same name, whichever keys give them. So says wrangler as well
+//! (`validateBindingsHaveUniqueNames` in `config/validation.ts`).
 
 use std::collections::BTreeMap;
 
 use crate::{
     Error,
     reader::{Reader, join},
-    tree::{Node, Value},
+    tree::{Entry, Node, Value},
 };
 
-/// A value in `env`.
+/// What a worker finds under a name of its `env`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Variable {
-    /// Text, given to the worker as it is.
-    Text(String),
-    /// Any other JSON value.
-    Json(serde_json::Value),
+pub enum Binding {
+    /// A value, given to the worker as it is.
+    Value(serde_json::Value),
 }
 
+/// Bindings by name, and the byte at which each is named.
+pub(crate) type Named = BTreeMap<String, (usize, Binding)>;
+
 impl Reader<'_> {
-    pub(crate) fn vars(
+    /// Reads the bindings that `key`, at the top of a file, gives.
+    pub(crate) fn bindings(
         &mut self,
         key: &str,
         node: Node,
-    ) -> Result<BTreeMap<String, Variable>, Error> {
-        let mut vars = BTreeMap::new();
-        for entry in self.entries(key, node)? {
-            let path = join(key, &entry.key);
-            let variable = match self.json(&path, entry.node)? {
-                serde_json::Value::String(text) => Variable::Text(text),
-                other => Variable::Json(other),
-            };
-            vars.insert(entry.key, variable);
+        named: &mut Named,
+    ) -> Result<(), Error> {
+        match key {
+            "vars" => self.vars(key, node, named)?,
+            _ => self.no_reader(key),
         }
-        Ok(vars)
+        Ok(())
+    }
+
+    fn vars(&self, key: &str, node: Node, named: &mut Named) -> Result<(), Error> {
+        for Entry { offset, key: name, node } in self.entries(key, node)? {
+            let value = self.json(&join(key, &name), node)?;
+            self.name(named, name, offset, Binding::Value(value))?;
+        }
+        Ok(())
+    }
+
+    /// Puts in a binding that is named at `offset`.
+    fn name(
+        &self,
+        named: &mut Named,
+        name: String,
+        offset: usize,
+        binding: Binding,
+    ) -> Result<(), Error> {
+        if let Some((first, _)) = named.get(&name) {
+            let (at, first) = (self.at(offset), self.at(*first));
+            return Err(Error::SameName { at, name, first });
+        }
+        named.insert(name, (offset, binding));
+        Ok(())
     }
 
     /// Any value as JSON; TOML has some that JSON has not.
@@ -61,5 +86,33 @@ impl Reader<'_> {
                 return Err(self.refused(node.offset, key, "a JSON value", name.to_owned()));
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Format;
+
+    /// Puts in two bindings, which stand in two lines.
+    fn put_in(one: &str, other: &str) -> Result<Named, Error> {
+        let text = format!("{{ {one:?}: 1,\n  {other:?}: 2 }}");
+        let (reader, root) = Reader::open("wrangler.json", &text, Format::Json)?;
+        let mut named = Named::new();
+        let Value::Table(keys) = root.value else { return Ok(named) };
+        for Entry { offset, key: name, node } in keys {
+            let value = Binding::Value(reader.json(&name, node)?);
+            reader.name(&mut named, name, offset, value)?;
+        }
+        Ok(named)
+    }
+
+    #[test]
+    fn two_bindings_have_not_one_name() {
+        assert_eq!(put_in("A", "B").unwrap().len(), 2);
+        let error = put_in("A", "A").unwrap_err();
+        let expect =
+            "wrangler.json:2:3: the name `A` in `env` is already given at wrangler.json:1:3";
+        assert_eq!(error.to_string(), expect);
     }
 }

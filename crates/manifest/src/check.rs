@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use crate::{
     Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Warning,
+    bindings::Named,
     flags::{Known, known},
     keys,
     reader::{Reader, whole_number},
@@ -76,6 +77,7 @@ impl Reader<'_> {
         let (mut main, mut base_dir) = (None, None);
         let mut manifest = Manifest::bare("");
         let mut given = Given::default();
+        let mut named = Named::new();
         for Entry { key, node, .. } in self.table("", keys::TOP, root)? {
             match key.as_str() {
                 "name" => manifest.name = Some(self.text(&key, node)?),
@@ -90,11 +92,10 @@ impl Reader<'_> {
                 "rules" => manifest.modules.rules = self.rules(&key, node)?,
                 "compatibility_date" => manifest.compatibility_date = Some(self.date(&key, &node)?),
                 "compatibility_flags" => manifest.compatibility_flags = self.flags(&key, node)?,
-                "vars" => manifest.vars = self.vars(&key, node)?,
                 "dev" => manifest.dev = self.dev(node)?,
                 "limits" => self.limits(&key, node, keys::LIMITS, &mut given)?,
                 "taipan" => self.taipan(&key, node, &mut given)?,
-                _ => self.no_reader(&key),
+                _ => self.bindings(&key, node, &mut named)?,
             }
         }
         manifest.flags = Flags::new(&manifest.compatibility_flags, manifest.compatibility_date);
@@ -103,6 +104,8 @@ impl Reader<'_> {
             Some((key, node)) => self.base_dir(&key, node, &manifest.main)?,
             None => Modules::of(&manifest.main).base_dir,
         };
+        manifest.bindings =
+            named.into_iter().map(|(name, (_offset, binding))| (name, binding)).collect();
         given.settle(&mut manifest)?;
         Ok((manifest, given))
     }

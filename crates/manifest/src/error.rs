@@ -45,6 +45,16 @@ pub enum Error {
         /// The first one.
         other: String,
     },
+    /// Two bindings that have the same name.
+    #[error("{at}: the name `{name}` in `env` is already given at {first}")]
+    SameName {
+        /// Where the second one is named.
+        at: Location,
+        /// The name.
+        name: String,
+        /// Where the first one is named.
+        first: Location,
+    },
     /// A configuration file without `main`.
     #[error("{file} has no `main`")]
     MainMissing {
@@ -90,6 +100,7 @@ impl Error {
             }
             Error::Format { .. } => "rename the file, so that its ending says how to read it",
             Error::Both { .. } => "keep one of the two",
+            Error::SameName { .. } => "give each binding a name of its own",
             Error::Syntax { .. }
             | Error::Value { .. }
             | Error::Repeated { .. }

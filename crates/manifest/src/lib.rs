@@ -31,7 +31,7 @@ mod taipan;
 mod tree;
 mod warning;
 
-pub use bindings::Variable;
+pub use bindings::Binding;
 pub use check::{Checked, address, parse};
 pub use date::Date;
 pub use dev_vars::{DEV_VARS_FILE, DevVars, parse_dev_vars};

@@ -7,7 +7,7 @@ use std::{
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use crate::{Date, DevVars, Flags, Isolates, Isolation, Limits, Location, Modules, Variable};
+use crate::{Binding, Date, DevVars, Flags, Isolates, Isolation, Limits, Location, Modules};
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Manifest {
     /// The gates that it opens, by name. They need the flag `experimental`.
     pub gates: BTreeSet<&'static str>,
     /// What the worker finds in `env`.
-    pub vars: BTreeMap<String, Variable>,
+    pub bindings: BTreeMap<String, Binding>,
     /// Where `taipan dev` and `taipan serve` listen.
     pub dev: Dev,
     /// What an isolate does after it has answered.
@@ -98,7 +98,7 @@ impl Manifest {
             python: None,
             requires_python: None,
             gates: BTreeSet::new(),
-            vars: BTreeMap::new(),
+            bindings: BTreeMap::new(),
             dev: Dev::default(),
             isolation: Isolation::default(),
             warmup: Vec::new(),
@@ -109,7 +109,7 @@ impl Manifest {
 
     /// Puts the variables of `.dev.vars` over those of the configuration.
     pub fn override_vars(&mut self, dev_vars: DevVars) {
-        let texts = dev_vars.values.into_iter().map(|(name, text)| (name, Variable::Text(text)));
-        self.vars.extend(texts);
+        let values = dev_vars.values.into_iter();
+        self.bindings.extend(values.map(|(name, text)| (name, Binding::Value(text.into()))));
     }
 }

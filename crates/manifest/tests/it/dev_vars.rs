@@ -1,6 +1,6 @@
 //! `.dev.vars`: the syntax of dotenv, case by case.
 
-use taipan_manifest::{Manifest, Variable, parse_dev_vars};
+use taipan_manifest::{Binding, Manifest, parse_dev_vars};
 
 /// Compares the values of `text`, and its warnings, with what is expected.
 #[track_caller]
@@ -69,12 +69,12 @@ fn doubtful_lines() {
 #[test]
 fn over_the_configuration() {
     let mut manifest = Manifest::bare("entry.py");
-    manifest.vars.insert("KEPT".to_owned(), Variable::Text("kept".to_owned()));
-    manifest.vars.insert("TOKEN".to_owned(), Variable::Json(1.into()));
+    manifest.bindings.insert("KEPT".to_owned(), Binding::Value("kept".into()));
+    manifest.bindings.insert("TOKEN".to_owned(), Binding::Value(1.into()));
     manifest.override_vars(parse_dev_vars(".dev.vars", "TOKEN=secret\nNEW=1").unwrap());
     let expect = [("KEPT", "kept"), ("NEW", "1"), ("TOKEN", "secret")]
-        .map(|(name, value)| (name.to_owned(), Variable::Text(value.to_owned())));
-    assert_eq!(manifest.vars, expect.into());
+        .map(|(name, value)| (name.to_owned(), Binding::Value(value.into())));
+    assert_eq!(manifest.bindings, expect.into());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whole configurations: what is read, and what is warned of.
 
-use taipan_manifest::{Checked, Flags, Format, Manifest, Variable, parse, parse_pyproject};
+use taipan_manifest::{Binding, Checked, Flags, Format, Manifest, parse, parse_pyproject};
 
 #[track_caller]
 fn read(file: &str, text: &str) -> Checked {
@@ -50,14 +50,14 @@ subrequests = 0xA
 "#;
 
 fn expected(list: &str) -> Manifest {
-    let json = |text: &str| Variable::Json(serde_json::from_str(text).unwrap());
+    let json = |text: &str| Binding::Value(serde_json::from_str(text).unwrap());
     let mut manifest = Manifest::bare("src/entry.py");
     manifest.name = Some("hello".to_owned());
     manifest.compatibility_date = Some("2026-06-10".parse().unwrap());
     manifest.compatibility_flags = vec!["python_workers".to_owned()];
     manifest.flags = Flags::new(&manifest.compatibility_flags, manifest.compatibility_date);
-    manifest.vars = [
-        ("GREETING".to_owned(), Variable::Text("hello".to_owned())),
+    manifest.bindings = [
+        ("GREETING".to_owned(), Binding::Value("hello".into())),
         ("DEPTH".to_owned(), json("3")),
         ("LIST".to_owned(), json(list)),
     ]
