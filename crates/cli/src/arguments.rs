@@ -2,7 +2,8 @@
 
 use clap::Parser;
 
-use crate::{commands::Command, options::OptionArguments};
+use crate::commands::Command;
+use crate::options::OptionArguments;
 
 /// Run Python Workers: small Python programs that answer HTTP requests.
 ///

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::{failure::Failure, options::Options};
+use crate::failure::Failure;
+use crate::options::Options;
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -6,14 +6,12 @@
 mod escape;
 mod printer;
 
-use std::{
-    backtrace::{Backtrace, BacktraceStatus},
-    fmt::{Display, Write as _},
-    io::{IsTerminal, Write},
-    sync::OnceLock,
-    thread,
-    time::Duration,
-};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::{Display, Write as _};
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};

@@ -1,6 +1,7 @@
 //! The process's environment, read once. Nothing else in Taipan reads it.
 
-use std::{env, path::PathBuf};
+use std::env;
+use std::path::PathBuf;
 
 use taipan_store::Surroundings;
 use taipan_webapi::fetch;

@@ -3,11 +3,9 @@
 mod limits;
 mod selection;
 
-use std::{
-    borrow::Cow,
-    io,
-    path::{Path, PathBuf},
-};
+use std::borrow::Cow;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use limits::{script_hint, start_hint, top_level_hint};
 pub(crate) use selection::Selection;

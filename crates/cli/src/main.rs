@@ -25,10 +25,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::{
-    arguments::Arguments, environment::Environment, failure::Failure, options::Options,
-    report::report,
-};
+use crate::arguments::Arguments;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::report::report;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -8,12 +8,10 @@ use taipan_release::{Mirror, Source};
 use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
 
-use crate::{
-    environment::Environment,
-    failure::Failure,
-    selection::Choice,
-    suggested::{Suggested, versions},
-};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::selection::Choice;
+use crate::suggested::{Suggested, versions};
 
 /// Their heading in the help.
 const HEADING: &str = "Options of every command";

@@ -1,7 +1,10 @@
 //! Turns a project into the settings of its worker: the one way, for every command that starts a worker or looks at
 //! one.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use taipan_bundle::Bundle;
 use taipan_manifest::{
@@ -13,16 +16,13 @@ use taipan_runtime::{Binding, Bindings, Guard, ModuleKind, OwnModules};
 use taipan_store::Cache;
 use taipan_worker::{Code, Isolation, Limits, Network, PoolSettings, Settings, from_project};
 
-use crate::{
-    console,
-    failure::Failure,
-    options::Options,
-    progress::Display,
-    project::{Project, Variables},
-    runtime::guard,
-    size::{MIB, mebibytes},
-    terminal,
-};
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
+use crate::project::{Project, Variables};
+use crate::runtime::guard;
+use crate::size::{MIB, mebibytes};
+use crate::{console, terminal};
 
 /// A worker that is ready to be started.
 #[derive(Debug)]

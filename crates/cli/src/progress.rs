@@ -1,6 +1,8 @@
 //! Shows long steps while they run: a bar on a terminal, otherwise a line each.
 
-use std::{cell::RefCell, io::IsTerminal, time::Duration};
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use taipan_store::Step;

@@ -1,9 +1,7 @@
 //! Finds and reads the configuration in a worker's directory: the one way, for every command.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use taipan_manifest::{
     CONFIGURATION_FILES, Checked, DEV_VARS_FILE, Location, Manifest, PACKAGES_DIRECTORY,
@@ -11,7 +9,8 @@ use taipan_manifest::{
     parse_pyproject, requirements,
 };
 
-use crate::{console, failure::Failure};
+use crate::console;
+use crate::failure::Failure;
 
 /// A worker as its author wrote it down.
 #[derive(Debug)]

@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use taipan_webapi::causes;
 
-use crate::{
-    console::{self, Stream},
-    failure::Failure,
-};
+use crate::console::{self, Stream};
+use crate::failure::Failure;
 
 /// Prints what went wrong, why, and what to do; gives the exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {

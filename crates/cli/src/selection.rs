@@ -1,7 +1,8 @@
 //! Decides which release a worker runs on, by its flags and its date as workerd does, or by a pin; and which gates are
 //! open.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use taipan_manifest::{GATES, Location, Manifest, gate};
 use taipan_release::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};

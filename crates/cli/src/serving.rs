@@ -1,14 +1,13 @@
 //! What `taipan serve` and `taipan dev` share: their arguments, and a server that answers until a signal comes.
 
-use std::{
-    convert::Infallible,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::{Args, ValueHint, builder::TypedValueParser};
+use clap::builder::TypedValueParser;
+use clap::{Args, ValueHint};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taipan_daemon::{Current, Routes, Service, State};
 use taipan_manifest::Isolation;
@@ -16,19 +15,18 @@ use taipan_runtime::Guard;
 use taipan_server::{Backend, Drained, Listener, Settings, serve};
 use taipan_store::Step;
 use taipan_worker::Worker;
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
-use crate::{
-    console,
-    failure::Failure,
-    options::Options,
-    prepare::{Prepared, prepare},
-    progress::Display,
-    project::{Project, Variables},
-    runtime::runtime,
-    signals::{self, Signals},
-    suggested::Suggested,
-};
+use crate::console;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::prepare::{Prepared, prepare};
+use crate::progress::Display;
+use crate::project::{Project, Variables};
+use crate::runtime::runtime;
+use crate::signals::{self, Signals};
+use crate::suggested::Suggested;
 
 /// How many workers a command serves.
 pub(crate) const WORKERS: usize = 1;

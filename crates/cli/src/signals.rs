@@ -4,10 +4,8 @@
 //! ignored when the process started, as `nohup` does. SIGUSR1 and SIGUSR2 mean nothing here, and are taken because they
 //! would end the process otherwise, with all that is in flight.
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 

@@ -4,7 +4,10 @@ use taipan_bundle::Bundle;
 use taipan_runtime::SnapshotFile;
 use taipan_worker::{Error, Made, Settings};
 
-use crate::{failure::Failure, options::Options, progress::Display, runtime::runtime};
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
+use crate::runtime::runtime;
 
 /// Makes the snapshot of a worker or finds it in the cache; the inner error is the worker's.
 pub(crate) fn make(options: &Options, settings: Settings) -> Result<Result<Made, Error>, Failure> {

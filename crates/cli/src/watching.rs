@@ -1,13 +1,12 @@
 //! Waits for files to be saved.
 
-use std::{
-    os::unix::fs::MetadataExt,
-    path::{Component, Path, PathBuf},
-    time::{Duration, SystemTime},
-};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 

@@ -49,11 +49,9 @@ mod tests {
 
     use http::StatusCode;
     use taipan_server::{Fault, Listener, Settings, serve};
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-        sync::watch,
-    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::watch;
 
     use super::*;
     use crate::State;

@@ -13,7 +13,6 @@ use wasmtime::{
 
 use crate::compiled::{CompiledModule, Digest, digest};
 use crate::control::attached::{self, Attached};
-use crate::function;
 use crate::host::Host;
 use crate::isolate::{self, Isolate};
 use crate::javascript::{self, Place};
@@ -30,7 +29,7 @@ use crate::state::functions::{Functions, Origin};
 use crate::state::resume_times::ResumeTimes;
 use crate::state::{FUNCTION_TABLE, Linked, Served, State};
 use crate::webassembly::{global, tag, window};
-use crate::{Error, Handle};
+use crate::{Error, Handle, function};
 
 /// Bytes of a page of WebAssembly memory (core specification).
 const MEMORY_PAGE_BYTES: usize = 65_536;

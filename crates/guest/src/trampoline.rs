@@ -13,15 +13,14 @@ use std::mem::MaybeUninit;
 
 use wasmtime::{AsContextMut, Caller, ExternRef, Func, FuncType, Linker, ValRaw};
 
-use crate::Error;
 use crate::exception::{throw_into_javascript, throw_into_wasm};
-use crate::function;
 use crate::js_error::STACK_USED_UP;
 use crate::operation::Throw;
 use crate::scope::Scope;
 use crate::state::functions::{Origin, PARAMETERS_MAX, Signature, ValueType};
 use crate::state::{Served, State};
 use crate::value::RawValue;
+use crate::{Error, function};
 
 /// Defines an import of the main module that JavaScript serves once it is bound.
 pub(crate) fn define_import(

@@ -5,11 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    Error,
-    reader::{Reader, join},
-    tree::{Entry, Node, Value},
-};
+use crate::Error;
+use crate::reader::{Reader, join};
+use crate::tree::{Entry, Node, Value};
 
 /// What a worker finds under a name of its `env`.
 #[derive(Clone, Debug, PartialEq)]

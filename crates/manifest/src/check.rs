@@ -3,14 +3,13 @@
 // `core` has the addresses of a network, and no network.
 use core::net::{IpAddr, Ipv4Addr};
 
+use crate::bindings::Named;
+use crate::flags::{Known, known};
+use crate::reader::{Reader, whole_number};
+use crate::sourced::Given;
+use crate::tree::{Entry, Node, Value};
 use crate::{
-    Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Warning,
-    bindings::Named,
-    flags::{Known, known},
-    keys,
-    reader::{Reader, whole_number},
-    sourced::Given,
-    tree::{Entry, Node, Value},
+    Date, Dev, Error, Flags, Format, Location, Manifest, Modules, Pyproject, Warning, keys,
 };
 
 /// A configuration and what in it has no effect.

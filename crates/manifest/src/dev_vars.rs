@@ -8,7 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Error, Location, Warning, reader::CONFIGURATION_BYTES_MAX};
+use crate::reader::CONFIGURATION_BYTES_MAX;
+use crate::{Error, Location, Warning};
 
 /// The name of the file, beside the configuration.
 pub const DEV_VARS_FILE: &str = ".dev.vars";

@@ -7,11 +7,9 @@ use std::fmt;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::{
-    Error, Warning, keys,
-    reader::{Reader, join},
-    tree::{Entry, Node, Value},
-};
+use crate::reader::{Reader, join};
+use crate::tree::{Entry, Node, Value};
+use crate::{Error, Warning, keys};
 
 /// Globs of one configuration, at most: many times those of a long one, and few enough to be ready in milliseconds.
 const GLOBS_MAX: usize = 256;

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    Error, Format, Location, Warning,
-    keys::{self, Effect, Keys},
-    tree::{self, Entry, Node, Value},
-};
+use crate::keys::{self, Effect, Keys};
+use crate::tree::{self, Entry, Node, Value};
+use crate::{Error, Format, Location, Warning};
 
 /// The longest configuration that is read, in bytes: a thousand times a long
 /// one, and little enough to parse at every save.

@@ -1,9 +1,7 @@
 //! Packages that a worker says it needs. Taipan installs none, so it warns of those that are not installed.
 
-use crate::{
-    Location, Warning,
-    tree::{Entry, Node, Value},
-};
+use crate::tree::{Entry, Node, Value};
+use crate::{Location, Warning};
 
 /// A list of packages, as `pip` reads it.
 pub const REQUIREMENTS_FILE: &str = "requirements.txt";

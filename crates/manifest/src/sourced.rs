@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits::{self, Rule};
 use crate::{
     Error, Isolates, Isolation, Limits, Location, Manifest, RequiresPython, Warning, isolates,
-    limits::{self, Rule},
 };
 
 /// A value of a configuration, and where it stands.

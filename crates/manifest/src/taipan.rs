@@ -3,17 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    Error, Format, Isolation, RequiresPython, Warning,
-    gates::gate,
-    isolates, keys,
-    keys::Keys,
-    limits::{self, Rule},
-    reader::{Reader, join, whole_number},
-    requirements,
-    sourced::{Given, Numbers, Sourced},
-    tree::{Entry, Node, Value},
-};
+use crate::gates::gate;
+use crate::keys::Keys;
+use crate::limits::{self, Rule};
+use crate::reader::{Reader, join, whole_number};
+use crate::sourced::{Given, Numbers, Sourced};
+use crate::tree::{Entry, Node, Value};
+use crate::{Error, Format, Isolation, RequiresPython, Warning, isolates, keys, requirements};
 
 /// The name of the file with the `[tool.taipan]` that completes a configuration.
 pub const PYPROJECT_FILE: &str = "pyproject.toml";

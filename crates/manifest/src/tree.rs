@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use jsonc_parser::{CollectOptions, ParseOptions, ast};
 use serde_json::Number;
-use toml::{Spanned, de::DeValue};
+use toml::Spanned;
+use toml::de::DeValue;
 
 /// How a configuration is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! The host operations of `js/`: file layers, standard streams, the end of the program.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use taipan_guest::{Call, Operation, Output, Throw};
 

@@ -13,11 +13,10 @@ use crate::log::{Record, ResumeTimes};
 use crate::parts::connect;
 use crate::registry::Registry;
 use crate::saved::Saved;
-use crate::sections;
 use crate::snapshot_file::SnapshotFile;
 use crate::state::Loop;
 use crate::world::{Connection, Mounts, World};
-use crate::{Error, guest};
+use crate::{Error, guest, sections};
 
 /// Bytes of a page, as the kernel maps them.
 const PAGE_BYTES: usize = 4096;

@@ -1,25 +1,23 @@
 //! Bodies: pulled from the client, pushed to it, never held whole by us.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, OnceLock},
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::{runtime::Handle, sync::mpsc, time::timeout};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-use crate::{
-    Fault,
-    closing::Unread,
-    limits::Size,
-    turn::{For, Turn},
-};
+use crate::Fault;
+use crate::closing::Unread;
+use crate::limits::Size;
+use crate::turn::{For, Turn};
 
 /// Chunks of a response that wait for the client before `send` does: enough to
 /// keep the socket busy while the handler makes the next one.

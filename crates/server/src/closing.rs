@@ -3,21 +3,15 @@
 //! A socket that is closed while there is something to read resets the connection, and the client may lose the response
 //! that it has not read yet. So the server ends its own side, and reads on for a while (RFC 9112, 9.6).
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use tokio::{
-    io::ReadBuf,
-    net::TcpStream,
-    time::{Sleep, sleep},
-};
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 use crate::receive::poll_receive;
 

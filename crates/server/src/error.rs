@@ -1,6 +1,8 @@
 //! Why a server cannot start.
 
-use std::{borrow::Cow, io, net::SocketAddr};
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
 
 /// What keeps a server from listening.
 #[derive(Debug, thiserror::Error)]

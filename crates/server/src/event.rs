@@ -1,6 +1,9 @@
 //! What a server tells its owner.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
 
 use http::{Method, StatusCode};
 

@@ -1,32 +1,31 @@
 //! One request and its response.
 
-use std::{
-    any::Any,
-    convert::Infallible,
-    net::SocketAddr,
-    panic::AssertUnwindSafe,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::{body::Incoming, ext::ReasonPhrase};
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::body::Blame;
+use crate::ends::Ends;
+use crate::limits::{Limits, Places};
+use crate::link::Link;
+use crate::target::target;
+use crate::turn::{For, Turn};
 use crate::{
     Body, Broken, Event, Fault, Handler, Observer, Outcome, Request, RequestBody, Response, Router,
     Settings, Summary, Target,
-    body::Blame,
-    ends::Ends,
-    limits::{Limits, Places},
-    link::Link,
-    target::target,
-    turn::{For, Turn},
 };
 
 /// Headers that speak about one connection (RFC 9110, 7.6.1): ours, not the

@@ -5,12 +5,10 @@
 //! `server/conn/auto`, `ReadVersion`). So a connection that says nothing, or
 //! stops inside the HTTP/2 preface, ends here.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 

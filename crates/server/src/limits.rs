@@ -1,16 +1,16 @@
 //! What a handler takes of its clients.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::{Fault, room::count, turn::Turn};
+use crate::Fault;
+use crate::room::count;
+use crate::turn::Turn;
 
 /// What a handler takes of its clients; asked for with each request, since what
 /// answers may change while a server runs.

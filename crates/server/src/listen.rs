@@ -1,6 +1,7 @@
 //! Taking a port.
 
-use std::{io, net::SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};

@@ -1,14 +1,10 @@
 //! Receiving from a socket that is shared.
 
-use std::{
-    io,
-    task::{Context, Poll, ready},
-};
+use std::io;
+use std::task::{Context, Poll, ready};
 
-use tokio::{
-    io::{Interest, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{Interest, ReadBuf};
+use tokio::net::TcpStream;
 
 /// Receives into `buffer`, when there is something. What is not received into is not written to: a buffer for a request's
 /// head is a hundred times as large as a usual one.

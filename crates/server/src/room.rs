@@ -4,18 +4,15 @@
 //! that has the most. No network has all places: some are for others. A connection that finds none waits, and a network
 //! with many waiting connections loses the first of them.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::{net::TcpStream, task::Id};
+use tokio::net::TcpStream;
+use tokio::task::Id;
 
-use crate::{
-    ends::Ends,
-    link::{Link, Network},
-};
+use crate::ends::Ends;
+use crate::link::{Link, Network};
 
 /// How long a connection may let the server wait before it may have to leave: enough for a head that is on its way.
 const GRACE: Duration = Duration::from_millis(100);

@@ -1,8 +1,10 @@
 //! Which of the programs behind a server a request is for.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{Handler, Target, limits::Places};
+use crate::limits::Places;
+use crate::{Handler, Target};
 
 /// Knows the backends of a server, and which of them a request is for.
 pub trait Router: Send + Sync + 'static {

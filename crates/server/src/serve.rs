@@ -1,29 +1,26 @@
 //! The server: takes connections, serves them, and stops in good order.
 
-use std::{io, sync::Arc, time::Duration};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
 use rustix::io::Errno;
-use tokio::{
-    net::TcpStream,
-    task::JoinSet,
-    time::{interval, sleep, timeout},
-};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
 
-use crate::{
-    Error, Event, Listener, Observer, Router, Settings, clock,
-    closing::{Closing, Unread},
-    ends::Ends,
-    exchange::exchange,
-    first_bytes::Opening,
-    link::Link,
-    room::{Arrival, Room},
-    socket::{Socket, left},
-    streams::Streams,
-};
+use crate::closing::{Closing, Unread};
+use crate::ends::Ends;
+use crate::exchange::exchange;
+use crate::first_bytes::Opening;
+use crate::link::Link;
+use crate::room::{Arrival, Room};
+use crate::socket::{Socket, left};
+use crate::streams::Streams;
+use crate::{Error, Event, Listener, Observer, Router, Settings, clock};
 
 /// The longest head of an HTTP/1 request, in bytes; cookies make long ones.
 const HEAD_BYTES_MAX: usize = 64 << 10;

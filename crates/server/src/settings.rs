@@ -1,6 +1,8 @@
 //! How to serve, and the defaults.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Details, Hosts, Observer};
 

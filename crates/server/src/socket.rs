@@ -5,27 +5,22 @@
 //! of a client that is gone refuses it. What an answer of HTTP/1 begins with is known before the handler has it, so its
 //! first byte is sent ahead.
 
-use std::{
-    future::poll_fn,
-    io,
-    net::Shutdown,
-    pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll},
-};
+use std::future::poll_fn;
+use std::io;
+use std::net::Shutdown;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 
-use crate::{
-    closing::Closing,
-    first_bytes::Opening,
-    link::{Link, Sent},
-    receive::poll_receive,
-};
+use crate::closing::Closing;
+use crate::first_bytes::Opening;
+use crate::link::{Link, Sent};
+use crate::receive::poll_receive;
 
 /// What `HTTP/1.1 200 OK` and all other answers of HTTP/1 begin with.
 const FIRST_BYTE: u8 = b'H';

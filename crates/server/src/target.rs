@@ -2,11 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use http::{
-    HeaderMap, Method, StatusCode, Uri, Version,
-    header::HOST,
-    uri::{Authority, PathAndQuery},
-};
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
 
 use url::{Host, ParseError, Url};
 

@@ -4,15 +4,15 @@
 //! send more. The client that lets it wait the longest is closed first when places run out: a connection for
 //! another connection (`room.rs`), a request for another request (`limits.rs`).
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{link::Link, pace::Pace, streams};
+use crate::link::Link;
+use crate::pace::Pace;
+use crate::streams;
 
 /// What a request waits for, when that is its client's to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

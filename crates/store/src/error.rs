@@ -1,10 +1,9 @@
 //! What can go wrong with the cache and with a download.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::{fmt, io};
 
 use crate::Digest;
 use crate::contents::ContentDigest;

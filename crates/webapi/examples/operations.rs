@@ -5,11 +5,9 @@
 
 use std::hint::black_box;
 
-use taipan_webapi::{
-    encoding::{self, Options},
-    headers::{self, HEADER_LIST_BYTES_MAX, HEADERS_MAX},
-    url::{self, HOST_BYTES_MAX, Part, URL_BYTES_MAX},
-};
+use taipan_webapi::encoding::{self, Options};
+use taipan_webapi::headers::{self, HEADER_LIST_BYTES_MAX, HEADERS_MAX};
+use taipan_webapi::url::{self, HOST_BYTES_MAX, Part, URL_BYTES_MAX};
 
 /// What `js/` gives the host in one go: bytes of a form, and text for the console.
 const SLICE_BYTES_MAX: usize = 1 << 20;

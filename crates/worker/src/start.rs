@@ -16,18 +16,16 @@ use taipan_runtime::{
 };
 use taipan_snapshot::{Kind, Provenance};
 use taipan_store::{Entry, Held, OnReadOnly, Progress, write_private};
-use taipan_webapi::Fault;
-use taipan_webapi::Unsaved;
 use taipan_webapi::limits::Allowances;
 use taipan_webapi::requests::{Answer, AnswerBody};
+use taipan_webapi::{Fault, Unsaved};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::Error;
 use crate::code::Code;
 use crate::settings::Settings;
 use crate::top_level::{TopLevel, VALUES};
-use crate::webassembly;
+use crate::{Error, webassembly};
 
 /// The kind of entry of the cache.
 pub const SNAPSHOT_ENTRIES: &str = "snapshot";

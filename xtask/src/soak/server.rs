@@ -1,10 +1,9 @@
 //! A server under load, and what the system says that it holds.
 
-use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::{fmt, thread};
 
 use anyhow::Context;
 use fs_err as fs;

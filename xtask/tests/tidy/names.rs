@@ -1,6 +1,7 @@
 //! Names that several crates use: each is a constant of one file, and all others use that.
 
-use crate::{check, tree::files};
+use crate::check;
+use crate::tree::files;
 
 /// A name, and the file with its constant.
 struct Owned {

@@ -2,19 +2,20 @@
 
 #![expect(clippy::disallowed_methods, reason = "time is what is measured here")]
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::{Subcommand, ValueHint};
 use serde_json::{Value, json};
 use taipan_runtime::{Binding, Incoming, Log, Record, ResumeTimes};
 use taipan_worker::{Isolation, PoolSettings, Settings, Worker};
 
-use crate::{console, failure::Failure, options::Options, prepare, runtime::runtime};
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::runtime::runtime;
+use crate::{console, prepare};
 
 /// Measure how fast a worker starts, and how much memory it takes
 #[derive(Debug, Subcommand)]

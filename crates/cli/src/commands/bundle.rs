@@ -2,7 +2,9 @@
 
 mod exports;
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
@@ -13,17 +15,15 @@ use taipan_pyodide::import_table::{Server, server};
 use taipan_release::{DEVELOPMENT, RELEASES, Release, Source, fetch};
 use taipan_store::Cache;
 
-use crate::{
-    commands::gc,
-    console,
-    entries::KINDS,
-    failure::Failure,
-    options::Options,
-    progress::Display,
-    project::read_file,
-    selection::Choice,
-    suggested::{Suggested, versions},
-};
+use crate::commands::gc;
+use crate::console;
+use crate::entries::KINDS;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
+use crate::project::read_file;
+use crate::selection::Choice;
+use crate::suggested::{Suggested, versions};
 
 /// Look after the Pyodide releases that workers run on
 ///

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use clap_complete::{Shell, generate};
 
-use crate::{console, failure::Failure};
+use crate::console;
+use crate::failure::Failure;
 
 /// Print the completion script for a shell
 #[derive(Args, Debug)]

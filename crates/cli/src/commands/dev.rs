@@ -1,6 +1,9 @@
 //! `taipan dev`: serves a worker, and starts it again whenever its files change.
 
-use std::{convert::Infallible, path::Path, process::ExitCode, sync::Arc};
+use std::convert::Infallible;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use http::StatusCode;
@@ -10,16 +13,14 @@ use taipan_server::{Backend, Details, Fault, Hosts, Listener, Settings};
 use taipan_webapi::causes;
 use tokio::sync::watch;
 
-use crate::{
-    console,
-    failure::Failure,
-    options::Options,
-    project::{Project, Variables},
-    report::report,
-    runtime::guard,
-    serving::{self, ServingArguments, WORKERS},
-    watching::Changes,
-};
+use crate::console;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::project::{Project, Variables};
+use crate::report::report;
+use crate::runtime::guard;
+use crate::serving::{self, ServingArguments, WORKERS};
+use crate::watching::Changes;
 
 /// Serve the worker in a directory while you write it
 ///

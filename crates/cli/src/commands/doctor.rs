@@ -2,13 +2,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "how long a snapshot takes to make is told")]
 
-use std::{
-    fmt,
-    path::PathBuf,
-    process::ExitCode,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 use serde_json::json;
@@ -16,15 +14,12 @@ use taipan_runtime::{Log, Record, SnapshotFile};
 use taipan_webapi::with_causes;
 use taipan_worker::{Error, Made};
 
-use crate::{
-    console,
-    failure::{FINDINGS, Failure},
-    options::Options,
-    prepare::prepare_quietly,
-    project::{Project, Variables},
-    runtime::guard,
-    snapshots,
-};
+use crate::failure::{FINDINGS, Failure};
+use crate::options::Options;
+use crate::prepare::prepare_quietly;
+use crate::project::{Project, Variables};
+use crate::runtime::guard;
+use crate::{console, snapshots};
 
 /// Tell what spoils or weakens the snapshot of a worker
 ///

@@ -6,7 +6,9 @@ use clap::Args;
 use serde_json::json;
 use taipan_manifest::{Effect, FLAGS, Flag, GATES, Gate};
 
-use crate::{console, failure::Failure, options::Options};
+use crate::console;
+use crate::failure::Failure;
+use crate::options::Options;
 
 /// List the compatibility flags: what each does here, and since which date a worker has it
 #[derive(Args, Debug)]

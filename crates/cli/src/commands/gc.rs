@@ -2,11 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "how long ago something was used counts from now")]
 
-use std::{
-    collections::BTreeSet,
-    process::ExitCode,
-    time::{Duration, SystemTime},
-};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
@@ -14,14 +12,12 @@ use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
-use crate::{
-    console,
-    entries::KINDS,
-    failure::Failure,
-    options::Options,
-    progress::Display,
-    size::{MIB, size},
-};
+use crate::console;
+use crate::entries::KINDS;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
+use crate::size::{MIB, size};
 
 /// Remove from the cache what nothing uses: by age, and by size if you like
 ///

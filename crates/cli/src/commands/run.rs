@@ -4,35 +4,26 @@ mod mounts;
 mod request;
 mod streams;
 
-use std::{
-    io::{self, Read},
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use taipan_pyodide::Folder;
-use taipan_webapi::{
-    access::Destination,
-    fetch::{self, client},
-};
+use taipan_webapi::access::Destination;
+use taipan_webapi::fetch::{self, client};
 use taipan_worker::{Error, Modules, Script, ScriptLimits, modules_of};
 use tokio::sync::Notify;
 
-use crate::{
-    commands::run::{
-        mounts::{Mount, OF_THE_SYSTEM},
-        request::{Program, Request},
-        streams::{Output, Terminal},
-    },
-    console,
-    failure::Failure,
-    options::Options,
-    prepare::bundle,
-    project::read_file,
-    runtime::{guard, runtime},
-    signals, terminal,
-};
+use crate::commands::run::mounts::{Mount, OF_THE_SYSTEM};
+use crate::commands::run::request::{Program, Request};
+use crate::commands::run::streams::{Output, Terminal};
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::prepare::bundle;
+use crate::project::read_file;
+use crate::runtime::{guard, runtime};
+use crate::{console, signals, terminal};
 
 pub(crate) use request::Arguments;
 

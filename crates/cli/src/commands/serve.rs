@@ -1,6 +1,7 @@
 //! `taipan serve`: serves a worker for production.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use taipan_daemon::{Current, State};
@@ -8,14 +9,12 @@ use taipan_manifest::DEV_VARS_FILE;
 use taipan_server::{Backend, Details, Hosts, Listener, Settings};
 use tokio::sync::watch;
 
-use crate::{
-    console,
-    failure::Failure,
-    options::Options,
-    project::Variables,
-    runtime::guard,
-    serving::{self, ServingArguments, WORKERS},
-};
+use crate::console;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::project::Variables;
+use crate::runtime::guard;
+use crate::serving::{self, ServingArguments, WORKERS};
 
 /// Serve the worker in a directory
 ///

@@ -2,11 +2,9 @@
 
 mod report;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueHint};
 use taipan_runtime::SnapshotFile;
@@ -14,10 +12,11 @@ use taipan_snapshot::diff;
 use taipan_webapi::with_causes;
 use taipan_worker::{Check, Error, Made, Owners, copy, snapshot_of};
 
-use crate::{
-    console, entries::WITH_SNAPSHOT, failure::Failure, options::Options, prepare,
-    progress::Counter, snapshots,
-};
+use crate::entries::WITH_SNAPSHOT;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Counter;
+use crate::{console, prepare, snapshots};
 
 /// Look at the snapshots that workers start from
 ///

@@ -7,15 +7,13 @@
 //!
 //! Lines come out in the order in which they were put in, also between the two streams, unless one of them is stuck.
 
-use std::{
-    collections::VecDeque,
-    fs::File,
-    io::{self, Write},
-    os::fd::AsFd,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use tokio::time::Instant;
 

@@ -1,6 +1,7 @@
 //! Hints at what raises the limit that stopped a worker or a script.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
+use std::time::Duration;
 
 use taipan_pyodide::MEMORY_BYTES_MAX;
 use taipan_runtime::Reason;

@@ -1,6 +1,7 @@
 //! What is expected of a test module: a file that people keep.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::Deserialize;
 

@@ -7,10 +7,8 @@
 mod expected;
 mod outcome;
 
-use std::{
-    path::Path,
-    process::{Command, ExitCode, Stdio},
-};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 

@@ -1,11 +1,9 @@
 //! What became of the tests of a module: the driver, run by the real binary.
 
-use std::{
-    io::{Read, Seek},
-    process::{Child, Command, ExitStatus, Stdio},
-    thread,
-    time::Duration,
-};
+use std::io::{Read, Seek};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 

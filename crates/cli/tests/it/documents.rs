@@ -3,10 +3,8 @@
 //! A block of Python that begins with `# NAME` is that file. In a block `console` a line `$ COMMAND` is followed by
 //! what it prints. A command that asks `127.0.0.1:8787` asks a server of the files that are there then.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::fixture::{Place, Serving};
 

@@ -1,11 +1,9 @@
 //! Workers that use up their time: how much more they get, and what their neighbours notice.
 
-use std::{
-    io::{ErrorKind, Read as _, Write as _},
-    net::TcpStream,
-    path::PathBuf,
-    time::Duration,
-};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::fixture::{Place, Serving};
 

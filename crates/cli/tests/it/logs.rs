@@ -1,10 +1,8 @@
 //! Logs that nobody reads, and signals that end nothing.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
-    thread,
-};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::fixture::{Place, Serving, get};
 

@@ -1,13 +1,11 @@
 //! Many resumes and drops in one process: nothing grows.
 
-use std::{
-    fmt::Write as _,
-    io::{Read, Write as _},
-    net::TcpStream,
-    path::PathBuf,
-    thread,
-    time::Duration,
-};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use crate::fixture::{Place, Serving};
 

@@ -1,6 +1,7 @@
 //! `taipan run` among other programs: pipes that end, disks that are full, limits of the system.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
+use std::process::Command;
 
 use crate::fixture::Place;
 

@@ -1,12 +1,10 @@
 //! Servers: from their first line to their end.
 
-use std::{
-    io::Write as _,
-    net::TcpStream,
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::fixture::{Place, Serving, get};
 

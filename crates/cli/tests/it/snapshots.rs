@@ -3,14 +3,12 @@
 //! Each test has a cache of its own, with the bundle of the cache that all tests share: run
 //! `taipan bundle build` first, or the first test takes as long as that.
 
-use std::{
-    fs::Permissions,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use taipan_snapshot::{Kind, Memory, Snapshot, State, decode, encode};
 

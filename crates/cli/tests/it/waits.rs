@@ -1,12 +1,10 @@
 //! Requests that wait in `run_sync` at the same time: which goes on first, and how many isolates there are.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::fixture::{Place, Serving};
 

@@ -44,11 +44,9 @@
 //! for the versions of Python and of Pyodide, `TIME` for a duration, `SIZE` for that of a snapshot and `PLACE` for the directory that holds
 //! the files.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tempfile::TempDir;

@@ -6,21 +6,15 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::{
-    body::Incoming,
-    client::conn::{http1, http2},
-};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::{
-    case::{Last, Step, Turn},
-    process::{PATIENCE, Process, difference},
-};
+use crate::case::{Last, Step, Turn};
+use crate::process::{PATIENCE, Process, difference};
 
 /// Requests at a time in one HTTP/2 connection: fewer than the server takes, so that none waits for another.
 const STREAMS_MAX: usize = 100;

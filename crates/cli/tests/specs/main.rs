@@ -11,12 +11,10 @@ mod releases;
 mod upstream;
 mod watch;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;

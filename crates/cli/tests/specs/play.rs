@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{
-    case::{Case, Step},
-    http,
-    process::{Process, difference},
-    releases, watch,
-};
+use crate::case::{Case, Step};
+use crate::process::{Process, difference};
+use crate::{http, releases, watch};
 
 /// Plays a case to its end, or to the first step that does not hold.
 pub(crate) async fn play(case: &Case) -> Result<(), String> {

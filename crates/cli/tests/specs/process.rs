@@ -1,18 +1,15 @@
 //! The program, running: what it prints is collected, and compared when a step says so.
 
-use std::{
-    process::Stdio,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
-    time::{Instant, sleep, timeout},
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::{case::Case, releases};
+use crate::case::Case;
+use crate::releases;
 
 /// Longer than anything here takes on a busy machine, so that a hanging case fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    case::Growth,
-    process::{GLANCE, PATIENCE, Process},
-};
+use crate::case::Growth;
+use crate::process::{GLANCE, PATIENCE, Process};
 
 /// What a program has at a moment, as the kernel says (proc(5)).
 #[derive(Debug)]

@@ -8,7 +8,6 @@ use wasmtime::{Extern, ExternType, Func, FuncType, Instance, Mutability};
 
 use crate::compiled::CompiledModule;
 use crate::control::reason::Reason;
-use crate::function;
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::Scope;
 use crate::state::entities::{
@@ -16,11 +15,11 @@ use crate::state::entities::{
 };
 use crate::state::functions::Origin;
 use crate::state::{FUNCTION_TABLE, Served};
-use crate::trampoline;
 use crate::value::Kind;
 use crate::webassembly::entity::{add, count, entity};
 use crate::webassembly::module::{kind, module, quoted};
 use crate::webassembly::{global, window};
+use crate::{function, trampoline};
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
 /// `[name, kind, number]` of each.

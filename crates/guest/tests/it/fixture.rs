@@ -4,10 +4,9 @@
 //! and libc, and is never started.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::{fs, thread};
 
 use bytes::Bytes;
 use taipan_guest::{

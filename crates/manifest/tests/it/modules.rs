@@ -1,12 +1,10 @@
 //! `main`, `base_dir` and `rules`: what each file is as a module.
 
-use taipan_manifest::{
-    Checked,
-    Format::{Json, Toml},
-    Manifest,
-    ModuleType::{self, CommonJs, CompiledWasm, Data, EsModule, PythonModule, Text},
-    parse,
+use taipan_manifest::Format::{Json, Toml};
+use taipan_manifest::ModuleType::{
+    self, CommonJs, CompiledWasm, Data, EsModule, PythonModule, Text,
 };
+use taipan_manifest::{Checked, Manifest, parse};
 
 #[track_caller]
 fn read(json: &str) -> Checked {

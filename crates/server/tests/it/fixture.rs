@@ -1,6 +1,8 @@
 //! A server with a handler that does what the path says, and raw clients.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
@@ -8,13 +10,11 @@ use taipan_server::{
     Backend, Body, Details, Drained, Event, Fault, Handler, Hosts, Limits, Listener, Request,
     Response, Router, Settings, Summary, Target, serve,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::mpsc,
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes, so that a hanging test fails instead.

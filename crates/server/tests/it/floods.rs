@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use taipan_server::Limits;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
-use crate::{
-    fixture::{Server, limits, settings},
-    frames::{
-        CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GET, HEADERS, INITIAL_WINDOW_SIZE,
-        PING, POST, RST_STREAM, SETTINGS, frame, head,
-    },
+use crate::fixture::{Server, limits, settings};
+use crate::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GET, HEADERS, INITIAL_WINDOW_SIZE, PING,
+    POST, RST_STREAM, SETTINGS, frame, head,
 };
 
 const GOOD: &str = "GET / HTTP/1.0\r\n\r\n";

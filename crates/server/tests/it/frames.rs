@@ -1,10 +1,8 @@
 //! A client that writes and reads frames of HTTP/2 itself.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::fixture::{PATIENCE, Server};
 

@@ -6,16 +6,12 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use taipan_server::{Limits, Settings};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
-    time::{sleep, timeout},
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{sleep, timeout};
 
-use crate::{
-    fixture::{LARGE, Note, PATIENCE, Server, limits, read_to_end, read_until, settings},
-    frames::{DATA, Frames, HEADERS, INITIAL_WINDOW_SIZE, RST_STREAM},
-};
+use crate::fixture::{LARGE, Note, PATIENCE, Server, limits, read_to_end, read_until, settings};
+use crate::frames::{DATA, Frames, HEADERS, INITIAL_WINDOW_SIZE, RST_STREAM};
 
 const HALF_HEAD: &str = "GET / HTTP/1.1\r\nhost: loc";
 const HALF_BODY: &str = "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf";

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use taipan_server::Settings;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use crate::fixture::{Note, Server, read_to_end, settings};
 

@@ -1,16 +1,12 @@
 //! Clients that want more than the handler takes.
 
 use taipan_server::Limits;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::{
-    fixture::{Note, PATIENCE, Server, limits, read_to_end, settings},
-    greedy::until_served,
-};
+use crate::fixture::{Note, PATIENCE, Server, limits, read_to_end, settings};
+use crate::greedy::until_served;
 
 const POST: &str = "POST /chunks HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
 

@@ -8,7 +8,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use taipan_server::{Hosts, Limits, Settings};
-use tokio::{io::AsyncWriteExt, time::sleep};
+use tokio::io::AsyncWriteExt;
+use tokio::time::sleep;
 
 use crate::fixture::{Note, Server, limits, read_to_end, read_until, settings};
 

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use taipan_server::Limits;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 use crate::fixture::{Note, PATIENCE, Server, limits, read_to_end, settings};
 

@@ -1,7 +1,6 @@
 //! Files of formats past and present: the present one is read to the last field, others are refused by their number.
 
-use taipan_snapshot::{FileOffset, GuestAddress, Memory};
-use taipan_snapshot::{Kind, Run, decode, encode, verify};
+use taipan_snapshot::{FileOffset, GuestAddress, Kind, Memory, Run, decode, encode, verify};
 
 use crate::sample::{file, provenance, sample_memory, state};
 

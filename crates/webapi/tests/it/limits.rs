@@ -5,11 +5,10 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use taipan_guest::{Isolate, SourceType};
-use taipan_webapi::Fault;
 use taipan_webapi::limits::{Allowances, Limits};
 use taipan_webapi::pending::Completion;
 use taipan_webapi::requests::{Answer, AnswerBody, Requests};
-use taipan_webapi::{Console, fetch};
+use taipan_webapi::{Console, Fault, fetch};
 use tokio::sync::oneshot;
 
 use crate::fixture::{reports, with_isolate};

@@ -1,6 +1,8 @@
 //! `taipan bundle export` and `import`: write a release and its bundle to one file, and read it.
 
-use std::{env::consts, path::Path, process::ExitCode};
+use std::env::consts;
+use std::path::Path;
+use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
@@ -8,7 +10,10 @@ use taipan_release::{Release, Source, fetch, release};
 use taipan_runtime::processor;
 use taipan_store::{Cache, Entry, Import, Step};
 
-use crate::{console, failure::Failure, options::Options, progress::Display};
+use crate::console;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
 
 /// The description of an export, which is part of it.
 #[derive(Debug, Deserialize, Serialize)]

@@ -1,15 +1,15 @@
 //! What `taipan run` takes: its arguments, as clap reads them, and checked.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use taipan_webapi::access::{Access, Destination};
 
-use crate::{
-    commands::run::mounts::{Mount, check_mounts, parse_mount},
-    failure::Failure,
-    size::{MIB, mebibytes},
-};
+use crate::commands::run::mounts::{Mount, check_mounts, parse_mount};
+use crate::failure::Failure;
+use crate::size::{MIB, mebibytes};
 
 /// Run a Python script in the sandbox
 ///

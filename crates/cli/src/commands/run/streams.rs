@@ -1,20 +1,14 @@
 //! Gives a script the standard streams of this process, up to its limit of output.
 
-use std::{
-    io::{self, ErrorKind, IsTerminal, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use taipan_pyodide::Streams;
 use taipan_runtime::Log;
-use tokio::{
-    io::{AsyncReadExt, Stdin},
-    runtime::Handle,
-    sync::Notify,
-};
+use tokio::io::{AsyncReadExt, Stdin};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 /// How much of its output a script has left; a clone is the same.
 #[derive(Clone)]

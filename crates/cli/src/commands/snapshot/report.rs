@@ -7,7 +7,8 @@ use taipan_runtime::SnapshotFile;
 use taipan_snapshot::{Change, Extent, Kind, PAGE_BYTES, Snapshot};
 use taipan_worker::{ModuleSize, Owners};
 
-use crate::{failure::Failure, size::size};
+use crate::failure::Failure;
+use crate::size::size;
 
 /// Modules that a table names; JSON has them all.
 const MODULES_SHOWN: usize = 20;
