@@ -47,14 +47,14 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Store(error) => return error.hint(),
-            Error::Release(error) => return error.hint(),
-            Error::Runtime(error) => return error.hint(),
-            Error::Link { .. } => {
+            Self::Store(error) => return error.hint(),
+            Self::Release(error) => return error.hint(),
+            Self::Runtime(error) => return error.hint(),
+            Self::Link { .. } => {
                 "the release in the cache may be damaged: run `taipan bundle verify`"
             }
-            Error::NoBundle { .. } => "`taipan bundle build` makes the bundles of this Taipan",
-            Error::Read { .. } => return None,
+            Self::NoBundle { .. } => "`taipan bundle build` makes the bundles of this Taipan",
+            Self::Read { .. } => return None,
         };
         Some(hint.into())
     }

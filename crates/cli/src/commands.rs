@@ -47,16 +47,16 @@ impl Command {
         grammar: fn() -> clap::Command,
     ) -> Result<ExitCode, Failure> {
         match self {
-            Command::Dev(arguments) => dev::run(arguments, options),
-            Command::Serve(arguments) => serve::run(arguments, options),
-            Command::Run(arguments) => run::run(arguments, options),
-            Command::Bundle(action) => bundle::run(action, options),
-            Command::Snapshot(action) => snapshot::run(action, options),
-            Command::Gc(arguments) => gc::run(arguments, options),
-            Command::Doctor(arguments) => doctor::run(arguments, options),
-            Command::Bench(action) => bench::run(action, options),
-            Command::Flags(arguments) => flags::run(arguments, options),
-            Command::Completions(arguments) => completions::run(arguments, grammar()),
+            Self::Dev(arguments) => dev::run(arguments, options),
+            Self::Serve(arguments) => serve::run(arguments, options),
+            Self::Run(arguments) => run::run(arguments, options),
+            Self::Bundle(action) => bundle::run(action, options),
+            Self::Snapshot(action) => snapshot::run(action, options),
+            Self::Gc(arguments) => gc::run(arguments, options),
+            Self::Doctor(arguments) => doctor::run(arguments, options),
+            Self::Bench(action) => bench::run(action, options),
+            Self::Flags(arguments) => flags::run(arguments, options),
+            Self::Completions(arguments) => completions::run(arguments, grammar()),
         }
     }
 }

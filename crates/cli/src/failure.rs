@@ -213,8 +213,8 @@ pub(crate) enum Failure {
 impl From<taipan_store::Error> for Failure {
     fn from(error: taipan_store::Error) -> Self {
         match error {
-            taipan_store::Error::Output { .. } => Failure::Output(error),
-            other => Failure::Store(other),
+            taipan_store::Error::Output { .. } => Self::Output(error),
+            other => Self::Store(other),
         }
     }
 }
@@ -224,15 +224,15 @@ impl From<taipan_worker::Error> for Failure {
         match error {
             taipan_worker::Error::Warmup { ref traceback, .. } => {
                 let traceback = traceback.clone();
-                Failure::Start { error: Box::new(error), traceback }
+                Self::Start { error: Box::new(error), traceback }
             }
             taipan_worker::Error::ScriptLimit { .. } | taipan_worker::Error::ScriptOutput => {
-                Failure::Stopped(error)
+                Self::Stopped(error)
             }
             taipan_worker::Error::Store(error) => error.into(),
             taipan_worker::Error::Bundle(error) => error.into(),
             taipan_worker::Error::Runtime(error) => error.into(),
-            other => Failure::Worker(other),
+            other => Self::Worker(other),
         }
     }
 }
@@ -241,9 +241,9 @@ impl From<taipan_bundle::Error> for Failure {
     fn from(error: taipan_bundle::Error) -> Self {
         match error {
             taipan_bundle::Error::Store(error) => error.into(),
-            taipan_bundle::Error::Release(error) => Failure::Bundle(error),
+            taipan_bundle::Error::Release(error) => Self::Bundle(error),
             taipan_bundle::Error::Runtime(error) => error.into(),
-            other => Failure::Worker(other.into()),
+            other => Self::Worker(other.into()),
         }
     }
 }
@@ -252,35 +252,35 @@ impl From<taipan_runtime::Error> for Failure {
     fn from(error: taipan_runtime::Error) -> Self {
         match error {
             taipan_runtime::Error::Program { message, traceback } => {
-                Failure::Program { message, traceback }
+                Self::Program { message, traceback }
             }
             taipan_runtime::Error::Unsaved { messages } => {
-                Failure::Program { message: messages.join("\n"), traceback: String::new() }
+                Self::Program { message: messages.join("\n"), traceback: String::new() }
             }
             taipan_runtime::Error::Limit { .. } => {
-                Failure::Start { error: Box::new(error.into()), traceback: String::new() }
+                Self::Start { error: Box::new(error.into()), traceback: String::new() }
             }
-            taipan_runtime::Error::Bug { what } => Failure::Bug { what },
-            other => Failure::Worker(other.into()),
+            taipan_runtime::Error::Bug { what } => Self::Bug { what },
+            other => Self::Worker(other.into()),
         }
     }
 }
 
 impl Failure {
     /// Says why `path` cannot be used as a directory.
-    pub(crate) fn not_a_directory(what: &'static str, path: &Path) -> Failure {
+    pub(crate) fn not_a_directory(what: &'static str, path: &Path) -> Self {
         let path = path.to_owned();
         if path.exists() {
-            Failure::NotADirectory { what, path }
+            Self::NotADirectory { what, path }
         } else {
-            Failure::NotFound { what, path }
+            Self::NotFound { what, path }
         }
     }
 
     /// Python's traceback; empty when there is none.
     pub(crate) fn traceback(&self) -> &str {
         match self {
-            Failure::Program { traceback, .. } | Failure::Start { traceback, .. } => traceback,
+            Self::Program { traceback, .. } | Self::Start { traceback, .. } => traceback,
             _ => "",
         }
     }
@@ -293,79 +293,76 @@ impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Failure::Usage { .. } => USAGE,
-            Failure::NotFound { .. }
-            | Failure::MainNotFound { .. }
-            | Failure::MainLeftOut { .. }
-            | Failure::NotADirectory { .. }
-            | Failure::NotAFile { .. }
-            | Failure::NoSnapshot { .. } => NOT_FOUND,
-            Failure::Configuration { .. } | Failure::Selection(_) => CONFIGURATION,
-            Failure::Server(taipan_server::Error::Clock) => SYSTEM,
-            Failure::Server(_) => ADDRESS,
-            Failure::Bundle(_)
-            | Failure::Store(_)
-            | Failure::Foreign { .. }
-            | Failure::ForeignAbout { .. }
-            | Failure::NotKept { .. }
-            | Failure::Damaged { .. } => CACHE,
-            Failure::Program { .. } | Failure::Start { .. } => WORKER,
-            Failure::Worker(error) | Failure::Snapshot(error) | Failure::Stopped(error) => {
+            Self::Usage { .. } => USAGE,
+            Self::NotFound { .. }
+            | Self::MainNotFound { .. }
+            | Self::MainLeftOut { .. }
+            | Self::NotADirectory { .. }
+            | Self::NotAFile { .. }
+            | Self::NoSnapshot { .. } => NOT_FOUND,
+            Self::Configuration { .. } | Self::Selection(_) => CONFIGURATION,
+            Self::Server(taipan_server::Error::Clock) => SYSTEM,
+            Self::Server(_) => ADDRESS,
+            Self::Bundle(_)
+            | Self::Store(_)
+            | Self::Foreign { .. }
+            | Self::ForeignAbout { .. }
+            | Self::NotKept { .. }
+            | Self::Damaged { .. } => CACHE,
+            Self::Program { .. } | Self::Start { .. } => WORKER,
+            Self::Worker(error) | Self::Snapshot(error) | Self::Stopped(error) => {
                 worker_code(error)
             }
-            Failure::Output(_)
-            | Failure::System { .. }
-            | Failure::Watch { .. }
-            | Failure::Mount { .. } => SYSTEM,
-            Failure::Interrupted => INTERRUPTED,
-            Failure::Bug { .. } => BUG,
+            Self::Output(_) | Self::System { .. } | Self::Watch { .. } | Self::Mount { .. } => {
+                SYSTEM
+            }
+            Self::Interrupted => INTERRUPTED,
+            Self::Bug { .. } => BUG,
         }
     }
 
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Failure::Configuration { source, .. } => return source.hint(),
-            Failure::Selection(error) => return error.hint(),
-            Failure::Server(error) => return error.hint(),
-            Failure::Bundle(error) => return error.hint(),
-            Failure::Store(error) | Failure::Output(error) => return error.hint(),
-            Failure::Worker(error) => return error.hint(),
-            Failure::Stopped(error) => return script_hint(error),
-            Failure::Start { error, .. } => return start_hint(error),
-            Failure::Program { message, .. } => return top_level_hint(message),
-            Failure::Snapshot(error) => return snapshot_hint(error),
-            Failure::Foreign { .. } | Failure::ForeignAbout { .. } => {
+            Self::Configuration { source, .. } => return source.hint(),
+            Self::Selection(error) => return error.hint(),
+            Self::Server(error) => return error.hint(),
+            Self::Bundle(error) => return error.hint(),
+            Self::Store(error) | Self::Output(error) => return error.hint(),
+            Self::Worker(error) => return error.hint(),
+            Self::Stopped(error) => return script_hint(error),
+            Self::Start { error, .. } => return start_hint(error),
+            Self::Program { message, .. } => return top_level_hint(message),
+            Self::Snapshot(error) => return snapshot_hint(error),
+            Self::Foreign { .. } | Self::ForeignAbout { .. } => {
                 "export it with the same version of Taipan, on a machine of the same CPU family"
             }
-            Failure::NoSnapshot { directory } => {
+            Self::NoSnapshot { directory } => {
                 let directory = directory.display();
                 return Some(format!("`taipan snapshot create {directory}` makes it").into());
             }
-            Failure::NotKept { .. } => {
+            Self::NotKept { .. } => {
                 "name a file with --output, or run this as a user who may write there"
             }
-            Failure::Usage { .. } => "`taipan --help` and `taipan COMMAND --help` explain",
-            Failure::Damaged { .. } => {
+            Self::Usage { .. } => "`taipan --help` and `taipan COMMAND --help` explain",
+            Self::Damaged { .. } => {
                 "remove the damaged directories, Taipan makes them again when it needs them; this user may not read \
                  what is unreadable"
             }
-            Failure::Watch { .. } => {
+            Self::Watch { .. } => {
                 "`taipan serve` does not watch; on Linux fs.inotify.max_user_watches may be too low"
             }
-            Failure::Mount { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
+            Self::Mount { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
                 "a mount to write needs Linux 5.6 or later, and a sandbox (seccomp) that allows `openat2`; \
                  mount it without `:rw` to read only"
             }
-            Failure::Bug { .. } => "please report it, and say what you did",
-            Failure::MainLeftOut { .. } => {
+            Self::Bug { .. } => "please report it, and say what you did",
+            Self::MainLeftOut { .. } => {
                 "links out of its directory, `.env` files, and directories such as `.venv` and `node_modules` are \
                  left out; put the file itself elsewhere in the directory"
             }
-            Failure::NotAFile { .. } => "remove it, or put a file in its place",
-            Failure::NotADirectory { path, .. }
-                if path.extension().is_some_and(|it| it == "py") =>
-            {
+            Self::NotAFile { .. } => "remove it, or put a file in its place",
+            Self::NotADirectory { path, .. } if path.extension().is_some_and(|it| it == "py") => {
                 let path = path.display();
                 return Some(
                     format!(
@@ -374,12 +371,12 @@ impl Failure {
                     .into(),
                 );
             }
-            Failure::NotFound { .. }
-            | Failure::MainNotFound { .. }
-            | Failure::NotADirectory { .. }
-            | Failure::Mount { .. }
-            | Failure::System { .. }
-            | Failure::Interrupted => return None,
+            Self::NotFound { .. }
+            | Self::MainNotFound { .. }
+            | Self::NotADirectory { .. }
+            | Self::Mount { .. }
+            | Self::System { .. }
+            | Self::Interrupted => return None,
         };
         Some(hint.into())
     }

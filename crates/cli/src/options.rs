@@ -80,9 +80,9 @@ impl Color {
     /// Sets the choice for everything that is printed from here on.
     pub(crate) fn apply(self) {
         match self {
-            Color::Auto => anstream::ColorChoice::Auto,
-            Color::Always => anstream::ColorChoice::Always,
-            Color::Never => anstream::ColorChoice::Never,
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
         }
         .write_global();
     }

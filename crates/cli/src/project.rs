@@ -38,7 +38,7 @@ impl Project {
         config: Option<&Path>,
         variables: Variables,
     ) -> Result<Self, Failure> {
-        let (project, warnings) = Project::read_quietly(directory, config, variables)?;
+        let (project, warnings) = Self::read_quietly(directory, config, variables)?;
         warnings.iter().for_each(console::warn);
         Ok(project)
     }

@@ -62,7 +62,7 @@ impl Choice {
         if !manifest.gates.is_empty() && !experimental {
             return Err(Selection::ExperimentalGate { place: "`gates`" }.into());
         }
-        let own = Choice { experimental, ..self.clone() }.gates()?;
+        let own = Self { experimental, ..self.clone() }.gates()?;
         manifest.gates.extend(own);
         Ok(())
     }

@@ -82,10 +82,10 @@ impl Error {
     #[must_use]
     pub fn is_systems(&self) -> bool {
         match self {
-            Error::Wasm(source) | Error::Engine(source) => {
+            Self::Wasm(source) | Self::Engine(source) => {
                 source.is::<std::io::Error>() || source.to_string().starts_with(MEMORY_REFUSED)
             }
-            Error::Map { .. } => true,
+            Self::Map { .. } => true,
             _ => false,
         }
     }
@@ -94,7 +94,7 @@ impl Error {
     #[must_use]
     pub fn ended_by<T: std::error::Error + Send + Sync + 'static>(&self) -> Option<&T> {
         match self {
-            Error::Wasm(error) => error.downcast_ref(),
+            Self::Wasm(error) => error.downcast_ref(),
             _ => None,
         }
     }
@@ -102,19 +102,15 @@ impl Error {
     /// A trap of the engine, which WebAssembly that called it must not take for its own: frames of the engine were
     /// left without their clean-up, it cannot be entered again.
     pub(crate) fn engine_stopped(error: wasmtime::Error) -> wasmtime::Error {
-        if error.is::<wasmtime::Trap>() {
-            wasmtime::Error::new(Error::Engine(error))
-        } else {
-            error
-        }
+        if error.is::<wasmtime::Trap>() { wasmtime::Error::new(Self::Engine(error)) } else { error }
     }
 }
 
 impl From<wasmtime::Error> for Error {
-    fn from(error: wasmtime::Error) -> Error {
-        match error.downcast::<Error>() {
+    fn from(error: wasmtime::Error) -> Self {
+        match error.downcast::<Self>() {
             Ok(error) => error,
-            Err(error) => Error::Wasm(error),
+            Err(error) => Self::Wasm(error),
         }
     }
 }

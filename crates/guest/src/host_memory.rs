@@ -20,8 +20,8 @@ struct Counts {
 }
 
 impl Default for Counts {
-    fn default() -> Counts {
-        Counts {
+    fn default() -> Self {
+        Self {
             held: AtomicUsize::new(0),
             linear: AtomicUsize::new(0),
             maximum: AtomicUsize::new(usize::MAX),
@@ -49,7 +49,7 @@ pub struct NoRoom {
 
 impl fmt::Display for NoRoom {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NoRoom { bytes, maximum } = self;
+        let Self { bytes, maximum } = self;
         write!(formatter, "{bytes} bytes more are over its limit of {maximum}")
     }
 }

@@ -45,7 +45,7 @@ impl Isolate {
     /// # Errors
     ///
     /// When the program's parts do not fit together.
-    pub fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Result<Isolate, Error> {
+    pub fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Result<Self, Error> {
         let mut store = Store::new(&program.engine, State::new(program, host));
         store.limiter(|state| &mut state.limits);
         attached::install(&mut store);
@@ -62,14 +62,14 @@ impl Isolate {
         relocate(&mut store, &main)?;
         let javascript = Arc::new(javascript::link(&mut store, main, &program.javascript)?);
         store.data_mut().linked = Some(Linked { main, memory, javascript });
-        let mut isolate = Isolate { attached, store };
+        let mut isolate = Self { attached, store };
         isolate.add_operations(program)?;
         isolate.run_source("taipan:webassembly", webassembly::SOURCE, SourceType::Module)?;
         Ok(isolate)
     }
 
-    pub(crate) fn from_parts(attached: Attached, store: Store<State>) -> Isolate {
-        Isolate { attached, store }
+    pub(crate) fn from_parts(attached: Attached, store: Store<State>) -> Self {
+        Self { attached, store }
     }
 
     /// What other threads may do with the isolate.

@@ -70,13 +70,13 @@ unsafe impl Sync for Space {}
 
 impl Space {
     /// Reserves `capacity` bytes between two guards.
-    fn reserve(capacity: usize, guard: usize) -> io::Result<Space> {
+    fn reserve(capacity: usize, guard: usize) -> io::Result<Self> {
         let length = capacity.checked_add(2 * guard).ok_or(io::Errno::NOMEM)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: the kernel chooses where, so that nothing else is there.
         let start = unsafe { mmap_anonymous(ptr::null_mut(), length, ProtFlags::empty(), flags) }?;
         let start = NonNull::new(start.cast()).ok_or(io::Errno::NOMEM)?;
-        Ok(Space { start, length, guard, accessible: 0 })
+        Ok(Self { start, length, guard, accessible: 0 })
     }
 
     fn capacity(&self) -> usize {
@@ -215,8 +215,8 @@ struct Kept {
 
 impl Spares {
     /// None so far, of memories with `bytes` bytes over which `runs` are laid, which were checked.
-    pub(crate) fn new(runs: Vec<Run>, bytes: usize) -> Arc<Spares> {
-        Arc::new(Spares { runs, bytes, ..Spares::default() })
+    pub(crate) fn new(runs: Vec<Run>, bytes: usize) -> Arc<Self> {
+        Arc::new(Self { runs, bytes, ..Self::default() })
     }
 
     /// Keeps `maximum` memories at most.
@@ -298,12 +298,12 @@ impl Spares {
 struct Original(Space);
 
 impl Original {
-    fn map(runs: &[Run], bytes: usize) -> io::Result<Original> {
+    fn map(runs: &[Run], bytes: usize) -> io::Result<Self> {
         let mut space = Space::reserve(bytes, 0)?;
         space.extend(bytes)?;
         // SAFETY: nobody has it.
         unsafe { mapping::lay_over(space.at(0), space.accessible, runs, ProtFlags::READ) }?;
-        Ok(Original(space))
+        Ok(Self(space))
     }
 }
 

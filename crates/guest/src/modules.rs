@@ -22,9 +22,9 @@ impl ModuleRecord {
     /// As `c/engine.c` has it (`MODULE_…`), and its code.
     pub(crate) fn parts(&self) -> (i32, &[u8]) {
         match self {
-            ModuleRecord::Bytecode(bytes) => (1, bytes),
-            ModuleRecord::Source(text) => (2, text),
-            ModuleRecord::Synthetic => (3, &[]),
+            Self::Bytecode(bytes) => (1, bytes),
+            Self::Source(text) => (2, text),
+            Self::Synthetic => (3, &[]),
         }
     }
 }

@@ -49,14 +49,14 @@ pub enum Output {
 pub struct OutputValue(pub(crate) RawValue);
 
 impl From<i32> for Output {
-    fn from(number: i32) -> Output {
-        Output::Number(number.into())
+    fn from(number: i32) -> Self {
+        Self::Number(number.into())
     }
 }
 
 impl From<u32> for Output {
-    fn from(number: u32) -> Output {
-        Output::Number(number.into())
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
     }
 }
 
@@ -78,50 +78,50 @@ pub enum Throw {
 
 impl Throw {
     /// The end of the isolate.
-    pub fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> Throw {
-        Throw::Fatal(wasmtime::Error::new(error))
+    pub fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Fatal(wasmtime::Error::new(error))
     }
 
     /// An error of a class.
-    pub fn error(class: &'static str, message: impl Into<String>) -> Throw {
-        Throw::Error { class: class.into(), message: message.into() }
+    pub fn error(class: &'static str, message: impl Into<String>) -> Self {
+        Self::Error { class: class.into(), message: message.into() }
     }
 
     /// A `TypeError`.
-    pub fn type_error(message: impl Into<String>) -> Throw {
-        Throw::error("TypeError", message)
+    pub fn type_error(message: impl Into<String>) -> Self {
+        Self::error("TypeError", message)
     }
 
     /// A `RangeError`.
-    pub fn range_error(message: impl Into<String>) -> Throw {
-        Throw::error("RangeError", message)
+    pub fn range_error(message: impl Into<String>) -> Self {
+        Self::error("RangeError", message)
     }
 }
 
 impl From<wasmtime::Error> for Throw {
-    fn from(error: wasmtime::Error) -> Throw {
-        Throw::from(Error::from(error))
+    fn from(error: wasmtime::Error) -> Self {
+        Self::from(Error::from(error))
     }
 }
 
 impl From<Error> for Throw {
-    fn from(error: Error) -> Throw {
+    fn from(error: Error) -> Self {
         match error {
             Error::OutOfBounds { .. } | Error::OutOfMemory { .. } => {
-                Throw::range_error(error.to_string())
+                Self::range_error(error.to_string())
             }
             Error::Exception(error) => {
-                Throw::Error { class: error.name.into(), message: error.message }
+                Self::Error { class: error.name.into(), message: error.message }
             }
-            Error::Wasm(error) => Throw::Fatal(error),
-            error @ Error::Engine(_) => Throw::Fatal(wasmtime::Error::new(error)),
+            Error::Wasm(error) => Self::Fatal(error),
+            error @ Error::Engine(_) => Self::Fatal(wasmtime::Error::new(error)),
             Error::Link { .. }
             | Error::Stopped { .. }
             | Error::Unstoppable(_)
             | Error::Dylink(_)
             | Error::CannotSave { .. }
             | Error::Snapshot { .. }
-            | Error::Map { .. } => Throw::Fatal(wasmtime::Error::new(error)),
+            | Error::Map { .. } => Self::Fatal(wasmtime::Error::new(error)),
         }
     }
 }
@@ -284,14 +284,14 @@ impl Output {
     /// The value, with a reference of its own.
     pub(crate) fn into_value(self, scope: &mut Scope<'_>) -> Result<RawValue, Error> {
         match self {
-            Output::Undefined => Ok(RawValue::UNDEFINED),
-            Output::Null => Ok(RawValue::NULL),
-            Output::Boolean(value) => Ok(RawValue::boolean(value)),
-            Output::Number(value) => scope.new_value(Argument::Number(value)),
-            Output::Text(text) => scope.new_text(&text),
-            Output::Bytes(bytes) => scope.new_bytes(&bytes),
-            Output::Handle(handle) => scope.value_of(handle.index()),
-            Output::Value(value) => Ok(value.0),
+            Self::Undefined => Ok(RawValue::UNDEFINED),
+            Self::Null => Ok(RawValue::NULL),
+            Self::Boolean(value) => Ok(RawValue::boolean(value)),
+            Self::Number(value) => scope.new_value(Argument::Number(value)),
+            Self::Text(text) => scope.new_text(&text),
+            Self::Bytes(bytes) => scope.new_bytes(&bytes),
+            Self::Handle(handle) => scope.value_of(handle.index()),
+            Self::Value(value) => Ok(value.0),
         }
     }
 }

@@ -54,8 +54,8 @@ const LEVELS: &[Processor] = &[];
 
 impl Processor {
     /// The highest level of this machine.
-    pub(crate) fn host() -> &'static Processor {
-        let is_met = |level: &&Processor| level.features().all(|(_, is_there)| is_there());
+    pub(crate) fn host() -> &'static Self {
+        let is_met = |level: &&Self| level.features().all(|(_, is_there)| is_there());
         LEVELS.iter().find(is_met).unwrap_or(&BASELINE)
     }
 

@@ -70,7 +70,7 @@ impl Image {
         state: snapshot::State,
         memory_bytes: usize,
         runs: Vec<Run>,
-    ) -> Result<Arc<Image>, Error> {
+    ) -> Result<Arc<Self>, Error> {
         mapping::check(&runs, memory_bytes)?;
         if state.imports.len() != program.imports.len() {
             return Err(unfit("an import of the main module"));
@@ -91,7 +91,7 @@ impl Image {
         let Some(ExternType::Memory(memory_type)) = program.main.module.get_export("memory") else {
             return Err(unfit("the memory"));
         };
-        Ok(Arc::new(Image {
+        Ok(Arc::new(Self {
             spares: Spares::new(runs, memory_bytes),
             memory_type,
             program: program.clone(),
@@ -127,7 +127,7 @@ impl Isolate {
     /// # Errors
     ///
     /// What does not fit together, or cannot be mapped.
-    pub fn resume(image: &Arc<Image>, host: Box<dyn Host>) -> Result<Isolate, Error> {
+    pub fn resume(image: &Arc<Image>, host: Box<dyn Host>) -> Result<Self, Error> {
         let program = &image.program;
         let mut store = Store::new(&program.engine, state(image, host));
         let begin = store.data_mut().host.monotonic_clock();
@@ -178,7 +178,7 @@ impl Isolate {
             map: mapped - instantiated,
             side_state: restored - mapped,
         };
-        Ok(Isolate::from_parts(attached, store))
+        Ok(Self::from_parts(attached, store))
     }
 }
 

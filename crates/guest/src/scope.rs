@@ -98,7 +98,7 @@ impl fmt::Debug for Scope<'_> {
 
 impl<'a> Scope<'a> {
     /// Enters the isolate from one of its imports.
-    pub fn of(caller: &'a mut Caller<'_, State>) -> Scope<'a> {
+    pub fn of(caller: &'a mut Caller<'_, State>) -> Self {
         Scope { store: caller.as_context_mut() }
     }
 

@@ -50,17 +50,17 @@ impl Served {
     /// As a snapshot keeps it.
     pub(crate) fn saved(self) -> i32 {
         match self {
-            Served::Not => -1,
-            Served::Function(handle) => handle,
-            Served::Is(handle) => IS_SAVED - handle,
+            Self::Not => -1,
+            Self::Function(handle) => handle,
+            Self::Is(handle) => IS_SAVED - handle,
         }
     }
 
-    pub(crate) fn of_saved(saved: i32) -> Served {
+    pub(crate) fn of_saved(saved: i32) -> Self {
         match saved {
-            0.. => Served::Function(saved),
-            -1 => Served::Not,
-            _ => Served::Is(IS_SAVED.wrapping_sub(saved)),
+            0.. => Self::Function(saved),
+            -1 => Self::Not,
+            _ => Self::Is(IS_SAVED.wrapping_sub(saved)),
         }
     }
 }
@@ -156,8 +156,8 @@ impl fmt::Debug for State {
 
 impl State {
     /// The state of an isolate that has run nothing.
-    pub(crate) fn new(program: &Arc<Program>, host: Box<dyn Host>) -> State {
-        State {
+    pub(crate) fn new(program: &Arc<Program>, host: Box<dyn Host>) -> Self {
+        Self {
             program: program.clone(),
             host,
             extensions: Extensions::default(),

@@ -34,24 +34,24 @@ pub(crate) enum Kind {
 impl RawValue {
     /// How many bytes of guest memory a value takes.
     pub(crate) const BYTES: u32 = 8;
-    pub(crate) const UNDEFINED: RawValue = RawValue::tagged(TAG_UNDEFINED, 0);
-    pub(crate) const NULL: RawValue = RawValue::tagged(TAG_NULL, 0);
+    pub(crate) const UNDEFINED: Self = Self::tagged(TAG_UNDEFINED, 0);
+    pub(crate) const NULL: Self = Self::tagged(TAG_NULL, 0);
 
-    const fn tagged(tag: i32, payload: i32) -> RawValue {
-        RawValue(((tag.cast_unsigned() as u64) << 32) | payload.cast_unsigned() as u64)
+    const fn tagged(tag: i32, payload: i32) -> Self {
+        Self(((tag.cast_unsigned() as u64) << 32) | payload.cast_unsigned() as u64)
     }
 
-    pub(crate) const fn integer(value: i32) -> RawValue {
-        RawValue::tagged(TAG_INTEGER, value)
+    pub(crate) const fn integer(value: i32) -> Self {
+        Self::tagged(TAG_INTEGER, value)
     }
 
-    pub(crate) const fn boolean(value: bool) -> RawValue {
-        RawValue::tagged(TAG_BOOLEAN, value as i32)
+    pub(crate) const fn boolean(value: bool) -> Self {
+        Self::tagged(TAG_BOOLEAN, value as i32)
     }
 
-    pub(crate) fn number(value: f64) -> RawValue {
+    pub(crate) fn number(value: f64) -> Self {
         let bits = if value.is_nan() { f64::NAN.to_bits() & !(1 << 63) } else { value.to_bits() };
-        RawValue(bits.wrapping_sub(FLOAT64_TAG_ADDEND << 32))
+        Self(bits.wrapping_sub(FLOAT64_TAG_ADDEND << 32))
     }
 
     #[expect(

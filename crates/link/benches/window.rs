@@ -67,7 +67,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(engine: &Engine, wasm: &[u8]) -> Result<Running> {
+    fn new(engine: &Engine, wasm: &[u8]) -> Result<Self> {
         let module = Module::new(engine, wasm)?;
         let mut store = Store::new(engine, ());
         let memory = Memory::new(&mut store, MemoryType::new(2 * PAGES, None))?;
@@ -89,7 +89,7 @@ impl Running {
             })
             .collect();
         let instance = Instance::new(&mut store, &module, &imports)?;
-        Ok(Running { store, instance })
+        Ok(Self { store, instance })
     }
 
     /// Milliseconds that a kernel takes.

@@ -272,7 +272,7 @@ struct Locals {
 }
 
 impl Locals {
-    fn of(module: &Module<'_>, function: u32, body: &FunctionBody<'_>) -> Result<Locals, Error> {
+    fn of(module: &Module<'_>, function: u32, body: &FunctionBody<'_>) -> Result<Self, Error> {
         let signature = module.signature(*item(&module.functions.items, function, "function")?)?;
         let mut first = size(signature.params().len(), "parameters")?;
         let mut reader = body.get_locals_reader()?;
@@ -281,7 +281,7 @@ impl Locals {
         for _ in 0..groups {
             first = first.saturating_add(reader.read()?.0);
         }
-        Ok(Locals { groups, range: start..reader.original_position(), first })
+        Ok(Self { groups, range: start..reader.original_position(), first })
     }
 
     /// Writes the declarations, and that of `count` more `i32`.

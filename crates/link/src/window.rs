@@ -117,14 +117,14 @@ struct Indices {
 }
 
 impl Indices {
-    fn of(module: &Module<'_>) -> Result<Indices, Error> {
+    fn of(module: &Module<'_>) -> Result<Self, Error> {
         let memory = !module.memories.items.is_empty();
         let functions = size(module.functions.imported, "functions")?;
         let globals = size(module.globals.imported, "globals")?;
         let beside = if memory { [1, 3] } else { [0, 1] };
         let copy = size(module.functions.items.len(), "functions")? + beside[0];
         let types = size(module.types.len(), "types")?;
-        Ok(Indices {
+        Ok(Self {
             memory,
             guard: globals,
             base: globals + 1,

@@ -89,22 +89,22 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::MainMissing { file } if file.ends_with(".toml") => {
+            Self::MainMissing { file } if file.ends_with(".toml") => {
                 "name the worker's Python file, for example main = \"src/entry.py\""
             }
-            Error::MainMissing { .. } => {
+            Self::MainMissing { .. } => {
                 "name the worker's Python file, for example \"main\": \"src/entry.py\""
             }
-            Error::NoWorker { .. } => {
+            Self::NoWorker { .. } => {
                 "write an entry.py with `async def on_fetch(request, env, ctx)`"
             }
-            Error::Format { .. } => "rename the file, so that its ending says how to read it",
-            Error::Both { .. } => "keep one of the two",
-            Error::SameName { .. } => "give each binding a name of its own",
-            Error::Syntax { .. }
-            | Error::Value { .. }
-            | Error::Repeated { .. }
-            | Error::TooLong { .. } => return None,
+            Self::Format { .. } => "rename the file, so that its ending says how to read it",
+            Self::Both { .. } => "keep one of the two",
+            Self::SameName { .. } => "give each binding a name of its own",
+            Self::Syntax { .. }
+            | Self::Value { .. }
+            | Self::Repeated { .. }
+            | Self::TooLong { .. } => return None,
         };
         Some(hint.into())
     }

@@ -205,14 +205,14 @@ pub struct Flags(BTreeSet<&'static str>);
 impl Default for Flags {
     /// Those that every worker in Python has.
     fn default() -> Self {
-        Flags::new(&[], None)
+        Self::new(&[], None)
     }
 }
 
 impl Flags {
     /// Those that `names` asks for or that are implied on `date`, for a worker in Python.
     #[must_use]
-    pub fn new(names: &[String], date: Option<Date>) -> Flags {
+    pub fn new(names: &[String], date: Option<Date>) -> Self {
         let asked = |name: &str| names.iter().any(|asked| asked == name);
         let mut has = BTreeSet::from([PYTHON_WORKERS]);
         has.extend(FLAGS.iter().map(|flag| flag.name).filter(|name| asked(name)));
@@ -224,7 +224,7 @@ impl Flags {
                 has.insert(name);
             }
         }
-        Flags(has)
+        Self(has)
     }
 
     /// Whether the worker has a flag.

@@ -16,13 +16,13 @@ pub enum Isolation {
 
 impl Isolation {
     /// All of them.
-    pub const ALL: [Isolation; 2] = [Isolation::Reuse, Isolation::Fresh];
+    pub const ALL: [Self; 2] = [Self::Reuse, Self::Fresh];
 
     /// Its name in configurations and on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Isolation::Reuse => "reuse",
-            Isolation::Fresh => "fresh",
+            Self::Reuse => "reuse",
+            Self::Fresh => "fresh",
         }
     }
 

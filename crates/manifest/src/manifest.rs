@@ -1,7 +1,7 @@
 //! A worker's configuration, checked: what `parse` makes and all other crates read.
 
+use core::net::{IpAddr, Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
 
 use pep440_rs::{Version, VersionSpecifiers};
 

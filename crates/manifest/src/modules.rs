@@ -74,9 +74,9 @@ pub struct Modules {
 
 impl Modules {
     /// Those of a configuration that says nothing of them.
-    pub(crate) fn of(main: &str) -> Modules {
+    pub(crate) fn of(main: &str) -> Self {
         let base_dir = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
-        Modules { base_dir, find_additional_modules: true, rules: Rules::default() }
+        Self { base_dir, find_additional_modules: true, rules: Rules::default() }
     }
 }
 
@@ -96,7 +96,7 @@ impl Rules {
         self.globs.get(first).map(|(kind, _)| *kind)
     }
 
-    fn new(globs: Vec<(ModuleType, String)>) -> Result<Rules, globset::Error> {
+    fn new(globs: Vec<(ModuleType, String)>) -> Result<Self, globset::Error> {
         let mut set = GlobSetBuilder::new();
         for (_, glob) in &globs {
             // As glob-to-regexp 0.4 reads it for wrangler: `*`, `**/`, and nothing else.
@@ -107,14 +107,14 @@ impl Rules {
             let mut builder = GlobBuilder::new(&literal);
             set.add(builder.literal_separator(true).backslash_escape(false).build()?);
         }
-        Ok(Rules { set: set.build()?, globs })
+        Ok(Self { set: set.build()?, globs })
     }
 }
 
 impl Default for Rules {
     fn default() -> Self {
         let globs = DEFAULTS.iter().chain(&BUNDLED).flat_map(by_default).collect();
-        Rules::new(globs).unwrap_or_else(|error| unreachable!("our own globs: {error}"))
+        Self::new(globs).unwrap_or_else(|error| unreachable!("our own globs: {error}"))
     }
 }
 

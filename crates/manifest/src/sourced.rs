@@ -42,7 +42,7 @@ pub(crate) type Numbers = BTreeMap<&'static str, Sourced<u32>>;
 impl Given {
     /// Puts in what `weaker` says and this does not; the rest gives warnings,
     /// unless both say the same.
-    pub(crate) fn complete_with(&mut self, weaker: Given) -> Vec<Warning> {
+    pub(crate) fn complete_with(&mut self, weaker: Self) -> Vec<Warning> {
         let mut warnings = Vec::new();
         complete(&mut self.isolation, weaker.isolation, &mut warnings);
         complete(&mut self.warmup, weaker.warmup, &mut warnings);

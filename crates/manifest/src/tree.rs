@@ -23,8 +23,8 @@ impl Format {
     /// What the ending of a file's name says.
     pub fn of(file: &str) -> Option<Self> {
         match file.rsplit_once('.')?.1 {
-            "json" | "jsonc" => Some(Format::Json),
-            "toml" => Some(Format::Toml),
+            "json" | "jsonc" => Some(Self::Json),
+            "toml" => Some(Self::Toml),
             _ => None,
         }
     }
@@ -77,13 +77,13 @@ impl Value {
     /// What the value is, for a message.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Value::Null => "null".to_owned(),
-            Value::Boolean(value) => value.to_string(),
-            Value::Number(value) => value.to_string(),
-            Value::Text(value) => format!("{value:?}"),
-            Value::List(_) => "a list".to_owned(),
-            Value::Table(_) => "an object".to_owned(),
-            Value::Foreign(name) => (*name).to_owned(),
+            Self::Null => "null".to_owned(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Number(value) => value.to_string(),
+            Self::Text(value) => format!("{value:?}"),
+            Self::List(_) => "a list".to_owned(),
+            Self::Table(_) => "an object".to_owned(),
+            Self::Foreign(name) => (*name).to_owned(),
         }
     }
 }

@@ -81,30 +81,30 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::Unknown { at, key, suggestion: None } => {
+            Self::Unknown { at, key, suggestion: None } => {
                 write!(f, "{at}: `{key}` is not a known key")
             }
-            Warning::Unknown { at, key, suggestion: Some(suggestion) } => {
+            Self::Unknown { at, key, suggestion: Some(suggestion) } => {
                 write!(f, "{at}: `{key}` is not a known key, did you mean `{suggestion}`?")
             }
-            Warning::Unsupported { at, key } => {
+            Self::Unsupported { at, key } => {
                 write!(f, "{at}: `{key}` is not supported yet and has no effect")
             }
-            Warning::CloudOnly { at, key } => {
+            Self::CloudOnly { at, key } => {
                 write!(f, "{at}: `{key}` only concerns the cloud and has no effect here")
             }
-            Warning::Overridden { at, key, by, by_key } => {
+            Self::Overridden { at, key, by, by_key } => {
                 write!(f, "{at}: `{key}` has no effect, {by} says `{by_key}`")
             }
-            Warning::Rule { at, what, by, name } => {
+            Self::Rule { at, what, by, name } => {
                 write!(
                     f,
                     "{at}: {what} has no effect: `{by}` is for {name} too and does not say `fallthrough` \
                      (`true` lets others follow, `false` silences this)"
                 )
             }
-            Warning::Line { at, reason } => write!(f, "{at}: {reason}"),
-            Warning::NotInstalled { at, named, more } => {
+            Self::Line { at, reason } => write!(f, "{at}: {reason}"),
+            Self::NotInstalled { at, named, more } => {
                 let others = match more {
                     0 => None,
                     1 => Some("1 other".to_owned()),
@@ -122,7 +122,7 @@ impl fmt::Display for Warning {
                      asks for into {PACKAGES_DIRECTORY}"
                 )
             }
-            Warning::Shadowed { used, ignored } => {
+            Self::Shadowed { used, ignored } => {
                 write!(f, "{used} is used, {ignored} beside it is not")
             }
         }

@@ -105,24 +105,24 @@ impl Error {
     /// What to do about it, where there is something.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Patch { .. }
-            | Error::Family { .. }
-            | Error::Placement { .. }
-            | Error::Archive(_)
-            | Error::ArchiveFile { .. }
-            | Error::ArchiveLimit { .. } => {
+            Self::Patch { .. }
+            | Self::Family { .. }
+            | Self::Placement { .. }
+            | Self::Archive(_)
+            | Self::ArchiveFile { .. }
+            | Self::ArchiveLimit { .. } => {
                 "use the Pyodide release that this version of Taipan was made for"
             }
-            Error::LayerMagic
-            | Error::LayerFormat { .. }
-            | Error::LayerTruncated { .. }
-            | Error::LayerNode { .. }
-            | Error::LayerDigest => "remove the cached bundle, so that it is made again",
-            Error::Saved { .. } => "remove the snapshot, so that it is made again",
-            Error::Prepared { .. } => {
+            Self::LayerMagic
+            | Self::LayerFormat { .. }
+            | Self::LayerTruncated { .. }
+            | Self::LayerNode { .. }
+            | Self::LayerDigest => "remove the cached bundle, so that it is made again",
+            Self::Saved { .. } => "remove the snapshot, so that it is made again",
+            Self::Prepared { .. } => {
                 "the worker changes a module of Python's own; see docs/reference/snapshots.md"
             }
-            Error::LayerPath { .. } | Error::LayerTooLarge => return None,
+            Self::LayerPath { .. } | Self::LayerTooLarge => return None,
         };
         Some(hint.into())
     }

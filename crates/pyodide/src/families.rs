@@ -22,7 +22,7 @@ impl Family {
     /// # Errors
     ///
     /// [`Error::Family`] when no family has it.
-    pub fn of(version: &str) -> Result<&'static Family, Error> {
+    pub fn of(version: &str) -> Result<&'static Self, Error> {
         let is_of =
             |prefix: &&str| version.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with('.'));
         FAMILIES

@@ -51,9 +51,9 @@ impl Folder {
     /// # Errors
     ///
     /// When it is no directory, cannot be opened, or the system has no `openat2` (Linux 5.6).
-    pub fn open(path: &Path) -> std::io::Result<Folder> {
+    pub fn open(path: &Path) -> std::io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = Folder(Arc::new(rustix::fs::open(path, flags, Mode::empty())?));
+        let folder = Self(Arc::new(rustix::fs::open(path, flags, Mode::empty())?));
         folder.directory("")?;
         Ok(folder)
     }

@@ -41,8 +41,8 @@ impl Missing {
     /// What the host answers: undefined sends the question to the file system.
     pub(crate) fn answer(self) -> Output {
         match self {
-            Missing::Elsewhere => Output::Undefined,
-            Missing::Error(number) => number.into(),
+            Self::Elsewhere => Output::Undefined,
+            Self::Error(number) => number.into(),
         }
     }
 }

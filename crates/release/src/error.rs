@@ -37,16 +37,16 @@ impl Error {
     /// What the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Unknown { version } => match newest_of(series(version)) {
+            Self::Unknown { version } => match newest_of(series(version)) {
                 Some(known) => {
                     return Some(format!("{known} is the one of its series; {OWN_BUILD}").into());
                 }
                 None => OWN_BUILD,
             },
-            Error::Development { .. } => {
+            Self::Development { .. } => {
                 "name the directory that the build leaves, `dist`, or an unpacked package"
             }
-            Error::Fetch { version, source: taipan_store::Error::Offline { .. } } => {
+            Self::Fetch { version, source: taipan_store::Error::Offline { .. } } => {
                 return Some(
                     format!(
                         "run `taipan bundle fetch {version}` without --offline first, or name a directory with --source"
@@ -54,7 +54,7 @@ impl Error {
                     .into(),
                 );
             }
-            Error::Fetch { source, .. } => return source.hint(),
+            Self::Fetch { source, .. } => return source.hint(),
         };
         Some(hint.into())
     }

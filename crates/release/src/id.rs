@@ -22,7 +22,7 @@ impl BundleId {
         let inputs = inputs.iter().map(|(name, digest)| format!("input {name:?} {digest}\n"));
         let mut lines: Vec<_> = files.chain(inputs).collect();
         lines.sort_unstable();
-        BundleId(Digest::of(lines.concat().as_bytes()))
+        Self(Digest::of(lines.concat().as_bytes()))
     }
 
     /// The id's first 16 hexadecimal digits, for people.

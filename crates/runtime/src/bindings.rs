@@ -31,14 +31,14 @@ impl Binding {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Binding::Value(_) => "value",
+            Self::Value(_) => "value",
         }
     }
 
     /// What `environment.js` makes it of.
     fn told(&self) -> String {
         match self {
-            Binding::Value(value) => value.to_string(),
+            Self::Value(value) => value.to_string(),
         }
     }
 }
@@ -48,15 +48,15 @@ impl Binding {
 pub struct Bindings(Arc<BTreeMap<String, Binding>>);
 
 impl FromIterator<(String, Binding)> for Bindings {
-    fn from_iter<T: IntoIterator<Item = (String, Binding)>>(bindings: T) -> Bindings {
-        Bindings(Arc::new(bindings.into_iter().collect()))
+    fn from_iter<T: IntoIterator<Item = (String, Binding)>>(bindings: T) -> Self {
+        Self(Arc::new(bindings.into_iter().collect()))
     }
 }
 
 impl Bindings {
     /// The same with one more.
     #[must_use]
-    pub fn with(mut self, name: &str, binding: Binding) -> Bindings {
+    pub fn with(mut self, name: &str, binding: Binding) -> Self {
         Arc::make_mut(&mut self.0).insert(name.to_owned(), binding);
         self
     }

@@ -60,7 +60,7 @@ impl fmt::Debug for Call {
 impl fmt::Debug for CallKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CallKind::Fetch { .. } => formatter.write_str("Fetch"),
+            Self::Fetch { .. } => formatter.write_str("Fetch"),
         }
     }
 }
@@ -75,7 +75,7 @@ impl CallKind {
         tell: impl FnOnce(&mut Scope<'_>, &str, &[Argument<'_>]) -> T,
     ) -> T {
         match self {
-            CallKind::Fetch { request: Incoming { method, url, headers }, body, reply } => {
+            Self::Fetch { request: Incoming { method, url, headers }, body, reply } => {
                 let body = adopt(scope, Owner::request(id), body);
                 if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
                     requests.open(id, reply);

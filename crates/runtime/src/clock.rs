@@ -29,8 +29,8 @@ pub struct Machine {
 impl Machine {
     /// A monotonic clock that goes on from `offset` milliseconds.
     #[must_use]
-    pub fn new(offset: f64) -> Machine {
-        Machine { started: Instant::now(), offset }
+    pub fn new(offset: f64) -> Self {
+        Self { started: Instant::now(), offset }
     }
 }
 
@@ -61,8 +61,8 @@ pub struct Virtual {
 impl Virtual {
     /// The host whose entropy follows from `seed`.
     #[must_use]
-    pub fn new(seed: Digest) -> Virtual {
-        Virtual { microseconds: Arc::default(), seed, blocks: 0 }
+    pub fn new(seed: Digest) -> Self {
+        Self { microseconds: Arc::default(), seed, blocks: 0 }
     }
 
     /// Moves the clocks: what takes so long is over.

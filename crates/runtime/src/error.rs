@@ -117,7 +117,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::AddressSpace { isolates: many @ 2.., .. } => {
+            Self::AddressSpace { isolates: many @ 2.., .. } => {
                 return Some(
                     format!(
                         "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`), or set `max` of \
@@ -127,29 +127,29 @@ impl Error {
                     .into(),
                 );
             }
-            Error::AddressSpace { .. } => {
+            Self::AddressSpace { .. } => {
                 "raise the limit (`ulimit -v unlimited`, in systemd `LimitAS=infinity`); most of it is only reserved \
                  and takes no memory"
             }
-            Error::Bug { .. } | Error::Part { .. } => {
+            Self::Bug { .. } | Self::Part { .. } => {
                 "please report it, with this message and what you did"
             }
-            Error::Pyodide { .. } => {
+            Self::Pyodide { .. } => {
                 "the release in the cache may be damaged: run `taipan bundle verify`"
             }
-            Error::Snapshot { .. } | Error::Section { .. } => {
+            Self::Snapshot { .. } | Self::Section { .. } => {
                 "remove the file: it is made again when it is needed"
             }
-            Error::Guest { source, .. } if source.is_systems() => {
+            Self::Guest { source, .. } if source.is_systems() => {
                 "an isolate reserves several GiB of addresses, most of which it never uses: `ulimit -v` must leave room"
             }
-            Error::Guest { .. }
-            | Error::NoSnapshot { .. }
-            | Error::Read { .. }
-            | Error::Program { .. }
-            | Error::Unsaved { .. } => return None,
+            Self::Guest { .. }
+            | Self::NoSnapshot { .. }
+            | Self::Read { .. }
+            | Self::Program { .. }
+            | Self::Unsaved { .. } => return None,
             // What gives more of it, the caller knows, who has set the limit.
-            Error::Limit { .. } => return None,
+            Self::Limit { .. } => return None,
         };
         Some(hint.into())
     }

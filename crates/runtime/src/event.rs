@@ -49,11 +49,11 @@ pub enum Event {
 impl fmt::Debug for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Call(call) => call.fmt(formatter),
-            Event::Signal { id, signal } => write!(formatter, "{signal:?}({id})"),
-            Event::Completed { instance, .. } => write!(formatter, "Completed({instance})"),
-            Event::Warm { .. } => formatter.write_str("Warm"),
-            Event::Interrupted => formatter.write_str("Interrupted"),
+            Self::Call(call) => call.fmt(formatter),
+            Self::Signal { id, signal } => write!(formatter, "{signal:?}({id})"),
+            Self::Completed { instance, .. } => write!(formatter, "Completed({instance})"),
+            Self::Warm { .. } => formatter.write_str("Warm"),
+            Self::Interrupted => formatter.write_str("Interrupted"),
         }
     }
 }
@@ -80,9 +80,9 @@ pub trait Availability: Send + Sync {
 pub(crate) struct Hold(Arc<dyn Availability>);
 
 impl Hold {
-    pub(crate) fn new(availability: Arc<dyn Availability>) -> Hold {
+    pub(crate) fn new(availability: Arc<dyn Availability>) -> Self {
         availability.hold();
-        Hold(availability)
+        Self(availability)
     }
 }
 

@@ -53,13 +53,13 @@ impl IsolateImage {
         layers: Mounts,
         registry: Registry,
         own: &[CompiledModule],
-    ) -> Result<IsolateImage, Error> {
+    ) -> Result<Self, Error> {
         let runs = file.all_runs(baseline)?;
         let saved = sections::saved(&file)?;
         let memory_bytes = usize::try_from(file.snapshot.memory_bytes).unwrap_or(usize::MAX);
         let image = Image::new(program, own, file.snapshot.state, memory_bytes, runs)
             .map_err(guest("joining the snapshot and its bundle"))?;
-        Ok(IsolateImage { image, saved, layers, registry, written: OnceLock::new() })
+        Ok(Self { image, saved, layers, registry, written: OnceLock::new() })
     }
 
     /// What the monotonic clock showed, in milliseconds.

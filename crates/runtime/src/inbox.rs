@@ -28,9 +28,9 @@ impl Wake for Unpark {
 impl Inbox {
     /// An inbox, and the way into it.
     #[must_use]
-    pub fn new() -> (UnboundedSender<Event>, Inbox) {
+    pub fn new() -> (UnboundedSender<Event>, Self) {
         let (sender, receiver) = unbounded_channel();
-        (sender, Inbox(Arc::new(Mutex::new(receiver))))
+        (sender, Self(Arc::new(Mutex::new(receiver))))
     }
 
     fn receiver(&self) -> MutexGuard<'_, UnboundedReceiver<Event>> {

@@ -144,8 +144,8 @@ impl Instance {
     }
 
     /// Does `work`, while what comes from outside is held back.
-    pub(crate) fn apart<T>(&mut self, work: impl FnOnce(&mut Instance) -> T) -> T {
-        let hold = |instance: &mut Instance, held: Option<Vec<Event>>| {
+    pub(crate) fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let hold = |instance: &mut Self, held: Option<Vec<Event>>| {
             let mut scope = instance.isolate.scope();
             let state = scope.extensions_mut().of_mut::<Loop>();
             state.and_then(|state| std::mem::replace(&mut state.held, held))

@@ -30,8 +30,8 @@ impl Guard {
     /// # Errors
     ///
     /// When there can be no thread.
-    pub fn start() -> std::io::Result<Guard> {
-        Ok(Guard(Arc::new(Watchdog::start()?)))
+    pub fn start() -> std::io::Result<Self> {
+        Ok(Self(Arc::new(Watchdog::start()?)))
     }
 }
 

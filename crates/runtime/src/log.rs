@@ -59,14 +59,14 @@ impl Record {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let said = match self {
-            Record::Console { level, text } => level.len() + text.len(),
-            Record::Stream { bytes, .. } => bytes.len(),
-            Record::Fault { message, traceback } => message.len() + traceback.len(),
-            Record::Ended { reason } => reason.len(),
-            Record::Warning { text } => text.len(),
-            Record::Reached(_) | Record::Resumed(_) => 0,
+            Self::Console { level, text } => level.len() + text.len(),
+            Self::Stream { bytes, .. } => bytes.len(),
+            Self::Fault { message, traceback } => message.len() + traceback.len(),
+            Self::Ended { reason } => reason.len(),
+            Self::Warning { text } => text.len(),
+            Self::Reached(_) | Self::Resumed(_) => 0,
         };
-        said + size_of::<Record>()
+        said + size_of::<Self>()
     }
 }
 
@@ -91,14 +91,14 @@ pub struct Log(Arc<dyn Fn(Record) + Send + Sync>);
 
 impl Log {
     /// Hands each record to `take`.
-    pub fn new(take: impl Fn(Record) + Send + Sync + 'static) -> Log {
-        Log(Arc::new(take))
+    pub fn new(take: impl Fn(Record) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
     }
 
     /// A log that hands on only what `admit` says.
     #[must_use]
-    pub fn filter(self, admit: impl Fn(&Record) -> bool + Send + Sync + 'static) -> Log {
-        Log::new(move |record| {
+    pub fn filter(self, admit: impl Fn(&Record) -> bool + Send + Sync + 'static) -> Self {
+        Self::new(move |record| {
             if admit(&record) {
                 self.write(record);
             }

@@ -39,11 +39,11 @@ impl SavedRecord {
     /// What a snapshot keeps of a record: nothing of what is true of one process or one isolate. The fault of a warm-up
     /// request is the error with which the start ends, so there is no snapshot.
     #[must_use]
-    pub fn of(record: &Record) -> Option<SavedRecord> {
+    pub fn of(record: &Record) -> Option<Self> {
         match record.clone() {
-            Record::Console { level, text } => Some(SavedRecord::Console { level, text }),
-            Record::Stream { descriptor, bytes } => Some(SavedRecord::Stream { descriptor, bytes }),
-            Record::Warning { text } => Some(SavedRecord::Warning { text }),
+            Record::Console { level, text } => Some(Self::Console { level, text }),
+            Record::Stream { descriptor, bytes } => Some(Self::Stream { descriptor, bytes }),
+            Record::Warning { text } => Some(Self::Warning { text }),
             Record::Fault { .. }
             | Record::Reached(_)
             | Record::Resumed(_)
@@ -53,11 +53,11 @@ impl SavedRecord {
 }
 
 impl From<SavedRecord> for Record {
-    fn from(saved: SavedRecord) -> Record {
+    fn from(saved: SavedRecord) -> Self {
         match saved {
-            SavedRecord::Console { level, text } => Record::Console { level, text },
-            SavedRecord::Stream { descriptor, bytes } => Record::Stream { descriptor, bytes },
-            SavedRecord::Warning { text } => Record::Warning { text },
+            SavedRecord::Console { level, text } => Self::Console { level, text },
+            SavedRecord::Stream { descriptor, bytes } => Self::Stream { descriptor, bytes },
+            SavedRecord::Warning { text } => Self::Warning { text },
         }
     }
 }
@@ -66,7 +66,7 @@ impl Log {
     /// A log that hands on what it takes, and remembers what a snapshot keeps. It does not hand on the faults of warm-up
     /// requests: they are the error with which the start ends.
     #[must_use]
-    pub fn recorded(&self) -> (Log, Recorded) {
+    pub fn recorded(&self) -> (Self, Recorded) {
         let recorded = Recorded::default();
         let (log, all) = (self.clone(), recorded.clone());
         let take = move |record: Record| {
@@ -76,7 +76,7 @@ impl Log {
             all.0.lock().unwrap_or_else(PoisonError::into_inner).push(&record);
             log.write(record);
         };
-        (Log::new(take), recorded)
+        (Self::new(take), recorded)
     }
 }
 

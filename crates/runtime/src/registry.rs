@@ -60,12 +60,12 @@ pub enum ModuleKind {
 impl ModuleKind {
     fn name(self) -> &'static str {
         match self {
-            ModuleKind::EsModule => "ESModule",
-            ModuleKind::CommonJs => "CommonJS",
-            ModuleKind::Json => "JSON",
-            ModuleKind::Text => "Text",
-            ModuleKind::Data => "Data",
-            ModuleKind::CompiledWasm => "CompiledWasm",
+            Self::EsModule => "ESModule",
+            Self::CommonJs => "CommonJS",
+            Self::Json => "JSON",
+            Self::Text => "Text",
+            Self::Data => "Data",
+            Self::CompiledWasm => "CompiledWasm",
         }
     }
 }
@@ -86,7 +86,7 @@ pub struct OwnModules {
 /// All that it says, in JSON.
 impl fmt::Display for OwnModules {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OwnModules { root, by_name, kinds, gates } = self;
+        let Self { root, by_name, kinds, gates } = self;
         let kinds: BTreeMap<_, _> = kinds.iter().map(|(path, kind)| (path, kind.name())).collect();
         write!(formatter, "{}", serde_json::json!([root, by_name, kinds, gates]))
     }
@@ -111,9 +111,9 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// Of an isolate without a worker.
     #[must_use]
-    pub fn builtin(builtin: Javascript, gates: BTreeSet<&'static str>) -> Registry {
+    pub fn builtin(builtin: Javascript, gates: BTreeSet<&'static str>) -> Self {
         let own = OwnModules { gates, ..OwnModules::default() };
-        Registry { builtin, own: Arc::new(own), files: None, compiled: Arc::default() }
+        Self { builtin, own: Arc::new(own), files: None, compiled: Arc::default() }
     }
 
     /// Of a worker, whose files are `files`.
@@ -123,8 +123,8 @@ impl Registry {
         own: Arc<OwnModules>,
         files: Arc<Layer<LayerBytes>>,
         compiled: BTreeMap<String, Result<CompiledModule, String>>,
-    ) -> Registry {
-        Registry { builtin, own, files: Some(files), compiled: Arc::new(compiled) }
+    ) -> Self {
+        Self { builtin, own, files: Some(files), compiled: Arc::new(compiled) }
     }
 
     /// The WebAssembly modules that are ready.

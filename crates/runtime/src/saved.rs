@@ -37,7 +37,7 @@ impl Saved {
     }
 
     /// What is in a section.
-    pub(crate) fn of(section: &[u8]) -> Result<Saved, PartError> {
+    pub(crate) fn of(section: &[u8]) -> Result<Self, PartError> {
         Ok(decode(part::saved(VERSION, section)?)?)
     }
 }

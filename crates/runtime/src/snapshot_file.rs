@@ -28,9 +28,9 @@ impl SnapshotFile {
     /// # Errors
     ///
     /// [`Error::Snapshot`] for what is no whole snapshot of this format.
-    pub fn open(path: &Path) -> Result<SnapshotFile, Error> {
+    pub fn open(path: &Path) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.into(), source };
-        let opened = SnapshotFile::of(path, fs_err::File::open(path).map_err(read)?)?;
+        let opened = Self::of(path, fs_err::File::open(path).map_err(read)?)?;
         snapshot::verify(&opened.snapshot, &opened.bytes).map_err(opened.unusable())?;
         Ok(opened)
     }
@@ -40,12 +40,12 @@ impl SnapshotFile {
     /// # Errors
     ///
     /// [`Error::Snapshot`] for what is none.
-    pub fn of(path: &Path, file: fs_err::File) -> Result<SnapshotFile, Error> {
+    pub fn of(path: &Path, file: fs_err::File) -> Result<Self, Error> {
         let file = file.into_file();
         let bytes = taipan_guest::map(&file);
         let bytes = bytes.map_err(|source| Error::Read { path: path.into(), source })?;
         let snapshot = snapshot::decode(&bytes).map_err(unusable(path))?;
-        Ok(SnapshotFile { path: path.into(), snapshot, bytes, file: Arc::new(file) })
+        Ok(Self { path: path.into(), snapshot, bytes, file: Arc::new(file) })
     }
 
     /// Checks that it was made from this.
@@ -66,7 +66,7 @@ impl SnapshotFile {
     /// # Errors
     ///
     /// [`Error::Snapshot`] when it has another baseline.
-    pub fn all_runs(&self, baseline: &SnapshotFile) -> Result<Vec<Run>, Error> {
+    pub fn all_runs(&self, baseline: &Self) -> Result<Vec<Run>, Error> {
         if self.snapshot.digest == baseline.snapshot.digest {
             return Ok(self.runs().collect());
         }

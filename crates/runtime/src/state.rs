@@ -44,10 +44,10 @@ pub(crate) struct Loop {
 
 impl Loop {
     /// The event loop of an isolate that is connected.
-    pub(crate) fn new(world: World, begin: Handle, cancel: Handle) -> Loop {
+    pub(crate) fn new(world: World, begin: Handle, cancel: Handle) -> Self {
         let World { log, runtime, number, inbox, availability, serves, fresh, cpu, clock, .. } =
             world;
-        Loop {
+        Self {
             number,
             inbox,
             runtime,

@@ -41,15 +41,15 @@ pub struct ToLog {
 impl ToLog {
     /// Of an isolate that is alone.
     #[must_use]
-    pub fn new(log: Log, allowances: Allowances) -> ToLog {
-        ToLog { log, allowances, lines: None }
+    pub fn new(log: Log, allowances: Allowances) -> Self {
+        Self { log, allowances, lines: None }
     }
 
     /// Of one among others: whole lines go out, into which nobody else writes. One that has no end when the isolate ends
     /// gets one.
     #[must_use]
-    pub fn by_lines(log: Log, allowances: Allowances) -> ToLog {
-        ToLog { log, allowances, lines: Some(BTreeMap::new()) }
+    pub fn by_lines(log: Log, allowances: Allowances) -> Self {
+        Self { log, allowances, lines: Some(BTreeMap::new()) }
     }
 
     fn put(&mut self, descriptor: i32, bytes: &[u8]) {

@@ -64,10 +64,10 @@ impl World {
         runtime: runtime::Handle,
         log: Log,
         host: &Virtual,
-    ) -> (World, UnboundedSender<Event>) {
+    ) -> (Self, UnboundedSender<Event>) {
         let (sender, inbox) = Inbox::new();
         let clock = Some(host.clone());
-        (World { clock, ..World::new(runtime, log, sender.downgrade(), inbox) }, sender)
+        (Self { clock, ..Self::new(runtime, log, sender.downgrade(), inbox) }, sender)
     }
 
     /// Of an isolate that runs by itself, with the clocks of its host: no requests come to it, and it has no limits of
@@ -78,8 +78,8 @@ impl World {
         log: Log,
         sender: WeakUnboundedSender<Event>,
         inbox: Inbox,
-    ) -> World {
-        World {
+    ) -> Self {
+        Self {
             streams: Box::new(Mute),
             log,
             bindings: Bindings::default(),

@@ -71,9 +71,9 @@ impl BodyError {
     /// What the client is told of its own body.
     pub(crate) fn fault(&self) -> Fault {
         let status = match self {
-            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::Stalled { .. } => StatusCode::REQUEST_TIMEOUT,
-            BodyError::Interrupted(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Stalled { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::Interrupted(_) => StatusCode::BAD_REQUEST,
         };
         Fault::new(status, self.to_string())
     }
@@ -311,11 +311,11 @@ pub struct Gone;
 
 impl Body {
     /// A body that is sent while it is made.
-    pub fn stream() -> (BodySender, Body) {
+    pub fn stream() -> (BodySender, Self) {
         let (sender, receiver) = mpsc::channel(CHUNKS_PENDING_MAX);
         (
             BodySender { chunks: sender },
-            Body::Stream(BodyStream { chunks: receiver, ended: false, broken: None }),
+            Self::Stream(BodyStream { chunks: receiver, ended: false, broken: None }),
         )
     }
 }
@@ -356,29 +356,29 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
-            Body::Empty => Poll::Ready(None),
-            Body::Bytes(bytes) => {
+            Self::Empty => Poll::Ready(None),
+            Self::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
-                *self = Body::Empty;
+                *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Body::Stream(stream) => stream.poll(context),
+            Self::Stream(stream) => stream.poll(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Body::Empty => true,
-            Body::Bytes(bytes) => bytes.is_empty(),
-            Body::Stream(stream) => stream.ended,
+            Self::Empty => true,
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Stream(stream) => stream.ended,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Body::Empty => SizeHint::with_exact(0),
-            Body::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Body::Stream(_) => SizeHint::default(),
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(_) => SizeHint::default(),
         }
     }
 }

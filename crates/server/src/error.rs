@@ -38,12 +38,12 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Clock => "set the clock, with `date --set` or by starting a time service",
-            Error::PortInUse { .. } => {
+            Self::Clock => "set the clock, with `date --set` or by starting a time service",
+            Self::PortInUse { .. } => {
                 "stop the other program, or choose another port with `--port` (0 takes any that is free)"
             }
-            Error::NotAllowed { .. } => "choose a port from 1024 up with `--port`",
-            Error::Listen { .. } => "choose an address of this machine with `--ip`",
+            Self::NotAllowed { .. } => "choose a port from 1024 up with `--port`",
+            Self::Listen { .. } => "choose an address of this machine with `--ip`",
         };
         Some(hint.into())
     }

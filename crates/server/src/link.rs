@@ -25,10 +25,10 @@ pub(crate) struct Network(u64);
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V4(address) => Network(u32::from(address).into()),
+            IpAddr::V4(address) => Self(u32::from(address).into()),
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments().map(u64::from);
-                Network(a << 48 | b << 32 | c << 16 | d)
+                Self(a << 48 | b << 32 | c << 16 | d)
             }
         }
     }

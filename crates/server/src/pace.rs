@@ -34,7 +34,7 @@ impl Pace {
 
     /// A request has come, which is all that was waited for.
     pub(crate) fn begin(&mut self) {
-        *self = Pace::default();
+        *self = Self::default();
     }
 
     /// How long the client lets the server wait; none when the server has to do something.

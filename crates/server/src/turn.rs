@@ -46,9 +46,9 @@ struct State {
 
 impl Turn {
     /// A request has come: it is the server's turn.
-    pub(crate) fn begin(link: Arc<Link>) -> Arc<Turn> {
+    pub(crate) fn begin(link: Arc<Link>) -> Arc<Self> {
         link.begin();
-        Arc::new(Turn { link, stream: streams::current(), state: Mutex::default() })
+        Arc::new(Self { link, stream: streams::current(), state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

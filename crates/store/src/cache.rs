@@ -44,9 +44,9 @@ pub struct Cache {
 
 impl Cache {
     /// Opens the cache at `root`, and makes the folder if it is not there.
-    pub fn open(root: &Path) -> Result<Cache, Error> {
+    pub fn open(root: &Path) -> Result<Self, Error> {
         fs_err::create_dir_all(root)?;
-        Ok(Cache { root: fs_err::canonicalize(root)? })
+        Ok(Self { root: fs_err::canonicalize(root)? })
     }
 
     /// The cache's folder, absolute.

@@ -29,7 +29,7 @@ pub struct ContentDigest(Hash);
 impl ContentDigest {
     /// The digest of `bytes`.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        ContentDigest(blake3::hash(bytes))
+        Self(blake3::hash(bytes))
     }
 
     /// Reads 64 hexadecimal digits; `None` for anything else.

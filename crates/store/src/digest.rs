@@ -15,7 +15,7 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Digest(Sha256::digest(bytes).into())
+        Self(Sha256::digest(bytes).into())
     }
 
     /// Reads 64 lower-case hexadecimal digits; `None` for anything else.
@@ -33,7 +33,7 @@ impl Digest {
             }
             index += 1;
         }
-        Some(Digest(bytes))
+        Some(Self(bytes))
     }
 
     /// The digest's 32 bytes.

@@ -51,11 +51,11 @@ pub struct Held {
 }
 
 impl Entry {
-    pub(crate) fn new(root: &Path, kind: &str, key: &str) -> Result<Entry, Error> {
+    pub(crate) fn new(root: &Path, kind: &str, key: &str) -> Result<Self, Error> {
         check_name(key)?;
-        Ok(Entry {
+        Ok(Self {
             name: format!("{kind}/{key}"),
-            path: Entry::folder(root, kind)?.join(key),
+            path: Self::folder(root, kind)?.join(key),
             staging: root.join("staging").join(kind).join(key),
             // No key begins with a point, so this is no other entry's folder.
             aside: root.join("staging").join(kind).join(format!(".{key}")),

@@ -278,18 +278,18 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Damage::Missing => write!(formatter, "missing"),
-            Damage::Unexpected => write!(formatter, "not part of the entry"),
-            Damage::Length { expected, found } => {
+            Self::Missing => write!(formatter, "missing"),
+            Self::Unexpected => write!(formatter, "not part of the entry"),
+            Self::Length { expected, found } => {
                 write!(formatter, "{found} bytes long, {expected} expected")
             }
-            Damage::Digest { expected, found } => {
+            Self::Digest { expected, found } => {
                 write!(formatter, "blake3 {found}, {expected} expected")
             }
-            Damage::Unreadable { kind } => write!(formatter, "{kind}"),
-            Damage::NoFile => formatter.write_str("something else than a file"),
-            Damage::Version => formatter.write_str("written by another version of Taipan"),
-            Damage::Inventory { why } => write!(formatter, "{why}"),
+            Self::Unreadable { kind } => write!(formatter, "{kind}"),
+            Self::NoFile => formatter.write_str("something else than a file"),
+            Self::Version => formatter.write_str("written by another version of Taipan"),
+            Self::Inventory { why } => write!(formatter, "{why}"),
         }
     }
 }
@@ -302,7 +302,7 @@ impl Damage {
 
     /// Whether the file may be as it was, and the process may not look.
     fn is_forbidden(&self) -> bool {
-        matches!(self, Damage::Unreadable { kind: io::ErrorKind::PermissionDenied })
+        matches!(self, Self::Unreadable { kind: io::ErrorKind::PermissionDenied })
     }
 }
 
@@ -311,7 +311,7 @@ impl Error {
     #[must_use]
     pub fn state(&self) -> &'static str {
         match self {
-            Error::Damaged { damage, .. } if damage.is_forbidden() => "unreadable",
+            Self::Damaged { damage, .. } if damage.is_forbidden() => "unreadable",
             _ => "damaged",
         }
     }
@@ -319,15 +319,15 @@ impl Error {
     /// Whether an entry is not damaged, and is of another version of Taipan.
     #[must_use]
     pub fn is_other_version(&self) -> bool {
-        matches!(self, Error::Damaged { damage: Damage::Version, .. })
+        matches!(self, Self::Damaged { damage: Damage::Version, .. })
     }
 
     /// Whether the process may not write. Another try does not change that.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         let kind = match self {
-            Error::Io(source) | Error::Write { source, .. } => source.kind(),
-            Error::ReadOnly { .. } => return true,
+            Self::Io(source) | Self::Write { source, .. } => source.kind(),
+            Self::ReadOnly { .. } => return true,
             _ => return false,
         };
         matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
@@ -336,50 +336,50 @@ impl Error {
     /// What the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::ReadOnly { .. } => {
+            Self::ReadOnly { .. } => {
                 "make it beforehand, as a user who may write there (`taipan bundle build`, `taipan snapshot \
                  create`), or set TAIPAN_CACHE to another folder"
             }
-            Error::InTheWay { .. } => "remove it; Taipan makes what it needs there",
-            Error::NoRoot => "set TAIPAN_CACHE to a folder that can be written",
-            Error::Io(source) | Error::Write { source, .. } | Error::Lock { source, .. } => {
+            Self::InTheWay { .. } => "remove it; Taipan makes what it needs there",
+            Self::NoRoot => "set TAIPAN_CACHE to a folder that can be written",
+            Self::Io(source) | Self::Write { source, .. } | Self::Lock { source, .. } => {
                 return io_hint(source);
             }
-            Error::Output { source, .. } => return output_hint(source),
-            Error::Damaged { damage, .. } if damage.is_forbidden() => {
+            Self::Output { source, .. } => return output_hint(source),
+            Self::Damaged { damage, .. } if damage.is_forbidden() => {
                 "make it readable for this user, as its owner (`chmod -R a+rX`), or set TAIPAN_CACHE to \
                  another folder"
             }
-            Error::Damaged { .. } => "remove the entry's folder; it is then made again",
-            Error::NpmMissing { .. } => {
+            Self::Damaged { .. } => "remove the entry's folder; it is then made again",
+            Self::NpmMissing { .. } => {
                 "install npm (Debian: `apt-get install npm`), or name a folder that has the files with --source"
             }
-            Error::NpmFailed { .. } | Error::NpmTarballs { .. } => {
+            Self::NpmFailed { .. } | Self::NpmTarballs { .. } => {
                 "try `npm pack` by hand, or name a folder that has the files with --source"
             }
-            Error::Download { .. }
-            | Error::Redirect { .. }
-            | Error::Status { .. }
-            | Error::Silent { .. }
-            | Error::Short { .. } => {
+            Self::Download { .. }
+            | Self::Redirect { .. }
+            | Self::Status { .. }
+            | Self::Silent { .. }
+            | Self::Short { .. } => {
                 "try again: a download goes on where it stopped; --source names another place, and \
                  http_proxy, https_proxy and SSL_CERT_FILE are respected"
             }
-            Error::NoExport { .. } => "`taipan bundle export` writes one; copy it again",
-            Error::Offline { .. } => {
+            Self::NoExport { .. } => "`taipan bundle export` writes one; copy it again",
+            Self::Offline { .. } => {
                 "run `taipan bundle fetch` without --offline first, or name a directory with --source"
             }
-            Error::Nowhere { .. } => "--source names another place",
-            Error::Unreadable { .. } => {
+            Self::Nowhere { .. } => "--source names another place",
+            Self::Unreadable { .. } => {
                 "make sure that you may read all of it, or name another place with --source"
             }
-            Error::Tarball { .. } | Error::TarballRefused { .. } => {
+            Self::Tarball { .. } | Self::TarballRefused { .. } => {
                 "try `npm cache verify`, then once more"
             }
-            Error::Missing { .. } | Error::Length { .. } | Error::Digest { .. } => {
+            Self::Missing { .. } | Self::Length { .. } | Self::Digest { .. } => {
                 "the files have to be those of exactly this version, unchanged"
             }
-            Error::EntryName { .. } | Error::Unpublishable { .. } => return None,
+            Self::EntryName { .. } | Self::Unpublishable { .. } => return None,
         };
         Some(hint.into())
     }

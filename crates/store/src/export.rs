@@ -75,7 +75,7 @@ impl Import {
     /// # Errors
     ///
     /// [`Error::NoExport`] for a file that `export` does not write.
-    pub fn open(path: &Path, cache: &Cache) -> Result<Import, Error> {
+    pub fn open(path: &Path, cache: &Cache) -> Result<Self, Error> {
         let staging = cache.root().join("staging");
         create_folder(&staging)?;
         let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(&staging)?;
@@ -116,7 +116,7 @@ impl Import {
             }
             fs_err::File::create_new(target)?.write_all(&bytes)?;
         }
-        Ok(Import { folder, about })
+        Ok(Self { folder, about })
     }
 
     /// What the exporter said of it.

@@ -29,7 +29,7 @@ pub enum Source {
 impl Source {
     /// The `npm` that is in `PATH`.
     pub fn npm() -> Self {
-        Source::Npm { command: PathBuf::from("npm") }
+        Self::Npm { command: PathBuf::from("npm") }
     }
 }
 

@@ -29,7 +29,7 @@ impl Files {
     /// # Errors
     ///
     /// [`Error::Damaged`] for one that is not as it was published.
-    pub(crate) fn open(name: &str, folder: &Path, published: &Inventory) -> Result<Files, Error> {
+    pub(crate) fn open(name: &str, folder: &Path, published: &Inventory) -> Result<Self, Error> {
         let damaged = |file: &str, damage| Error::Damaged {
             entry: name.to_owned(),
             file: file.to_owned(),
@@ -56,12 +56,12 @@ impl Files {
                 return Err(damaged(file, Damage::Digest { expected, found }));
             }
         }
-        Ok(Files { entry: name.to_owned(), folder: folder.to_owned(), files, apart: None })
+        Ok(Self { entry: name.to_owned(), folder: folder.to_owned(), files, apart: None })
     }
 
     /// The same files. Their folder is removed when they are dropped.
-    pub(crate) fn apart(self, folder: TempDir) -> Files {
-        Files { apart: Some(folder), ..self }
+    pub(crate) fn apart(self, folder: TempDir) -> Self {
+        Self { apart: Some(folder), ..self }
     }
 
     /// Where the files are.

@@ -100,8 +100,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Bench {
-        Bench { home: tempfile::tempdir().unwrap() }
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
     }
 
     fn fetch(&self, sources: &[Source]) -> Result<String, Error> {

@@ -20,11 +20,11 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Bench {
+    fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let npm = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/files/npm");
         fs_err::os::unix::fs::symlink(npm, home.path().join("npm")).unwrap();
-        Bench { home }
+        Self { home }
     }
 
     fn put(&self, path: &str, contents: impl AsRef<[u8]>) {

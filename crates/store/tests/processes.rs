@@ -20,7 +20,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn start(home: &Path) -> Builder {
+    fn start(home: &Path) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child", "--nocapture"])
             .env(HOME, home)
@@ -30,7 +30,7 @@ impl Builder {
             .spawn()
             .unwrap();
         let said = BufReader::new(process.stderr.take().unwrap());
-        Builder { process, said }
+        Self { process, said }
     }
 
     #[track_caller]

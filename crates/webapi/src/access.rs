@@ -36,19 +36,19 @@ pub struct Destination {
 impl Destination {
     /// Reads `HOST` or `HOST:PORT`; an IPv6 address with a port is in brackets.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Destination> {
+    pub fn parse(text: &str) -> Option<Self> {
         // A pattern, which nobody would follow.
         if text.contains('*') {
             return None;
         }
         if let Ok(address) = text.parse::<Ipv6Addr>() {
-            return Some(Destination { host: Host::Ipv6(address), port: None });
+            return Some(Self { host: Host::Ipv6(address), port: None });
         }
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
             Some(_) | None => (text, None),
         };
-        Some(Destination { host: Host::parse(host).ok()?, port })
+        Some(Self { host: Host::parse(host).ok()?, port })
     }
 
     fn is(&self, host: &Host<&str>, port: Option<u16>) -> bool {
@@ -79,8 +79,8 @@ impl Access {
 
     /// Only these; none at all if there are none. `option` is what a user says to allow more.
     #[must_use]
-    pub fn only(destinations: Vec<Destination>, option: &'static str) -> Access {
-        Access(Some(Arc::new(Listed { destinations, option })))
+    pub fn only(destinations: Vec<Destination>, option: &'static str) -> Self {
+        Self(Some(Arc::new(Listed { destinations, option })))
     }
 
     /// Whether `url` may be asked for.

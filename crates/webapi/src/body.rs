@@ -33,14 +33,14 @@ impl fmt::Debug for BodyReader {
 
 impl BodyReader {
     /// A body made of any stream of chunks; dropping the reader drops the stream.
-    pub fn new(stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> BodyReader {
-        BodyReader(Box::pin(stream))
+    pub fn new(stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Self {
+        Self(Box::pin(stream))
     }
 
     /// A body without bytes.
     #[must_use]
-    pub fn empty() -> BodyReader {
-        BodyReader::new(stream::empty())
+    pub fn empty() -> Self {
+        Self::new(stream::empty())
     }
 
     /// The next bytes, or `None` at the end.
@@ -53,9 +53,9 @@ impl BodyReader {
     }
 
     /// The same body, which ends with an error where it is longer than `limit`.
-    pub(crate) fn limited(self, limit: ResponseBody) -> BodyReader {
+    pub(crate) fn limited(self, limit: ResponseBody) -> Self {
         let state = Some((self, limit.bytes_max()));
-        BodyReader::new(stream::unfold(state, move |state| async move {
+        Self::new(stream::unfold(state, move |state| async move {
             let (mut reader, left) = state?;
             match reader.chunk().await.transpose()? {
                 Ok(chunk) => match left.checked_sub(chunk.len() as u64) {

@@ -22,7 +22,7 @@ mod tests {
 
     /// An error whose causes are the rest of the words.
     #[derive(Debug)]
-    struct Words(&'static str, Option<Box<Words>>);
+    struct Words(&'static str, Option<Box<Self>>);
 
     impl fmt::Display for Words {
         fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

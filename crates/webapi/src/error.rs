@@ -158,25 +158,25 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
-            Error::Encoding { .. } | Error::TooMany { .. } | Error::Memory { .. } => "RangeError",
-            Error::Ended => "Error",
-            Error::Limit(reached) => reached.class(),
-            Error::Malformed
-            | Error::Unknown { .. }
-            | Error::Busy { .. }
-            | Error::HeaderLine { .. }
-            | Error::Url { .. }
-            | Error::Method { .. }
-            | Error::Redirect { .. }
-            | Error::Fetch { .. }
-            | Error::NotAllowed { .. }
-            | Error::Body { .. }
-            | Error::CannotSave { .. }
-            | Error::Saved { .. }
-            | Error::Tls(_)
-            | Error::Client(_)
-            | Error::Proxy { .. } => "TypeError",
-            Error::Aborted { .. } | Error::NotRead => "AbortError",
+            Self::Encoding { .. } | Self::TooMany { .. } | Self::Memory { .. } => "RangeError",
+            Self::Ended => "Error",
+            Self::Limit(reached) => reached.class(),
+            Self::Malformed
+            | Self::Unknown { .. }
+            | Self::Busy { .. }
+            | Self::HeaderLine { .. }
+            | Self::Url { .. }
+            | Self::Method { .. }
+            | Self::Redirect { .. }
+            | Self::Fetch { .. }
+            | Self::NotAllowed { .. }
+            | Self::Body { .. }
+            | Self::CannotSave { .. }
+            | Self::Saved { .. }
+            | Self::Tls(_)
+            | Self::Client(_)
+            | Self::Proxy { .. } => "TypeError",
+            Self::Aborted { .. } | Self::NotRead => "AbortError",
         }
     }
 
@@ -184,8 +184,8 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Tls(_) => "install the system's root certificates (Debian: ca-certificates)",
-            Error::Proxy { .. } => "set HTTP_PROXY and HTTPS_PROXY to a URL, or unset them",
+            Self::Tls(_) => "install the system's root certificates (Debian: ca-certificates)",
+            Self::Proxy { .. } => "set HTTP_PROXY and HTTPS_PROXY to a URL, or unset them",
             _ => return None,
         };
         Some(hint.into())

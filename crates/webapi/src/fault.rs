@@ -38,58 +38,52 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [FaultKind; 9] = [
-        FaultKind::Exception,
-        FaultKind::NoHandler,
-        FaultKind::NotAResponse,
-        FaultKind::Body,
-        FaultKind::Ended,
-        FaultKind::CpuTime,
-        FaultKind::StartupCpuTime,
-        FaultKind::Memory,
-        FaultKind::WallTime,
+    pub const ALL: [Self; 9] = [
+        Self::Exception,
+        Self::NoHandler,
+        Self::NotAResponse,
+        Self::Body,
+        Self::Ended,
+        Self::CpuTime,
+        Self::StartupCpuTime,
+        Self::Memory,
+        Self::WallTime,
     ];
 
     /// Its name in JavaScript and Python; that of a limit is the limit's key, in `taipan.limits`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            FaultKind::Exception => "exception",
-            FaultKind::NoHandler => "no_handler",
-            FaultKind::NotAResponse => "not_a_response",
-            FaultKind::Body => "body",
-            FaultKind::Ended => "ended",
-            FaultKind::CpuTime => "cpu_ms",
-            FaultKind::StartupCpuTime => "startup_cpu_ms",
-            FaultKind::Memory => "memory_mb",
-            FaultKind::WallTime => "wall_ms",
+            Self::Exception => "exception",
+            Self::NoHandler => "no_handler",
+            Self::NotAResponse => "not_a_response",
+            Self::Body => "body",
+            Self::Ended => "ended",
+            Self::CpuTime => "cpu_ms",
+            Self::StartupCpuTime => "startup_cpu_ms",
+            Self::Memory => "memory_mb",
+            Self::WallTime => "wall_ms",
         }
     }
 
     /// The kind with this name.
     #[must_use]
-    pub fn of(name: &str) -> Option<FaultKind> {
-        FaultKind::ALL.into_iter().find(|kind| kind.name() == name)
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// What everybody may know of it.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            FaultKind::Exception => "the worker raised an exception",
-            FaultKind::NoHandler => "the worker has no handler for requests",
-            FaultKind::NotAResponse => "the worker's handler did not return a Response",
-            FaultKind::Ended => "the worker ended while it was answering",
-            FaultKind::CpuTime => {
-                "the worker exceeded its limit of CPU time (`taipan.limits.cpu_ms`)"
-            }
-            FaultKind::Memory => {
-                "the worker exceeded its limit of memory (`taipan.limits.memory_mb`)"
-            }
-            FaultKind::WallTime => {
-                "the worker exceeded its limit of time (`taipan.limits.wall_ms`)"
-            }
-            FaultKind::Body | FaultKind::StartupCpuTime => "the worker failed",
+            Self::Exception => "the worker raised an exception",
+            Self::NoHandler => "the worker has no handler for requests",
+            Self::NotAResponse => "the worker's handler did not return a Response",
+            Self::Ended => "the worker ended while it was answering",
+            Self::CpuTime => "the worker exceeded its limit of CPU time (`taipan.limits.cpu_ms`)",
+            Self::Memory => "the worker exceeded its limit of memory (`taipan.limits.memory_mb`)",
+            Self::WallTime => "the worker exceeded its limit of time (`taipan.limits.wall_ms`)",
+            Self::Body | Self::StartupCpuTime => "the worker failed",
         }
     }
 
@@ -97,14 +91,14 @@ impl FaultKind {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            FaultKind::CpuTime | FaultKind::Memory => StatusCode::SERVICE_UNAVAILABLE,
-            FaultKind::WallTime => StatusCode::GATEWAY_TIMEOUT,
-            FaultKind::Exception
-            | FaultKind::NoHandler
-            | FaultKind::NotAResponse
-            | FaultKind::Body
-            | FaultKind::Ended
-            | FaultKind::StartupCpuTime => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::CpuTime | Self::Memory => StatusCode::SERVICE_UNAVAILABLE,
+            Self::WallTime => StatusCode::GATEWAY_TIMEOUT,
+            Self::Exception
+            | Self::NoHandler
+            | Self::NotAResponse
+            | Self::Body
+            | Self::Ended
+            | Self::StartupCpuTime => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -83,11 +83,11 @@ pub enum Redirect {
 impl Redirect {
     /// The mode that JavaScript calls `name`.
     #[must_use]
-    pub fn named(name: &str) -> Option<Redirect> {
+    pub fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "follow" => Redirect::Follow,
-            "error" => Redirect::Error,
-            "manual" => Redirect::Manual,
+            "follow" => Self::Follow,
+            "error" => Self::Error,
+            "manual" => Self::Manual,
             _ => return None,
         })
     }

@@ -28,8 +28,8 @@ pub struct Limits {
 
 impl Default for Limits {
     /// As good as none: the largest numbers.
-    fn default() -> Limits {
-        Limits { timers: u32::MAX, subrequests: u32::MAX, log_kb: u32::MAX, response_body_mb: None }
+    fn default() -> Self {
+        Self { timers: u32::MAX, subrequests: u32::MAX, log_kb: u32::MAX, response_body_mb: None }
     }
 }
 
@@ -63,8 +63,8 @@ impl Reached {
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {
-            Reached::Timers { .. } => "RangeError",
-            Reached::Subrequests { .. } | Reached::ResponseBody { .. } => "Error",
+            Self::Timers { .. } => "RangeError",
+            Self::Subrequests { .. } | Self::ResponseBody { .. } => "Error",
         }
     }
 }
@@ -109,9 +109,9 @@ pub struct Admitted {
 impl Allowances {
     /// Those of a new isolate: one request's share, for its top level.
     #[must_use]
-    pub fn new(limits: Limits) -> Allowances {
+    pub fn new(limits: Limits) -> Self {
         let counts = Counts { requests: HashMap::new(), others: Left::share(&limits) };
-        Allowances(Some(Arc::new(Counted { limits, counts: Mutex::new(counts) })))
+        Self(Some(Arc::new(Counted { limits, counts: Mutex::new(counts) })))
     }
 
     /// The request `id` begins, with a share of its own.
@@ -192,9 +192,9 @@ impl Counts {
 }
 
 impl Left {
-    fn share(limits: &Limits) -> Left {
+    fn share(limits: &Limits) -> Self {
         let (subrequests, log_bytes) = (limits.subrequests, u64::from(limits.log_kb) * KIB);
-        Left { subrequests, log_bytes, truncated: false }
+        Self { subrequests, log_bytes, truncated: false }
     }
 }
 

@@ -9,15 +9,15 @@ pub struct Owner(u32);
 
 impl Owner {
     /// The isolate's own: it is kept until the isolate ends.
-    pub const ISOLATE: Owner = Owner(1 << 31);
+    pub const ISOLATE: Self = Self(1 << 31);
 
     /// Some request's, nobody knows which: it is given up when none is open any more.
-    pub const UNKNOWN: Owner = Owner(0);
+    pub const UNKNOWN: Self = Self(0);
 
     /// That of the request with this number, which is from 1 to 2^31 - 1.
     #[must_use]
-    pub fn request(id: u32) -> Owner {
-        Owner(id)
+    pub fn request(id: u32) -> Self {
+        Self(id)
     }
 
     /// In whose name JavaScript is to run.

@@ -85,8 +85,8 @@ impl fmt::Debug for Pending {
 impl Pending {
     /// Operations run on `runtime` and tell `sender` when they end.
     #[must_use]
-    pub fn new(runtime: Handle, sender: Sender) -> Pending {
-        Pending {
+    pub fn new(runtime: Handle, sender: Sender) -> Self {
+        Self {
             last: 0,
             ready: VecDeque::new(),
             now: 0,

@@ -11,7 +11,7 @@ pub struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refused { what, with } = self;
+        let Self { what, with } = self;
         write!(formatter, "the program may not reach {what}: `{with}` allows it")
     }
 }

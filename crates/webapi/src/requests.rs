@@ -61,8 +61,8 @@ pub struct Requests {
 impl Requests {
     /// No requests yet; each gets its share of `allowances`.
     #[must_use]
-    pub fn new(allowances: Allowances) -> Requests {
-        Requests { allowances, ..Requests::default() }
+    pub fn new(allowances: Allowances) -> Self {
+        Self { allowances, ..Self::default() }
     }
 
     /// What the isolate may use.

@@ -34,8 +34,8 @@ pub struct Unsaved {
 
 impl Unsaved {
     /// What was begun where nobody looked.
-    fn of_unknown_place(what: &str) -> Unsaved {
-        Unsaved { what: what.to_owned(), origin: None, javascript: String::new() }
+    fn of_unknown_place(what: &str) -> Self {
+        Self { what: what.to_owned(), origin: None, javascript: String::new() }
     }
 
     /// In words: what, where, and what to do. `variable` is the one that holds it, if that is known.

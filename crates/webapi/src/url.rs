@@ -41,17 +41,17 @@ pub enum Part {
 impl Part {
     /// The part that JavaScript calls `name`.
     #[must_use]
-    pub fn named(name: &str) -> Option<Part> {
+    pub fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "protocol" => Part::Protocol,
-            "username" => Part::Username,
-            "password" => Part::Password,
-            "host" => Part::Host,
-            "hostname" => Part::Hostname,
-            "port" => Part::Port,
-            "pathname" => Part::Pathname,
-            "search" => Part::Search,
-            "hash" => Part::Hash,
+            "protocol" => Self::Protocol,
+            "username" => Self::Username,
+            "password" => Self::Password,
+            "host" => Self::Host,
+            "hostname" => Self::Hostname,
+            "port" => Self::Port,
+            "pathname" => Self::Pathname,
+            "search" => Self::Search,
+            "hash" => Self::Hash,
             _ => return None,
         })
     }

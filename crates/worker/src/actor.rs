@@ -85,8 +85,8 @@ enum Next {
 
 impl Next {
     /// At once, if the slot is to have one.
-    fn now_if(wanted: bool) -> Next {
-        if wanted { Next::Now } else { Next::Asked }
+    fn now_if(wanted: bool) -> Self {
+        if wanted { Self::Now } else { Self::Asked }
     }
 }
 
@@ -96,8 +96,8 @@ impl Slot {
         keep: Keep,
         (sender, inbox): (WeakUnboundedSender<Event>, Inbox),
         availability: Arc<SlotAvailability>,
-    ) -> Slot {
-        Slot { template, keep, sender, inbox, availability, number: 0 }
+    ) -> Self {
+        Self { template, keep, sender, inbox, availability, number: 0 }
     }
 
     /// Runs until the pool is dropped.

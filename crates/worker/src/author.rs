@@ -19,9 +19,9 @@ pub(crate) struct Author(Option<Arc<str>>);
 
 impl Author {
     /// Of the files in `directory`, which is absolute.
-    pub(crate) fn of(directory: &Path) -> Author {
+    pub(crate) fn of(directory: &Path) -> Self {
         let directory = directory.display().to_string();
-        Author(Some(directory.trim_end_matches('/').into()))
+        Self(Some(directory.trim_end_matches('/').into()))
     }
 
     /// `text`, with the author's paths.

@@ -38,12 +38,12 @@ impl Code {
     /// # Errors
     ///
     /// Paths that collide or cannot be.
-    pub fn new(entries: &[Entry]) -> Result<Code, Error> {
+    pub fn new(entries: &[Entry]) -> Result<Self, Error> {
         const DOING: &str = "making a file layer";
         let bytes = encode(entries).map_err(taipan_runtime::pyodide(DOING))?;
         let digest = Digest::of(&bytes);
         let layer = Layer::decode(bytes.into()).map_err(taipan_runtime::pyodide(DOING))?;
-        Ok(Code { layer: Arc::new(layer), digest, author: Author::default() })
+        Ok(Self { layer: Arc::new(layer), digest, author: Author::default() })
     }
 }
 

@@ -89,25 +89,25 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Error::Runtime(error) => return error.hint(),
-            Error::Bundle(error) => return error.hint(),
-            Error::Store(error) => return error.hint(),
-            Error::Client(error) => return error.hint(),
-            Error::TooLarge { .. } => {
+            Self::Runtime(error) => return error.hint(),
+            Self::Bundle(error) => return error.hint(),
+            Self::Store(error) => return error.hint(),
+            Self::Client(error) => return error.hint(),
+            Self::TooLarge { .. } => {
                 "mount or serve a directory that holds only what the program needs"
             }
-            Error::OtherBundle { .. } => {
+            Self::OtherBundle { .. } => {
                 "another version or machine has made it: take a new one with `taipan snapshot create`"
             }
-            Error::Warmup { .. } => {
+            Self::Warmup { .. } => {
                 "mend the handler, or take the path out of the configuration's `warmup`"
             }
-            Error::Thread { .. }
-            | Error::Read { .. }
-            | Error::NotMeasured { .. }
-            | Error::Interpreter { .. } => return None,
+            Self::Thread { .. }
+            | Self::Read { .. }
+            | Self::NotMeasured { .. }
+            | Self::Interpreter { .. } => return None,
             // What gives more of it, the caller knows, who has set the limit.
-            Error::ScriptLimit { .. } | Error::ScriptOutput => return None,
+            Self::ScriptLimit { .. } | Self::ScriptOutput => return None,
         };
         Some(hint.into())
     }

@@ -19,8 +19,8 @@ pub(crate) struct HeldMemory {
 }
 
 impl HeldMemory {
-    pub(crate) fn new(maximum: usize) -> HeldMemory {
-        HeldMemory { isolates: Mutex::default(), maximum }
+    pub(crate) fn new(maximum: usize) -> Self {
+        Self { isolates: Mutex::default(), maximum }
     }
 
     /// There is one isolate more.

@@ -152,11 +152,11 @@ impl Owners {
     /// # Errors
     ///
     /// [`Error::OtherBundle`] when the snapshot is not of `bundle`; what keeps the isolate from answering.
-    pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
+    pub fn of(file: &SnapshotFile, bundle: &Arc<Bundle>, cache: &Cache) -> Result<Self, Error> {
         let (image, touched) = image(file, bundle, cache)?;
         let memory = file.snapshot.memory_bytes;
         let untouched = memory.saturating_sub(touched);
-        Ok(Owners { memory, untouched, ..apart(image, bundle, measure)? })
+        Ok(Self { memory, untouched, ..apart(image, bundle, measure)? })
     }
 
     /// The baseline's of `bundle`: what is there before a worker is.
@@ -164,8 +164,8 @@ impl Owners {
     /// # Errors
     ///
     /// As [`Owners::of`].
-    pub fn of_baseline(bundle: &Arc<Bundle>, cache: &Cache) -> Result<Owners, Error> {
-        Owners::of(&bundle.baseline, bundle, cache)
+    pub fn of_baseline(bundle: &Arc<Bundle>, cache: &Cache) -> Result<Self, Error> {
+        Self::of(&bundle.baseline, bundle, cache)
     }
 
     /// Bytes of all objects of modules.

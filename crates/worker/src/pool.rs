@@ -45,11 +45,11 @@ pub(crate) struct Pool {
     opened: Instant,
     /// Milliseconds from there to the last wait of `run_sync` that was not over at once; 0 when there was none.
     blocked: AtomicU64,
-    this: Weak<Pool>,
+    this: Weak<Self>,
 }
 
 impl Pool {
-    pub(crate) fn open(template: Template, settings: &PoolSettings) -> Arc<Pool> {
+    pub(crate) fn open(template: Template, settings: &PoolSettings) -> Arc<Self> {
         let count = settings.isolates_max.max(1);
         if settings.isolation == Isolation::Fresh {
             template.isolates.keep_spares(settings.reserve.min(count));
@@ -58,7 +58,7 @@ impl Pool {
             Isolation::Reuse => settings.requests_max,
             Isolation::Fresh => count.min(settings.requests_max),
         };
-        let pool = Arc::new_cyclic(|this| Pool {
+        let pool = Arc::new_cyclic(|this| Self {
             template: Arc::new(template),
             settings: PoolSettings { isolates_max: count, ..settings.clone() },
             slots: RwLock::default(),

@@ -47,8 +47,8 @@ impl ScriptSignal {
     /// Its number here and in the guest.
     fn number(self) -> i32 {
         match self {
-            ScriptSignal::Interrupt => 2,
-            ScriptSignal::Terminate => 15,
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
         }
     }
 
@@ -80,10 +80,10 @@ impl Program {
     /// What `_taipan/script.py` calls this kind, and what it needs to know of it.
     fn told(&self) -> (&'static str, &str) {
         match self {
-            Program::File(path) => ("file", path),
-            Program::Text { name, .. } => ("text", name),
-            Program::Module(name) => ("module", name),
-            Program::Code(code) => ("code", code),
+            Self::File(path) => ("file", path),
+            Self::Text { name, .. } => ("text", name),
+            Self::Module(name) => ("module", name),
+            Self::Code(code) => ("code", code),
         }
     }
 }

@@ -90,8 +90,8 @@ pub struct PoolSettings {
 }
 
 impl Default for PoolSettings {
-    fn default() -> PoolSettings {
-        PoolSettings {
+    fn default() -> Self {
+        Self {
             isolation: Isolation::Reuse,
             isolates_min: 0,
             isolates_max: 4,
@@ -116,9 +116,9 @@ impl Network {
     /// # Errors
     ///
     /// [`Error::Client`] for proxies that cannot be.
-    pub fn new(settings: fetch::Settings) -> Result<Network, Error> {
+    pub fn new(settings: fetch::Settings) -> Result<Self, Error> {
         let client = fetch::client(&settings).map_err(Error::Client)?;
-        Ok(Network { client, settings })
+        Ok(Self { client, settings })
     }
 
     /// The client.

@@ -124,7 +124,7 @@ impl SlotLease {
         slot: SlotHandle,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        SlotLease { pool, at: Mutex::new(At { slot, left: false }), _permit: permit }
+        Self { pool, at: Mutex::new(At { slot, left: false }), _permit: permit }
     }
 
     fn at(&self) -> MutexGuard<'_, At> {

@@ -33,7 +33,7 @@ pub(crate) struct TopLevel<'a> {
 }
 
 impl<'a> TopLevel<'a> {
-    pub(crate) fn of(settings: &'a Settings) -> TopLevel<'a> {
+    pub(crate) fn of(settings: &'a Settings) -> Self {
         TopLevel {
             main: &settings.main,
             code: &settings.code,

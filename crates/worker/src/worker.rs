@@ -56,7 +56,7 @@ impl Worker {
     /// # Errors
     ///
     /// [`taipan_runtime::Error::Program`] for a fault of the user's code.
-    pub async fn start(mut settings: Settings, progress: Shown) -> Result<Worker, Error> {
+    pub async fn start(mut settings: Settings, progress: Shown) -> Result<Self, Error> {
         taipan_runtime::check_address_space(settings.pool.isolates_max)?;
         let author = settings.code.author.clone();
         settings.log = author.log(settings.log);
@@ -89,7 +89,7 @@ impl Worker {
         });
         let template = Template { isolates, log: settings.log, runtime, wait_until, held };
         let pool = Pool::open(template, &settings.pool);
-        Ok(Worker { pool, author, log, last: Arc::default(), wall, snapshot })
+        Ok(Self { pool, author, log, last: Arc::default(), wall, snapshot })
     }
 
     /// The entry of the cache with its snapshot; not there in a cache that can only be read.

@@ -34,14 +34,14 @@ pub(crate) struct Holdings {
 
 impl fmt::Display for Holdings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Holdings { descriptors, mappings, memory_mib } = self;
+        let Self { descriptors, mappings, memory_mib } = self;
         write!(formatter, "{descriptors} descriptors, {mappings} mappings, {memory_mib} MiB")
     }
 }
 
 impl Holdings {
     /// In what it is more than `before` was.
-    pub(crate) fn excess(&self, before: &Holdings) -> Option<String> {
+    pub(crate) fn excess(&self, before: &Self) -> Option<String> {
         let over = self.descriptors > before.descriptors
             || self.mappings > before.mappings + MAPPINGS_SLACK
             || self.memory_mib > before.memory_mib + MEMORY_SLACK_MIB;
@@ -63,7 +63,7 @@ impl Server {
         taipan: &Path,
         worker: &Path,
         isolation: &'static str,
-    ) -> anyhow::Result<Server> {
+    ) -> anyhow::Result<Self> {
         let mut child = Command::new(taipan)
             .args(["serve", "--port", "0", "--isolation", isolation])
             .arg(worker)
@@ -84,7 +84,7 @@ impl Server {
         };
         // Somebody has to read the log.
         thread::spawn(move || lines.for_each(drop));
-        Ok(Server { child, name: isolation, port })
+        Ok(Self { child, name: isolation, port })
     }
 
     /// What it holds now; an error when it has ended.

@@ -49,7 +49,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
 impl Owned {
     /// Whether a line of code says the name: alone in quotes, or as a part of a path there.
     fn is_in(&self, code: &str) -> bool {
-        let Owned { name, in_texts, .. } = self;
+        let Self { name, in_texts, .. } = self;
         let forms = [
             format!("\"{name}\""),
             format!("\"{name}/"),

@@ -16,8 +16,8 @@ pub(crate) struct Table {
 
 impl Table {
     /// A table without rows. Each column's name says its unit.
-    pub(crate) fn new(title: impl Into<String>, columns: &[&'static str]) -> Table {
-        Table { title: title.into(), columns: columns.into(), rows: Vec::new() }
+    pub(crate) fn new(title: impl Into<String>, columns: &[&'static str]) -> Self {
+        Self { title: title.into(), columns: columns.into(), rows: Vec::new() }
     }
 
     /// Adds a row with a figure for each column.

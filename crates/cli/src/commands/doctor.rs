@@ -67,11 +67,11 @@ enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Kind::Configuration => "configuration",
-            Kind::Warning => "warning",
-            Kind::Cycle => "cycle",
-            Kind::Unsaved => "unsaved",
-            Kind::Fault => "fault",
+            Self::Configuration => "configuration",
+            Self::Warning => "warning",
+            Self::Cycle => "cycle",
+            Self::Unsaved => "unsaved",
+            Self::Fault => "fault",
         })
     }
 }

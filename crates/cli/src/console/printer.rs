@@ -95,7 +95,7 @@ struct Queue {
 
 impl Printer {
     /// Starts the writers.
-    pub(crate) fn start() -> io::Result<Printer> {
+    pub(crate) fn start() -> io::Result<Self> {
         let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let errors = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         Self::over(output, errors)
@@ -104,8 +104,8 @@ impl Printer {
     fn over(
         output: impl Write + Send + 'static,
         errors: impl Write + Send + 'static,
-    ) -> io::Result<Printer> {
-        let printer = Printer(Arc::default());
+    ) -> io::Result<Self> {
+        let printer = Self(Arc::default());
         let (first, second) = (printer.0.clone(), printer.0.clone());
         let name = |name: &str| thread::Builder::new().name(name.to_owned());
         name("print-output").spawn(move || first.write(Stream::Output, output))?;
@@ -371,10 +371,10 @@ impl Shared {
 }
 
 impl Stream {
-    fn other(self) -> Stream {
+    fn other(self) -> Self {
         match self {
-            Stream::Output => Stream::Errors,
-            Stream::Errors => Stream::Output,
+            Self::Output => Self::Errors,
+            Self::Errors => Self::Output,
         }
     }
 }

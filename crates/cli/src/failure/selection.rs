@@ -95,28 +95,26 @@ impl Selection {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Selection::UnknownVersion { version, .. } => {
+            Self::UnknownVersion { version, .. } => {
                 return taipan_release::Error::Unknown { version: version.clone() }.hint();
             }
-            Selection::UnknownPython { .. } | Selection::RequiresPython { fitting: None, .. } => {
+            Self::UnknownPython { .. } | Self::RequiresPython { fitting: None, .. } => {
                 "`taipan bundle list` shows the releases, `taipan flags` what selects them"
             }
-            Selection::NoDirectory => "name it with `--source DIR`",
-            Selection::ExperimentalRelease { .. } | Selection::ExperimentalGate { .. } => {
+            Self::NoDirectory => "name it with `--source DIR`",
+            Self::ExperimentalRelease { .. } | Self::ExperimentalGate { .. } => {
                 "the compatibility flag `experimental` allows it, and so does --experimental"
             }
-            Selection::UnknownGate { .. } => {
-                "`taipan flags --experimental` tells what is behind each"
-            }
-            Selection::PythonAndPyodide { has, .. } => {
+            Self::UnknownGate { .. } => "`taipan flags --experimental` tells what is behind each",
+            Self::PythonAndPyodide { has, .. } => {
                 return Some(format!("leave out one of them, or say `python = \"{has}\"`").into());
             }
-            Selection::FlagAndPin { flag, named, .. } => {
+            Self::FlagAndPin { flag, named, .. } => {
                 let hint =
                     format!("remove the pin to run on Pyodide {named}, or the flag `{flag}`");
                 return Some(hint.into());
             }
-            Selection::RequiresPython { fitting: Some(fitting), .. } => {
+            Self::RequiresPython { fitting: Some(fitting), .. } => {
                 let hint =
                     format!("Pyodide {fitting} has it: pin that, or say `--pyodide {fitting}`");
                 return Some(hint.into());

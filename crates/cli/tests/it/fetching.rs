@@ -58,11 +58,11 @@ struct Mirror {
 
 impl Mirror {
     /// Rests after each piece for as long as `pause`.
-    fn new(pause: Duration) -> Mirror {
+    fn new(pause: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (sent, parts) = (Arc::<AtomicU64>::default(), Arc::<AtomicUsize>::default());
-        let mirror = Mirror { address, sent: sent.clone(), parts: parts.clone() };
+        let mirror = Self { address, sent: sent.clone(), parts: parts.clone() };
         let packages = packages();
         thread::spawn(move || {
             for stream in listener.incoming() {

@@ -120,7 +120,7 @@ pub(crate) struct Serving {
 
 impl Serving {
     /// Starts a server, and waits until it listens.
-    pub(crate) fn start(command: &mut Command) -> Serving {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -131,7 +131,7 @@ impl Serving {
             }
         });
         let (before, address) = (String::new(), String::new());
-        let mut serving = Serving { child, lines, unread: None, before, address };
+        let mut serving = Self { child, lines, unread: None, before, address };
         let line = loop {
             let line = serving.line_with("");
             if line.contains("listening on ") {

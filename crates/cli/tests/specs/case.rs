@@ -124,7 +124,7 @@ pub(crate) struct Step {
     pub(crate) errors: Option<String>,
     pub(crate) code: Option<i32>,
     pub(crate) repeat: usize,
-    pub(crate) each: Vec<Step>,
+    pub(crate) each: Vec<Self>,
     pub(crate) grows: Option<Growth>,
 }
 
@@ -207,7 +207,7 @@ impl Script {
 impl Step {
     /// Whether it asks over whichever HTTP the case is played.
     fn asks(&self) -> bool {
-        self.request.is_some() && !self.http2 || self.each.iter().any(Step::asks)
+        self.request.is_some() && !self.http2 || self.each.iter().any(Self::asks)
     }
 }
 

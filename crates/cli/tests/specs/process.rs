@@ -43,7 +43,7 @@ pub(crate) struct Printed {
 
 impl Process {
     /// Starts the program; a server listens when this returns.
-    pub(crate) async fn start(case: &Case) -> Result<Process, String> {
+    pub(crate) async fn start(case: &Case) -> Result<Self, String> {
         let script = &case.script;
         let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
         command
@@ -67,7 +67,7 @@ impl Process {
             (releases::python(case.release), "PYTHON"),
         ];
         let (release, address) = (case.release, String::new());
-        let mut process = Process { child, output, errors, address, release, names };
+        let mut process = Self { child, output, errors, address, release, names };
         if script.serves() && script.listens {
             process.address = process.listening().await?;
             process.names.push((process.address.clone(), "SERVER"));
@@ -172,8 +172,8 @@ fn without_size(line: &str) -> String {
 }
 
 impl Printed {
-    fn new(name: &'static str) -> Printed {
-        Printed { name, bytes: Arc::default() }
+    fn new(name: &'static str) -> Self {
+        Self { name, bytes: Arc::default() }
     }
 
     async fn collect(self, mut stream: impl AsyncRead + Unpin) {

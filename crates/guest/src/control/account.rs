@@ -28,8 +28,8 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub(super) fn of(control: Arc<Control>) -> Turn {
-        Turn { control, here: PhantomData }
+    pub(super) fn of(control: Arc<Control>) -> Self {
+        Self { control, here: PhantomData }
     }
 }
 

@@ -38,15 +38,11 @@ impl fmt::Debug for Attached {
 
 impl Attached {
     /// `lease` says from where the memory comes, if it goes back there.
-    pub(crate) fn new(
-        store: &mut Store<State>,
-        memory: Memory,
-        lease: Option<Arc<Lease>>,
-    ) -> Attached {
+    pub(crate) fn new(store: &mut Store<State>, memory: Memory, lease: Option<Arc<Lease>>) -> Self {
         store.data_mut().taken = Some(memory);
         let control = store.data().control.clone();
         control.inner().region = Some(Region::of(store, memory));
-        Attached { control, lease }
+        Self { control, lease }
     }
 }
 

@@ -31,11 +31,11 @@ pub(super) struct Region {
 unsafe impl Send for Region {}
 
 impl Region {
-    pub(super) fn of(store: &impl AsContext, memory: Memory) -> Region {
+    pub(super) fn of(store: &impl AsContext, memory: Memory) -> Self {
         let base = NonNull::new(memory.data_ptr(store)).unwrap_or(NonNull::dangling());
         // The configuration reserves this for each memory (`engine.rs`), whatever its maximum.
         let reserved = usize::try_from(RESERVED_BYTES).unwrap_or(usize::MAX);
-        Region { base, reserved, bytes_min: memory.data_size(store) }
+        Self { base, reserved, bytes_min: memory.data_size(store) }
     }
 
     /// Makes the whole memory inaccessible: the next load or store traps.

@@ -39,23 +39,23 @@ impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MEBIBYTE: usize = 1 << 20;
         match self {
-            Reason::CpuTime { limit } => {
+            Self::CpuTime { limit } => {
                 write!(formatter, "it used more than {} ms of CPU time", limit.as_millis())
             }
-            Reason::StartupCpuTime { limit } => {
+            Self::StartupCpuTime { limit } => {
                 write!(formatter, "its start used more than {} ms of CPU time", limit.as_millis())
             }
-            Reason::WallTime { limit } => {
+            Self::WallTime { limit } => {
                 write!(formatter, "it took longer than {} ms", limit.as_millis())
             }
-            Reason::Memory { limit } => {
+            Self::Memory { limit } => {
                 write!(formatter, "it needs more than {} MiB of memory", limit / MEBIBYTE)
             }
-            Reason::Instances => formatter.write_str(
+            Self::Instances => formatter.write_str(
                 "it has no room for more WebAssembly instances, which live as long as it does: keep one, and use it again",
             ),
-            Reason::Broken => formatter.write_str("the platform's own code failed in it"),
-            Reason::Shutdown => formatter.write_str("it was asked to end"),
+            Self::Broken => formatter.write_str("the platform's own code failed in it"),
+            Self::Shutdown => formatter.write_str("it was asked to end"),
         }
     }
 }

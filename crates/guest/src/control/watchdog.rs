@@ -51,13 +51,13 @@ impl Watchdog {
     /// # Errors
     ///
     /// When the system has none left.
-    pub fn start() -> std::io::Result<Watchdog> {
+    pub fn start() -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let thread = {
             let shared = shared.clone();
             thread::Builder::new().name("watchdog".into()).spawn(move || shared.run())?
         };
-        Ok(Watchdog { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Looks at this isolate from now on whenever it runs ([`Control::begin`]).

@@ -21,7 +21,7 @@ impl Program {
         engine: Engine,
         parts: Parts,
         define: impl FnOnce(&mut Linker<State>) -> wasmtime::Result<()>,
-    ) -> Result<Arc<Program>, Error> {
+    ) -> Result<Arc<Self>, Error> {
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
         let imports = imports(&parts.main)?;
@@ -43,7 +43,7 @@ impl Program {
         let operations = webassembly::OPERATIONS.iter().copied().chain(parts.operations).collect();
         let (main, javascript) = (parts.main, parts.javascript);
         let linked = linker.instantiate_pre(&main.module)?;
-        Ok(Arc::new(Program {
+        Ok(Arc::new(Self {
             engine,
             main,
             javascript,

@@ -141,7 +141,7 @@ impl<'a> Scope<'a> {
     pub(crate) fn with_frame<T, E: From<wasmtime::Error>>(
         &mut self,
         values: u32,
-        work: impl FnOnce(&mut Scope<'a>, Frame) -> Result<T, E>,
+        work: impl FnOnce(&mut Self, Frame) -> Result<T, E>,
     ) -> Result<T, E> {
         let frame = self.enter(values)?;
         let result = work(self, frame);

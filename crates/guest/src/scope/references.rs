@@ -86,20 +86,20 @@ impl Small {
     const BITS: u32 = 30;
 
     fn boolean(value: bool) -> u32 {
-        if value { Small::TRUE } else { Small::FALSE }
+        if value { Self::TRUE } else { Self::FALSE }
     }
 
     /// An integer of 30 bits; its lowest bit in the `i31` is 0.
     fn integer(value: i32) -> Option<u32> {
-        let limit = 1 << (Small::BITS - 1);
+        let limit = 1 << (Self::BITS - 1);
         (-limit..limit).contains(&value).then(|| (value << 1).cast_unsigned() & 0x7fff_ffff)
     }
 
     fn value(small: u32) -> RawValue {
         match small {
-            Small::UNDEFINED => RawValue::UNDEFINED,
-            Small::FALSE => RawValue::boolean(false),
-            Small::TRUE => RawValue::boolean(true),
+            Self::UNDEFINED => RawValue::UNDEFINED,
+            Self::FALSE => RawValue::boolean(false),
+            Self::TRUE => RawValue::boolean(true),
             integer => RawValue::integer((integer << 1).cast_signed() >> 2),
         }
     }

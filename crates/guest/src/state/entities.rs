@@ -128,7 +128,7 @@ pub(crate) enum Ingredient {
 
 impl Entities {
     /// The entities of an isolate that has run no JavaScript: the main module has number 0.
-    pub(crate) fn new() -> Entities {
-        Entities { modules: vec![ModuleEntity::Main], ..Entities::default() }
+    pub(crate) fn new() -> Self {
+        Self { modules: vec![ModuleEntity::Main], ..Self::default() }
     }
 }

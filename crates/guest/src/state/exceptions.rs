@@ -28,17 +28,17 @@ pub(crate) struct JavaScriptTag {
 }
 
 impl JavaScriptTag {
-    pub(crate) fn new(mut store: impl AsContextMut) -> Result<JavaScriptTag, Error> {
+    pub(crate) fn new(mut store: impl AsContextMut) -> Result<Self, Error> {
         let engine = store.as_context_mut().engine().clone();
         let type_ = TagType::new(FuncType::new(&engine, [ValType::EXTERNREF], []));
         let allocator = Arc::new(ExnRefPre::new(&mut store, ExnType::from_tag_type(&type_)?));
-        Ok(JavaScriptTag { tag: Tag::new(&mut store, &type_)?, allocator })
+        Ok(Self { tag: Tag::new(&mut store, &type_)?, allocator })
     }
 }
 
 impl Exceptions {
-    pub(crate) fn new(javascript: JavaScriptTag) -> Exceptions {
-        Exceptions { javascript: Some(javascript), ..Exceptions::default() }
+    pub(crate) fn new(javascript: JavaScriptTag) -> Self {
+        Self { javascript: Some(javascript), ..Self::default() }
     }
 
     pub(crate) fn javascript_tag(&self) -> wasmtime::Result<JavaScriptTag> {

@@ -21,18 +21,18 @@ pub(crate) enum ValueType {
 }
 
 impl From<&ValType> for ValueType {
-    fn from(type_: &ValType) -> ValueType {
+    fn from(type_: &ValType) -> Self {
         match type_ {
-            ValType::I32 => ValueType::I32,
-            ValType::I64 => ValueType::I64,
-            ValType::F32 => ValueType::F32,
-            ValType::F64 => ValueType::F64,
-            ValType::V128 => ValueType::Opaque,
+            ValType::I32 => Self::I32,
+            ValType::I64 => Self::I64,
+            ValType::F32 => Self::F32,
+            ValType::F64 => Self::F64,
+            ValType::V128 => Self::Opaque,
             // One that may not be null is opaque: nothing below looks for null.
-            ValType::Ref(reference) if !reference.is_nullable() => ValueType::Opaque,
-            ValType::Ref(reference) if reference.heap_type().is_extern() => ValueType::ExternRef,
-            ValType::Ref(reference) if reference.heap_type().is_func() => ValueType::FuncRef,
-            ValType::Ref(_) => ValueType::Opaque,
+            ValType::Ref(reference) if !reference.is_nullable() => Self::Opaque,
+            ValType::Ref(reference) if reference.heap_type().is_extern() => Self::ExternRef,
+            ValType::Ref(reference) if reference.heap_type().is_func() => Self::FuncRef,
+            ValType::Ref(_) => Self::Opaque,
         }
     }
 }
@@ -51,12 +51,12 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
-    pub(crate) fn of(type_: &FuncType) -> Signature {
+    pub(crate) fn of(type_: &FuncType) -> Self {
         let parameters: Box<[_]> = type_.params().map(|type_| ValueType::from(&type_)).collect();
         let results: Box<[_]> = type_.results().map(|type_| ValueType::from(&type_)).collect();
         let opaque = parameters.iter().chain(&results).any(|type_| *type_ == ValueType::Opaque);
         let crosses = !opaque && results.len() <= 1 && parameters.len() <= PARAMETERS_MAX;
-        Signature { parameters, results, crosses }
+        Self { parameters, results, crosses }
     }
 
     /// Whether it is that of a test of a JavaScript value.
@@ -110,8 +110,8 @@ impl Functions {
     }
 
     /// The functions of a resumed isolate.
-    pub(crate) fn resumed(known: Arc<[Origin]>) -> Functions {
-        Functions { known, ..Functions::default() }
+    pub(crate) fn resumed(known: Arc<[Origin]>) -> Self {
+        Self { known, ..Self::default() }
     }
 
     pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {

@@ -37,8 +37,8 @@ pub(crate) struct FakeHost {
 
 impl FakeHost {
     /// One whose clocks begin at so many milliseconds.
-    pub(crate) fn at(milliseconds: f64) -> FakeHost {
-        FakeHost { milliseconds, ..FakeHost::default() }
+    pub(crate) fn at(milliseconds: f64) -> Self {
+        Self { milliseconds, ..Self::default() }
     }
 }
 

@@ -13,12 +13,12 @@ use crate::fixture::{check_isolate, compiled, program, run, with_isolate};
 pub(crate) struct Windows(BTreeMap<&'static str, CompiledModule>);
 
 impl Windows {
-    pub(crate) fn new(modules: &[(&'static str, &str)]) -> Windows {
+    pub(crate) fn new(modules: &[(&'static str, &str)]) -> Self {
         let window = |text: &str| {
             let wasm = taipan_link::window(&wat::parse_str(text).unwrap()).unwrap();
             compiled(&wasm)
         };
-        Windows(modules.iter().map(|(name, text)| (*name, window(text))).collect())
+        Self(modules.iter().map(|(name, text)| (*name, window(text))).collect())
     }
 
     pub(crate) fn compiled(&self) -> Vec<CompiledModule> {

@@ -33,7 +33,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(wasm: &[u8]) -> Running {
+    fn new(wasm: &[u8]) -> Self {
         let engine = Engine::default();
         let module = Module::new(&engine, wasm).expect("compiled");
         let mut store = Store::new(&engine, ());
@@ -42,7 +42,7 @@ impl Running {
         for (byte, value) in memory.data_mut(&mut store).iter_mut().zip(0_u32..) {
             *byte = value.wrapping_mul(0x9e37_79b9).to_be_bytes()[0];
         }
-        Running { store, instance, memory }
+        Self { store, instance, memory }
     }
 
     fn call(&mut self, function: &str, arguments: &[Val]) -> Option<Trap> {
@@ -59,13 +59,13 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(text: &str) -> Pair {
+    fn new(text: &str) -> Self {
         let original = wat::parse_str(text).expect("text");
         let linked = link(&original, Variant::Boot).expect("linked");
         Validator::new_with_features(WasmFeatures::WASM3).validate_all(&linked).expect("valid");
         check_stoppable(&original).expect_err("bulk memory instructions");
         check_stoppable(&linked).expect("none");
-        Pair { original: Running::new(&original), linked: Running::new(&linked) }
+        Self { original: Running::new(&original), linked: Running::new(&linked) }
     }
 
     /// Calls both and compares what became of the memory, and whether they trapped.

@@ -36,17 +36,17 @@ struct Running {
 }
 
 impl Running {
-    fn original(wasm: &[u8]) -> Running {
+    fn original(wasm: &[u8]) -> Self {
         let engine = Engine::default();
         let module = Module::new(&engine, wasm).expect("compiled");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).expect("instance");
         let memory = instance.get_memory(&mut store, "memory").expect("exported");
-        Running { store, instance, memory, length: None }
+        Self { store, instance, memory, length: None }
     }
 
     /// Does what the host has to do: imports, data, start.
-    fn window(wasm: &[u8], pages: usize) -> Running {
+    fn window(wasm: &[u8], pages: usize) -> Self {
         let wasm = window(wasm).expect("rewritten");
         check_stoppable(&wasm).expect("no bulk instructions");
         let engine = Engine::default();
@@ -101,7 +101,7 @@ impl Running {
         if let Some(start) = instance.get_func(&mut store, WINDOW_START) {
             start.call(&mut store, &[], &mut []).unwrap();
         }
-        Running { store, instance, memory, length: Some(length) }
+        Self { store, instance, memory, length: Some(length) }
     }
 
     fn call(&mut self, function: &str, arguments: &[Val]) -> Result<Vec<Bits>, Trap> {
@@ -161,10 +161,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(text: &str, pages: usize) -> Pair {
+    fn new(text: &str, pages: usize) -> Self {
         let wasm = wat::parse_str(text).unwrap();
         let mut pair =
-            Pair { original: Running::original(&wasm), window: Running::window(&wasm, pages) };
+            Self { original: Running::original(&wasm), window: Running::window(&wasm, pages) };
         pair.check("when it is made");
         pair
     }

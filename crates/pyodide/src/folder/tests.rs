@@ -15,7 +15,7 @@ struct Place {
 }
 
 impl Place {
-    fn new() -> Place {
+    fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let inside = root.path().join("inside");
         fs::create_dir_all(inside.join("directory")).unwrap();
@@ -29,7 +29,7 @@ impl Place {
         symlink("directory", inside.join("within")).unwrap();
         symlink("/proc/self/root", inside.join("magic")).unwrap();
         let folder = Folder::open(&inside).unwrap();
-        Place { root, folder }
+        Self { root, folder }
     }
 
     fn path(&self, path: &str) -> PathBuf {

@@ -34,7 +34,7 @@ impl Entry {
 }
 
 enum Tree<'a> {
-    Directory(BTreeMap<&'a str, Tree<'a>>),
+    Directory(BTreeMap<&'a str, Self>),
     File(&'a [u8]),
 }
 

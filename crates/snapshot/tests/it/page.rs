@@ -17,7 +17,7 @@ struct Table {
 }
 
 impl Page {
-    pub(crate) fn open() -> Page {
+    pub(crate) fn open() -> Self {
         let mut tables = BTreeMap::new();
         for paragraph in TEXT.split("\n\n") {
             let mut rows = paragraph.lines().filter(|line| line.starts_with('|')).map(cells);
@@ -26,7 +26,7 @@ impl Page {
             let table = Table { second: second.clone(), rows: rows.skip(1).collect() };
             assert!(tables.insert(name.clone(), table).is_none(), "two tables of `{name}`");
         }
-        Page(tables)
+        Self(tables)
     }
 
     /// The rows of a table.

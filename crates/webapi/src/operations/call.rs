@@ -10,17 +10,17 @@ use crate::requests::Requests;
 use crate::{Error, Owner, with_causes};
 
 impl From<Error> for Throw {
-    fn from(error: Error) -> Throw {
+    fn from(error: Error) -> Self {
         let class = match error.class() {
             "AbortError" => "DOMException:AbortError",
             class => class,
         };
-        Throw::error(class, with_causes(&error))
+        Self::error(class, with_causes(&error))
     }
 }
 
 impl From<Reached> for Throw {
-    fn from(reached: Reached) -> Throw {
+    fn from(reached: Reached) -> Self {
         Error::from(reached).into()
     }
 }

@@ -241,7 +241,7 @@ struct Tried {
 }
 
 impl Tried {
-    fn new(isolation: Isolation, isolates_max: usize, isolates_min: usize) -> Tried {
+    fn new(isolation: Isolation, isolates_max: usize, isolates_min: usize) -> Self {
         let seen = Arc::new(Seen::default());
         let said = seen.clone();
         let log = Log::new(move |record| {
@@ -273,7 +273,7 @@ impl Tried {
         let pool = Pool::open(template, &settings);
         let (author, last, snapshot) = (Author::default(), Arc::default(), snapshot.unwrap());
         let worker = Worker { pool, author, log, last, wall: WALL, snapshot };
-        Tried { worker, seen, _cache: cache }
+        Self { worker, seen, _cache: cache }
     }
 
     /// Begins a request, and lets all be done that can be done now.

@@ -29,8 +29,8 @@ struct About {
 }
 
 impl About {
-    fn new(release: &Release) -> Result<About, Failure> {
-        Ok(About {
+    fn new(release: &Release) -> Result<Self, Failure> {
+        Ok(Self {
             version: release.version.into(),
             bundle: bundle_id(release)?.to_string(),
             taipan: env!("CARGO_PKG_VERSION").into(),
@@ -41,7 +41,7 @@ impl About {
 
     /// For people: who makes such a bundle.
     fn maker(&self) -> String {
-        let About { taipan, processor, system, bundle, .. } = self;
+        let Self { taipan, processor, system, bundle, .. } = self;
         format!(
             "Taipan {taipan} for {processor} {system}, bundle {}",
             &bundle[..bundle.len().min(16)]

@@ -101,8 +101,8 @@ enum Bound<T> {
 impl<T: Copy> Bound<T> {
     fn at_most(self) -> Option<T> {
         match self {
-            Bound::AtMost(most) => Some(most),
-            Bound::None => None,
+            Self::AtMost(most) => Some(most),
+            Self::None => None,
         }
     }
 }

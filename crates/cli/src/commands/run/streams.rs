@@ -20,8 +20,8 @@ const EXCEEDED: u64 = u64::MAX - 1;
 
 impl Output {
     /// So many bytes; without them there is no limit.
-    pub(super) fn new(bytes: Option<u64>) -> Output {
-        Output(Arc::new(AtomicU64::new(bytes.unwrap_or(UNLIMITED))))
+    pub(super) fn new(bytes: Option<u64>) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes.unwrap_or(UNLIMITED))))
     }
 
     /// How many of so many bytes may be written.
