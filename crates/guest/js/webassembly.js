@@ -59,7 +59,7 @@ const toDictionary = (value, what) => {
   return value;
 };
 
-// What a module imports from here is for its window, and not seen by anybody.
+// What a module imports from here is for its window, and no program sees it.
 const WINDOW = "taipan:window";
 
 class Module {
@@ -158,8 +158,8 @@ class Memory {
   #id;
   #buffer;
   #maximum;
-  // What a module imports for the memory, if it is a window. Nothing else keeps its bytes, so whoever is instantiated
-  // with it must.
+  // What a module imports for the memory, if it is a window. Nothing else keeps its bytes, so an instance that has it
+  // must.
   #window;
   constructor(descriptor) {
     if (descriptor === construct) {
@@ -223,10 +223,10 @@ class Memory {
   }
 }
 
-/// Elements that a table gets in one go: nobody can stop the host meanwhile.
+/// Elements that a table gets in one go: nothing can stop the host meanwhile.
 const TABLE_SLICE = 64 << 10;
 
-/// Grows a table by slices, the first of which is refused if there is no room for all; its length before.
+/// Grows a table by slices; the first is refused if there is no room for all. Gives the length before.
 function growTable(id, delta, value) {
   let before;
   for (let left = delta; before === undefined || left > 0; left -= TABLE_SLICE) {
@@ -345,7 +345,7 @@ delete Memory.window;
 
 // The memories of instances, which live as long as the isolate.
 const inUse = [];
-// Where modules may write what nobody reads.
+// Where modules may write a word that is never read.
 let guard;
 
 // What a module imports for its window, and its memory: the one that it was given, or one of its own.

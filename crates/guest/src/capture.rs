@@ -89,7 +89,7 @@ impl Scope<'_> {
             }
             let value =
                 value(&global.get(&mut self.store)).ok_or_else(|| cannot("an imported global"))?;
-            // Instantiation makes them zero, but for some that stand for addresses, which no zero does.
+            // Instantiation makes them zero, except some that stand for addresses: these are never zero.
             if value != snapshot::Value::I32(0) {
                 values.push((u32::try_from(place).unwrap_or(u32::MAX), value));
             }
@@ -153,7 +153,7 @@ impl Scope<'_> {
         Ok((functions, references))
     }
 
-    /// What a table of functions has that it had not `before`.
+    /// The elements of a table of functions that differ from those `before`.
     fn capture_slots(
         &mut self,
         table: Table,

@@ -19,9 +19,8 @@ pub fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// Maps compiled code.
 ///
-/// The file must hold what [`compile`] made, and nobody may change it: it comes
-/// from the cache, which has compared this very file with what was published,
-/// and whose folder belongs to the user who runs Taipan.
+/// The file must hold what [`compile`] made, and no program may change it: it comes from the cache, which has compared
+/// this very file with what was published, and whose folder belongs to the user who runs Taipan.
 ///
 /// # Errors
 ///
@@ -33,8 +32,8 @@ pub fn load(engine: &Engine, file: std::fs::File) -> Result<Module, Error> {
 
 /// Maps a file as bytes.
 ///
-/// As with [`load`], nobody else may change the file: one that was published
-/// is only ever replaced as a whole, under which a mapping keeps its bytes.
+/// As with [`load`], no program may change the file. A published file is only replaced as a whole, and a mapping of the
+/// old one keeps its bytes.
 ///
 /// # Errors
 ///

@@ -117,7 +117,7 @@ impl Control {
     /// Stops the isolate for good, from any thread and at any time.
     ///
     /// WebAssembly that runs ends at its next load or store; host functions end as they do, and none is called again.
-    /// The one who runs the isolate gets [`Error::Stopped`], and should drop it.
+    /// The caller that runs the isolate gets [`Error::Stopped`], and should drop it.
     pub fn stop(&self, reason: Reason) {
         self.stop_locked(&mut self.inner(), reason);
     }
@@ -173,7 +173,7 @@ impl Control {
     #[cold]
     fn leave_taken(&self, bytes: &dyn Fn() -> usize) -> Result<(), Error> {
         loop {
-            // Whoever took the memory is done with it once the lock is ours.
+            // The thread that took the memory is done with it once the lock is ours.
             let inner = self.inner();
             match self.state.load(Ordering::Acquire) {
                 TAKEN => {
@@ -205,9 +205,9 @@ impl Control {
         Error::Stopped { reason: self.stopped().unwrap_or(Reason::Shutdown) }
     }
 
-    /// Why the guest was told that it should end, if that is under way which has heard of it: [`Control::settle`] was not
-    /// called for its owner since, nor [`Control::close`]. It may have lost what it was told: an exception of Python can be
-    /// swallowed by whatever it is raised in.
+    /// Why the guest was told that it should end, if the work that was told is still under way: neither
+    /// [`Control::settle`] nor [`Control::close`] was called for its owner since. It may have lost the message: the
+    /// code in which an exception of Python is raised can swallow it.
     #[must_use]
     pub fn told(&self) -> Option<Reason> {
         self.inner().account.told()
@@ -219,14 +219,14 @@ impl Control {
         self.inner().account.was_told()
     }
 
-    /// Whether it is `owner` who has heard of it.
+    /// Whether `owner` was told of it.
     #[must_use]
     pub fn has_heard(&self, owner: u32) -> bool {
         self.inner().account.has_heard(owner)
     }
 
-    /// Says that what was told to `owner` has had its effect: what goes on in its name may use so much CPU time from now
-    /// on. What has no account is counted as settled with whoever is.
+    /// Says that what was told to `owner` has had its effect: what goes on in its name may use so much CPU time from
+    /// now on. Work without an account is settled together with any owner.
     pub fn settle(&self, owner: u32, limit: CpuLimit) {
         self.inner().account.settle(owner, limit);
     }
@@ -236,25 +236,25 @@ impl Control {
         self.inner().account.extend(limit);
     }
 
-    /// Has what the isolate does in the name of `owner`, in which it runs from now on, be counted for itself: it may
-    /// use so much. Until [`Control::close`].
+    /// The isolate runs in the name of `owner` from now on. What it does in this name is counted by itself until
+    /// [`Control::close`], and may use so much.
     pub fn open(&self, owner: u32, limit: CpuLimit) {
         self.inner().account.open(owner, limit);
     }
 
-    /// What is left to do in the name of `owner` is counted with that of others who have no account.
+    /// What is left to do in the name of `owner` is counted with the work of all owners without an account.
     pub fn close(&self, owner: u32) {
         self.inner().account.close(owner);
     }
 
-    /// The isolate runs in the name of `owner` from now on. What is to be written into its memory, if that one has used
-    /// up its time.
+    /// The isolate runs in the name of `owner` from now on. Gives what is to be written into its memory, if that owner
+    /// has used up its time.
     pub(crate) fn run_as(&self, owner: u32) -> Vec<(u32, u32)> {
         let mut inner = self.inner();
         let is_over = inner.account.run_as(owner);
         let signalled = match &inner.soft_stop {
             Some(soft_stop) if is_over => soft_stop.raise.clone(),
-            // Who was before, and was not told until now, is told when it runs again.
+            // The owner before, if it was not told until now, is told when it runs again.
             _ => Vec::new(),
         };
         inner.account.signalled |= !signalled.is_empty();
@@ -281,7 +281,7 @@ impl Control {
 
     fn end_turn(&self) {
         self.inner().account.end();
-        // Who was not told until now is told no more.
+        // An owner that was not told until now is not told any more.
         self.signal.store(false, Ordering::Relaxed);
     }
 
@@ -358,7 +358,7 @@ impl Control {
         let (Some(region), Some(soft_stop)) = (&inner.region, &inner.soft_stop) else {
             return false;
         };
-        // As long as it is taken, nobody leaves WebAssembly, so that the host never sees its memory change.
+        // As long as it is taken, no call leaves WebAssembly, so the host never sees its memory change.
         let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
         if self.state.compare_exchange(WASM, TAKEN, order, failure).is_err() {
             return false;

@@ -14,8 +14,8 @@ use crate::processor::Processor;
 /// must fit, whatever frames Cranelift makes.
 pub const STACK_BYTES_MAX: usize = 48 << 20;
 
-/// Bytes of native stack that a thread needs which runs a guest: the above
-/// and what host functions use when called at the limit.
+/// Bytes of native stack that a thread needs to run a guest: the above and what host functions use when called at the
+/// limit.
 pub const THREAD_STACK_BYTES: usize = STACK_BYTES_MAX + (8 << 20);
 
 /// Address space that each memory reserves, so that it never moves.

@@ -118,7 +118,7 @@ fn rejection(
     }
     let [promise, reason] = &arguments[..] else { return Ok(()) };
     match scope.invoke_index(hook, &[promise.into(), reason.into(), handled.into()]) {
-        // Nobody hears of this one: who has used up the stack is told by the exception that is on its way.
+        // This error is dropped: the exception that is on its way already says that the stack is used up.
         Err(Error::Exception(error)) if error.is_of_stack() => Ok(()),
         told => Ok(told?),
     }

@@ -37,7 +37,7 @@ pub enum Error {
         /// What could not be made.
         what: &'static str,
     },
-    /// The program does not fit together: a module lacks an export, or an import has nobody who serves it.
+    /// The program does not fit together: a module lacks an export, or nothing serves an import.
     #[error("{module} does not link: {what}")]
     Link {
         /// The module that cannot be linked.

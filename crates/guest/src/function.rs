@@ -51,8 +51,8 @@ fn remember(scope: &mut Scope<'_>, index: u32, function: Func) -> (Func, Arc<Sig
     (function, signature)
 }
 
-/// Looks up all functions that the snapshot knows, for instance because elements of the function table are about to
-/// change by which it knows them.
+/// Looks up all functions that the snapshot knows, for instance because the elements of the function table by which it
+/// knows them are about to change.
 pub(crate) fn find_known(scope: &mut Scope<'_>) {
     if scope.state().functions.complete {
         return;

@@ -13,7 +13,7 @@ pub trait Host: Send {
     fn random(&mut self, bytes: &mut [u8]);
 }
 
-/// The states of those who serve host operations, one of each type.
+/// The states of the host operations, one of each type.
 #[derive(Debug, Default)]
 pub struct Extensions(HashMap<TypeId, Box<dyn Any + Send>>);
 

@@ -7,7 +7,7 @@ use crate::host_memory::{Held, HostMemory};
 /// Elements of all tables of an isolate together, at most. Pyodide with packages has some 20,000.
 const TABLE_ELEMENTS_MAX: usize = 10_000_000;
 
-/// Elements by which a table grows in one go, at most: nobody can stop the host meanwhile. JavaScript takes smaller slices.
+/// Elements by which a table grows in one go, at most: nothing can stop it meanwhile. JavaScript takes smaller slices.
 const TABLE_STEP_MAX: usize = 1 << 20;
 
 /// Bytes of the host that an element of a table takes.

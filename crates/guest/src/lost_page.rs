@@ -19,7 +19,7 @@ use rustix::io::{Errno, read, write};
 /// The longest line of the kernel's list of mappings that is read, in bytes: a path has 4,096 at most.
 const LINE_BYTES_MAX: usize = 8 << 10;
 
-/// How long it is waited until somebody reads the line, in milliseconds.
+/// How long the process waits until the line is read, in milliseconds.
 const READER_TIME_MAX: c_int = 1000;
 
 /// What is said before and behind the file's path, and the exit code.

@@ -113,8 +113,8 @@ pub(crate) fn lay(
     }
     let base = NonNull::new(memory.data_ptr(&*store)).unwrap_or(NonNull::dangling());
     let protection = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: these bytes are this memory's own, accessible part, which never moves and is unmapped as a whole; nobody
-    // holds a reference into it, since `store` is borrowed mutably.
+    // SAFETY: these bytes are this memory's own, accessible part, which never moves and is unmapped as a whole; no
+    // reference points into it, since `store` is borrowed mutably.
     let laid = unsafe { lay_over(base, size, runs, protection) };
     laid.map_err(|error| Error::Map { source: error.into() })
 }
@@ -123,7 +123,7 @@ pub(crate) fn lay(
 ///
 /// # Safety
 ///
-/// These bytes are mapped for the caller, and nobody refers to them.
+/// These bytes are mapped for the caller, and no reference points to them.
 pub(crate) unsafe fn lay_over(
     base: NonNull<u8>,
     size: usize,
@@ -138,7 +138,7 @@ pub(crate) unsafe fn lay_over(
         }
         // SAFETY: `address` is inside, as checked above.
         let target = unsafe { base.add(address) };
-        // SAFETY: these whole pages are the caller's, as he says.
+        // SAFETY: these whole pages are the caller's, by this function's contract.
         unsafe { mmap(target.as_ptr().cast(), length, protection, flags, &run.file, run.offset) }?;
     }
     Ok(())

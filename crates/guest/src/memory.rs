@@ -21,13 +21,13 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 use crate::error::MEMORY_REFUSED;
 use crate::mapping::{self, Run};
 
-/// Written pages that a memory keeps while nobody uses it, in bytes; the kernel takes the others back.
+/// Written pages that a memory keeps while it is not in use, in bytes; the kernel takes the others back.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// Makes the memories of all isolates, and the heaps of wasmtime's collector.
 pub(crate) struct Memories;
 
-// SAFETY: the memories are reserved and guarded as asked for, and nobody else has them. Those that are new are filled
+// SAFETY: the memories are reserved and guarded as asked for, and nothing else has them. Those that are new are filled
 // with zeros. One that was used before is not: it is asked for by name (`lend`), by an isolate that would fill it with
 // the very same image.
 unsafe impl MemoryCreator for Memories {
@@ -63,7 +63,7 @@ struct Space {
     accessible: usize,
 }
 
-// SAFETY: it is an address, of which nobody else has a copy.
+// SAFETY: it is an address, and this is its only copy.
 unsafe impl Send for Space {}
 // SAFETY: a shared reference gives nothing but numbers.
 unsafe impl Sync for Space {}
@@ -97,7 +97,7 @@ impl Space {
         }
         if let Some(missing) = bytes.checked_sub(self.accessible).filter(|missing| *missing > 0) {
             let flags = MprotectFlags::READ | MprotectFlags::WRITE;
-            // SAFETY: these bytes are the memory's, and nobody uses them, since they were not accessible.
+            // SAFETY: these bytes are the memory's, and no code uses them, since they were not accessible.
             unsafe { mprotect(self.at(self.accessible).as_ptr().cast(), missing, flags) }?;
             self.accessible = bytes;
         }
@@ -109,7 +109,7 @@ impl Space {
         if let Some(surplus) = self.accessible.checked_sub(bytes).filter(|surplus| *surplus > 0) {
             let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
             let start = self.at(bytes).as_ptr().cast();
-            // SAFETY: these bytes are the memory's, and nobody uses them, since nobody has the memory.
+            // SAFETY: these bytes are the memory's, and no code uses them, since no instance has the memory.
             unsafe { mmap_anonymous(start, surplus, ProtFlags::empty(), flags) }?;
             self.accessible = bytes;
         }
@@ -119,7 +119,7 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
-        // SAFETY: it is ours as a whole, and nobody has an address in it: who lends it out outlives the loan.
+        // SAFETY: it is ours as a whole, and no code has an address in it: the lender outlives the loan.
         let outcome = unsafe { munmap(self.start.as_ptr().cast(), self.length) };
         debug_assert!(outcome.is_ok(), "{outcome:?}");
     }
@@ -140,8 +140,8 @@ impl Memory {
     }
 }
 
-// SAFETY: `bytes` bytes from `as_ptr` on are accessible, which moves never and is followed by what cannot be accessed,
-// or can be but is the memory's: such bytes it grows into.
+// SAFETY: `bytes` bytes from `as_ptr` on are accessible, and that address never changes. The bytes behind them cannot
+// be accessed, or are the memory's own, which it grows into.
 unsafe impl LinearMemory for Memory {
     fn byte_size(&self) -> usize {
         self.bytes
@@ -252,7 +252,7 @@ impl Spares {
         (made, lease, has_image && is_taken)
     }
 
-    /// Keeps a memory that nobody uses any more, if there is room.
+    /// Keeps a memory that is not in use any more, if there is room.
     fn give_back(&self, mut space: Space) {
         let has_room = |kept: &Kept| kept.spaces.len() < kept.maximum;
         if !self.with_kept(|kept| has_room(kept)) || self.reset(&mut space).is_err() {
@@ -275,7 +275,7 @@ impl Spares {
             let (start, length) = (range.start as usize, range.len());
             let kept = length.min(room);
             room -= kept;
-            // SAFETY: both have `bytes` bytes, in which the range lies, and nobody uses the memory.
+            // SAFETY: both have `bytes` bytes, in which the range lies, and no instance uses the memory.
             unsafe {
                 ptr::copy_nonoverlapping(
                     original.0.at(start).as_ptr(),
@@ -285,8 +285,8 @@ impl Spares {
             }
             if kept < length {
                 let rest = space.at(start + kept).as_ptr().cast();
-                // SAFETY: these pages are the memory's, and nobody uses it. What is there when they are touched again is
-                // their file's, or zeros.
+                // SAFETY: these pages are the memory's, and no instance uses it. What is there when they are touched
+                // again is their file's, or zeros.
                 unsafe { madvise(rest, length - kept, Advice::LinuxDontNeed) }?;
             }
         }
@@ -301,7 +301,7 @@ impl Original {
     fn map(runs: &[Run], bytes: usize) -> io::Result<Self> {
         let mut space = Space::reserve(bytes, 0)?;
         space.extend(bytes)?;
-        // SAFETY: nobody has it.
+        // SAFETY: no instance has it.
         unsafe { mapping::lay_over(space.at(0), space.accessible, runs, ProtFlags::READ) }?;
         Ok(Self(space))
     }

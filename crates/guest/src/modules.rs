@@ -1,4 +1,4 @@
-//! What JavaScript imports: who says what a specifier means, and what a module is.
+//! What JavaScript imports: what a specifier means, and what a module is.
 
 use std::collections::BTreeMap;
 

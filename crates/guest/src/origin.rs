@@ -75,8 +75,7 @@ impl Scope<'_> {
         Some(isolate::memory_base(&mut self.store, &main).wrapping_add(address.cast_unsigned()))
     }
 
-    /// Begins the sequence of `Math.random` anew, from the host's entropy: for an isolate that was resumed, and whose
-    /// sequence is that of all others.
+    /// Seeds `Math.random` again from the host's entropy: a resumed isolate has the same sequence as all others.
     ///
     /// # Errors
     ///

@@ -364,7 +364,7 @@ fn restore_instance(
     Ok(())
 }
 
-/// The table that JavaScript knows by a number, once the instance is there that it belongs to.
+/// The table that JavaScript knows by a number, once the instance that it belongs to is there.
 fn table_at(scope: &mut Scope<'_>, image: &Image, number: u32) -> Option<TableEntity> {
     let (table, origin) = match image.state.tables.get(number as usize)? {
         snapshot::EntityTable::Main => {
@@ -413,7 +413,7 @@ fn restore_own_state(
     Ok(())
 }
 
-/// Fills a table of references. Two references with one handle share it, as before: whoever is dropped last frees it.
+/// Fills a table of references. Two references with one handle share it, as before: the last one dropped frees it.
 fn restore_references(
     scope: &mut Scope<'_>,
     instance: Instance,

@@ -115,13 +115,13 @@ impl<'a> Scope<'a> {
         self.store.data_mut()
     }
 
-    /// The states of those who serve host operations.
+    /// The states of the host operations.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.state().extensions
     }
 
-    /// The states of those who serve host operations, to change.
+    /// The states of the host operations, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.state_mut().extensions
     }
@@ -131,7 +131,7 @@ impl<'a> Scope<'a> {
         &mut *self.state_mut().host
     }
 
-    /// Does what begins anew, however deep the calls are in which it is done: what comes while one of them waits.
+    /// Does `work` as if no call were under way, however deep the calls are: for what comes while one of them waits.
     pub fn anew<T>(&mut self, work: impl FnOnce(&mut Scope<'_>) -> T) -> T {
         let depth = std::mem::take(&mut self.state_mut().depth);
         let outcome = work(&mut self.reborrow());

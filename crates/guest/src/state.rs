@@ -35,7 +35,7 @@ pub(crate) const FUNCTION_TABLE: &str = "__indirect_function_table";
 /// Who serves an import of the main module. Values of JavaScript are named by their handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Served {
-    /// Nobody.
+    /// Nothing serves it.
     Not,
     /// This function of JavaScript.
     Function(i32),
@@ -197,7 +197,7 @@ mod tests {
         ] {
             assert_eq!(Served::of_saved(served.saved()), served);
         }
-        // Nobody writes this; whoever reads it gets a handle that is not there.
+        // This is never written; reading it gives a handle that is not there.
         assert_eq!(Served::of_saved(i32::MIN), Served::Is(i32::MAX - 1));
     }
 }

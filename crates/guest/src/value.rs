@@ -17,7 +17,7 @@ const FLOAT64_TAG_ADDEND: u64 = 0x7ff8_0000 + 9 + 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawValue(pub(crate) u64);
 
-/// What a value is, as far as its bits say.
+/// What the bits of a value say that it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Undefined,

@@ -39,8 +39,8 @@ impl Drop for Turn {
     }
 }
 
-/// What was used and may be used. Who has opened an account is charged for what the isolate uses in its name; the others
-/// share one, of which there is more whenever an account is opened.
+/// What was used and may be used. An owner that has opened an account is charged for what the isolate uses in its name.
+/// The others share one, which gets more whenever an account is opened.
 #[derive(Default)]
 pub(super) struct Account {
     /// In turns that ended.
@@ -58,11 +58,11 @@ pub(super) struct Account {
     since: Duration,
     /// Whether a soft stop was raised in this turn, and in this name.
     pub(super) signalled: bool,
-    /// Who has heard of it, while nobody has said what came of that; [`SHARED`] for those without an account.
+    /// The owners that were told of it and have not settled it; [`SHARED`] for those without an account.
     told: HashSet<u32>,
 }
 
-/// Those that have no account, of which none has this number.
+/// All owners without an account; none of them has this number.
 const SHARED: u32 = 0;
 
 /// A turn that has not ended.
@@ -116,7 +116,7 @@ impl Account {
         Some((self.since.saturating_add(limit).saturating_sub(spent), reason))
     }
 
-    /// Why somebody was told of a soft stop who has neither settled that nor closed the account since.
+    /// Why an owner was told of a soft stop, if it has neither settled that nor closed its account since.
     pub(super) fn told(&self) -> Option<Reason> {
         let goes_on = |owner: &u32| *owner == SHARED || self.spent.contains_key(owner);
         self.was_told().filter(|_| self.told.iter().any(goes_on))
@@ -137,8 +137,8 @@ impl Account {
         self.told.insert(self.payer());
     }
 
-    /// What `owner` was told has had its effect, and so has what those were told who have no account: they may use as
-    /// much again for what is left to do. Others who were told may have lost it.
+    /// What `owner` was told has had its effect, and so has what owners without an account were told: they may use as
+    /// much again for what is left to do. Other owners may have lost the message.
     pub(super) fn settle(&mut self, owner: u32, limit: CpuLimit) {
         self.told.remove(&SHARED);
         if self.told.remove(&owner)
@@ -155,7 +155,7 @@ impl Account {
 
     /// Those that have no account may use so much from now on.
     pub(super) fn extend(&mut self, limit: CpuLimit) {
-        // What has used up its time and goes on gets no more of it because somebody else comes.
+        // Work that has used up its time and goes on gets no more because another owner comes.
         if self.told.contains(&SHARED) {
             return;
         }
@@ -185,7 +185,7 @@ impl Account {
         self.spent.remove(&owner);
     }
 
-    /// Charges whoever it ran for, and runs in another's name; whether that one has used up its time, and is not told.
+    /// Charges the owner before, and runs for `owner`. Says whether that one has used up its time and is not told.
     pub(super) fn run_as(&mut self, owner: u32) -> bool {
         if owner == self.owner {
             return false;
@@ -286,7 +286,7 @@ mod tests {
         account.tell();
         account.close(1);
         assert!(account.told().is_none() && account.was_told().is_some());
-        // What it left behind is nobody's.
+        // What it left behind belongs to no account.
         account.tell();
         assert!(account.told().is_some());
         account.settle(2, CpuLimit::Request(LIMIT));

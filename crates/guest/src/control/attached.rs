@@ -49,7 +49,7 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         self.control.inner().region = None;
-        // Nobody can take the memory any more; one that was taken is not used again.
+        // No thread can take the memory any more; one that was taken is not used again.
         if let Some(lease) = &self.lease
             && self.control.state.load(Ordering::Acquire) == HOST
         {

@@ -15,7 +15,7 @@ use wasmtime::{AsContext, Memory};
 
 use crate::engine::RESERVED_BYTES;
 
-/// How long to wait before the kernel is asked again that refused to give memory back.
+/// How long to wait before the kernel is asked again, after it refused to give memory back.
 const RETRY: Duration = Duration::from_millis(1);
 
 /// Where a guest's memory is. It exists only while it is mapped (`attached.rs`).
@@ -40,12 +40,12 @@ impl Region {
 
     /// Makes the whole memory inaccessible: the next load or store traps.
     ///
-    /// The state must say that the memory is taken, which keeps the host away from it. If the kernel refuses, the
-    /// guest runs on, and whoever leaves WebAssembly finds the memory as it was.
+    /// The state must say that the memory is taken, which keeps the host away from it. If the kernel refuses, the guest
+    /// runs on, and the host finds the memory as it was.
     pub(super) fn take(&self) {
         let flags = MprotectFlags::empty();
-        // SAFETY: the region is mapped, as this value exists, and is the guest's own. Nobody but the guest uses it,
-        // since the state is `Taken`, and the guest's code is made for memory that cannot be accessed: it traps.
+        // SAFETY: the region is mapped, as this value exists, and is the guest's own. Only the guest uses it, since the
+        // state is `Taken`, and the guest's code is made for memory that cannot be accessed: it traps.
         let outcome = unsafe { mprotect(self.base.as_ptr().cast(), self.reserved, flags) };
         // Refused: the watchdog tries again at its next look.
         outcome.unwrap_or_default();
@@ -59,7 +59,7 @@ impl Region {
         }
         let flags = MprotectFlags::READ | MprotectFlags::WRITE;
         // The host cannot go on without: it may be about to read the memory.
-        // SAFETY: as above; these bytes are the memory's accessible part, all of which can be read and written.
+        // SAFETY: as above; these bytes are the memory's accessible part, which can be read and written.
         while unsafe { mprotect(self.base.as_ptr().cast(), bytes, flags) }.is_err() {
             thread::sleep(RETRY);
         }

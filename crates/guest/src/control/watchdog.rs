@@ -13,8 +13,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// How soon it looks again at an isolate that is about to reach its limit.
 const TICK_MIN: Duration = Duration::from_micros(200);
 
-/// How many looks at an isolate that does not run it takes until it is forgotten. When there is none left, the thread
-/// sleeps until a turn begins.
+/// An isolate that does not run is forgotten after so many looks. When there is none left, the thread sleeps until a
+/// turn begins.
 const IDLE_LOOKS_MAX: u32 = 20;
 
 /// The watchdog of a process, until it is dropped.

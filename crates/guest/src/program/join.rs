@@ -1,4 +1,4 @@
-//! Joining the parts of a program: each import of the main module gets who serves it.
+//! Joining the parts of a program: finds what serves each import of the main module.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Program {
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
         let imports = imports(&parts.main)?;
-        // What the code imports is what the bytes do, but for the globals.
+        // The code imports what the bytes import, except the globals.
         let module = parts.main.module.clone();
         let mut functions = module.imports();
         for (index, import) in imports.iter().enumerate().filter(|(_, it)| it.global.is_none()) {

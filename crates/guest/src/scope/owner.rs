@@ -4,8 +4,8 @@ use super::Scope;
 use crate::Error;
 
 impl Scope<'_> {
-    /// In whose name JavaScript runs: the number that was set last. Reactions to promises run in the name of whoever
-    /// asked for them, whoever settles the promise. 0 is nobody's.
+    /// In whose name JavaScript runs: the number that was set last. A reaction to a promise runs in the name of the
+    /// owner that asked for it, not of the one that settles the promise. 0 is no owner.
     ///
     /// # Errors
     ///

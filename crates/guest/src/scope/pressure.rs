@@ -113,7 +113,7 @@ impl Scope<'_> {
         Ok(self.counts()?.targets)
     }
 
-    /// Frees what nobody reaches any more: garbage of the main module, references that WebAssembly dropped, cycles of
+    /// Frees what is not reached any more: garbage of the main module, references that WebAssembly dropped, cycles of
     /// JavaScript.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl Scope<'_> {
         self.watch_blocks()
     }
 
-    /// Has the main module collect as soon as it can be interrupted, where it grows and calls nobody.
+    /// Has the main module collect as soon as it can be interrupted, where it grows and calls no import.
     pub(crate) fn collect_soon(&mut self) -> Result<(), Error> {
         let Pressure { collector, interrupts, collecting, .. } = self.state().pressure;
         let Some(collector) = collector.filter(|_| !interrupts && !collecting) else {
@@ -169,7 +169,7 @@ impl Scope<'_> {
         Ok(self.collect_soon()?)
     }
 
-    /// Collects when it is due: where JavaScript calls WebAssembly or the host, so that nobody is within an allocation.
+    /// Collects when it is due: where JavaScript calls WebAssembly or the host, so that no allocation is under way.
     pub(crate) fn collect_now_and_then(&mut self) -> wasmtime::Result<()> {
         let counts = self.counts()?;
         let state = self.state();
@@ -293,7 +293,7 @@ impl Scope<'_> {
         Ok(())
     }
 
-    /// Counts anew what the main module has more in its blocks, if its memory has grown far.
+    /// Counts again what the main module has more in its blocks, if its memory has grown far.
     fn watch_blocks(&mut self) -> Result<(), Error> {
         let Pressure { collector, counts_blocks, .. } = self.state().pressure;
         let Some(collector) = collector else { return Ok(()) };

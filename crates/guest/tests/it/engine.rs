@@ -251,7 +251,7 @@ fn bytecode_that_is_none() {
     }
 }
 
-/// The table of the Encoding Standard's "UTF-8 decoder", as far as its errors go (encoding/textdecoder-utf16-surrogates,
+/// The errors in the table of the Encoding Standard's "UTF-8 decoder" (encoding/textdecoder-utf16-surrogates,
 /// encoding/textdecoder-fatal of the web-platform tests).
 #[test]
 fn utf8_is_decoded_as_the_standard_has_it() {

@@ -174,7 +174,7 @@ fn memory_with_random_words_in_it() {
             let outcome = ruin(&mut isolate, seed);
             // An exception is an answer: what comes after it must hold as well.
             let later = ruin(&mut isolate, seed + SEEDS);
-            // Nobody listens any more to one that was late.
+            // The receiver is gone if this one was late.
             let _ = sender.send(outcome.is_err() || later.is_err());
         };
         thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn(work).unwrap();

@@ -1,4 +1,4 @@
-//! Places that are recorded, and `Math.random` begun anew.
+//! Places that are recorded, and `Math.random` seeded again.
 
 use taipan_guest::{Call, Operation, Origin, Output, Place, Scope, Throw};
 

@@ -217,7 +217,7 @@ fn race(count: u64, microseconds: u64, source: &str) -> u64 {
     finished
 }
 
-/// How long JavaScript takes that nobody stops.
+/// How long JavaScript takes when it is not stopped.
 fn median_microseconds(source: &str) -> u64 {
     let source = format!("{HEAD} {source}");
     let mut times: Vec<_> = (0..21)
