@@ -54,7 +54,7 @@ export class Blob {
 
 defineInterface(Blob);
 
-/** Makes `bytes`, which nobody else keeps, the contents of a new Blob. */
+/** Makes `bytes`, which no other code keeps, the contents of a new Blob. */
 export function blobOfBytes(bytes, type) {
   return blobOf(bytes, mimeType(type));
 }

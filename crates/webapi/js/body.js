@@ -1,6 +1,6 @@
 // https://fetch.spec.whatwg.org/#body-mixin
 //
-// A body is a plain record; a stream is made only when somebody asks for one:
+// A body is a plain record; a stream is made only when it is asked for:
 //
 //   source   a string, a Uint8Array or a Blob: all of it, at once; or null
 //   channel  a HostBody: bytes that come from the host; or null
@@ -129,7 +129,7 @@ function sourceBytes(source) {
   return isBlob(source) ? blobBytes(source) : source;
 }
 
-/** All bytes of a body that nobody has used; a source's own bytes are not copied. */
+/** All bytes of a body that is not used yet; a source's own bytes are not copied. */
 async function takeBytes(body) {
   if (body === null) return new Uint8Array(0);
   if (body.stream === null) {

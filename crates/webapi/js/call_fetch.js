@@ -14,7 +14,7 @@ function send(requestId, entry, response) {
   const parts = responseParts(response);
   const { data, id, sent, stop } = handOver(parts.body);
   entry.stop = stop;
-  // What nobody reads any more is given up before the answer goes: the server says so in the answer's head.
+  // If only the answer is left, unread bodies are given up before it goes: the server says so in the answer's head.
   const last = sent === null && entry.waiting === 1;
   host.response_start(requestId, parts.status, parts.statusText, responseHeaders(parts), data, id, last);
   return sent;

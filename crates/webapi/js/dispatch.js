@@ -1,5 +1,5 @@
-// What the runtime calls: a call begins, its client goes away, a promise was
-// rejected and nobody cared. The handlers themselves belong to the worker.
+// What the runtime calls: a call begins, its client goes away, a promise was rejected without a handler. The handlers
+// themselves belong to the worker.
 
 import { fetchCall } from "./call_fetch.js";
 import { logError } from "./console.js";
@@ -17,7 +17,7 @@ export { HandlerFault };
 /**
  * kind of call → what it is to JavaScript (as the host names it, `call.rs`):
  *   subject(...told) → the handler's first argument, of what the host tells
- *   cancel(subject, reason): nobody waits for the answer any more
+ *   cancel(subject, reason): the client no longer waits for the answer
  *   isAnswer(outcome): whether the handler has answered at once
  *   whyNoAnswer(outcome) → a HandlerFault, or null
  *   send(requestId, entry, outcome) → null when all of it is sent, or a promise of that; sets `entry.stop`
@@ -83,7 +83,7 @@ export function cancel(requestId, over) {
 
 /** A promise was rejected and has no handler at the end of the turn. */
 export function unhandledRejection(promise, reason) {
-  // Nobody waited for what a request had left under way.
+  // No caller waits for what a request had left under way.
   if (isEnded(reason)) return;
   const event = new PromiseRejectionEvent("unhandledrejection", { promise, reason, cancelable: true });
   if (fire(globalTarget, event)) logError("Uncaught (in promise)", reason);
@@ -151,7 +151,7 @@ function fault(requestId, kind, error) {
   tellFault(requestId, kind, ...wordsOf(error));
 }
 
-/** What is told of an error; whatever happens where it is put into words, somebody waits to be told. */
+/** What is told of an error, also when it cannot be put into words: the client waits for an answer. */
 function wordsOf(error) {
   try {
     return [faultMessage(error), inspect(error)];
@@ -160,7 +160,7 @@ function wordsOf(error) {
   }
 }
 
-/** Characters of a fault that are told; nobody can stop the host while it takes them. */
+/** Characters of a fault that are told; nothing can stop the host while it takes them. */
 const FAULT_CHARACTERS_MAXIMUM = 1 << 20;
 
 function tellFault(requestId, kind, message, detail) {

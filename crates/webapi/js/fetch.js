@@ -30,7 +30,7 @@ function start({ method, url, headers, body, redirect, signal }) {
   try {
     operation = host.fetch_start(method, url, headers, id < 0 ? data : id, redirect);
   } catch (error) {
-    // One fetch too many: nobody will read the body.
+    // One fetch too many: the body will not be read.
     if (id >= 0) host.body_cancel(id);
     stop?.(error);
     sent?.catch(() => {});

@@ -1,6 +1,6 @@
 // Values of another language that runs beside JavaScript, where an interface of the platform converts what it is given.
 //
-// Nothing is known of the language here: who brings it says what its values mean. Until then there are none.
+// Nothing is known of the language here: the crate that brings it says what its values mean. Until then there are none.
 
 /**
  * owns(value)            whether an object or a function stands for a value of the language

@@ -37,7 +37,7 @@ export class HostBody {
     });
   }
 
-  /** Nobody wants the rest: a read under way is at the end. */
+  /** The rest is not wanted: a read under way is at the end. */
   cancel() {
     abandoned.unregister(this);
     host.body_cancel(this.id);
@@ -52,7 +52,7 @@ export class HostBody {
     return pending;
   }
 
-  /** Nobody shall have the rest: readers get `reason`. */
+  /** The rest is withheld: readers get `reason`. */
   abort(reason) {
     if (this.failure !== null) return;
     this.failure = { reason };

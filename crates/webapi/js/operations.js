@@ -33,7 +33,7 @@ const CONSTRUCTORS = { Error, TypeError, RangeError, SyntaxError };
 /** Of what was given up, since its request has ended (src/completion.rs). */
 const ENDED = "EndedError";
 
-/** The errors of what was given up: that nobody waits for it is no fault. */
+/** The errors of what was given up: one without a handler is no fault. */
 const ended = new WeakSet();
 
 /** Whether an error says that something was given up because its request has ended. */

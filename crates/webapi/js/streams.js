@@ -45,7 +45,7 @@ function keeping(Stream) {
   return constructor;
 }
 
-// Bytes of another language are copied when they are given: who gave them may free them afterwards.
+// Bytes of another language are copied when they are given: the caller may free them afterwards.
 const CHUNK_TAKERS = [
   [ReadableStreamDefaultController, "enqueue"], [ReadableByteStreamController, "enqueue"],
   [TransformStreamDefaultController, "enqueue"], [WritableStreamDefaultWriter, "write"],
@@ -86,7 +86,7 @@ export function streamOfBytes(bytes) {
   }, { highWaterMark: 0 });
 }
 
-/** A stream that has been read to its end by somebody else. */
+/** A stream that another reader has read to its end. */
 export function spentStream() {
   const stream = streamOfBytes(new Uint8Array(0));
   const reader = stream.getReader();

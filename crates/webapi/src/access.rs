@@ -1,9 +1,8 @@
 //! What of the network a program may reach, and how that is kept.
 //!
-//! Each URL is compared before anything is sent, each redirect again, and a name
-//! that may be asked for does not lead into networks that are not the world's: whoever
-//! owns the name says what its addresses are. Where a proxy resolves names, it is the
-//! proxy that must see to that.
+//! Each URL is compared before anything is sent, each redirect again, and a name that may be asked for does not lead
+//! into networks that are not the world's: the owner of a name chooses its addresses. Where a proxy resolves names, the
+//! proxy must see to that.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -37,7 +36,7 @@ impl Destination {
     /// Reads `HOST` or `HOST:PORT`; an IPv6 address with a port is in brackets.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // A pattern, which nobody would follow.
+        // A pattern, which nothing here would match.
         if text.contains('*') {
             return None;
         }
@@ -153,7 +152,7 @@ fn allowed(
     }
 }
 
-/// Whether a name means this machine by itself (RFC 6761, 6.3): who lists it means its addresses.
+/// Whether a name means this machine by itself (RFC 6761, 6.3): a user that lists it means its addresses.
 fn is_own(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }

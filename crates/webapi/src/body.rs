@@ -67,7 +67,7 @@ impl BodyReader {
         }))
     }
 
-    /// The body as a stream, for who sends it on.
+    /// The body as a stream, to be sent on.
     #[must_use]
     pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>> {
         self.0
@@ -86,7 +86,7 @@ impl BodyWriter {
     ///
     /// # Errors
     ///
-    /// When nobody reads any more.
+    /// When the reader is gone.
     pub async fn write(&self, chunk: Bytes) -> Result<(), Error> {
         self.0.send(Ok(Some(chunk))).await.map_err(|_| Error::NotRead)
     }
@@ -95,7 +95,7 @@ impl BodyWriter {
     ///
     /// # Errors
     ///
-    /// The chunk, when there is no room, or nobody reads any more.
+    /// The chunk, when there is no room, or the reader is gone.
     pub fn write_now(&self, chunk: Bytes) -> Result<(), Bytes> {
         self.0.try_send(Ok(Some(chunk))).map_err(|refused| match refused.into_inner() {
             Ok(Some(chunk)) => chunk,
@@ -162,11 +162,11 @@ struct Ends {
 
 #[derive(Debug)]
 enum Reader {
-    /// Nobody reads.
+    /// No read is under way.
     Here(BodyReader),
     /// A read is under way: the operation, if it waits.
     Reading(Option<u32>),
-    /// Read to its end, cancelled, or given to somebody else.
+    /// Read to its end, cancelled, or given away.
     Gone,
 }
 
@@ -214,7 +214,7 @@ impl Bodies {
         self.open.get(&id).map(|ends| ends.owner).ok_or_else(|| self.unknown(id))
     }
 
-    /// Drops both ends of the bodies of those whom `whose` names.
+    /// Drops both ends of the bodies whose owners `whose` accepts.
     pub(crate) fn give_up(&mut self, whose: impl Fn(Owner) -> bool) {
         self.open.retain(|_, ends| !whose(ends.owner));
     }

@@ -11,7 +11,7 @@ use crate::{Error, Owner, under_way};
 /// What `js/operations.js` calls the error of what is given up.
 const ENDED: &str = "EndedError";
 
-/// Tells JavaScript what came of an operation, and runs it in the name of whoever began that.
+/// Tells JavaScript what came of an operation, and runs it in the name of the owner that began it.
 ///
 /// # Errors
 ///
@@ -36,7 +36,7 @@ pub fn deliver(
             }
             match chunk {
                 Ok(Some(chunk)) => match scope.complete(id, None, Argument::Bytes(&chunk)) {
-                    // Nothing was delivered yet, so whoever reads can be told.
+                    // Nothing was delivered yet, so the reader can be told.
                     Err(error @ taipan_guest::Error::OutOfMemory { .. }) => scope.complete(
                         id,
                         Some(&format!("RangeError: {error}")),
@@ -66,10 +66,10 @@ pub fn deliver(
     }
 }
 
-/// Gives up what was opened in the name of a request that has ended, and was not given to anybody else. When no other
-/// request is open, nothing is left but what is the isolate's own.
+/// Gives up what was opened in the name of a request that has ended, and was not given away. When no other request is
+/// open, only what is the isolate's own is left.
 ///
-/// A timer goes on for as long as others are open, who may wait for what it does.
+/// A timer goes on for as long as other requests are open: they may wait for what it does.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ pub fn give_up(scope: &mut Scope<'_>, request: u32) -> Result<(), taipan_guest::
     }
     let pending = extensions.of_mut::<Pending>();
     let given_up = pending.map_or(Vec::new(), |pending| pending.give_up(idle, whose));
-    // A name that JavaScript knows: nobody needs to be told that nobody waited for it.
+    // JavaScript knows this name: it is no fault when no caller waited for the operation.
     let error = format!("{ENDED}: {}", Error::Ended);
     given_up.into_iter().try_for_each(|id| scope.complete(id, Some(&error), Argument::Undefined))
 }

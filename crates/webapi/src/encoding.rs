@@ -92,7 +92,7 @@ impl Decoders {
         Ok(text)
     }
 
-    /// Forgets the streams of those whom `whose` names.
+    /// Forgets the streams whose owners `whose` accepts.
     pub(crate) fn give_up(&mut self, whose: impl Fn(Owner) -> bool) {
         self.open.retain(|_, (.., owner)| !whose(*owner));
     }

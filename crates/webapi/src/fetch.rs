@@ -407,7 +407,7 @@ fn finish(
     shown.set_fragment(None);
     let headers = std::mem::take(response.headers_mut());
     let chunks = response.bytes_stream().map_err(move |source| {
-        // Who does not want the response any more wants no more of his request sent.
+        // When the response is dropped, no more of its request is sent.
         let _uploading = &uploading;
         Error::Body { url: url.clone(), source: source.without_url() }
     });

@@ -1,8 +1,7 @@
 //! What an isolate may use of the platform, and how much of it is left.
 //!
-//! Sub-requests and log bytes are counted for each request by itself, by the
-//! number in whose name JavaScript runs (`owner.rs`). All that is in nobody's
-//! name has one share, which is whole again when a request begins.
+//! Sub-requests and log bytes are counted for each request by itself, by the number in whose name JavaScript runs
+//! (`owner.rs`). Everything outside of a request has one share, which is whole again when a request begins.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -155,9 +154,8 @@ impl Allowances {
         Some(ResponseBody { maximum_mb })
     }
 
-    /// How much of a piece of log of `length` bytes may be written in the name of
-    /// `owner`. To be asked by whoever writes the log: `console` does, and so must
-    /// the owner of the standard streams.
+    /// How much of a piece of log of `length` bytes may be written in the name of `owner`. Each writer of the log must
+    /// ask: `console` does, and so must the owner of the standard streams.
     #[must_use]
     pub fn log(&self, owner: u32, length: usize) -> Admitted {
         let Some(counted) = &self.0 else { return Admitted { bytes: length, notice: None } };

@@ -1,9 +1,9 @@
 //! The host operations, an interface of JavaScript a file.
 //!
 //! What crosses is undefined, null, a boolean, a number, a string, a `Uint8Array` or an `ArrayBuffer`. A header list is
-//! one string, "name: value\r\n" for each header, each character U+0000 to U+00FF standing for one byte. A text body is a
-//! string, which is encoded as UTF-8, a lone surrogate as U+FFFD. The number of a body names one end of a byte channel; whoever
-//! was given it owns it.
+//! one string, "name: value\r\n" for each header, each character U+0000 to U+00FF standing for one byte. A text body is
+//! a string, which is encoded as UTF-8, a lone surrogate as U+FFFD. The number of a body names one end of a byte
+//! channel; the side that was given it owns it.
 //!
 //! An *operation* is begun at once, and its end is told later ([`crate::deliver`]). It belongs to the request in whose name
 //! JavaScript runs, and is given up when that has ended (`owner.rs`).

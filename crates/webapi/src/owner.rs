@@ -11,7 +11,7 @@ impl Owner {
     /// The isolate's own: it is kept until the isolate ends.
     pub const ISOLATE: Self = Self(1 << 31);
 
-    /// Some request's, nobody knows which: it is given up when none is open any more.
+    /// Some request's, it is not known which: it is given up when none is open any more.
     pub const UNKNOWN: Self = Self(0);
 
     /// That of the request with this number, which is from 1 to 2^31 - 1.

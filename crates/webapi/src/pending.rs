@@ -1,8 +1,7 @@
 //! What an isolate has started and waits for: timers, reads, writes, fetches.
 //!
-//! An operation that cannot be done at once gets a number; what comes of it is
-//! a [`Completion`], which whoever runs the isolate delivers when it is at
-//! rest. Timers need nobody else: there is a next deadline to ask for.
+//! An operation that cannot be done at once gets a number; what comes of it is a [`Completion`], which the code that
+//! runs the isolate delivers when it is at rest. Timers need no other thread: there is a next deadline to ask for.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -181,7 +180,7 @@ impl Pending {
         Ok(id)
     }
 
-    /// Work whose end nobody waits for.
+    /// Work whose end is not waited for.
     pub fn detach(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(work);
     }
@@ -197,8 +196,8 @@ impl Pending {
         }
     }
 
-    /// Forgets what runs elsewhere, and the `timers` if they are meant too, of those whom `whose` names: their numbers.
-    /// What is ready is delivered in any case, at once.
+    /// Forgets what runs elsewhere, and the `timers` too if asked, of the owners that `whose` accepts; gives their
+    /// numbers. What is ready is delivered in any case, at once.
     pub(crate) fn give_up(&mut self, timers: bool, whose: impl Fn(Owner) -> bool) -> Vec<u32> {
         let running = self.running.iter().filter(|(_, (_, owner))| whose(*owner));
         let mut given_up: Vec<u32> = running.map(|(id, _)| *id).collect();

@@ -93,7 +93,7 @@ impl Requests {
         self.allowances.begin(id);
     }
 
-    /// Answers; false when nobody waits for it.
+    /// Answers; false when the client no longer waits for it.
     pub(crate) fn answer(&mut self, id: u32, answer: Answer) -> bool {
         let Some(request) = self.open.get_mut(&id) else { return false };
         request.streams = matches!(answer.body, AnswerBody::Stream(_));
@@ -107,7 +107,7 @@ impl Requests {
         }
     }
 
-    /// Nobody waits for its answer any more, nor for the rest of its body.
+    /// The client no longer waits for its answer, nor for the rest of its body.
     pub fn gone(&mut self, id: u32) {
         if let Some(request) = self.open.get_mut(&id) {
             *request = Open { reply: None, streams: false };
@@ -128,7 +128,7 @@ impl Requests {
         self.allowances.end(id);
     }
 
-    /// Says to all who wait why there is no answer: the isolate has ended.
+    /// Says to all clients that wait why there is no answer: the isolate has ended.
     pub fn end(&mut self, fault: &Fault) {
         let waiting = self.open.drain().filter_map(|(_, request)| request.reply);
         for reply in waiting.chain(self.faults.drain(..).filter_map(|(_, _, reply)| reply)) {
@@ -143,14 +143,14 @@ impl Requests {
         self.open.iter().filter(move |(_, request)| waits(request)).map(|(id, _)| *id)
     }
 
-    /// Whether there are faults that nobody was told of yet.
+    /// Whether there are faults that are not reported yet.
     #[must_use]
     pub fn has_faults(&self) -> bool {
         !self.faults.is_empty()
     }
 
-    /// Tells `log` of the faults since the last call, and then who waits for an answer: what is
-    /// said of a request is said before it has ended.
+    /// Tells `log` of the faults since the last call, and then the clients that wait: what is said of a request is said
+    /// before it has ended.
     pub fn report_faults(&mut self, mut log: impl FnMut(u32, &mut Fault)) {
         for (id, mut fault, reply) in self.faults.drain(..) {
             log(id, &mut fault);

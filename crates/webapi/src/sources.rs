@@ -61,7 +61,7 @@ mod tests {
         }
     }
 
-    /// The host operations that a text promises: those of which a line says `host.NAME(`, after `mark`.
+    /// The host operations that a text promises: those whose line says `host.NAME(`, after `mark`.
     fn promised<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
         text.lines().filter_map(move |line| line.strip_prefix(mark)?.split('(').next())
     }

@@ -33,7 +33,7 @@ pub struct Unsaved {
 }
 
 impl Unsaved {
-    /// What was begun where nobody looked.
+    /// What was begun while its place was not recorded.
     fn of_unknown_place(what: &str) -> Self {
         Self { what: what.to_owned(), origin: None, javascript: String::new() }
     }

@@ -37,7 +37,7 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 struct State {
     /// None after the end.
     chunks: Option<Chunks>,
-    /// What came last, as far as it is not handed over.
+    /// The part of the last chunk that is not handed over.
     rest: Bytes,
     /// Bytes that are not handed over, where the length is known.
     left: Option<u64>,

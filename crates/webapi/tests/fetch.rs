@@ -324,7 +324,7 @@ async fn responses_without_a_body() {
     }
 }
 
-/// The server learns that nobody listens any more.
+/// The server learns that the client is gone.
 async fn server_is_told(mut told: mpsc::UnboundedReceiver<()>) {
     tokio::time::timeout(Duration::from_secs(5), told.recv()).await.unwrap().unwrap();
 }

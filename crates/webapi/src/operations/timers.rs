@@ -1,4 +1,4 @@
-//! Timers, and the end of what nobody waits for any more.
+//! Timers, and the end of what is not waited for any more.
 
 use taipan_guest::{Call, Operation, Output, Throw};
 

@@ -19,7 +19,7 @@ fn operations_with_nonsense() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let lines = with_isolate(program(), |isolate| {
         isolate.scope().set_modules(Arc::new(modules));
-        // Kept to the end: what operations tell must find somebody.
+        // Kept to the end: operations must find a receiver.
         let _receiver = prepare(&mut isolate.scope(), &runtime);
         let source =
             "import host from 'taipan:host'; import * as platform from 'taipan:webapi/install.js';

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::fixture::{reports, with_isolate};
 use crate::platform::{platform, prepare, program, turn};
 
-/// Nobody listens there: a fetch that is allowed is refused by the network.
+/// No server listens there: a fetch that is allowed is refused by the network.
 const FETCHES: &str = "
 async function fetches(count) {
     let allowed = 0;

@@ -144,7 +144,7 @@ macro_rules! files {
             check(concat!(stringify!($name), ".js"));
         })*
 
-        /// A file that is not in the list above is run by nobody.
+        /// A file that is not in the list above is never run.
         #[test]
         fn all_files() {
             let listed = [$(concat!(stringify!($name), ".js"),)* "harness.js"];

@@ -84,7 +84,7 @@ fn by_kind() {
     );
     check(
         Some(entry),
-        // Kept: one that nobody has any more is given up.
+        // Kept: one that the program drops is given up.
         "globalThis.mine = new TextDecoder('utf-16le'); mine.decode(new Uint8Array(1), { stream: true });",
         &[&format!("a TextDecoder in the middle of a stream, {AT}")],
     );
