@@ -28,7 +28,7 @@ export function undisturbed(work) {
 export function take() {
   const buffer = module?.Py_EmscriptenSignalBuffer;
   if (buffer) {
-    // Whoever asked says that it need not ask again.
+    // The host has just told CPython not to ask again.
     module.HEAP8[module._Py_EMSCRIPTEN_SIGNAL_HANDLING] = 1;
   }
   if (held > 0) return HELD;

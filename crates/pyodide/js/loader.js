@@ -56,7 +56,7 @@ let layers;
 ///   layers                [{layer, path}]: file layers by number, and where to
 ///                         mount them; the standard library first
 ///   fileBytesMaximum      limit of all in-memory files together
-///   isEnded(error)        whether an error only says that a request has ended which nobody waits for
+///   isEnded(error)        whether an error only says that its request has ended, and no caller waits
 export async function boot(settings) {
   const queue = newImmediateQueue();
   const runSync = {};

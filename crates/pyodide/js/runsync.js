@@ -16,15 +16,15 @@
 // switching (src/core/stack_switching of 314.0.7): else its tasks would find themselves
 // inside the waiting one.
 
-// A signal ends a wait for as long as Python's handler of it takes, which runs in the state of who waits: what it
-// raises, `run_sync` raises.
+// A signal ends a wait for as long as Python's handler of it takes, which runs in the state of the task that waits:
+// what it raises, `run_sync` raises.
 
 import host from "taipan:host";
 import { undisturbed } from "taipan:pyodide/interrupts";
 import { asError } from "taipan:pyodide/reasons";
 
-/// Waits that may be under way one inside the other. Each holds a stretch of the
-/// native stack, of which an isolate's thread has a fixed amount: 400 were seen to fit.
+/// Waits that may be under way one inside the other. Each holds a stretch of the native stack, and the stack of an
+/// isolate's thread is fixed: 400 were seen to fit.
 const WAITS_NESTED_MAXIMUM = 256;
 
 /// How far into a thread state is looked for a field of it, and into the runtime's.
@@ -36,7 +36,7 @@ const RAISED = Symbol("raised");
 
 /// Puts our functions in place of the stack switching imports of the main module.
 /// `module` is Emscripten's, `imports` what it gives to the main module as `env`,
-/// `beforeBlocking` is called each time before the event loop is entered anew. Answers
+/// `beforeBlocking` is called each time before the event loop is entered again. Answers
 /// a function that takes `_taipan.tasks`, which is there only once Python runs.
 export function serveRunSync(module, imports, beforeBlocking) {
   let waits = 0;
@@ -46,7 +46,7 @@ export function serveRunSync(module, imports, beforeBlocking) {
   let latest;
 
   imports.can_run_sync_js = () => Number(waits < WAITS_NESTED_MAXIMUM);
-  // How these functions say that a Python error is set: `Module.error`, up to 0.27 null, which is nobody's value then.
+  // How these functions say that a Python error is set: `Module.error`, up to 0.27 null: then no value is null.
   const failed = () => module.error ?? null;
   imports.saveState = () => (latest = enterThreadState(python)) ?? failed();
   imports.restoreState = (state) => state.raised || leaveThreadState(python, state);
@@ -128,7 +128,7 @@ const enterThreadState = (python) => undisturbed(() => {
   const locals = main.PyThreadState_GetDict();
   const waiting = main.PyThreadState_Swap(entered);
   tellSignalsTo(python, entered);
-  // For Python it is one thread, whoever waits: `threading.local` has the same values.
+  // For Python it is one thread, whichever task waits: `threading.local` has the same values.
   main.PyDict_Update(main.PyThreadState_GetDict(), locals);
   for (const place of localPlaces) {
     const part = module.HEAPU32[(waiting + place) >>> 2];

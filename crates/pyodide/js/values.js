@@ -20,7 +20,7 @@ export function pythonValues(pyodide) {
     keep: (value) => value.copy(),
     members(value) {
       const proxies = [];
-      // Whoever asked for them converts them before anything else can run.
+      // The caller converts them before anything else can run.
       queueMicrotask(() => proxies.forEach((proxy) => proxy.destroy()));
       return given(python.members(value, Object.fromEntries, proxies)) ?? value;
     },

@@ -16,7 +16,7 @@ pub enum Error {
         /// How often it does.
         found: usize,
     },
-    /// A release that nobody has looked at.
+    /// A release of no known family.
     #[error("Pyodide {version} is of no family that this build can boot")]
     Family {
         /// Its version.

@@ -113,7 +113,7 @@ impl Folder {
             Err(error) => return Err(error),
         }
         let file = self.open_beneath(path, Opening { flags, mode })?;
-        // Somebody may have put something else there meanwhile.
+        // Another process may have put something else there meanwhile.
         check_file(&fstat(&file)?)?;
         Ok(file)
     }

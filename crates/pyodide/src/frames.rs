@@ -90,7 +90,7 @@ struct Table {
     text_state: u32,
 }
 
-/// The table of a version of Python; its offsets have 64 bits, of which fields here have 32.
+/// The table of a version of Python; its offsets have 64 bits, fields here have 32 of them.
 fn table(version: u32) -> Option<Table> {
     Some(match version >> 16 {
         0x030d => Table {
@@ -125,7 +125,7 @@ fn table(version: u32) -> Option<Table> {
 }
 
 /// The frames of the thread that runs, innermost first; `runtime` is the address of `_PyRuntime` in `memory`, `version`
-/// that of `Py_Version`. None while Python is not up, or is of a version that nobody has looked at.
+/// that of `Py_Version`. None while Python is not up, or is of a version that is not known here.
 #[must_use]
 pub fn frames(memory: &[u8], runtime: u32, version: u32) -> Vec<Place> {
     places(memory, runtime, version).flatten().collect()

@@ -1,5 +1,5 @@
-//! The generators of module `random` in an isolate that is resumed: the host draws their states anew, so that no Python
-//! has to run for it.
+//! The generators of module `random` in an isolate that is resumed: the host draws their states again, so that no
+//! Python has to run for it.
 
 use taipan_guest::Scope;
 

@@ -31,7 +31,7 @@ struct Group {
     names: &'static str,
 }
 
-/// OpenGL functions, of which the main module imports the addresses of 274.
+/// OpenGL functions; the main module imports the addresses of 274.
 const GRAPHICS_PREFIX: &str = "emscripten_gl";
 
 /// What the main module calls in place of a function that may throw, up to 0.27: a name for each type.

@@ -1,12 +1,10 @@
 //! The soft signal: what tells CPython that it has used its CPU time.
 //!
-//! CPython looks every few bytecodes whether `Py_EMSCRIPTEN_SIGNAL_HANDLING`
-//! is set, and every fiftieth time asks its embedder for a signal
-//! (`Python/emscripten_signal.c`, 3.14). The watchdog sets both words from
-//! outside; the answer makes Python run the handler that `_taipan/limits.py`
-//! has installed, which raises `CpuTimeLimitExceeded`. A program can ask for such
-//! looks, too, and for other signals: with an interrupt buffer. And whoever runs a
-//! script can send it one (`Control::interrupt`).
+//! CPython looks every few bytecodes whether `Py_EMSCRIPTEN_SIGNAL_HANDLING` is set, and every fiftieth time asks its
+//! embedder for a signal (`Python/emscripten_signal.c`, 3.14). The watchdog sets both words from outside; the answer
+//! makes Python run the handler that `_taipan/limits.py` has installed, which raises `CpuTimeLimitExceeded`. A program
+//! can ask for such looks, too, and for other signals: with an interrupt buffer. And the host can send one to a script
+//! (`Control::interrupt`).
 
 use crate::frames::{self, VERSION};
 use crate::origins;

@@ -23,7 +23,7 @@ const SEED_BYTES: u64 = 624 * 4;
 
 /// Ends the recording; where entropy was taken that is the same in all isolates of a snapshot.
 ///
-/// Not the entropy that seeds generators of module `random`: they are seeded anew.
+/// Not the entropy that seeds generators of module `random`: they are seeded again.
 pub fn entropy(scope: &mut Scope<'_>) -> Vec<Origin> {
     let lasting = |taken: &Taken| !taken.bytes.is_multiple_of(SEED_BYTES);
     scope.stop_recording().into_iter().filter(lasting).map(|taken| taken.origin).collect()
@@ -53,7 +53,7 @@ fn origin(frames: &[Place]) -> Option<Origin> {
     let first = frames.iter().position(|place| !is_platform(place))?;
     let (library, rest) = frames.split_at(first);
     let place = rest.first()?;
-    // The generator that numpy makes for its module functions is seeded anew too.
+    // The generator that numpy makes for its module functions is seeded again too.
     if place.file.ends_with("/numpy/random/__init__.py") && place.function == "<module>" {
         return None;
     }

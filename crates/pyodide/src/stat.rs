@@ -1,8 +1,7 @@
 //! `stat` of a path in a file layer, past Emscripten's file system.
 //!
-//! An import asks for some ten paths, most of which are not there; through the
-//! file system in JavaScript each takes 50 µs. A path that is in no layer, or that
-//! only the file system can resolve, is left to it.
+//! An import asks for some ten paths, and most are not there; through the file system in JavaScript each takes 50 µs. A
+//! path that is in no layer, or that only the file system can resolve, is left to it.
 
 use taipan_guest::{Call, Output, Scope, Throw};
 
@@ -25,7 +24,7 @@ const BLOCK_BYTES: u32 = 4096;
 const DEVICE_FIRST: u32 = 2;
 const TIME_SECONDS: i64 = 315_619_200;
 
-/// `sizeof(struct stat)`, of which the fields are in [`encode`].
+/// `sizeof(struct stat)`; [`encode`] has its fields.
 const STAT_BYTES: usize = 96;
 
 /// Why a path has no node here.

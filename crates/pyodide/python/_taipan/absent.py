@@ -5,7 +5,7 @@ Called where an exception is reported, so that a program that looks for a module
 
 import sys
 
-# They connect by sockets, of which there are none.
+# They connect by sockets, and there are none.
 CLIENTS = {"aiohttp", "httpx", "requests", "urllib3"}
 
 

@@ -2,7 +2,7 @@
 
 A Python object that JavaScript holds by a proxy is kept alive by it, and a JavaScript value that
 Python holds by a ``JsProxy`` by that. When each reaches the other, neither language's collector
-finds that nobody else has them. Here both sides are walked: from each object that has a proxy to
+finds that nothing else has them. Here both sides are walked: from each object that has a proxy to
 the values of JavaScript that it reaches, and from these, by ``reached``, to the proxies.
 
 A module, its namespace and a class live as long as the isolate, so no walk goes through them; and

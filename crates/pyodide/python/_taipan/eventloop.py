@@ -29,8 +29,8 @@ ENDS = (SystemExit, KeyboardInterrupt)
 # The longest delay of JavaScript's timers.
 DELAY_MILLISECONDS_MAXIMUM = 2**31 - 1
 
-# In whose name a call is made, as the host numbers them (`owner.rs` of webapi): whoever wakes a task, it goes on in the
-# name of the request that began it. None: in that of whoever wakes it.
+# In whose name a call is made, as the host numbers them (`owner.rs` of webapi): a task goes on in the name of the
+# request that began it, whatever wakes it. None: in that of what wakes it.
 request = contextvars.ContextVar("_taipan.eventloop.request", default=None)
 
 # Which call of `asyncio.run` a task belongs to.
@@ -71,7 +71,7 @@ def install(timers):
 
 
 def make_running():
-    """Make the isolate's loop the running one, where a program has set another: for what begins anew."""
+    """Make the isolate's loop the running one, where a program has set another: for each new call."""
     _begin_anew(main)
 
 
@@ -194,7 +194,7 @@ def create_task(self, coro, **options):
 
 
 def call_exception_handler(self, context):
-    """Report what went wrong. That nobody waited for what a request had left under way is no fault; and a stop at a
+    """Report what went wrong. What a request had left under way, and no caller waited for, is no fault; and a stop at a
     limit that is raised in the loop's own code says nothing of the program: the end of the request does."""
     exception = context.get("exception")
     if isinstance(exception, JsException) and _is_ended(exception):
@@ -215,7 +215,7 @@ def run_until_complete(self, future):
 
 
 async def shutdown_asyncgens(self):
-    """Nobody knows the generators."""
+    """There is no list of the generators."""
 
 
 async def shutdown_default_executor(self, timeout=None):
@@ -242,7 +242,7 @@ MISSING = (shutdown_asyncgens, shutdown_default_executor, stop)
 
 
 def new_event_loop(self):
-    """A loop that is nobody's yet."""
+    """A loop that nothing uses yet."""
     return WebLoop()
 
 

@@ -2,7 +2,7 @@
 
 Called once by bootstrap.py. A promise may be rejected with what is no error: with a text, a number,
 or nothing. Pyodide gives it to the future as it is (`_pyodide/_future_helper.py`), which refuses it,
-so that whoever awaits it waits for ever.
+so that its awaiter waits for ever.
 """
 
 from _pyodide import _future_helper

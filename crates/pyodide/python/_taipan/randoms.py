@@ -1,8 +1,8 @@
 """The generators of module ``random`` in a snapshot.
 
 All isolates of a snapshot would draw the same numbers. Those generators that were
-seeded from the system's entropy are seeded anew in each isolate; those that the
-program seeded itself go on as it wanted. Which is which, a generator does not know:
+seeded from the system's entropy are seeded again in each isolate; those that the
+program seeded itself go on as it wanted. A generator does not know which it is:
 while the top level runs, ``Random.seed`` and ``Random.setstate`` tell.
 """
 
@@ -15,9 +15,9 @@ PLATFORM = (f"/lib/python{sys.version_info.major}.{sys.version_info.minor}/", "<
 
 # While the top level runs and ``random`` is there.
 _watch = None
-# The generators that are seeded anew in each isolate.
+# The generators that are seeded again in each isolate.
 _generators = []
-# As many of them the host seeds, each of which has a state of 2,500 bytes.
+# The host seeds up to so many of them; each has a state of 2,500 bytes.
 _OF_HOST_MAX = 16
 
 
@@ -136,7 +136,7 @@ class _Watch:
 
 def unwatch():
     """End what ``watch`` began. Returns where numbers were drawn from generators that are
-    seeded anew: dictionaries with the names ``what``, ``file``, ``line``, ``function``."""
+    seeded again: dictionaries with the names ``what``, ``file``, ``line``, ``function``."""
     global _watch, _generators
     if _Finder in sys.meta_path:
         sys.meta_path.remove(_Finder)
@@ -153,7 +153,7 @@ def unwatch():
 
 
 def of_host():
-    """The generators that the host can seed anew, without a call of ``reseed``: where each
+    """The generators that the host can seed again, without a call of ``reseed``: where each
     is in memory, and its state: its words and its index."""
     if len(_generators) > _OF_HOST_MAX:
         return []

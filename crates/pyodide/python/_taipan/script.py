@@ -141,7 +141,7 @@ def _say(text):
     try:
         print(text, file=sys.stderr)
     except (OSError, ValueError):
-        pass  # nobody listens
+        pass  # the reader is gone
 
 
 # The last number of a signal, which none has: raises in a wait what has ended the program elsewhere.

@@ -49,7 +49,7 @@ def measure(worker):
     Those below the directory ``worker`` come first, so that what a program keeps
     is its own and not that of the library which made it; the others follow in the
     order in which they were imported. Functions and classes belong to the module
-    that defines them, whoever reaches them.
+    that defines them, whichever module reaches them.
 
     Returns a line for each module, ``bytes objects origin name``, and a last one
     that says whether it was all: origin is 0 for the worker's own files, 1 for

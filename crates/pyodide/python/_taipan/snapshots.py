@@ -67,7 +67,7 @@ async def prepare():
                 await outcome
     except BaseException as exception:
         return json.dumps({"fault": _describe(exception)})
-    # First, so that generators which nobody has any more are not asked.
+    # First, so that generators that are dropped by now are not asked.
     _forget()
     drawn = randoms.unwatch()
     gc.collect()
@@ -111,7 +111,7 @@ def _describe(exception):
 
 
 def _forget():
-    """Drop what must not be the same in every isolate, where it is made anew when it
+    """Drop what must not be the same in every isolate, where it is made again when it
     is missing, and what is of no use any more."""
     if uuid := sys.modules.get("uuid"):
         # The node of uuid1(), and the fields that make the next UUID later than the last.
@@ -127,7 +127,7 @@ def _forget():
 
 def _first_record(logging):
     """What stands for the moment from which ``LogRecord.relativeCreated`` counts, until
-    the first record of an isolate is made: then it is that moment. Nobody has to run
+    the first record of an isolate is made: then it is that moment. Nothing has to run
     when the isolate starts."""
 
     # Nanoseconds since 3.13, seconds before. Only of the same type it is asked first.

@@ -49,7 +49,7 @@ def status_of(request):
     try:
         print(request.code, file=sys.stderr)
     except (OSError, ValueError):
-        pass  # nobody listens
+        pass  # the reader is gone
     return 1
 
 
