@@ -249,7 +249,7 @@ impl Slot {
         work: impl FnOnce(&SlotState) -> T + Send + 'static,
     ) -> Option<T> {
         let state = self.availability.state.clone();
-        // What panics here is a fault in this file: the slot ends, and those who wait for it hear of that.
+        // A panic here is a fault in this file: the slot ends, and the callers that wait for it are told.
         tokio::task::spawn_blocking(move || work(&state)).await.ok()
     }
 }
@@ -298,7 +298,7 @@ fn turns(
         Ok(Err(fault)) => fault,
         Err(panic) => ended_fault(format!("a fault of Taipan's own: {}", panic_text(&*panic))),
     };
-    // Said before those who wait for its answers hear that there are none.
+    // Logged before the callers that wait for answers hear that there are none.
     template.log.write(Record::Ended { reason: fault.message.clone() });
     isolate.end(&fault);
     After::Broken

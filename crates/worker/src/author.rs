@@ -1,4 +1,4 @@
-//! Where a worker's author has its files: what is said of them names that place.
+//! Where a worker's author keeps its files: messages about them name that place.
 //!
 //! An isolate sees a worker's files below [`WORKER_DIRECTORY`], wherever they are, so that its snapshot is the same
 //! everywhere. What goes out of it is changed on its way, and only what tells of faults: what a program prints to

@@ -51,7 +51,7 @@ pub enum Error {
         /// The bundle's digest.
         bundle: String,
     },
-    /// An isolate does not tell whose its memory is.
+    /// An isolate does not tell what its memory belongs to.
     #[error("nobody tells whose the memory is: {reason}")]
     NotMeasured {
         /// What happened instead.
@@ -106,7 +106,7 @@ impl Error {
             | Self::Read { .. }
             | Self::NotMeasured { .. }
             | Self::Interpreter { .. } => return None,
-            // What gives more of it, the caller knows, who has set the limit.
+            // The caller has set the limit, so it knows how to raise it.
             Self::ScriptLimit { .. } | Self::ScriptOutput => return None,
         };
         Some(hint.into())

@@ -1,7 +1,7 @@
-//! Snapshots as files, for those who look at them: makes one, reads one, asks whose its memory is.
+//! Snapshots as files, for inspection: makes one, reads one, asks what its memory belongs to.
 //!
-//! A snapshot file knows pages only. Whose they are, an isolate that is resumed from it tells: it serves nobody, has
-//! no network, and ends when it has answered or its time is up.
+//! A snapshot file knows pages only. An isolate that is resumed from the file tells what they belong to. It serves no
+//! clients, has no network, and ends when it has answered or its time is up.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,11 +25,11 @@ use crate::{Error, start, webassembly};
 /// How long an isolate may look at itself. A million objects take a second.
 const MEASURE_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The snapshot that an entry of the cache holds, of which no page is looked at.
+/// The snapshot that an entry of the cache holds. Its pages are not checked.
 ///
 /// # Errors
 ///
-/// [`taipan_runtime::Error::Snapshot`] for what is none.
+/// [`taipan_runtime::Error::Snapshot`] for a file that is no snapshot.
 pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
     let file = entry.glance(start::SNAPSHOT_FILE)?;
     Ok(SnapshotFile::of(&entry.path().join(start::SNAPSHOT_FILE), file)?)
@@ -39,7 +39,7 @@ pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
 ///
 /// # Errors
 ///
-/// [`taipan_runtime::Error::Snapshot`] for what is none, or of something else.
+/// [`taipan_runtime::Error::Snapshot`] for a file that is no snapshot, or one of something else.
 pub fn snapshot_of(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
     for entry in start::entries(settings)? {
         let Some(files) = entry.files()? else { continue };
@@ -116,12 +116,12 @@ pub fn check_bundle(file: &SnapshotFile, cache: &Cache) -> Result<Check, Error> 
     Ok(Check::Good)
 }
 
-/// Whose the memory of an isolate is.
+/// What the memory of an isolate belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
     /// Bytes of the memory.
     pub memory: u64,
-    /// What nobody ever wrote to: it is not stored, and takes no memory.
+    /// Bytes that were never written to: they are not stored, and take no memory.
     pub untouched: u64,
     /// Python's modules, in the order in which they were asked: the worker's own first.
     pub modules: Vec<ModuleSize>,
@@ -159,7 +159,7 @@ impl Owners {
         Ok(Self { memory, untouched, ..apart(image, bundle, measure)? })
     }
 
-    /// The baseline's of `bundle`: what is there before a worker is.
+    /// The memory of the baseline of `bundle`: what is there before any worker.
     ///
     /// # Errors
     ///
@@ -206,8 +206,8 @@ pub fn cycles(
     })
 }
 
-/// What is resumed from `file` is an isolate without the worker's files, all of which are imported; and how many bytes of
-/// its memory were written to.
+/// The image of `file`, without the worker's files, which are all imported already; and how many bytes of its memory
+/// were written to.
 fn image(
     file: &SnapshotFile,
     bundle: &Bundle,
@@ -228,7 +228,7 @@ fn image(
     Ok((image, touched))
 }
 
-/// Has an isolate look at itself, on a thread that is left alone when it does not come to an end.
+/// Has an isolate look at itself, on a thread that is abandoned when it does not end.
 fn apart<T: Send + 'static>(
     image: IsolateImage,
     bundle: &Arc<Bundle>,
@@ -240,7 +240,7 @@ fn apart<T: Send + 'static>(
     let bundle = bundle.clone();
     let work = move || {
         let answer = resume(&image).and_then(|(mut instance, _)| look(&mut instance));
-        // Nobody listens any more when its time was up.
+        // The receiver is gone when the time was up.
         drop(sender.send(answer));
         drop(bundle);
     };

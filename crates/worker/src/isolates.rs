@@ -1,4 +1,4 @@
-//! What slots need of isolates, and of who makes them. A pool and its slots know nothing else of either.
+//! What slots need of isolates and of their maker. A pool and its slots know nothing else of either.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +40,9 @@ pub(crate) struct ForSlot {
     pub(crate) number: u64,
     /// The way to the slot's inbox. Weak: an isolate does not keep its own worker.
     pub(crate) sender: WeakUnboundedSender<Event>,
-    /// What it takes from.
+    /// The inbox that it takes events from.
     pub(crate) inbox: Inbox,
-    /// Whom it tells whether it can begin a request.
+    /// Hears whether it can begin a request.
     pub(crate) availability: Arc<dyn Availability>,
     /// Whether a request waits for it.
     pub(crate) at_once: bool,
@@ -56,14 +56,14 @@ pub(crate) trait SlotIsolate: Send {
     /// What stops it.
     fn stop(&self) -> Stop;
 
-    /// Handles an event and all that follows from it without waiting. An error is its end, and what those hear who wait
-    /// for it.
+    /// Handles an event and all that follows from it without waiting. An error ends the isolate, and every caller that
+    /// waits for it gets that error.
     fn turn(&mut self, event: Option<Event>) -> Result<(), Fault>;
 
     /// Blocks until the next event comes, but not for longer than `limit` or until the next timer.
     fn linger(&mut self, limit: Duration) -> Option<Event>;
 
-    /// Says to all who wait for an answer why there is none.
+    /// Tells every caller that waits for an answer why there is none.
     fn end(&mut self, fault: &Fault);
 
     /// Whether no request is open, nor what it waits for with `waitUntil`.

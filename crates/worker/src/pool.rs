@@ -1,10 +1,10 @@
 //! The isolates of a worker: which of them answers a request, how many there are.
 //!
 //! A pool has slots. A slot is an actor (`actor.rs`) with an inbox; it resumes an isolate when something comes, and
-//! drops it when nothing came for a while, so that a worker that nobody asks for has no isolate at all.
+//! drops it when nothing came for a while, so that a worker without requests has no isolate at all.
 //!
-//! An isolate whose stack is held by a wait of `run_sync` begins no request: what comes to it goes elsewhere, to a slot
-//! beyond those that there always are if it must be, and is queued when there is no memory for one more.
+//! An isolate whose stack is held by a wait of `run_sync` begins no request. A request that comes to it goes to another
+//! slot, if need be to an additional one, and is queued when there is no memory for one more.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,7 @@ const WAITS_REMEMBERED: Duration = Duration::from_secs(10);
 pub(crate) struct Pool {
     template: Arc<Template>,
     settings: PoolSettings,
-    /// First those that there always are, so many as there may be isolates; then those for requests that come while
+    /// First the permanent slots, as many as there may be isolates; then additional ones for requests that come while
     /// the others' stacks are held.
     slots: RwLock<Vec<SlotHandle>>,
     permits: Arc<Semaphore>,
@@ -185,7 +185,7 @@ impl Pool {
         Some(taken)
     }
 
-    /// What there is beyond the slots that there always are.
+    /// Which additional slot a request can have.
     fn further(&self, slots: &[SlotHandle]) -> Further {
         let mut bytes = FURTHER_BYTES;
         let mut cold = None;
@@ -270,7 +270,7 @@ impl SlotOwner for Pool {
     }
 }
 
-/// A slot beyond those that there always are.
+/// A slot in addition to the permanent ones.
 enum Further {
     /// One that was used before.
     Cold(SlotHandle),

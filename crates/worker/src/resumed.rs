@@ -53,7 +53,7 @@ impl Isolates for Resumed {
             fresh: self.fresh,
             clock: None,
         };
-        // One in reserve answers once, and soon: what it will write is its own before.
+        // An isolate in reserve answers once, and soon: the pages that it will write are made its own before that.
         let soon = at_once || self.fresh;
         let start = (self.limits.memory_bytes, self.limits.startup_cpu);
         let image = self.kept.image.clone();
@@ -134,7 +134,7 @@ impl SlotIsolate for Live {
     }
 }
 
-/// Why an isolate has ended, for those who wait for it.
+/// Why an isolate has ended, for the callers that wait for it.
 fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
     let control = instance.isolate.control();
     let ended = error.ended_by::<Ended>();
@@ -144,14 +144,14 @@ fn why_ended(instance: &mut Instance, error: &taipan_guest::Error) -> Fault {
     if let Some(exit @ Ended::Exit(_)) = ended {
         return ended_fault(exit.to_string());
     }
-    // What breaks because of a limit is of that limit.
+    // A failure because of a limit is reported as that limit.
     if let Some(reason) = control.told().or_else(|| instance.limit_reached()) {
         return limit_fault(reason);
     }
     ended_fault(ended.map_or_else(|| with_causes(error), Ended::to_string))
 }
 
-/// What those hear who wait for an isolate that has ended by itself.
+/// The fault for the callers of an isolate that has ended by itself.
 pub(crate) fn ended_fault(reason: String) -> Fault {
     Fault { kind: FaultKind::Ended, detail: reason.clone(), message: reason }
 }

@@ -1,7 +1,7 @@
 //! Scripts: a program that runs to its end in the sandbox.
 //!
 //! A script starts where its bundle's baseline was taken, with the clocks and the entropy of this machine; its files
-//! are mounted then. It has a thread of its own, so that whoever asked for it can interrupt and end it from outside.
+//! are mounted then. It has a thread of its own, so that its caller can interrupt and end it from outside.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +52,7 @@ impl ScriptSignal {
         }
     }
 
-    /// What a process ends with that the signal has ended, as shells count it.
+    /// The exit status of a process that the signal has ended, as shells count it.
     fn status(self) -> i32 {
         128 + self.number()
     }
@@ -139,15 +139,15 @@ pub struct Script {
     pub gates: BTreeSet<&'static str>,
     /// For outgoing requests.
     pub client: Client,
-    /// Who hears what `console` says.
+    /// Receives what `console` says.
     pub log: Log,
     /// What it may use.
     pub limits: ScriptLimits,
-    /// Who sees to that.
+    /// Enforces these limits.
     pub guard: Guard,
     /// What asks it to end. The second one ends it at once.
     pub signals: UnboundedReceiver<ScriptSignal>,
-    /// Hears of each once Python can learn of it: for whoever keeps the script waiting.
+    /// Notified of each signal once Python can learn of it: for code that keeps the script waiting.
     pub signalled: Arc<Notify>,
 }
 
@@ -170,7 +170,7 @@ impl Link {
     fn tell(&self, signal: ScriptSignal) -> bool {
         let Some(control) = self.control.get() else { return false };
         control.interrupt(signal.number());
-        // For one that waits. That the script has ended, is told elsewhere.
+        // Wakes a script that waits. The end of the script is told elsewhere.
         let _ = self.sender.send(Event::Interrupted);
         self.signalled.notify_one();
         true
@@ -197,7 +197,7 @@ pub async fn run_script(mut script: Script) -> Result<i32, Error> {
     let (sender, ended) = oneshot::channel();
     let work = {
         let link = link.clone();
-        // Nobody listens any more when its time was up.
+        // The receiver is gone when the script's time was up.
         move || drop(sender.send(run(script, runtime, &link, inbox)))
     };
     let thread = std::thread::Builder::new().stack_size(taipan_guest::THREAD_STACK_BYTES);

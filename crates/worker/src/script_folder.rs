@@ -59,7 +59,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Takes the files of a folder, and has its folders wait. What cannot be read is as if it were not there.
+    /// Takes the files of a folder, and queues its folders. What cannot be read is treated as absent.
     fn look(
         &mut self,
         directory: &Path,

@@ -31,7 +31,7 @@ pub struct Settings {
     pub pool: PoolSettings,
     /// What it may use.
     pub limits: Limits,
-    /// Who sees to that.
+    /// Enforces these limits.
     pub guard: Guard,
     /// Every compatibility flag, and whether it has it.
     pub flags: BTreeMap<&'static str, bool>,
@@ -39,7 +39,7 @@ pub struct Settings {
     pub bindings: Bindings,
     /// For outgoing requests.
     pub network: Network,
-    /// Who hears what it says.
+    /// Receives what it says.
     pub log: Log,
 }
 
@@ -77,7 +77,7 @@ pub struct PoolSettings {
     pub isolation: Isolation,
     /// Isolates that are kept, even when there is nothing to do.
     pub isolates_min: usize,
-    /// Isolates at a time, but for those that there are while others are held by `run_sync`.
+    /// Isolates at a time, without the additional ones that there are while others are held by `run_sync`.
     pub isolates_max: usize,
     /// Bytes of memory for those.
     pub waiting_bytes: usize,

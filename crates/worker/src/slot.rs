@@ -1,4 +1,4 @@
-//! A slot, as those see it who give it requests: what it is doing, and the lease of a request there.
+//! A slot, as its pool sees it: what it is doing, and the lease of a request there.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,7 +14,7 @@ use crate::isolates::Stop;
 /// How long an isolate that runs may take to look at what came.
 const STUCK: Duration = Duration::from_millis(20);
 
-/// What a slot, its isolate and those who choose one tell each other.
+/// What a slot, its isolate and the pool tell each other.
 #[derive(Default)]
 pub(crate) struct SlotState {
     /// Requests that were given to it and are not answered.
@@ -113,7 +113,7 @@ pub(crate) struct SlotLease {
 
 struct At {
     slot: SlotHandle,
-    /// Whether nobody waits for the request any more.
+    /// Whether no client waits for the request any more.
     left: bool,
 }
 
@@ -132,13 +132,13 @@ impl SlotLease {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the request, which was not begun, to another slot; not if nobody waits for it any more.
+    /// Gives the request, which was not begun, to another slot, unless its client has left.
     pub(crate) fn move_to(&self, slot: SlotHandle, call: Call) {
         let mut at = self.at();
         let before = std::mem::replace(&mut at.slot, slot);
         before.state.load.fetch_sub(1, Ordering::Relaxed);
         if !at.left {
-            // A slot lives for as long as its pool. Under the lock: what its client says of it comes after it.
+            // A slot lives for as long as its pool. Under the lock, so that what its client says of it comes after it.
             let _ = at.slot.sender.send(Event::Call(call));
         }
     }
@@ -155,7 +155,7 @@ impl SlotLease {
         let state = self.at().slot.state.clone();
         let turn = state.turns.load(Ordering::Relaxed);
         let expired = move || Event::Signal { id, signal: Signal::Expired };
-        // An isolate that has ended needs no word of it.
+        // An isolate that has ended need not be told.
         self.send(expired());
         tokio::spawn(async move {
             tokio::time::sleep(STUCK).await;

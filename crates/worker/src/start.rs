@@ -35,7 +35,7 @@ pub const SNAPSHOT_FILE: &str = "worker.snapshot";
 /// An image, and what it is made of.
 pub(crate) struct Kept {
     pub(crate) image: Arc<IsolateImage>,
-    /// So that nobody removes them.
+    /// Keeps them from being removed.
     _bundle: Arc<Bundle>,
     _held: Vec<Held>,
 }
@@ -58,7 +58,7 @@ pub(crate) fn prepare(
 pub(crate) struct Found {
     pub(crate) entry: Entry,
     pub(crate) made: bool,
-    /// Whether it is in the cache, for the next who needs it.
+    /// Whether it is in the cache, for the next start.
     pub(crate) cached: bool,
     pub(crate) file: SnapshotFile,
     kept: Kept,
@@ -86,8 +86,9 @@ pub(crate) fn find(
     Err(taipan_runtime::Error::Bug { what }.into())
 }
 
-/// Where the snapshot of a worker can be. All workers share the first that differ in the values of their bindings only: the
-/// top level need not look at them. When it does, and they are others there, the worker has the second for its values.
+/// Where the snapshot of a worker can be. Workers that differ only in the values of their bindings share the first: the
+/// top level need not look at the values. When it does, and the values there are others, the worker has the second for
+/// its own.
 pub(crate) fn entries(settings: &Settings) -> Result<[Entry; 2], Error> {
     let entry = |read| {
         let key = key(&provenance(settings, read)).to_string();
@@ -196,7 +197,7 @@ fn registry(settings: &Settings, progress: Progress<'_>) -> Result<(Registry, Ve
     Ok((Registry::of_worker(builtin, modules.clone(), files, compiled), held))
 }
 
-/// What a start has need of and cannot look at: nothing of it is in the snapshot, but the bundle, which is named there.
+/// What a start needs and cannot look at: nothing of it is in the snapshot except the bundle, which is named there.
 struct Services<'a> {
     bundle: &'a Bundle,
     /// Made of the modules of the top level.
@@ -345,7 +346,7 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
         headers: "host: localhost\r\nuser-agent: taipan-warmup\r\n".into(),
     };
     let (reply, answer) = oneshot::channel();
-    // Somebody has to read the answer's body, for the handler to come to its end.
+    // The answer's body must be read, so that the handler comes to its end.
     let answer = runtime.spawn(async move {
         let mut reader = match answer.await.ok()? {
             Ok(Answer { body: AnswerBody::Stream(reader), .. }) => reader,

@@ -1,8 +1,8 @@
 //! What reaches the top level of a worker, and so its snapshot.
 //!
-//! [`TopLevel`] is all that the start of a worker looks at beside its bundle, and the snapshot's key is a digest of
-//! all of it: what is not in it cannot be in a snapshot either. Of bindings the names and kinds are in it, and those values that the
-//! program has looked at, which is known when it has run.
+//! [`TopLevel`] is all that the start of a worker looks at beside its bundle, and the snapshot's key is a digest of all
+//! of it: what is not in it cannot be in a snapshot either. The names and kinds of bindings are in it, and the values
+//! that the program has looked at, which are known when it has run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) struct TopLevel<'a> {
     pub(crate) warmup: &'a [String],
     pub(crate) flags: &'a BTreeMap<&'static str, bool>,
     pub(crate) bindings: &'a Bindings,
-    /// Of the limits those that hold while it runs: a program can catch what they raise, or look at them.
+    /// The limits that hold while it runs: a program can catch what they raise, or look at them.
     pub(crate) memory_bytes: usize,
     pub(crate) startup_cpu: Duration,
     pub(crate) inside: &'a taipan_webapi::limits::Limits,
@@ -51,7 +51,7 @@ impl<'a> TopLevel<'a> {
     /// The digests of all of it, by what is told when two snapshots differ. `read` are the names of the bindings that the
     /// program has looked at.
     pub(crate) fn inputs(&self, read: &BTreeSet<String>) -> BTreeMap<&'static str, Digest> {
-        // Without `..`: what comes to be here has to go into a digest.
+        // Without `..`: a new field must go into a digest.
         let TopLevel {
             main,
             code,
@@ -64,7 +64,7 @@ impl<'a> TopLevel<'a> {
             inside,
             network,
         } = self;
-        // Flags that it has not are left out: a Taipan that knows more of them makes the same snapshot.
+        // Flags that are off are left out: a Taipan that knows more of them makes the same snapshot.
         let flags: Vec<_> = flags.iter().filter(|(_, has)| **has).collect();
         let kinds: Vec<_> = bindings.kinds().collect();
         let configuration = json!([main, kinds, warmup, flags]).to_string();

@@ -21,8 +21,8 @@ const BYTES_MAX: usize = 32 << 20;
 /// The modules of a worker by their paths: ready, or why not.
 type Outcomes = BTreeMap<String, Result<CompiledModule, String>>;
 
-/// Compiles the modules of a worker; with them what keeps those in the cache. One that cannot be used is an error for
-/// whoever imports it.
+/// Compiles the modules of a worker; with them what keeps those in the cache. One that cannot be used is an error when
+/// it is imported.
 pub(crate) fn compile(
     settings: &Settings,
     progress: Progress<'_>,

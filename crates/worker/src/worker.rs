@@ -27,7 +27,7 @@ use crate::{Error, start};
 /// Hears what is going on while a worker is set up.
 pub type Shown = Box<dyn Fn(Step<'_>) + Send>;
 
-/// Numbers of requests are from 1 to this: JavaScript takes others for those of nobody and of the isolate
+/// Numbers of requests are from 1 to this: JavaScript takes other numbers for no owner and for the isolate
 /// ([`taipan_webapi::Owner`]).
 const REQUEST_NUMBER_MAX: u32 = i32::MAX.cast_unsigned();
 
@@ -172,8 +172,8 @@ impl Worker {
         }
     }
 
-    /// Whether the host holds so much memory for the isolates that there are and were, as for answers that are still on
-    /// the way to clients, that no isolate is made until it is less.
+    /// Whether no isolate is made for now, because the host holds too much memory for present and past isolates, as for
+    /// answers that are still on the way to clients.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
         self.pool.is_crowded()
@@ -185,30 +185,30 @@ impl Worker {
     }
 }
 
-/// Who waits for an answer: dropped before he has all of it, he has gone away.
+/// A client that waits for an answer. It has gone away when it is dropped before it has all of the answer.
 struct Client {
     id: u32,
     lease: Option<Arc<SlotLease>>,
-    /// When his time is up, and how long it was.
+    /// When the client's time is up, and how long it was.
     deadline: Instant,
     wall: Duration,
 }
 
 impl Client {
-    /// He has all that he waited for.
+    /// The client has all that it waited for.
     fn served(mut self) {
         self.lease = None;
     }
 
-    /// He has all that there is of the body.
+    /// The client has all that there is of the body.
     fn sent(mut self) {
         if let Some(lease) = self.lease.take() {
-            // An isolate that has ended needs no word of it.
+            // An isolate that has ended need not be told.
             lease.send(Event::Signal { id: self.id, signal: Signal::Sent });
         }
     }
 
-    /// His time is up.
+    /// The client's time is up.
     fn expire(mut self) -> Fault {
         let limit = self.wall;
         if let Some(lease) = self.lease.take() {
@@ -231,7 +231,7 @@ impl Client {
         tokio::spawn(self.until(ended));
         let parts = stream::unfold(Some((reader, end)), move |state| async move {
             let (mut reader, end) = state?;
-            // Nobody waits for the end of a request whose time was up.
+            // The end of a request whose time was up is not waited for.
             match tokio::time::timeout_at(deadline, reader.chunk()).await.map(Result::transpose) {
                 Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some((reader, end)))),
                 Ok(Some(Err(error))) => {
@@ -275,7 +275,7 @@ enum End {
 impl Drop for Client {
     fn drop(&mut self) {
         if let Some(lease) = self.lease.take() {
-            // An isolate that has ended needs no word of it.
+            // An isolate that has ended need not be told.
             lease.send(Event::Signal { id: self.id, signal: Signal::Gone });
         }
     }

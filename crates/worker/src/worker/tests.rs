@@ -1,4 +1,4 @@
-//! Workers whose isolates run nothing: what becomes of requests, in every order of what comes.
+//! Workers whose isolates run nothing: what becomes of requests, in every order of events.
 //!
 //! The clock is tokio's paused one, which goes on only where nothing else can.
 
@@ -77,7 +77,7 @@ impl Isolates for Fakes {
     fn release_spares(&self) {}
 }
 
-/// Who waits for an answer, the place, and whether the stack is held.
+/// Where the answer goes, the place, and whether the stack is held.
 type Waiting = (Reply, Option<Arc<dyn Lease>>, bool);
 
 struct Fake {
