@@ -61,7 +61,7 @@ function require(referrer, specifier) {
   return kind === "ESModule" || kind === "built-in" ? host.import_now(name) : valueOf(name);
 }
 
-/** `import()` for whoever is no module, as Python: specifiers are relative to the directory of the main module. */
+/** `import()` for code that is no module, as Python: specifiers are relative to the directory of the main module. */
 export async function importModule(specifier) {
   return import(host.module_resolve("", String(specifier)));
 }

@@ -46,8 +46,8 @@ export async function start(layers, environment, fileBytesMaximum) {
   addEventListener("unhandledrejection", (event) => uncaught(event, event.reason, isRequest(rejected.owners.get(event.promise))));
 }
 
-/// Of what Python has raised and nobody caught: ends the program if that is asked for; does not tell again of a stop at a
-/// limit, which the end of its request tells, or of the isolate. What a callback raised still says where the time went.
+/// Handles what Python has raised and no code caught: ends the program if asked to; does not report a stop at a limit,
+/// which the end of its request or isolate tells. What a callback raised still says where the time went.
 function uncaught(event, error, endsRequest) {
   if (!(error instanceof pyodide.ffi.PythonError)) return;
   if (endsPython.has(error.type)) {
@@ -61,7 +61,7 @@ function uncaught(event, error, endsRequest) {
 /// Whether Python was told that its time is up: by the last line, since what comes back through JavaScript is wrapped.
 const isStop = (error) => error.message.trimEnd().split("\n").at(-1).startsWith("taipan.CpuTimeLimitExceeded: ");
 
-/// Whether a number of whom something belongs to is a request's (`owner.rs` of webapi).
+/// Whether the number of an owner is a request's (`owner.rs` of webapi).
 const isRequest = (owner) => owner > 0 && owner < 2 ** 31;
 
 /// Gives a script its files. Both arguments are JSON, see `furnish` of the loader.
@@ -125,7 +125,7 @@ function handlerOf(entrypoint, kind) {
   return (subject, environment, context) => entrypoint[kind](subject, environment, context);
 }
 
-/// The worker's top level is about to run, of which a snapshot is taken.
+/// The worker's top level is about to run; a snapshot is taken after it.
 export function beginSnapshot() {
   snapshots.begin(pyodide);
   return "";

@@ -96,7 +96,7 @@ def import_main(name):
     """Import the worker's main module.
 
     If it has the name of a module that is there without it (``email``), both are loaded, and
-    whoever imports that name gets the other: the standard library must not find the worker's.
+    an import of that name gets the other: the standard library must not find the worker's.
     """
     if name not in sys.modules and not _is_library(name):
         return importlib.import_module(name)

@@ -1,8 +1,9 @@
 //! What a worker's `env` is made of: bindings, by name.
 //!
 //! A snapshot holds the names and kinds of bindings. What is behind one is asked of the host when a program looks at it
-//! first, in each isolate. What a program looks at before the snapshot is in the snapshot as well; so the names of those
-//! are saved, and the snapshot suits only a worker whose bindings of these names are the same ([`SnapshotFile::bindings_read`]).
+//! first, in each isolate. What a program looks at before the snapshot is in the snapshot as well; so those names are
+//! saved, and the snapshot suits only a worker whose bindings of these names are the same
+//! ([`SnapshotFile::bindings_read`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -21,7 +21,7 @@ pub struct Incoming {
 
 /// What a worker is asked to do.
 pub struct Call {
-    /// The number under which those who ask know it, too.
+    /// The number by which the caller knows it, too.
     pub id: u32,
     /// Which entrypoint of the worker is asked; `None` is the default one.
     pub entrypoint: Option<Arc<str>>,
@@ -40,12 +40,12 @@ pub enum CallKind {
         request: Incoming,
         /// Its body.
         body: Option<BodyReader>,
-        /// Who waits for the answer.
+        /// Where the answer goes.
         reply: Reply,
     },
 }
 
-/// The place of a call at an isolate, which is free again when the last who holds it lets go.
+/// The place of a call at an isolate. It is free again when its last holder drops it.
 pub trait Lease: Send + Sync {
     /// Gives the call, which was not begun, to another isolate.
     fn move_call(self: Arc<Self>, call: Call);

@@ -15,7 +15,8 @@ use taipan_guest::{Digest, Host, digest};
 /// The time of day at which every snapshot is made: 2026-01-01T00:00:00Z, in milliseconds.
 const VIRTUAL_WALL_CLOCK: f64 = 1_767_225_600_000.0;
 
-/// How far each look at a virtual clock moves it: nobody who waits for it to advance waits for ever.
+/// How far each look at a virtual clock moves it, so that a program that waits for it to advance does not wait for
+/// ever.
 const VIRTUAL_STEP_MICROSECONDS: u64 = 1;
 
 /// The clocks and the entropy of this machine.

@@ -148,7 +148,7 @@ impl Error {
             | Self::Read { .. }
             | Self::Program { .. }
             | Self::Unsaved { .. } => return None,
-            // What gives more of it, the caller knows, who has set the limit.
+            // The caller has set the limit, so it knows how to raise it.
             Self::Limit { .. } => return None,
         };
         Some(hint.into())

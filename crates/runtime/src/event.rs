@@ -1,4 +1,4 @@
-//! What comes to an isolate; and what it and those who give it requests know of each other, without knowing each other.
+//! What comes to an isolate; and what an isolate and the source of its requests tell each other.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::call::Call;
 
-/// What becomes of a call, as those know who have made it.
+/// What becomes of a call, as its caller knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Its client has gone away.
@@ -37,7 +37,7 @@ pub enum Event {
         /// What came of it.
         completion: Completion,
     },
-    /// Somebody wants an isolate to be there.
+    /// An isolate is to be there, before a request comes.
     Warm {
         /// Hears that it is.
         done: oneshot::Sender<()>,

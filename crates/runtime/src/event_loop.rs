@@ -90,7 +90,7 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
             }
         }
         Event::Warm { done } => {
-            // Whoever asked may have gone.
+            // The caller may have gone.
             let _ = done.send(());
             Ok(())
         }
@@ -149,8 +149,8 @@ fn heed(scope: &mut Scope<'_>, id: u32, signal: Signal) -> Result<(), taipan_gue
     }
 }
 
-/// Tells the worker that nobody waits for the answer to a request any more; and, if it is `over`, that what it waits for
-/// is not waited for either.
+/// Tells the worker that no client waits for the answer to a request any more; and, if it is `over`, that its work
+/// after the answer is not waited for either.
 fn cancel(scope: &mut Scope<'_>, id: u32, over: bool) -> Result<(), taipan_guest::Error> {
     scope.set_owner(Owner::request(id).number())?;
     health::contain(scope, |scope| {
@@ -208,7 +208,7 @@ pub(crate) fn wait_for(
 const NEVER: &str =
     "waiting for something that can never happen: no timer, read, fetch or request is under way";
 
-/// `run_sync` waits in vain.
+/// What is said when a wait of `run_sync` cannot end.
 const NEVER_IN_RUN_SYNC: &str = "run_sync waits for something that can never happen: no timer, read or fetch of this \
     isolate is under way, and what waits in another run_sync below goes on only when this one has ended";
 
@@ -224,7 +224,7 @@ fn block_until(call: &mut taipan_guest::Call<'_>) -> Result<Output, Throw> {
     let outcome = scope.anew(|scope| block(scope, &predicate, availability.as_deref()));
     count_waits(scope, -1);
     if matches!(outcome, Ok(_) | Err(Throw::Error { .. })) {
-        // What is handled meanwhile is others'.
+        // What is handled meanwhile belongs to other requests.
         scope.set_owner(owner)?;
     }
     outcome
@@ -237,7 +237,7 @@ fn block(
 ) -> Result<Output, Throw> {
     loop {
         scope.run_jobs()?;
-        // First: whoever waits next is not to hear of it.
+        // First, so that the next wait does not hear of the signal.
         let state = scope.extensions_mut().of_mut::<Loop>();
         let signal = state.map_or(0, |state| std::mem::take(&mut state.signal));
         if signal != 0 {
@@ -253,7 +253,7 @@ fn block(
         if let Some(availability) = availability {
             availability.block();
         }
-        // No request begins here meanwhile, so that nothing else can come than what this isolate has under way.
+        // No request begins here meanwhile, so only what this isolate has under way can come.
         let idle = scope.extensions().of::<Pending>().is_none_or(Pending::is_idle);
         if idle || !wait(scope)? {
             return Err(Throw::error("Error", NEVER_IN_RUN_SYNC));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use taipan_guest::Reason;
 use taipan_webapi::{Fault, FaultKind};
 
-/// What a request is told that took longer than it may, whatever becomes of its isolate.
+/// The fault of a request that took longer than it may, whatever becomes of its isolate.
 #[must_use]
 pub fn late(limit: Duration) -> Fault {
     let limit = limit.as_millis();
@@ -15,7 +15,7 @@ pub fn late(limit: Duration) -> Fault {
     Fault { kind, detail: message.clone(), message }
 }
 
-/// What those hear who wait for an isolate that was stopped.
+/// The fault for the callers of an isolate that was stopped.
 #[must_use]
 pub fn fault(reason: Reason) -> Fault {
     let kind = match reason {

@@ -45,8 +45,8 @@ fn retire(scope: &mut Scope<'_>, reason: Reason) {
     }
 }
 
-/// Does what runs the platform's own JavaScript. What that throws, or has no memory for, is the isolate's end: nobody
-/// can say what was left undone.
+/// Does `work`, which runs the platform's own JavaScript. What that throws, or has no memory for, is the isolate's end:
+/// it is not known what was left undone.
 pub(crate) fn contain(
     scope: &mut Scope<'_>,
     work: impl FnOnce(&mut Scope<'_>) -> Result<(), Error>,
@@ -76,7 +76,7 @@ fn stop(scope: &mut Scope<'_>, reason: Reason) -> Error {
     Error::Stopped { reason }
 }
 
-/// Logs the faults of requests, and tells those who wait for their answers.
+/// Logs the faults of requests, and tells the callers that wait for their answers.
 pub(crate) fn report_faults(scope: &mut Scope<'_>) {
     if !scope.extensions().of::<Requests>().is_some_and(Requests::has_faults) {
         return;

@@ -124,7 +124,7 @@ impl IsolateImage {
     ///
     /// # Errors
     ///
-    /// A fault of ours, or of who wrote the snapshot.
+    /// A fault of ours, or of the snapshot's author.
     pub fn resume_on(
         &self,
         host: Box<dyn Host>,
@@ -158,7 +158,7 @@ impl IsolateImage {
         Ok(Instance { isolate, worker, early: Vec::new(), bytes_at_first })
     }
 
-    /// Has Python do what it has to in an isolate that is new.
+    /// Has Python do what it has to do in a new isolate.
     fn go_on(&self, instance: &mut Instance) -> Result<(), Error> {
         if !self.saved.resumes {
             return Ok(());

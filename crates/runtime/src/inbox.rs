@@ -1,6 +1,6 @@
 //! The inbox of a slot: what comes to its isolate.
 //!
-//! Who runs takes from it: the isolate while it has a turn, its slot between turns and while there is no isolate.
+//! The isolate takes from it while it has a turn; its slot does between turns and while there is no isolate.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +38,7 @@ impl Inbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next event; `None` when nobody is left who sends one.
+    /// The next event; `None` when no sender is left.
     pub async fn next(&self) -> Option<Event> {
         poll_fn(|context| self.receiver().poll_recv(context)).await
     }

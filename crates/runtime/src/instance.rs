@@ -17,7 +17,7 @@ use crate::parts::unsaved;
 use crate::state::Loop;
 use crate::{Error, bindings, guest, health, pyodide};
 
-/// What a collection frees can be what kept something else: so often it is repeated at most.
+/// How often a collection is repeated at most: what one frees may have kept something else.
 const COLLECTIONS_MAX: usize = 8;
 
 /// A booted isolate.
@@ -129,7 +129,7 @@ impl Instance {
         })
     }
 
-    /// Says to all who wait for an answer why there is none.
+    /// Tells every caller that waits for an answer why there is none.
     pub fn end(&mut self, fault: &Fault) {
         if let Some(requests) = self.isolate.scope().extensions_mut().of_mut::<Requests>() {
             requests.end(fault);

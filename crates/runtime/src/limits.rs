@@ -69,7 +69,7 @@ pub fn impose_on(
     Ok(())
 }
 
-/// That an instance was stopped while it started, if it was.
+/// The error of an instance that was stopped while it started, if it was.
 #[must_use]
 pub fn stopped(instance: &Instance) -> Option<Error> {
     instance.isolate.control().stopped().map(|reason| Error::Limit { reason })

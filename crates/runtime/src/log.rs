@@ -1,4 +1,4 @@
-//! What a worker has to say to whoever runs it.
+//! What a worker says to the program that runs it.
 
 use std::fmt;
 use std::sync::Arc;

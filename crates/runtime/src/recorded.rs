@@ -83,7 +83,7 @@ impl Log {
 /// Bytes of records that are remembered: they are a part of the snapshot's metadata, which has 4 MiB at most.
 const RECORDED_BYTES_MAX: usize = 256 << 10;
 
-/// The same for warnings, of which a chatty top level takes no room.
+/// The same for warnings: a chatty top level takes no room from them.
 const WARNINGS_BYTES_MAX: usize = 256 << 10;
 
 /// What is said in place of what goes beyond it.

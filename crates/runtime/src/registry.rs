@@ -1,6 +1,6 @@
 //! The module registry: what a worker's JavaScript, and its Python through JavaScript, may import.
 //!
-//! | who imports | what |
+//! | importer | may import |
 //! |---|---|
 //! | Taipan's own modules | each other, and the worker's by their whole names |
 //! | the worker's modules | each other, and [`PUBLIC`] |
@@ -92,7 +92,7 @@ impl fmt::Display for OwnModules {
     }
 }
 
-/// Who knows the modules of an isolate.
+/// Knows the modules of an isolate.
 #[derive(Clone)]
 pub struct Registry {
     builtin: Javascript,
@@ -150,7 +150,7 @@ impl Registry {
     /// What a specifier means in a module of the worker; in none of them, the main module counts.
     fn resolve_own(&self, referrer: &str, specifier: &str) -> Result<String, String> {
         let specifier = specifier.strip_prefix("file://").unwrap_or(specifier);
-        // As bundlers have it who would give something else for the file without.
+        // As for bundlers, some of which give something else for the file without this suffix.
         let specifier = match specifier.strip_suffix("?module") {
             Some(file) if file.ends_with(".wasm") => file,
             _ => specifier,

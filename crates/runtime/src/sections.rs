@@ -1,8 +1,8 @@
 //! Takes a snapshot of an isolate, and gives it back what it had outside of its memory.
 //!
-//! The baseline is a bundle's own: Python has booted, and nothing has run. A worker's snapshot is taken after its
-//! top level ran, and its warm-up requests if it has any. Both are made in an isolate with a virtual host, so that
-//! the same inputs give the same bytes; that isolate serves nobody.
+//! The baseline is a bundle's own: Python has booted, and nothing has run. A worker's snapshot is taken after its top
+//! level ran, and its warm-up requests if it has any. Both are made in an isolate with a virtual host, so that the same
+//! inputs give the same bytes; that isolate serves no clients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::snapshot_file::SnapshotFile;
 use crate::state::Loop;
 use crate::{Error, bindings, guest};
 
-/// What outlives an instance of which a snapshot is taken, beside its memory.
+/// What a snapshot keeps of an instance, beside its memory.
 #[derive(Debug, Default)]
 pub struct Rest {
     /// Whether Python has something to do in each isolate before its first request.

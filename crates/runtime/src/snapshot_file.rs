@@ -35,11 +35,12 @@ impl SnapshotFile {
         Ok(opened)
     }
 
-    /// A snapshot file that is open, of which no page is looked at: the cache has compared it with what was published.
+    /// A snapshot file that is open. Its pages are not checked: the cache has compared the file with what was
+    /// published.
     ///
     /// # Errors
     ///
-    /// [`Error::Snapshot`] for what is none.
+    /// [`Error::Snapshot`] for a file that is no snapshot.
     pub fn of(path: &Path, file: fs_err::File) -> Result<Self, Error> {
         let file = file.into_file();
         let bytes = taipan_guest::map(&file);

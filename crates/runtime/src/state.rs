@@ -20,9 +20,9 @@ pub(crate) struct Loop {
     pub(crate) inbox: Inbox,
     pub(crate) runtime: runtime::Handle,
     pub(crate) log: Log,
-    /// What it tells those who choose an isolate for a request.
+    /// Hears whether the isolate can begin a request.
     pub(crate) availability: Option<Arc<dyn Availability>>,
-    /// Whether events come from outside, so that waiting is never in vain.
+    /// Whether events come from outside, so that any wait may end.
     pub(crate) serves: bool,
     /// The places of the requests that came, if the isolate keeps them until it ends.
     pub(crate) leases: Option<Vec<Arc<dyn Lease>>>,

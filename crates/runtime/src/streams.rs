@@ -45,8 +45,8 @@ impl ToLog {
         Self { log, allowances, lines: None }
     }
 
-    /// Of one among others: whole lines go out, into which nobody else writes. One that has no end when the isolate ends
-    /// gets one.
+    /// Of one among others: whole lines go out, so that lines of different isolates do not mix. A line that has no end
+    /// when the isolate ends gets one.
     #[must_use]
     pub fn by_lines(log: Log, allowances: Allowances) -> Self {
         Self { log, allowances, lines: Some(BTreeMap::new()) }

@@ -23,7 +23,7 @@ use crate::streams::Mute;
 pub struct World {
     /// Its standard streams.
     pub streams: Box<dyn Streams>,
-    /// Who hears what it says.
+    /// Receives what it says.
     pub log: Log,
     /// What its program finds in `env`.
     pub bindings: Bindings,
@@ -37,9 +37,9 @@ pub struct World {
     pub sender: WeakUnboundedSender<Event>,
     /// Where events come.
     pub inbox: Inbox,
-    /// What it tells those who choose an isolate for a request.
+    /// Hears whether the isolate can begin a request.
     pub availability: Option<Arc<dyn Availability>>,
-    /// Whether events come from outside, so that waiting is never in vain.
+    /// Whether events come from outside, so that any wait may end.
     pub serves: bool,
     /// Whether it answers one request only.
     pub fresh: bool,
@@ -58,7 +58,7 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// Of an isolate on a virtual host, to which nobody talks; and what must live for as long as it runs.
+    /// Of an isolate on a virtual host, which gets no events from outside; and what must live for as long as it runs.
     #[must_use]
     pub fn alone(
         runtime: runtime::Handle,
