@@ -51,7 +51,7 @@ pub struct Bundle {
     pub python: Mount,
     /// The snapshot of an isolate in which nothing has run.
     pub baseline: SnapshotFile,
-    /// So that nobody removes it.
+    /// Keeps it from being removed.
     _held: Held,
 }
 
@@ -265,7 +265,7 @@ pub fn map(folder: &Path, name: &str, file: &fs_err::File) -> Result<Bytes, Erro
     taipan_guest::map(file.file()).map_err(|source| Error::Read { path: folder.join(name), source })
 }
 
-/// The program that the files of a bundle make, of which so many are modules of the glue.
+/// The program that the files of a bundle make, with `glue` modules of the glue.
 fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>, Error> {
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let load = |name: &str| {
@@ -289,7 +289,7 @@ fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>,
 ///
 /// # Errors
 ///
-/// What is no module; a disk that is full.
+/// A file that is no module; a full disk.
 pub fn compile(engine: &taipan_guest::Engine, wasm: &[u8], path: &Path) -> Result<(), Error> {
     let code = taipan_guest::compile(engine, wasm).map_err(guest("compiling to machine code"))?;
     Ok(write_atomic(path, &code)?)

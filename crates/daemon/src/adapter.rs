@@ -71,7 +71,7 @@ fn outgoing(answer: Answer) -> Response {
     Response { status, reason: Some(status_text), headers, body }
 }
 
-/// What went wrong, of a text that may be a traceback.
+/// The line that says what went wrong, in a text that may be a traceback.
 fn last_line(text: &str) -> String {
     text.trim_end().lines().next_back().unwrap_or_default().to_owned()
 }

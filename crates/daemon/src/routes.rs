@@ -20,7 +20,8 @@ impl Routes {
         Self { by_host: HashMap::new(), fallback }
     }
 
-    /// The same routes, but for `host`: without a port or a dot at its end, else as [`Target::host`] has it.
+    /// The same routes, with `backend` for `host`. It has no port and no dot at its end; else it is as [`Target::host`]
+    /// has it.
     #[must_use]
     pub fn with_host(mut self, host: impl Into<String>, backend: Backend<Current>) -> Self {
         self.by_host.insert(host.into(), backend);
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
     use crate::State;
 
-    /// A worker that does not start: who asks is told `name`.
+    /// A worker that does not start: each request is told `name`.
     fn broken(name: &str) -> Backend<Current> {
         let fault = Fault::new(StatusCode::INTERNAL_SERVER_ERROR, name);
         Backend::new(name, Current(watch::channel(State::Broken(fault)).1))

@@ -61,7 +61,7 @@ pub fn development(folder: &Path) -> Result<&'static Release, Error> {
 }
 
 fn read(path: PathBuf) -> io::Result<Vec<u8>> {
-    // A FIFO would be read for as long as somebody has its other end.
+    // A FIFO would be read for as long as a process has its other end.
     if fs_err::metadata(&path).is_ok_and(|found| !found.is_file()) {
         return Err(io::Error::other(format!("{} is no regular file", path.display())));
     }

@@ -20,7 +20,7 @@ pub struct Release {
     /// The compatibility flags that select it, as workerd's `$pythonSnapshotRelease` does (1.20261117.1,
     /// `compatibility-date.capnp`). From which date a worker has one stands with the flags, in `manifest`.
     pub selected: &'static [&'static str],
-    /// Whether it is only for those who ask for what is experimental.
+    /// Whether it is used only where experimental releases are asked for.
     pub experimental: bool,
     /// The package with Pyodide's own files.
     pub pyodide: Package<'static>,
