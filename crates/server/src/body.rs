@@ -23,8 +23,8 @@ use crate::turn::{For, Turn};
 /// keep the socket busy while the handler makes the next one.
 const CHUNKS_PENDING_MAX: usize = 4;
 
-/// Bytes of a body that nobody wants which are read over, so that the connection can take the next request (RFC 9112,
-/// 9.3); beyond that it is closed. Go's `net/http` reads as many.
+/// Bytes of an unwanted body that are read over, so that the connection can take the next request (RFC 9112, 9.3);
+/// beyond that it is closed. Go's `net/http` reads as many.
 const UNWANTED_BYTES_MAX: u64 = 256 << 10;
 
 /// How long a client may take to send them.
@@ -83,7 +83,7 @@ impl BodyError {
 #[derive(Clone, Copy, Debug)]
 struct BodyLimits {
     bytes_max: u64,
-    /// Between two pieces, while somebody waits for the next.
+    /// Between two pieces, while the handler waits for the next.
     time_max: Duration,
 }
 
@@ -107,7 +107,7 @@ pub struct RequestBody {
 /// While this lives, the request waits for more of its body.
 struct Waiting<'a> {
     turn: Option<&'a Turn>,
-    /// That have come.
+    /// Bytes that have come.
     bytes: u64,
 }
 
@@ -132,7 +132,7 @@ enum Source {
 }
 
 impl RequestBody {
-    /// A body of which nothing is taken yet: how much it may be is known when it is known whom it is for.
+    /// A body of 0 bytes at most: `within` sets the limit, once the request's backend is known.
     pub(crate) fn new(
         incoming: Incoming,
         time_max: Duration,
@@ -145,7 +145,7 @@ impl RequestBody {
         Self { source, bytes_left: 0, limits, blame, turn: Some(turn), unread }
     }
 
-    /// The same body, of which so many bytes are taken; an error when more were announced.
+    /// The same body, of `bytes_max` bytes at most; an error when more were announced.
     pub(crate) fn within(mut self, bytes_max: u64) -> Result<Self, BodyError> {
         if self.length().is_some_and(|length| length > bytes_max) {
             return Err(BodyError::TooLarge { bytes_max });
@@ -243,7 +243,8 @@ impl Drop for RequestBody {
     }
 }
 
-/// Reads what nobody wants of a body, as far as that is worth it; else hyper closes the connection after the response.
+/// Reads over the unwanted rest of a body, as far as that is worth it; else hyper closes the connection after the
+/// response.
 async fn read_over(mut incoming: Incoming, unread: Unread) {
     let mut left = UNWANTED_BYTES_MAX;
     let all = timeout(UNWANTED_TIMEOUT, async {
@@ -306,7 +307,7 @@ pub struct BodySender {
 
 /// The client, or the server on its behalf, no longer reads the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody reads the response any more")]
+#[error("the response is no longer read")]
 pub struct Gone;
 
 impl Body {
@@ -326,7 +327,7 @@ impl BodySender {
         self.chunks.send(Message::Chunk(chunk)).await.map_err(|_| Gone)
     }
 
-    /// Ends the body. Whether anybody still reads no longer matters then.
+    /// Ends the body. It no longer matters whether the client still reads.
     pub async fn finish(self) {
         self.last(Message::End).await;
     }
@@ -341,7 +342,7 @@ impl BodySender {
         self.chunks.send(message).await.ok();
     }
 
-    /// Waits until nobody reads any more.
+    /// Waits until the body is no longer read.
     pub async fn gone(&self) {
         self.chunks.closed().await;
     }

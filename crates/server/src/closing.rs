@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::receive::poll_receive;
 
-/// How long a client that is still sending may take to hear that nobody listens.
+/// How long a client that is still sending may take to hear that the connection ends.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What is read of it meanwhile, in bytes: as much as can be under way before a client hears. The kernel's buffers hold up
@@ -34,7 +34,7 @@ impl Unread {
     const READ_OVER: u8 = 1;
     const GIVEN_UP: u8 = 2;
 
-    /// Nobody wants the rest; it is read over.
+    /// The rest is not wanted; it is read over.
     pub(crate) fn begin(&self) {
         self.0.store(Self::READ_OVER, Ordering::Relaxed);
     }

@@ -11,13 +11,13 @@ use crate::closing::Unread;
 pub(crate) struct Ends {
     pub(crate) local: SocketAddr,
     pub(crate) peer: SocketAddr,
-    /// Whether the peer has sent what nobody has read.
+    /// Whether the peer has sent a body that was not read.
     pub(crate) unread: Unread,
 }
 
 impl Ends {
-    /// To be told when a body is left unread, behind which the next request would come. Over HTTP/2 that is a stream's
-    /// own affair; and who waits to be asked for his body is not asked.
+    /// Is told when a body is left unread and the next request would come behind it. Over HTTP/2 that concerns the
+    /// stream alone; and a client that waits to be asked for its body is not asked.
     pub(crate) fn unread(&self, head: &http::request::Parts) -> Option<Unread> {
         let follows = head.version < Version::HTTP_2 && !head.headers.contains_key(header::EXPECT);
         follows.then(|| self.unread.clone())

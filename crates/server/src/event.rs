@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 
 use crate::Fault;
 
-/// Whom the server tells. Called on the server's threads: it must not block.
+/// Hears what the server tells. Called on the server's threads: it must not block.
 pub type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Something worth a line.

@@ -360,7 +360,7 @@ impl http_body::Body for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        // That the next frame is asked for says that there is room for it.
+        // A call for the next frame says that there is room for it.
         let taken = std::mem::take(&mut self.on_its_way);
         self.watch.turn.work(For::Room, taken);
         let piece = ready!(self.poll_piece(context));

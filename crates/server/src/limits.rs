@@ -55,7 +55,7 @@ pub(crate) struct Places(Mutex<Taken>);
 struct Taken {
     last: u64,
     turns: HashMap<u64, Arc<Turn>>,
-    /// When nobody was found who could lose his place.
+    /// When no client was found that could lose its place.
     in_vain: Option<Instant>,
 }
 
@@ -66,7 +66,7 @@ impl Places {
     }
 
     /// Takes a place, to be given back by its number when the request is over. When there is none, or no memory, the
-    /// request ends that lets the server wait the longest for its client, first among those of the network that has the most.
+    /// request ends whose client lets the server wait the longest, first among those of the network that has the most.
     pub(crate) fn take(&self, limits: Limits, turn: &Arc<Turn>) -> Result<u64, Fault> {
         let Limits { requests_max, crowded, .. } = limits;
         let mut taken = self.taken();
@@ -85,7 +85,7 @@ impl Places {
         Ok(number)
     }
 
-    /// Gives a place back, unless somebody else has it.
+    /// Gives a place back, unless another request has it.
     pub(crate) fn give_back(&self, number: u64) {
         self.taken().turns.remove(&number);
     }

@@ -15,7 +15,7 @@ use crate::pace::Pace;
 /// time (`STREAMS_MAX`), so that a page that is left takes all of its requests along.
 const RESETS_MAX: u32 = 128;
 
-/// In which time one more is forgiven.
+/// The time after which one more reset is forgiven.
 const RESET_FORGIVEN: Duration = Duration::from_millis(100);
 
 /// A network that one client may have to itself: an IPv4 address, or 64 bits of an IPv6 address.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Bytes per second that a client takes or sends at least. A slower one falls behind by the difference, as if it had
-/// paused; Apache's and Kestrel's limits are a tenth of this, and hold for a single connection that nobody needs.
+/// paused; Apache's and Kestrel's limits are a tenth of this, and hold even for a connection whose place no other
+/// needs.
 pub(crate) const RATE_MIN: u64 = 4 << 10;
 
 /// How long a client lets the server wait.

@@ -20,7 +20,7 @@ pub(crate) fn poll_receive(
         let outcome = stream.try_io(Interest::READABLE, || {
             let length = stream.try_read_buf(buffer)?;
             received = Some(length);
-            // Who got less than there is room for need not ask whether there is more (epoll(7), question 9).
+            // After less than there is room for, the socket need not be asked for more (epoll(7), question 9).
             if 0 < length && length < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         match outcome {

@@ -1,6 +1,6 @@
 //! Places for connections: which connection gets one, and which must leave.
 //!
-//! When all are taken, the connection leaves that lets the server wait the longest, first among those of the network
+//! When all are taken, the connection that lets the server wait the longest leaves, first among those of the network
 //! that has the most. No network has all places: some are for others. A connection that finds none waits, and a network
 //! with many waiting connections loses the first of them.
 
@@ -27,7 +27,7 @@ const RESERVED_ONE_OF: usize = 8;
 /// A connection that was accepted.
 pub(crate) type Arrival = (TcpStream, Ends);
 
-/// The places, and who waits for one.
+/// The places, and the connections that wait for one.
 #[derive(Debug)]
 pub(crate) struct Room {
     places_max: usize,
@@ -42,12 +42,12 @@ impl Room {
         Self { places_max, share_max, taken: HashMap::new(), waiting: VecDeque::new() }
     }
 
-    /// Whether somebody waits.
+    /// Whether a connection waits.
     pub(crate) fn is_crowded(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Whether anybody is served.
+    /// Whether no connection is served.
     pub(crate) fn is_empty(&self) -> bool {
         self.taken.is_empty()
     }
@@ -68,12 +68,12 @@ impl Room {
         first.and_then(|first| self.waiting.remove(first));
     }
 
-    /// Somebody got a place.
+    /// A connection got a place.
     pub(crate) fn took(&mut self, id: Id, link: Arc<Link>) {
         self.taken.insert(id, link);
     }
 
-    /// Somebody is gone.
+    /// A connection is gone.
     pub(crate) fn left(&mut self, id: Id) {
         self.taken.remove(&id);
     }
@@ -102,7 +102,7 @@ impl Room {
         None
     }
 
-    /// There are fewer places than was thought: somebody has to go for the next that comes.
+    /// There are fewer places than was thought: a connection must leave for the next that comes.
     pub(crate) fn close_slowest(&self) {
         self.make_room(&count(self.taken.values().map(|link| link.network)), None);
     }

@@ -52,7 +52,7 @@ const PROTOCOL_ERRORS_MAX: usize = 1024;
 /// value would be 50 MiB for all streams of a connection.
 const SEND_BYTES_MAX: usize = 64 << 10;
 
-/// How often it is looked whether there is a place for who waits, while somebody does.
+/// How often the server looks for places, while connections wait for one.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// How often slow clients are looked for.

@@ -43,7 +43,7 @@ pub struct Settings {
     pub head_read_timeout: Duration,
     /// How long requests in flight may take once the server is to stop.
     pub drain_timeout: Duration,
-    /// Whom to tell.
+    /// Hears what the server tells.
     pub observer: Observer,
 }
 

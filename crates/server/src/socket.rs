@@ -25,7 +25,7 @@ use crate::receive::poll_receive;
 /// What `HTTP/1.1 200 OK` and all other answers of HTTP/1 begin with.
 const FIRST_BYTE: u8 = b'H';
 
-/// A socket that is shared with who watches it.
+/// A socket that is shared with its watcher.
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: Arc<TcpStream>,

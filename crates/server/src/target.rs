@@ -1,4 +1,4 @@
-//! Whom a request is for: its absolute URL, and whether we answer for that host.
+//! The target of a request: its absolute URL, and whether we answer for that host.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -24,7 +24,7 @@ pub enum Hosts {
 /// What every URL here begins with.
 const SCHEME: &str = "http://";
 
-/// Whom a request is for.
+/// The target of a request.
 #[derive(Debug)]
 pub struct Target {
     /// The absolute URL, serialised as the URL standard has it.
@@ -43,7 +43,7 @@ impl Target {
     }
 }
 
-/// Whom a request is for that came in at `local`.
+/// The target of a request that came in at `local`.
 pub(crate) fn target(
     request: &http::request::Parts,
     local: SocketAddr,

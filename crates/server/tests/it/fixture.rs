@@ -41,7 +41,7 @@ pub(crate) struct Tester {
     limits: Limits,
 }
 
-/// A backend for each host, whose name it has; the first is for all others too.
+/// A backend for each host, with the host's name; the first is for all other hosts too.
 struct ByHost(Vec<Backend<Tester>>);
 
 impl Router for ByHost {
@@ -170,7 +170,7 @@ impl Tester {
         Response::new(StatusCode::OK, body)
     }
 
-    /// Sends until nobody reads.
+    /// Sends until the body is no longer read.
     fn endless(&self, request: Request) -> Response {
         let (sender, body) = Body::stream();
         let notes = self.notes.clone();

@@ -162,7 +162,7 @@ async fn bodies_that_are_not_read_leave_room_for_others() {
         let window = settings.chunks(6).find(|setting| setting[..2] == [0, 4]).unwrap();
         u32::from_be_bytes(window[2..].try_into().unwrap())
     };
-    // As many streams as the server takes, but for one; each sends as much as it may.
+    // One stream less than the server takes; each sends as much as it may.
     for stream in (0..127).map(stream) {
         let asked = frame(HEADERS, END_HEADERS, stream, &head(POST, "/hang"));
         client.0.write_all(&asked).await.unwrap();

@@ -1,4 +1,4 @@
-//! Slow and greedy clients: they lose their places before anybody else waits for one.
+//! Slow and greedy clients: they lose their places before another client waits for one.
 
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ async fn places_of_streams_that_nobody_reads() {
     while server.log(1).await != [why] {}
 }
 
-/// A response of which nothing is taken ends; one that has nothing to send does not.
+/// A response ends when its client takes nothing of it; one that has nothing to send does not.
 #[tokio::test]
 async fn responses_that_nobody_reads() {
     let time = Duration::from_millis(300);

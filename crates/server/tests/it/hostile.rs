@@ -1,4 +1,4 @@
-//! Clients that break the rules: they are told so, and nobody else notices.
+//! Clients that break the rules: they are told so, and other clients do not notice.
 
 use std::time::Duration;
 

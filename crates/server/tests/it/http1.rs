@@ -147,7 +147,7 @@ async fn body_too_large() {
     check(&chunked, &expect("connection: close\n")).await;
 }
 
-/// The head says that the connection closes, where it is known that nobody reads the body (RFC 9112, 9.6).
+/// The head says that the connection closes, where it is known that the body is not read (RFC 9112, 9.6).
 #[tokio::test]
 async fn connections_of_bodies_that_are_not_read() {
     let limits = taipan_server::Limits { body_bytes_max: 1 << 30, ..limits() };

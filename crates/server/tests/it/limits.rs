@@ -32,7 +32,7 @@ async fn one_request_too_many() {
         assert_eq!(server.note().await, Note::Asked);
         busy.push(stream);
     }
-    // Those that are refused take nobody's place.
+    // Requests that are refused take no places.
     for _ in 0..3 {
         assert_eq!(server.raw(ASK).await, REFUSED);
     }

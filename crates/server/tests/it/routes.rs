@@ -42,10 +42,10 @@ async fn bodies() {
         ("POST /echo HTTP/1.1\r\nhost: b.test\r\n", 20),
         ("POST /echo HTTP/1.1\r\nhost: B.Test:8787\r\n", 20),
         ("POST /echo HTTP/1.1\r\nhost: [::1]:8787\r\n", 10),
-        // Not the header, but the target says whom it is for.
+        // The target, not the header, says which host the request is for.
         ("POST http://b.test/echo HTTP/1.1\r\nhost: a.test\r\n", 20),
         ("POST http://a.test/echo HTTP/1.1\r\nhost: b.test\r\n", 10),
-        // Who says no host means the address.
+        // A request that names no host means the address.
         ("POST /echo HTTP/1.0\r\n", 10),
     ] {
         assert_eq!(posted(&server, head, bytes_max).await, "200", "{head}");
