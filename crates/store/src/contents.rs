@@ -2,7 +2,7 @@
 //!
 //! An entry is compared with its inventory at each start, so this has to be quick: BLAKE3 takes a tenth of the time of
 //! SHA-256 in software and a third of it with SHA instructions, and as a tree it can be computed in pieces. Files are
-//! read, not mapped: one that is cut short meanwhile is an error then, and no end of the process.
+//! read, not mapped: a file that is cut short meanwhile is an error then, and does not end the process.
 
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 
 use crate::{Damage, Error};
 
-/// Opens a file, and `None` for what is something else, as a folder.
+/// Opens a file; `None` for anything else, such as a folder.
 ///
 /// Never waits: a FIFO would be open only when another process has its other end.
 pub(crate) fn open_file(
@@ -37,7 +37,7 @@ pub(crate) fn open_own(
         .ok_or_else(|| Error::InTheWay { path: path.to_owned(), needed: "file" })
 }
 
-/// Makes a folder of the cache, and those that it is in.
+/// Makes a folder of the cache, and its parents.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
     fs_err::create_dir_all(path).map_err(|error| in_the_way(path, error))
 }
 
-/// Names what is no folder where `folder` needs one: itself, or one that it is in.
+/// Names what is no folder where `folder` needs one: in its own place, or in a parent's.
 pub(crate) fn in_the_way(folder: &Path, error: io::Error) -> Error {
     if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
         return error.into();
@@ -57,7 +57,7 @@ pub(crate) fn in_the_way(folder: &Path, error: io::Error) -> Error {
     }
 }
 
-/// What keeps `folder` from being there: what is no folder, in its place or in that of one that it is in.
+/// What keeps `folder` from being there: something that is no folder, in its own place or in a parent's.
 pub(crate) fn no_folder(folder: &Path) -> Option<PathBuf> {
     let there = folder.ancestors().find(|path| fs_err::symlink_metadata(path).is_ok());
     there.filter(|path| !path.is_dir()).map(Path::to_owned)
@@ -78,7 +78,7 @@ pub(crate) fn check_length(
     }
 }
 
-/// That a file is damaged, if another file in its place could be read.
+/// The damage of a file, if another file in its place could be read.
 pub(crate) fn unreadable(error: io::Error, damaged: impl Fn(Damage) -> Error) -> Error {
     let kind = error.kind();
     if is_damage(kind) { damaged(Damage::Unreadable { kind }) } else { error.into() }

@@ -296,7 +296,7 @@ impl Entry {
             .or_else(|_| fs_err::symlink_metadata(&self.path).and_then(|found| found.modified()))?)
     }
 
-    /// The file that processes lock which use the entry; that it is opened for that is the time of the last use.
+    /// The file that processes lock while they use the entry. Its opening sets the time of the last use.
     fn uses(&self) -> Result<fs_err::File, Error> {
         create_lock(&self.used)
     }

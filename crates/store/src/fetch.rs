@@ -106,7 +106,7 @@ fn from_mirror(
             let length = source.metadata()?.len();
             arrival.receive(file, source, length)
         });
-        // What is whole has been copied, and what is wrong would be wrong again.
+        // A whole file has been copied, and a wrong one would be wrong again.
         if matches!(outcome, Ok(()) | Err(Error::Length { .. } | Error::Digest { .. })) {
             fs_err::remove_file(&partial)?;
         }

@@ -19,7 +19,7 @@ pub struct Files {
     entry: String,
     folder: PathBuf,
     files: BTreeMap<String, fs_err::File>,
-    /// The folder, when it is not in the cache and goes with this.
+    /// The folder, when it is not in the cache; it is removed with this value.
     apart: Option<TempDir>,
 }
 

@@ -12,7 +12,7 @@
 //! <root>/locks/<kind>/<key>               held by the process that builds it
 //! <root>/locks/<kind>/.<key>              shared by the processes that use it
 //! <root>/recent/<list>                    the last entries of a program that makes many
-//! <root>/partial/<sha256>                 a file of which a part has been downloaded
+//! <root>/partial/<sha256>                 a file that has been downloaded in part
 //! ```
 
 mod arrival;

@@ -233,7 +233,7 @@ fn what_is_no_part_of_a_file() {
     let bench = Bench::new();
     let folder = fs_err::canonicalize(bench.home.path()).unwrap().join("cache/partial");
     let check = |path: &Path, needed: &str| {
-        // Nobody is asked.
+        // No server is asked.
         let (address, heard) = server(&[]);
         let error = bench.fetch(&[mirror(&address)]).unwrap_err();
         let place = path.display();
