@@ -27,7 +27,7 @@ use crate::{Error, start};
 /// Hears what is going on while a worker is set up.
 pub type Shown = Box<dyn Fn(Step<'_>) + Send>;
 
-/// Numbers of requests are from 1 to this: JavaScript takes other numbers for no owner and for the isolate
+/// Numbers of requests are from 1 to this: JavaScript takes other numbers for an unknown owner and for the isolate
 /// ([`taipan_webapi::Owner`]).
 const REQUEST_NUMBER_MAX: u32 = i32::MAX.cast_unsigned();
 
