@@ -29,9 +29,8 @@
 //! between, nothing is to be done; else the exception is caught and *lands* in
 //! a block inside the `try` that the label is in, and is thrown there again.
 //!
-//! Only functions that contain `try` are written anew, in two passes: `survey`
-//! finds out about every `try`, `rewrite` writes. Indices do not shift: new
-//! types come last, new locals come last.
+//! Only functions that contain `try` are rewritten, in two passes: `survey` finds out about every `try`, `rewrite`
+//! writes. Indices do not shift: new types come last, new locals come last.
 
 mod rewrite;
 mod signatures;

@@ -53,7 +53,7 @@ impl fmt::Display for ImportKind {
     }
 }
 
-/// Who serves an import.
+/// What serves an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServedBy {
     /// The host, in Rust.
@@ -62,7 +62,7 @@ pub enum ServedBy {
     JavaScript,
     /// A function that only says that there is no such thing here.
     Stub,
-    /// Nobody: calling it traps with an error that names it.
+    /// Nothing: calling it traps with an error that names it.
     Nobody,
 }
 
@@ -97,7 +97,7 @@ pub fn imports(wasm: &[u8]) -> Result<Vec<Import>, Error> {
     module.imports.iter().map(|import| describe(&module, import)).collect()
 }
 
-/// Says of each import who serves it.
+/// Says of each import what serves it.
 pub fn classify(imports: Vec<Import>, served_by: impl Fn(&Import) -> ServedBy) -> Vec<Served> {
     let serve = |import| Served { by: served_by(&import), import };
     imports.into_iter().map(serve).collect()

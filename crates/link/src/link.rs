@@ -12,7 +12,7 @@ use crate::module::{FEATURES, Module, SectionId, parse, size};
 use crate::own::own_memory;
 use crate::state::export_state;
 
-/// Changes whenever a module is linked to something else than before: what was made from one is made anew.
+/// Changes whenever a module is linked to something else than before: what was made from one is made again.
 pub const REVISION: u32 = 5;
 
 /// The custom section of names, for functions and locals.

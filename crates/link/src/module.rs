@@ -1,7 +1,7 @@
 //! A module as a list of sections, with its index spaces at hand.
 //!
-//! Reads what the link step needs and nothing more; it does not validate.
-//! Sections that nobody changes are written again as they were, to the byte.
+//! Reads what the link step needs and nothing more; it does not validate. Sections that are not changed are written as
+//! they were, to the byte.
 
 use std::borrow::Cow;
 use std::ops::Range;

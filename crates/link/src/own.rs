@@ -1,9 +1,8 @@
 //! Turns the memory, the tables and the tags that a main module imports into its own.
 //!
-//! A relocatable main module (Pyodide up to 0.29) has them from its glue. An
-//! imported memory costs another load at each access, and whoever hosts the
-//! module would have to make them all. As definitions they are exported under
-//! the names that they were imported by.
+//! A relocatable main module (Pyodide up to 0.29) has them from its glue. An imported memory costs another load at each
+//! access, and the host would have to make them all. As definitions they are exported under the names that they were
+//! imported by.
 //!
 //! Imports come first in each space of indices, and all of a kind are
 //! converted: no index changes.
@@ -58,7 +57,7 @@ pub(crate) fn own_memory(module: &mut Module<'_>, below: u64) -> Result<(), Erro
     export(module, &exports)
 }
 
-/// Puts `definitions` before what the section has; `count` items it is then.
+/// Puts `definitions` before what the section has; it then has `count` items.
 pub(crate) fn define(
     module: &mut Module<'_>,
     id: SectionId,

@@ -36,8 +36,8 @@ const IMPORT_PREFIX: &str = "taipan:import:";
 /// `wasm-ld`, global offset table). Any other ends at the first dot.
 const DOTTED_MODULES: [&str; 2] = ["GOT.mem", "GOT.func"];
 
-/// The state of a linked module that its host must save and set. What the
-/// module imports belongs to someone else and is not listed.
+/// The state of a linked module that its host must save and set. What the module imports belongs to another module and
+/// is not listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HiddenState {
     /// The memories that the module defines.

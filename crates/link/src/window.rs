@@ -1,4 +1,4 @@
-//! A module of somebody else's, made to fit into an isolate, whose memory is the only one.
+//! A foreign module, made to fit into an isolate, whose memory is the only one.
 //!
 //! Its memory becomes a *window*: bytes of the isolate's memory that the host has allocated. Each access is compared
 //! with the window's length, and the window's address is added. The address and the length are globals, which instances
@@ -52,7 +52,7 @@ pub const WINDOW_START: &str = "taipan:start";
 /// What the names of exports begin with that say where a data segment belongs.
 pub const WINDOW_DATA_PREFIX: &str = "taipan:data:";
 
-/// What a module may have: all that the engine has, but for garbage collection, threads, and more than one memory.
+/// What a module may have: all that the engine has, except garbage collection, threads, and more than one memory.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::TAIL_CALL)
@@ -384,7 +384,7 @@ fn on_memory(indices: &Indices, sink: &mut InstructionSink<'_>, operator: &Opera
     true
 }
 
-/// Writes a word that nobody reads. A load would not do: the compiler may know what it would load.
+/// Writes a word that is never read. A load would not do: the compiler may know what it would load.
 fn touch(indices: &Indices, sink: &mut InstructionSink<'_>) {
     sink.global_get(indices.guard).i32_const(0).i32_store(argument(0));
 }

@@ -16,7 +16,7 @@ use crate::metadata::{Metadata, PageRun};
 use crate::provenance::{Kind, Provenance};
 use crate::state::State;
 
-/// A snapshot that was read and checked, but for its pages.
+/// A snapshot that was read and checked, except its pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The digest by which other snapshots name this one: it covers everything,
@@ -110,7 +110,7 @@ impl Snapshot {
 
 const PAGES_CUT: Error = Error::Truncated { part: "pages" };
 
-/// The version of a file, of which the first twelve bytes are enough.
+/// The version of a file; its first twelve bytes are enough.
 ///
 /// # Errors
 ///
@@ -124,8 +124,7 @@ pub fn format_version(file: &[u8]) -> Result<FormatVersion, Error> {
     Ok(FormatVersion(u32::from_le_bytes(version)))
 }
 
-/// How many bytes [`decode_head`] needs of the file that begins with `header`,
-/// of which [`HEADER_BYTES`] are enough.
+/// How many bytes [`decode_head`] needs of the file that begins with `header`; [`HEADER_BYTES`] of it are enough.
 ///
 /// # Errors
 ///
@@ -144,8 +143,7 @@ pub fn decode(file: &[u8]) -> Result<Snapshot, Error> {
     decode_head(file, file.len() as u64)
 }
 
-/// As [`decode`], of a file with `file_bytes` bytes of which only the
-/// beginning was read.
+/// As [`decode`], when only the beginning of a file of `file_bytes` bytes was read.
 ///
 /// # Errors
 ///

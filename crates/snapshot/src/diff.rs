@@ -10,9 +10,9 @@ use crate::format::PAGE_BYTES;
 /// How a part of the memory differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The later snapshot has it, the earlier has not.
+    /// The later snapshot has it, the earlier does not.
     Added,
-    /// The earlier snapshot has it, the later has not.
+    /// The earlier snapshot has it, the later does not.
     Removed,
     /// Both have it, with different contents.
     Changed,

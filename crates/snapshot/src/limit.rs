@@ -1,4 +1,4 @@
-//! Bounds: of nothing is there more than is allowed.
+//! Bounds: there may be no more of anything than is allowed.
 
 use crate::error::Error;
 

@@ -18,7 +18,7 @@ pub struct Owner {
 /// How much is an owner's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// The name of the owner; none for what nobody owns.
+    /// The name of the owner; none for what has no owner.
     pub owner: Option<String>,
     /// How many bytes.
     pub bytes: u64,

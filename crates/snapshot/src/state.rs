@@ -43,8 +43,8 @@ pub struct State {
     pub reference_tables: Vec<ReferenceTable>,
     /// The functions that JavaScript knows, by their index.
     pub functions: Vec<Function>,
-    /// Who serves each import of the main module: a JavaScript function (its handle); -1: nobody; less: the host, which
-    /// compares the argument with a JavaScript value (the handle is -2 minus this).
+    /// What serves each import of the main module: a JavaScript function (its handle); -1: nothing; less: the host,
+    /// which compares the argument with a JavaScript value (the handle is -2 minus this).
     pub imports: Vec<i32>,
     /// Handles that the host holds, by what for.
     pub handles: BTreeMap<String, i32>,

@@ -49,7 +49,7 @@ enum Kind {
     Clause { number: usize, clause: usize, caught: Option<u32> },
 }
 
-/// The function as far as it is written.
+/// The part of the function that is written.
 struct Rewrite<'s, 'm, 'a> {
     function: u32,
     survey: &'s Survey,
@@ -70,7 +70,7 @@ struct Rewrite<'s, 'm, 'a> {
     caught_max: u32,
 }
 
-/// Writes the function anew.
+/// Rewrites the function.
 pub(super) fn rewrite(
     wasm: &[u8],
     function: u32,
@@ -214,7 +214,7 @@ impl Rewrite<'_, '_, '_> {
         Ok(self.open(&Instruction::Block(encode_block(landing)?)))
     }
 
-    /// Ends such a block: who comes to its end goes on to `label`.
+    /// Ends such a block: code that comes to its end goes on to `label`.
     fn close_landing(&mut self, label: Label) {
         self.branch(label);
         self.end();

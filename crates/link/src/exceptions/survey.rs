@@ -30,7 +30,7 @@ pub(super) struct Clause {
     pub(super) rethrown: bool,
 }
 
-/// Who gets an exception first.
+/// What gets an exception first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     /// The function's caller.
@@ -42,7 +42,7 @@ pub(super) enum Target {
 /// A block that is open.
 struct Frame {
     kind: Kind,
-    /// Who gets an exception that is thrown directly in this block.
+    /// What gets an exception that is thrown directly in this block.
     target: Target,
 }
 
@@ -138,8 +138,7 @@ fn clause(survey: &mut Survey, frames: &mut Vec<Frame>, tag: Option<u32>) -> Opt
     Some(())
 }
 
-/// Ends the body of the `try` with this number: what it throws goes to
-/// `target`. Without more ado it would go to `next`.
+/// Ends the body of the `try` with this number: what it throws goes to `target`. By itself it would go to `next`.
 fn delegate(survey: &mut Survey, number: usize, target: Target, next: Target) {
     if target == next {
         return;

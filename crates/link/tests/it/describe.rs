@@ -40,7 +40,7 @@ fn dylink_section() {
 
 #[test]
 fn local_binding_is_not_weak() {
-    // `WASM_SYM_BINDING_MASK` has two bits, of which weak is one.
+    // `WASM_SYM_BINDING_MASK` has two bits; weak is one of them.
     assert!(!DylinkFlags(3).is_weak());
 }
 

@@ -31,7 +31,7 @@ const RUNS: usize = 115;
 /// Where the state begins: after the digest of the pages.
 const STATE: usize = 152;
 
-/// Reads a file as those do who trust nothing.
+/// Reads a file as a caller does that trusts nothing.
 fn read(file: &[u8]) -> Result<(), Error> {
     verify(&decode(file)?, file)
 }
@@ -49,9 +49,8 @@ fn check(damage: impl FnOnce(&mut Vec<u8>), expected: &str) {
     assert_eq!(text, expected);
 }
 
-/// As [`check`], with metadata that someone made on purpose, so that its
-/// checksum is right: that of the sample with `new` for its bytes from `start`
-/// on, of which `old` were there.
+/// As [`check`], with metadata that someone made on purpose, so that its checksum is right: that of the sample with
+/// `new` in place of `old`, its bytes from `start` on.
 #[track_caller]
 fn check_hostile(start: usize, old: &[u8], new: &[u8], expected: &str) {
     let damage = |file: &mut Vec<u8>| {
@@ -311,7 +310,7 @@ fn state_is_too_large() {
     let results = [&[2, 0x7e, 0x7d][..], &types(1001)].concat();
     let text = "snapshot has 1001 results of a function, at most 1000 are allowed";
     check_state(&[2, 0x7e, 0x7d, 1, 0x7c], &results, text);
-    // Two tables, and three tags, of which the second is the main module's `t`.
+    // Two tables, and three tags; the second is the main module's `t`.
     let count = [0x81, 0x80, 0x40];
     let tables = [&count[..], &[0; 1 << 20], &[1, 0, 1, b't', 3]].concat();
     let text = "snapshot has 1048577 tables, at most 1048576 are allowed";
