@@ -114,7 +114,7 @@ pub(crate) fn run(
     outcome
 }
 
-/// Raises the limit of open files as far as the system lets us: for a server its soft limit is often far too low.
+/// Raises the limit of open files to what the system allows: for a server its soft limit is often far too low.
 fn take_all_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     // Where it is not to be raised, the server has what there is.
@@ -138,7 +138,7 @@ pub(crate) async fn start(
     Ok(Service { worker, runs_on, clients })
 }
 
-/// The server's settings, as far as they are the same for both; its observer prints what happens.
+/// The server's settings that both commands share; its observer prints what happens.
 pub(crate) fn settings(options: &Options) -> Settings {
     let quiet = options.quiet;
     Settings { observer: Arc::new(move |event| console::tell(event, quiet)), ..Settings::default() }

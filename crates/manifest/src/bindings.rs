@@ -1,6 +1,6 @@
 //! What a worker finds in `env`: the keys that give it bindings, and how each is read.
 //!
-//! Two bindings have not the same name, whichever keys give them. So says wrangler as well
+//! No two bindings have the same name, whichever keys give them. wrangler says so as well
 //! (`validateBindingsHaveUniqueNames` in `config/validation.ts`).
 
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Any value as JSON; TOML has some that JSON has not.
+    /// Any value as JSON; TOML has some that JSON does not have.
     fn json(&self, key: &str, node: Node) -> Result<serde_json::Value, Error> {
         Ok(match node.value {
             Value::Null => serde_json::Value::Null,

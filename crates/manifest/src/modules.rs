@@ -53,7 +53,7 @@ const DEFAULTS: [(ModuleType, &[&str]); 3] = [
     (ModuleType::CompiledWasm, &["**/*.wasm", "**/*.wasm?module"]),
 ];
 
-/// What esbuild makes of files that no rule is for.
+/// What esbuild makes of files without a rule.
 const BUNDLED: [(ModuleType, &[&str]); 4] = [
     (ModuleType::EsModule, &["**/*.js", "**/*.mjs"]),
     (ModuleType::CommonJs, &["**/*.cjs"]),
@@ -73,7 +73,7 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// Those of a configuration that says nothing of them.
+    /// The modules of a configuration without these keys.
     pub(crate) fn of(main: &str) -> Self {
         let base_dir = main.rfind('/').map_or("", |at| &main[..=at]).to_owned();
         Self { base_dir, find_additional_modules: true, rules: Rules::default() }

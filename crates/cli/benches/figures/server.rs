@@ -41,7 +41,7 @@ impl Drop for Server {
 
 /// Serves the worker in `directory` with more `arguments`; it has answered once when this returns.
 pub(crate) fn serve(directory: &Path, arguments: &[&str]) -> Result<Server> {
-    // Nobody else takes the port in the moment between: this is a machine for figures.
+    // No other process takes the port in the moment between: this is a machine for figures.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let start = Instant::now();
     let child = Command::new(TAIPAN)

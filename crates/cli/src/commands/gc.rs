@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An entry of the cache, as far as its removal is concerned.
+/// An entry of the cache: what decides whether it is removed.
 #[derive(Debug)]
 struct Found<E> {
     entry: E,

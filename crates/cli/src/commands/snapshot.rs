@@ -200,7 +200,7 @@ fn verify_all(options: &Options) -> Result<ExitCode, Failure> {
     for (entry, name) in entries {
         let there = entry.verify();
         progress.iter().for_each(Counter::advance);
-        // The bundles of earlier Taipans have no snapshot, or another inventory; what is missing, `verify` tells.
+        // The bundles of earlier Taipans have no snapshot, or another inventory; `verify` tells what is missing.
         if there.is_ok() && !entry.path().join(name).exists()
             || there.as_ref().is_err_and(taipan_store::Error::is_other_version)
         {

@@ -31,7 +31,7 @@ const TURN_TIME_MAX: Duration = Duration::from_millis(50);
 /// for each line.
 const GATHER_TIME: Duration = Duration::from_millis(1);
 
-/// The pause before a stream is tried again that takes nothing at the moment: a full disk, or a pipe that another
+/// The pause before a stream that takes nothing at the moment is tried again: a full disk, or a pipe that another
 /// process has made `O_NONBLOCK`. What is not written yet stays, so that no line is cut.
 const AGAIN_PAUSE: Duration = Duration::from_millis(100);
 

@@ -34,7 +34,7 @@ const DAMAGES: [Damage; 4] = [
 ];
 
 impl Cached {
-    /// A command of somebody who can only read the cache, as it lasts for `self`.
+    /// A command of a user that can only read the cache, until [`Self::unlock`].
     fn read_only(&self, words: &[&str]) -> Command {
         let mut command = self.command(words);
         let root = self.cache.parent().unwrap();

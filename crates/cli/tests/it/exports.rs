@@ -70,7 +70,7 @@ fn a_copy_that_cannot_be_written() {
 #[test]
 fn the_disk_is_full() {
     let place = Place::new(&[("none", "")]);
-    // Whoever runs it may have an empty cache.
+    // The cache of the tests may be empty.
     let (done, text) = run(None, &["bundle", "build"]);
     assert!(done, "{text}");
     let (code, text) = without_room(&place.command(&["bundle", "export", "-o", "file"]), 512);

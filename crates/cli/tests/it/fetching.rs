@@ -67,7 +67,7 @@ impl Mirror {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (packages, sent, parts) = (packages.clone(), sent.clone(), parts.clone());
-                // Whoever is killed hears no more.
+                // A client that was killed reads no more.
                 thread::spawn(move || {
                     answer(&stream.unwrap(), &packages, pause, &sent, &parts).ok()
                 });
@@ -241,7 +241,7 @@ fn a_directory_that_cannot_be_read() {
     );
 }
 
-/// Builds a bundle that no table knows; whoever collects garbage leaves it to the server that uses it.
+/// Builds a bundle that no table knows; `gc` leaves it to the server that uses it.
 #[test]
 fn a_directory_that_a_server_uses() {
     let place = Place::new(&[(
@@ -297,7 +297,7 @@ fn a_directory_that_a_server_uses() {
     assert!(!done && text.contains("pyodide-lock.json is no regular file"), "{text}");
 }
 
-/// A zip archive with one more file, stored, of which the central directory says that it comes last.
+/// A zip archive with one more file, stored; the central directory says that it comes last.
 fn with_module(archive: Vec<u8>) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new_append(std::io::Cursor::new(archive)).unwrap();
     let options = zip::write::SimpleFileOptions::default();

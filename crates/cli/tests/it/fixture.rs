@@ -67,7 +67,7 @@ impl Place {
         Serving::start(&mut self.command(words))
     }
 
-    /// The same, of which nothing is read after that.
+    /// The same; nothing that it prints after that is read.
     pub(crate) fn serve_unread(&self, words: &[&str]) -> Serving {
         let mut child = self.command(words).spawn().unwrap();
         let mut errors = child.stderr.take().unwrap();
@@ -110,7 +110,7 @@ fn address(printed: &str) -> String {
 /// A server that runs; killed when dropped.
 pub(crate) struct Serving {
     child: Child,
-    /// Standard error, when nobody reads it.
+    /// Standard error, when it is not read.
     unread: Option<ChildStderr>,
     lines: mpsc::Receiver<String>,
     /// What it said before it listened.

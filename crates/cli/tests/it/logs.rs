@@ -1,4 +1,4 @@
-//! Logs that nobody reads, and signals that end nothing.
+//! Logs without a reader, and signals that end nothing.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};

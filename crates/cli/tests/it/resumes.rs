@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::fixture::{Place, Serving};
 
-/// Answers, and in the end leaves what an isolate can: open files, timers, a body that nobody
-/// reads, an exception; or ends the interpreter.
+/// Answers, and in the end leaves what an isolate can: open files, timers, an unread body, an exception; or ends the
+/// interpreter.
 const WORKER: &str = "\
 import os
 import js

@@ -113,7 +113,7 @@ fn time_while_nothing_comes() {
 #[test]
 fn what_is_written_to_a_mount_is_here() {
     let write = "taipan run --mount out:/out:rw -c 'open(\"/out/a\", \"w\").write(\"text\")'";
-    // The umask of whoever runs it holds.
+    // The caller's umask holds.
     let command = format!("umask 027; mkdir out; {write}; cat out/a; stat -c ' %a' out/a");
     check(&[], &command, 0, "text 640\n");
     // And it is here at once.

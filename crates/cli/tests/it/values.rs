@@ -65,7 +65,7 @@ fn a_value_that_the_top_level_looks_at() {
     assert_eq!(answers, [answer("first"), answer("second"), answer("first")]);
     assert!(holds(first_file, "first secret") && holds(second_file, "second secret"));
     assert!(first != second && first == again);
-    // Whoever comes first: the same worker, the same bytes.
+    // In any order: the same worker, the same bytes.
     let cached = Cached::new(EARLY);
     cached.place.write("wrangler.jsonc", &CONFIGURATION.replace("VALUE", "the second secret"));
     assert!(fs_err::read(cached.create()).unwrap() == *second_file);

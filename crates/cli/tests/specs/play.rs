@@ -77,10 +77,10 @@ async fn ask(process: &Process, step: &Step, http2: bool) -> Result<(), String> 
             let answer = process.filter(&answer?);
             let mut expect = releases::level(expect, process.release);
             if http2 {
-                // Which HTTP/2 has no need of.
+                // HTTP/2 has no such header.
                 expect = expect.replace("\ntransfer-encoding: chunked\n", "\n");
             }
-            // How long the name of a place is, is nobody's business.
+            // The length of a place's name does not matter.
             let cut = |text: &str| match expect.contains("PLACE") {
                 true => without_length(text),
                 false => text.to_owned(),

@@ -58,7 +58,7 @@ impl Process {
         tokio::spawn(errors.clone().collect(child.stderr.take().unwrap()));
         let (mut stdin, input) = (child.stdin.take().unwrap(), script.input.clone());
         tokio::spawn(async move {
-            // A program that does not read its input is none of this one's business.
+            // A program need not read its input.
             stdin.write_all(input.as_bytes()).await.ok();
         });
         let names = vec![

@@ -31,7 +31,7 @@ pub(crate) fn usage(process: &Process) -> Result<Usage, String> {
     })
 }
 
-/// Waits until the program has no more than it had, but for `growth`: what is closed is closed a little later.
+/// Waits until the program has no more than it had plus `growth`: what is closed is closed a little later.
 pub(crate) async fn compare(
     process: &Process,
     before: &Usage,

@@ -44,7 +44,7 @@ impl Output {
         self.0.load(Ordering::Relaxed) == EXCEEDED
     }
 
-    /// The log, as far as there is room for it.
+    /// The part of the log for which there is room.
     pub(super) fn counted(&self, log: Log) -> Log {
         let output = self.clone();
         log.filter(move |record| output.take(record.bytes()) == record.bytes())

@@ -40,7 +40,7 @@ struct Gate(mpsc::Receiver<io::Result<()>>, Text);
 
 impl Write for Gate {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Once nobody tells any more, all is well.
+        // Once the sender is gone, every write succeeds.
         self.0.recv().unwrap_or(Ok(()))?;
         self.1.write(bytes)
     }
