@@ -361,9 +361,9 @@ int JS_AddIntrinsicWeakRef(JSContext *ctx)
     ),
 ];
 
-/// What `quickjs.c` must do beside, so that it is known in whose name JavaScript runs (`current_owner` in `c/engine.c`):
-/// a job runs in the name of whoever made it, and a reaction to a promise in that of whoever asked for it, not of whoever
-/// settles the promise. That is what an `AsyncContext.Variable` of the proposal of TC39 would do.
+/// What `quickjs.c` must do beside, so that it is known in whose name JavaScript runs (`current_owner` in
+/// `c/engine.c`): a job runs in the name of its maker, and a reaction to a promise in that of the owner that asked for
+/// it, not of the one that settles it. That is what an `AsyncContext.Variable` of the proposal of TC39 would do.
 const OWNERS: Correction = &[
     (
         "    int argc;
@@ -419,8 +419,8 @@ const OWNERS: Correction = &[
     ),
 ];
 
-/// Where there is no memory for an error, `null` is thrown, which no program expects. `engine.c` has an error for that from
-/// the beginning.
+/// Where there is no memory for an error, `null` is thrown, which no program expects. `engine.c` makes an error for
+/// that at its start.
 const MEMORY_ERROR: Correction = &[
     (
         "static JSValue JS_PRINTF_FORMAT_ATTR(4, 0)

@@ -83,7 +83,7 @@ fn last(what: &str, command: &mut Command) -> anyhow::Result<()> {
 fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     // Cargo sets it for this program. A build script that looks at it would run again, and what depends on it be
-    // compiled again, each time that somebody calls Cargo without us.
+    // compiled again, each time that Cargo is called directly.
     command.current_dir(root).args(arguments).env_remove("CARGO_MANIFEST_DIR");
     command
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz`: runs each target of `fuzz/` for a number of inputs, and prints what came of it.
 //!
 //! libFuzzer, which `libfuzzer-sys` compiles, drives the targets. What it looks at is what the compiler counts for it;
-//! that takes options which the stable compiler has, and neither nightly nor another tool. New inputs of interest stay in
-//! the target folder; `fuzz/corpus` has few, which are checked in, and which `--keep` chooses anew.
+//! that takes options which the stable compiler has, and neither nightly nor another tool. New inputs of interest stay
+//! in the target folder; `fuzz/corpus` has a few, which are checked in; `--keep` chooses them again.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -122,7 +122,7 @@ fn play(folder: &Path, binary: &Path, name: &str, runs: &str) -> anyhow::Result<
     Ok((executed.unwrap_or("?").trim().to_owned(), output.status.success()))
 }
 
-/// Makes the corpus of one target that is checked in: small inputs that together reach what all reach that there are.
+/// Makes the corpus of one target that is checked in: small inputs that together reach all that the other inputs reach.
 fn keep(folder: &Path, binary: &Path, name: &str) -> anyhow::Result<()> {
     let [found, kept, fewest] =
         ["target/corpus", "corpus", "target/fewest"].map(|part| folder.join(part).join(name));

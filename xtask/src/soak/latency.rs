@@ -30,7 +30,7 @@ impl Latency {
         }
     }
 
-    /// The median and the 99th percentile, in milliseconds; begins anew.
+    /// The median and the 99th percentile, in milliseconds; forgets the answers so far.
     pub(crate) fn take(&self) -> (f64, f64) {
         let mut times = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         times.sort_by(f64::total_cmp);

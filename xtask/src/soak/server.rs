@@ -82,7 +82,7 @@ impl Server {
             }
             said += &(line + "\n");
         };
-        // Somebody has to read the log.
+        // A full pipe would block the server.
         thread::spawn(move || lines.for_each(drop));
         Ok(Self { child, name: isolation, port })
     }

@@ -39,7 +39,7 @@ fn real_edges(files: &[File]) -> BTreeSet<Edge> {
         .collect()
 }
 
-/// The crates of ours that a `Cargo.toml` names, but for those that only its tests use.
+/// The crates of ours that a `Cargo.toml` names, except those that only its tests use.
 fn used(manifest: &str) -> impl Iterator<Item = &str> {
     let mut section = "";
     manifest.lines().filter_map(move |line| {
