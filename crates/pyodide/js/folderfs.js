@@ -199,7 +199,7 @@ export function folderFileSystem(module) {
     fsync: (stream) => checked(host.file_sync(stream.shared.file, false)),
   };
 
-  /// What is asked of an open file is asked of it, not of whatever has its name now.
+  /// What is asked of an open file goes to that file, not to what has its name now.
   const fileCalls = answering({
     __syscall_fstat64(stream, address) {
       const description = descriptionOf(stream);

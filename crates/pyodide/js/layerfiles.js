@@ -74,7 +74,7 @@ const callsOfLayers = (module) => ({
   },
 });
 
-/// Calls on paths: those of a layer the host answers, or opens.
+/// Calls on paths: the host answers those of a layer, or opens them.
 function servePaths(module, env, calls) {
   const { __syscall_stat64: stat, __syscall_lstat64: lstat, __syscall_openat: openat } = env;
   const served = (elsewhere) => (path, result) => host.layer_stat(path >>> 0, result >>> 0) ?? elsewhere(path, result);

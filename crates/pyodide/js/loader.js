@@ -314,7 +314,7 @@ function withoutPackageManager(API, pyodide) {
   }
   delete pyodide.lockfileBaseUrl;
   pyodide.abiVersion = API.abiVersion;
-  // Of none of the release's packages is it known here where it would come from.
+  // It is not known here where the release's packages would come from.
   const [major, minor, patch] = API.pyVersionTuple;
   const info = { abi_version: API.abiVersion, arch: "wasm32", python: `${major}.${minor}.${patch}`, version: API.version };
   const value = { info, packages: {} };

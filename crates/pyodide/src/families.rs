@@ -1,4 +1,4 @@
-//! What of Pyodide's releases is not alike: one family for those that boot in the same way.
+//! What differs between Pyodide's releases: one family for those that boot in the same way.
 //!
 //! All that differs is data, here: the patches on the glue. `js/loader.js` and
 //! `python/` serve every family; where they have to ask, they ask for what is

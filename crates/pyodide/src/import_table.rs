@@ -37,7 +37,7 @@ const GRAPHICS_PREFIX: &str = "emscripten_gl";
 /// What the main module calls in place of a function that may throw, up to 0.27: a name for each type.
 const INVOKE_PREFIX: &str = "invoke_";
 
-/// Who serves the import `name` of `module`, and why; `None` for an import that no release has that is known.
+/// Who serves the import `name` of `module`, and why; `None` for an import that no known release has.
 pub fn server(module: &str, name: &str) -> Option<(Server, &'static str)> {
     if module == "GOT.func" && name.starts_with(GRAPHICS_PREFIX) {
         return Some((Server::Null, "OpenGL: there is nothing to draw on"));

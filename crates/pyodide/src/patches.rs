@@ -1,4 +1,4 @@
-//! Patches on the glue: how a text in it is found and replaced. Which, says `families.rs`.
+//! Patches on the glue: how a text in it is found and replaced. `families.rs` says which.
 //!
 //! The glue is Emscripten's output with the JavaScript half of Pyodide's bridge.
 //! Most of what has to differ here is put in place from outside, by

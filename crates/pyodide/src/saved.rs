@@ -8,7 +8,7 @@ use taipan_guest::Scope;
 use crate::Error;
 use crate::generators::{Generators, draw};
 
-/// More generators Python seeds itself (`python/_taipan/randoms.py`).
+/// Python itself seeds any more generators (`python/_taipan/randoms.py`).
 const GENERATORS_MAX: usize = 16;
 
 /// The state, as postcard encodes it.

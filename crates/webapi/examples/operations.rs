@@ -76,7 +76,7 @@ fn row<T>(operation: &str, argument: &str, mut run: impl FnMut() -> T) {
     println!("| {operation} | {argument} | {}.{:02} |", took / 1_000_000, took / 10_000 % 100);
 }
 
-/// CPU time of this thread, which what else the machine does has no part in.
+/// CPU time of this thread: what else the machine does has no part in it.
 fn cpu_nanoseconds() -> u64 {
     let text = fs_err::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(u64::MAX)

@@ -8,7 +8,7 @@ const counts = new Map();
 const timers = new Map();
 
 const INDENT = "  ";
-/** As much is printed in one go; the host cannot be stopped meanwhile. */
+/** So much is printed in one go; the host cannot be stopped meanwhile. */
 const TEXT_CHARACTERS_MAX = 1024 * 1024;
 /** Groups nested deeper than this are not indented further. */
 const INDENT_CHARACTERS_MAX = 40;

@@ -10,7 +10,7 @@ import { defineInterface, requireArguments, toUSVString } from "./webidl.js";
 /** A longer one is no URL (`URL_BYTES_MAX` in src/url.rs): the host cannot be stopped while it parses. */
 const URL_CHARACTERS_MAX = 512 * 1024;
 
-/** As much of what is no URL stands in an error. */
+/** So much of what is no URL stands in an error. */
 const SHOWN_CHARACTERS_MAX = 200;
 
 /** What an absolute URL begins with. */

@@ -114,7 +114,7 @@ impl Requests {
         }
     }
 
-    /// Says why there is no answer, or why its body ended early. Of a request that is over nothing is said: what it had
+    /// Says why there is no answer, or why its body ended early. Nothing is said of a request that is over: what it had
     /// under way was given up.
     pub fn fault(&mut self, id: u32, fault: Fault) {
         if let Some(request) = self.open.get_mut(&id) {

@@ -11,7 +11,7 @@ use crate::program::{MainImport, Program};
 use crate::state::entities::ModuleEntity;
 use crate::webassembly::entity::{add, entity};
 
-/// Of a longer module that is not known an error does not say the digest, which takes a millisecond for each of these.
+/// The error for an unknown module that is longer does not say its digest: that takes a millisecond for each of these.
 const SHOWN_BYTES_MAX: usize = 1 << 20;
 
 const EMPTY: [u8; 8] = *b"\0asm\x01\0\0\0";

@@ -20,7 +20,7 @@ from pyodide.ffi import JsDoubleProxy, JsProxy
 # Packages whose objects live as long as the isolate.
 PLATFORM = {"_pyodide", "_taipan", "pyodide"}
 
-# As many objects are looked at for one proxy.
+# So many objects at most are looked at for one proxy.
 OBJECTS_MAX = 100_000
 
 

@@ -9,7 +9,7 @@ import gc
 import sys
 from types import FunctionType, MethodDescriptorType, ModuleType, WrapperDescriptorType
 
-# As many objects are looked at: what a program of some 500 MB has. The list of
+# So many objects are looked at: a program of some 500 MB has them. The list of
 # those that were seen takes some 70 bytes each.
 OBJECTS_MAX = 3_000_000
 
