@@ -28,7 +28,7 @@ usage: cargo xtask COMMAND
   fuzz [--runs N] [TARGET …]
                     each fuzz target, or those named, with 1,000,000 inputs
   fuzz --keep [TARGET …]
-                    chooses the inputs of fuzz/corpus anew
+                    chooses the inputs of fuzz/corpus again
   deny              licences, advisories and duplicates of what we depend on";
 
 fn main() -> ExitCode {

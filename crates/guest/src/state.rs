@@ -32,7 +32,7 @@ use resume_times::ResumeTimes;
 /// The name under which the main module exports its function table.
 pub(crate) const FUNCTION_TABLE: &str = "__indirect_function_table";
 
-/// Who serves an import of the main module. Values of JavaScript are named by their handles.
+/// What serves an import of the main module. Values of JavaScript are named by their handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Served {
     /// Nothing serves it.

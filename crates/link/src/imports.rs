@@ -1,4 +1,4 @@
-//! What a module imports, and who serves it.
+//! What a module imports, and what serves it.
 
 use std::fmt;
 
@@ -77,7 +77,7 @@ impl fmt::Display for ServedBy {
     }
 }
 
-/// An import, and who serves it.
+/// An import, and what serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
     /// The import.

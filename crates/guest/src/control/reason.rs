@@ -31,7 +31,7 @@ pub enum Reason {
     Instances,
     /// What the host has put into it, and nothing of the guest's own, failed: it may be in any state.
     Broken,
-    /// Whoever it belongs to ends.
+    /// It was asked to end.
     Shutdown,
 }
 

@@ -91,7 +91,7 @@ impl<'a> Scope<'a> {
         self.write(address, &value.0.to_le_bytes())
     }
 
-    /// Grows the memory to at least `bytes`, as far as its maximum allows; false when it cannot.
+    /// Grows the memory to at least `bytes`, within its maximum; false when it cannot.
     ///
     /// # Errors
     ///
