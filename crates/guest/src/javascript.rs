@@ -203,7 +203,7 @@ fn resolve(
             }
         }
         (module, name) => {
-            let what = format!("the import {module}.{name} has nothing that serves it");
+            let what = format!("the import {module}.{name} is served by nothing");
             return Err(Error::Link { module: "the JavaScript engine", what });
         }
     })

@@ -42,7 +42,7 @@ pub(crate) fn define_import(
                 // SAFETY: as above, and that signature has an `externref` in the first place.
                 unsafe { test_identity(&mut scope, handle, values) }
             }
-            _ => Err(wasmtime::Error::msg(format!("the import {label} has nothing that serves it"))),
+            _ => Err(wasmtime::Error::msg(format!("the import {label} is served by nothing"))),
         }
     };
     // SAFETY: the closure reads and writes `values` by `type_` only.
