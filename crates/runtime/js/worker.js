@@ -110,7 +110,8 @@ export async function loadJavascript(name) {
   }
   const answered = dispatch.kindNames.map((kind) => [kind, handlerOf(main.default, kind)]);
   const handlers = answered.filter(([, handler]) => handler !== null);
-  if (handlers.length === 0) return failed("its main module has no default export with a function `fetch`", "");
+  const functions = dispatch.kindNames.map((kind) => `\`${kind}\``).join(" or ");
+  if (handlers.length === 0) return failed(`its main module has no default export with a function ${functions}`, "");
   for (const [kind, handler] of handlers) dispatch.setHandler(kind, handler);
   return done;
 }

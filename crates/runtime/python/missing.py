@@ -13,12 +13,13 @@ NAMED_MAXIMUM = 5
 
 def no_handler(name, module):
     """What was looked for in ``module``, which was imported as ``name``, and what is there."""
-    looked_for = " or ".join(f"`{kind.function}`, which would {kind.purpose}" for kind in KINDS.values())
+    looked_for = ", or ".join(f"`{kind.function}`, which would {kind.purpose}" for kind in KINDS.values())
     missing = f"{name.replace('.', '/')}.py defines no function {looked_for}"
     own = [(key, value) for key, value in vars(module).items() if getattr(value, "__module__", None) == name]
     for key, value in own:
-        if inspect.isclass(value) and callable(getattr(value, "fetch", None)):
-            return f"{missing}; `{key}.fetch` does not, since classes are not supported as entrypoints yet"
+        method = inspect.isclass(value) and next((it for it in KINDS if callable(getattr(value, it, None))), None)
+        if method:
+            return f"{missing}; `{key}.{method}` does not, since classes are not supported as entrypoints yet"
     functions = [f"`{key}`" for key, value in own if callable(value)]
     if not functions:
         return f"{missing}, nor any other"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use taipan_guest::{Argument, Scope};
 use taipan_webapi::Owner;
 use taipan_webapi::body::{Bodies, BodyReader};
-use taipan_webapi::requests::{Reply, Requests};
+use taipan_webapi::requests::Reply;
 
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,13 @@ pub struct Call {
     pub entrypoint: Option<Arc<str>>,
     /// What it is asked.
     pub kind: CallKind,
+    /// Where its answer goes.
+    pub reply: Reply,
     /// Its place here, if others choose it.
     pub lease: Option<Arc<dyn Lease>>,
 }
 
-/// A kind of call: what its handler is given, and where its answer goes.
+/// A kind of call, with what its handler is given.
 #[non_exhaustive]
 pub enum CallKind {
     /// To answer a request (`fetch`).
@@ -40,8 +42,6 @@ pub enum CallKind {
         request: Incoming,
         /// Its body.
         body: Option<BodyReader>,
-        /// Where the answer goes.
-        reply: Reply,
     },
 }
 
@@ -66,20 +66,17 @@ impl fmt::Debug for CallKind {
 }
 
 impl CallKind {
-    /// Takes the call on, under its number, and has `tell` tell JavaScript the name of its kind and what makes its
-    /// handler's first argument.
-    pub(crate) fn open<T>(
+    /// Has `tell` tell JavaScript the name of the kind, and what makes the handler's first argument in the call of this
+    /// number.
+    pub(crate) fn told<T>(
         self,
         scope: &mut Scope<'_>,
         id: u32,
         tell: impl FnOnce(&mut Scope<'_>, &str, &[Argument<'_>]) -> T,
     ) -> T {
         match self {
-            Self::Fetch { request: Incoming { method, url, headers }, body, reply } => {
+            Self::Fetch { request: Incoming { method, url, headers }, body } => {
                 let body = adopt(scope, Owner::request(id), body);
-                if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
-                    requests.open(id, reply);
-                }
                 let told = [(&*method).into(), (&*url).into(), (&*headers).into(), body.into()];
                 tell(scope, "fetch", &told)
             }

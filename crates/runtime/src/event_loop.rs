@@ -106,7 +106,7 @@ fn dispatch(scope: &mut Scope<'_>, event: Event) -> Result<(), taipan_guest::Err
 
 /// Has the worker begin what it is asked to do.
 fn begin(scope: &mut Scope<'_>, call: Call) -> Result<(), taipan_guest::Error> {
-    let Call { id, entrypoint, kind, lease } = call;
+    let Call { id, entrypoint, kind, reply, lease } = call;
     let owner = Owner::request(id);
     if let Some(state) = scope.extensions_mut().of_mut::<Loop>() {
         if let Some(leases) = &mut state.leases {
@@ -116,7 +116,10 @@ fn begin(scope: &mut Scope<'_>, call: Call) -> Result<(), taipan_guest::Error> {
         scope.control().open(owner.number(), cpu);
     }
     scope.set_owner(owner.number())?;
-    kind.open(scope, id, |scope, name, told| {
+    if let Some(requests) = scope.extensions_mut().of_mut::<Requests>() {
+        requests.open(id, reply);
+    }
+    kind.told(scope, id, |scope, name, told| {
         // Empty is the default one.
         let entrypoint = entrypoint.as_deref().unwrap_or_default();
         let first = [Argument::Number(id.into()), name.into(), entrypoint.into()];

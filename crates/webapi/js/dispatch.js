@@ -20,7 +20,8 @@ export { HandlerFault };
  *   cancel(subject, reason): the client no longer waits for the answer
  *   isAnswer(outcome): whether the handler has answered at once
  *   whyNoAnswer(outcome) → a HandlerFault, or null
- *   send(requestId, entry, outcome) → null when all of it is sent, or a promise of that; sets `entry.stop`
+ *   send(requestId, entry, outcome): tells the host the answer (`response_start`); → null when all of it is sent, or a
+ *     promise of that, and then `entry.stop` ends the rest
  */
 const kinds = { __proto__: null, fetch: fetchCall };
 

@@ -5,6 +5,9 @@
 //! a string, which is encoded as UTF-8, a lone surrogate as U+FFFD. The number of a body names one end of a byte
 //! channel; the side that was given it owns it.
 //!
+//! Nothing can stop the host while it computes, so what JavaScript hands over is bounded: long input comes in slices, as
+//! from `text_decoder.js`.
+//!
 //! An *operation* is begun at once, and its end is told later ([`crate::deliver`]). It belongs to the request in whose name
 //! JavaScript runs, and is given up when that has ended (`owner.rs`).
 

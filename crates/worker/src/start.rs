@@ -364,8 +364,8 @@ fn warm_up(instance: &mut Instance, path: &str, runtime: &runtime::Handle) -> Re
             }
         }
     });
-    let kind = CallKind::Fetch { request, body: None, reply };
-    let call = Call { id: 1, entrypoint: None, kind, lease: None };
+    let kind = CallKind::Fetch { request, body: None };
+    let call = Call { id: 1, entrypoint: None, kind, reply, lease: None };
     if !instance.answer(call).map_err(guest("answering a warm-up request"))? {
         answer.abort();
         return Err(failed("it waits for something that never happens".into(), String::new()));

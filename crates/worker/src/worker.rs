@@ -9,7 +9,7 @@ use futures_util::stream;
 use taipan_runtime::{Call, CallKind, Event, Incoming, Lease, Log, Record, Signal, late};
 use taipan_store::{Entry, Step};
 use taipan_webapi::body::BodyReader;
-use taipan_webapi::requests::{Answer, AnswerBody, Reply};
+use taipan_webapi::requests::{Answer, AnswerBody};
 use taipan_webapi::{Fault, FaultKind};
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -109,11 +109,11 @@ impl Worker {
         request: Incoming,
         body: Option<BodyReader>,
     ) -> Result<Answer, Fault> {
-        self.call(|reply| CallKind::Fetch { request, body, reply }).await
+        self.call(CallKind::Fetch { request, body }).await
     }
 
     /// Has the worker do what it is asked; its time includes the wait for an isolate.
-    async fn call(&self, kind: impl FnOnce(Reply) -> CallKind) -> Result<Answer, Fault> {
+    async fn call(&self, kind: CallKind) -> Result<Answer, Fault> {
         let deadline = Instant::now() + self.wall;
         let answer = match tokio::time::timeout_at(deadline, self.pool.lease()).await {
             Ok(lease) => self.call_at(lease.ok_or_else(ended)?, kind, deadline).await,
@@ -138,8 +138,8 @@ impl Worker {
         let leases = self.pool.leases().await.ok_or_else(ended)?;
         let deadline = Instant::now() + self.wall;
         let fetches = leases.into_iter().map(|lease| {
-            let request = request.clone();
-            self.call_at(lease, |reply| CallKind::Fetch { request, body: None, reply }, deadline)
+            let kind = CallKind::Fetch { request: request.clone(), body: None };
+            self.call_at(lease, kind, deadline)
         });
         futures_util::future::try_join_all(fetches).await
     }
@@ -147,13 +147,13 @@ impl Worker {
     async fn call_at(
         &self,
         lease: Arc<SlotLease>,
-        kind: impl FnOnce(Reply) -> CallKind,
+        kind: CallKind,
         deadline: Instant,
     ) -> Result<Answer, Fault> {
         let id = self.last.fetch_add(1, Ordering::Relaxed) % REQUEST_NUMBER_MAX + 1;
         let (reply, answer) = oneshot::channel();
         let held: Arc<dyn Lease> = lease.clone();
-        let call = Call { id, entrypoint: None, kind: kind(reply), lease: Some(held) };
+        let call = Call { id, entrypoint: None, kind, reply, lease: Some(held) };
         if !lease.send(Event::Call(call)) {
             return Err(ended());
         }

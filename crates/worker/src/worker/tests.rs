@@ -108,8 +108,8 @@ impl Fake {
                     Ok(())
                 }
                 Some(_) | None => {
-                    let Call { id, kind, lease, .. } = call;
-                    let CallKind::Fetch { request, reply, .. } = kind else { unreachable!() };
+                    let Call { id, kind, reply, lease, .. } = call;
+                    let CallKind::Fetch { request, .. } = kind else { unreachable!() };
                     if self.fresh {
                         self.leases.extend(lease.clone());
                     }
