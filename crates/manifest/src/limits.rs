@@ -60,7 +60,7 @@ impl Default for Limits {
     }
 }
 
-/// The least memory, in MiB: the interpreter itself needs about that.
+/// The least memory, in MiB: with less no release boots. The smallest worker needs 17 to 37, as its release does.
 const MEMORY_MB_MIN: u32 = 16;
 
 /// The most memory, in MiB: the engine counts bytes in an `int`.

@@ -185,7 +185,8 @@ impl Instance {
     /// The limit by which it may have broken.
     pub fn limit_reached(&mut self) -> Option<Reason> {
         let reason = self.retired();
-        let scope = self.isolate.scope();
+        let mut scope = self.isolate.scope();
+        health::refused(&mut scope);
         let strained = scope.extensions().of::<Loop>()?.health.strained;
         let limit = scope.memory_limit();
         reason.or_else(|| strained.then_some(Reason::Memory { limit }))

@@ -235,9 +235,22 @@ fn start(
     let resumes = {
         let _turn = instance.isolate.control().begin();
         let run = run(top_level, &mut instance, &told, runtime);
-        run.map_err(|error| stopped(&instance).map_or(error, Error::from))?
+        run.map_err(|error| why_ended(&mut instance, error))?
     };
     Ok((instance, resumes))
+}
+
+/// Why a start came to its end: what stopped it, or the limit by which it broke, or what it says itself.
+fn why_ended(instance: &mut Instance, error: Error) -> Error {
+    if let Some(limit) = stopped(instance) {
+        return limit.into();
+    }
+    match &error {
+        Error::Runtime(taipan_runtime::Error::Guest { .. }) => instance
+            .limit_reached()
+            .map_or(error, |reason| taipan_runtime::Error::Limit { reason }.into()),
+        _ => error,
+    }
 }
 
 /// Runs the top level and the warm-up requests, and makes the instance ready for its snapshot.

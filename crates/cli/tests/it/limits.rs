@@ -24,6 +24,24 @@ fn place(isolation: &str) -> Place {
     Place::new(&[("entry.py", WORKER), ("wrangler.jsonc", &configuration)])
 }
 
+/// Too little for Python itself is that limit, not a fault of the interpreter.
+#[test]
+fn too_little_memory_to_start() {
+    for mebibytes in [16, 20, 30] {
+        let configuration = format!(
+            r#"{{ "main": "entry.py", "taipan": {{ "limits": {{ "memory_mb": {mebibytes} }} }} }}"#
+        );
+        let place = Place::new(&[("entry.py", WORKER), ("wrangler.jsonc", &configuration)]);
+        let output = place.command(&["snapshot", "create", "--quiet"]).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let expect = format!(
+            "\nerror: the worker does not start: it needs more than {mebibytes} MiB of memory\n\nhint: do less at the top \
+             level, or raise `taipan.limits.memory_mb`, which is {mebibytes}\n"
+        );
+        assert!(text.ends_with(&expect), "{text}");
+    }
+}
+
 #[test]
 fn they_get_little_more_than_their_time() {
     let place = place("reuse");
