@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use taipan_bundle::Bundle;
 use taipan_manifest::{
-    self as manifest, CONFIGURATION_FILES, FLAGS, Flags, Manifest, ModuleType, Modules,
-    PACKAGES_DIRECTORY,
+    self as manifest, FLAGS, Flags, Manifest, ModuleType, Modules, PACKAGES_DIRECTORY,
+    is_configuration,
 };
 use taipan_release::{Release, Source};
 use taipan_runtime::{Binding, Bindings, Guard, ModuleKind, OwnModules};
@@ -54,11 +54,13 @@ pub(crate) fn prepare_quietly(
 ) -> Result<(Prepared, Vec<String>), Failure> {
     let (cache, sources) = (options.cache()?, options.sources()?);
     let log = terminal::log(project.name());
-    let Project { directory, mut manifest, pin } = project;
+    let Project { directory, mut manifest, pin, configuration } = project;
     options.choice.open_gates(&mut manifest)?;
     let release = options.choice.release_for(&manifest, pin.as_ref())?;
     let bundle = bundle(release, &cache, &sources, options.quiet)?;
-    let (code, warnings) = from_project(&directory, &CONFIGURATION_FILES)?;
+    let is_configuration =
+        |path: &str| is_configuration(path) || configuration.as_deref() == Some(path);
+    let (code, warnings) = from_project(&directory, &is_configuration)?;
     if code.paths().all(|path| path != manifest.main) {
         return Err(Failure::MainLeftOut { main: manifest.main });
     }

@@ -20,6 +20,8 @@ pub(crate) struct Project {
     pub(crate) manifest: Manifest,
     /// The key that pins the version of Pyodide, and where it stands.
     pub(crate) pin: Option<(String, Location)>,
+    /// The name of the configuration file in the directory, if there is one.
+    pub(crate) configuration: Option<String>,
 }
 
 /// Which variables a worker gets.
@@ -63,13 +65,14 @@ impl Project {
             false => root.join(file).is_file(),
         };
         let (source, mut warnings) = discover(config, exists).map_err(refused)?;
-        let (mut checked, base) = match source {
-            Source::Entry { file } => (Checked::bare(file), root),
+        let (mut checked, base, configuration) = match source {
+            Source::Entry { file } => (Checked::bare(file), root, None),
             Source::Configuration { file, format } => {
                 let path = root.join(&file);
                 let text = read_text(&path, "the configuration")?;
                 let checked = parse(&file, &text, format).map_err(refused)?;
-                (checked, path.parent().map_or(root.clone(), Path::to_owned))
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                (checked, path.parent().map_or(root.clone(), Path::to_owned), name)
             }
         };
         let mut asked_for = None;
@@ -105,7 +108,7 @@ impl Project {
                 None => Failure::NotFound { what: "the worker's `main`", path: main },
             });
         }
-        Ok((Self { directory: base, manifest, pin }, warnings))
+        Ok((Self { directory: base, manifest, pin, configuration }, warnings))
     }
 
     /// The worker's name: that of its configuration, else its directory's.
@@ -162,7 +165,7 @@ mod tests {
     fn names() {
         let name = |directory: &str, name: Option<&str>| {
             let manifest = Manifest { name: name.map(str::to_owned), ..Manifest::bare("entry.py") };
-            Project { directory: directory.into(), manifest, pin: None }.name()
+            Project { directory: directory.into(), manifest, pin: None, configuration: None }.name()
         };
         assert_eq!(name("/workers/hello", None), "hello");
         assert_eq!(name("/workers/hello", Some("shop")), "shop");

@@ -5,6 +5,14 @@ use crate::{Error, Format, Warning};
 /// Configuration files, in the order in which wrangler looks for them.
 pub const CONFIGURATION_FILES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
+/// Whether a file in the worker's directory is a configuration: one of [`CONFIGURATION_FILES`], or one for `--config` that
+/// is named alike, as `wrangler.production.jsonc`.
+#[must_use]
+pub fn is_configuration(file: &str) -> bool {
+    let end = CONFIGURATION_FILES.iter().filter_map(|known| known.strip_prefix("wrangler"));
+    file.starts_with("wrangler.") && end.into_iter().any(|end| file.ends_with(end))
+}
+
 /// Files that run as they are when there is no configuration, in this order.
 pub const ENTRY_FILES: [&str; 4] = ["entry.py", "src/entry.py", "index.js", "src/index.js"];
 

@@ -35,7 +35,7 @@ pub use bindings::Binding;
 pub use check::{Checked, address, parse};
 pub use date::Date;
 pub use dev_vars::{DEV_VARS_FILE, DevVars, parse_dev_vars};
-pub use discover::{CONFIGURATION_FILES, ENTRY_FILES, Source, discover};
+pub use discover::{CONFIGURATION_FILES, ENTRY_FILES, Source, discover, is_configuration};
 pub use error::Error;
 pub use flags::{Effect, FLAGS, Flag, Flags};
 pub use gates::{GATES, Gate, gate};

@@ -51,18 +51,18 @@ impl Code {
 /// the like are the same.
 const SECRETS: [&str; 2] = [".dev.vars", ".env"];
 
-/// Reads the files of a project, without following links out of it. A worker does not see those with secrets, nor its
-/// `configurations`, which are files in the directory itself: it has what is in them as `env`. With the files: what is
-/// left out that the author may miss.
+/// Reads the files of a project, without following links out of it. A worker does not see those with secrets, nor those
+/// that are a configuration by their paths: it has what is in them as `env`. With the files: what is left out that the
+/// author may miss.
 ///
 /// # Errors
 ///
 /// As [`from_directory`].
 pub fn from_project(
     directory: &Path,
-    configurations: &[&str],
+    is_configuration: &dyn Fn(&str) -> bool,
 ) -> Result<(Code, Vec<String>), Error> {
-    read(directory, &|path| is_secret(path) || configurations.contains(&path))
+    read(directory, &|path| is_secret(path) || is_configuration(path))
 }
 
 /// Reads all files of a directory, without following links out of it.
@@ -194,7 +194,7 @@ mod tests {
         write(&root.join("entry.py"));
         write(&root.join("lib/a.py"));
         fill(&root);
-        let (code, said) = from_project(&root, &["wrangler.toml"]).unwrap();
+        let (code, said) = from_project(&root, &|path| path == "wrangler.toml").unwrap();
         let mut paths: Vec<_> = code.paths().collect();
         paths.sort();
         assert_eq!(paths, files);

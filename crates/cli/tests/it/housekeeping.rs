@@ -246,7 +246,7 @@ def on_fetch(request, env, ctx):
     return Response.new('\\n' + ' '.join(sorted(os.listdir('/session/metadata'))) + f' {env.NAME}\\n')
 ",
     );
-    for name in [".dev.vars", ".env", ".env.local"] {
+    for name in [".dev.vars", ".env", ".env.local", "wrangler.production.toml"] {
         cached.place.write(name, "NAME = \"of the file\"\n");
     }
     cached.place.write("wrangler.toml", "main = \"entry.py\"\n[vars]\nNAME = \"configured\"\n");

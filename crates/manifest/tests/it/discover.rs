@@ -1,6 +1,6 @@
 //! Which file is chosen among those that exist.
 
-use taipan_manifest::{Source, discover};
+use taipan_manifest::{Source, discover, is_configuration};
 
 #[track_caller]
 fn check(explicit: Option<&str>, present: &[&str], expect: &str) {
@@ -13,6 +13,16 @@ fn check(explicit: Option<&str>, present: &[&str], expect: &str) {
         Err(error) => error.to_string(),
     };
     assert_eq!(found, expect);
+}
+
+#[test]
+fn configurations_by_name() {
+    let files =
+        ["wrangler.toml", "wrangler.jsonc", "wrangler.production.json", "wrangler.a.b.toml"];
+    assert!(files.into_iter().all(is_configuration));
+    let files =
+        ["wrangler.py", "wrangler", "wranglers.json", "a.json", "lib/wrangler.json", "json"];
+    assert!(!files.into_iter().any(is_configuration));
 }
 
 #[test]
