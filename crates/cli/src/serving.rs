@@ -38,11 +38,11 @@ pub(crate) struct ServingArguments {
     #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(crate) directory: PathBuf,
 
-    /// The port to listen on; 0 takes any that is free [default: 8787]
+    /// The port to listen on; 0 takes any that is free [default: the configuration's, else 8787]
     #[arg(long, short, value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
-    /// The address to listen on; 0.0.0.0 is every network [default: 127.0.0.1]
+    /// The address to listen on; 0.0.0.0 is every network [default: the configuration's, else 127.0.0.1]
     #[arg(long, value_name = "ADDRESS", value_parser = ip)]
     ip: Option<IpAddr>,
 
@@ -50,7 +50,7 @@ pub(crate) struct ServingArguments {
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
-    /// Whether requests share isolates; `fresh` gives each its own [default: reuse]
+    /// Whether requests share isolates; `fresh` gives each its own [default: the configuration's, else reuse]
     #[arg(long, value_name = "MODE", value_parser = Suggested(isolations).try_map(|name| isolation(&name)))]
     isolation: Option<Isolation>,
 }

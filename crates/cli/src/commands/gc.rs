@@ -23,7 +23,7 @@ use crate::size::{MIB, size};
 ///
 /// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
 /// compiled modules and bundles that were not used for a month. What a running server uses stays. A snapshot holds
-/// what the worker's top level read, secrets too: with `--older-than 0` none is left.
+/// what the worker's top level read, secrets too: `--older-than 0` removes all that no server uses.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Remove what was not used for so many days; 0 removes all that is not in use and can be made again
