@@ -86,15 +86,22 @@ pub(crate) fn find(
     Err(taipan_runtime::Error::Bug { what }.into())
 }
 
-/// Where the snapshot of a worker can be. Workers that differ only in the values of their bindings share the first: the
-/// top level need not look at the values. When it does, and the values there are others, the worker has the second for
-/// its own.
+/// Where the snapshot of a worker can be, in the order in which to look. Workers that differ only in the values of their
+/// bindings share one place: the top level need not look at the values. When it does, and the values there are others,
+/// the worker has a place for its own values, which is the first once it is there. It is the first as well while
+/// another process makes what would be shared: that can take as long as a start with other values.
 pub(crate) fn entries(settings: &Settings) -> Result<[Entry; 2], Error> {
-    let entry = |read| {
-        let key = key(&provenance(settings, read)).to_string();
-        settings.cache.entry(SNAPSHOT_ENTRIES, &key)
-    };
-    Ok([entry(&BTreeSet::new())?, entry(&settings.bindings.names())?])
+    let entry = |key: Digest| settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string());
+    let shared = entry(key(&provenance(settings, &BTreeSet::new())))?;
+    let own = entry(key_of_values(settings))?;
+    let is_awaited = || Ok::<_, Error>(!shared.path().exists() && !shared.remove_unfinished(true)?);
+    let own_first = own.path().exists() || is_awaited()?;
+    Ok(if own_first { [own, shared] } else { [shared, own] })
+}
+
+/// The key with all values, whether the top level looks at them or not.
+fn key_of_values(settings: &Settings) -> Digest {
+    key(&provenance(settings, &settings.bindings.names()))
 }
 
 /// Whether a snapshot was made with the values of this worker, as far as its top level has looked at them.
@@ -126,8 +133,8 @@ fn find_in(
         let (log, recorded) = settings.log.recorded();
         let registry = registry.clone();
         let services = Services { bundle, registry, guard: &settings.guard, log, runtime };
-        // The same for both entries: the values make the difference, if they make one.
-        let seed = key(&provenance(settings, &BTreeSet::new()));
+        // The same for both places. It has the secrets of the worker in it, so that nobody else can compute it.
+        let seed = key_of_values(settings);
         let started = start(&TopLevel::of(settings), seed, services);
         let (mut instance, resumes) = started.map_err(ended)?;
         let provenance = provenance(settings, &instance.bindings_read());

@@ -71,6 +71,30 @@ fn a_value_that_the_top_level_looks_at() {
     assert!(fs_err::read(cached.create()).unwrap() == *second_file);
 }
 
+/// Entropy of a top level follows from all values: who does not know a worker's secrets cannot compute it.
+#[test]
+fn entropy_follows_from_values() {
+    let drawn = format!("{EARLY}import secrets\nKEY = secrets.token_hex(8)\n");
+    let variants = variants(&drawn, CONFIGURATION);
+    let drawn = |index: usize| variants[index].2.split(' ').next().unwrap();
+    assert_eq!(drawn(0), drawn(2));
+    assert_ne!(drawn(0), drawn(1));
+}
+
+/// A snapshot that was made for a worker's own values is used, though the shared one has gone.
+#[test]
+fn own_snapshots_need_no_others() {
+    let cached = Cached::new(EARLY);
+    let create = |value: &str| {
+        cached.place.write("wrangler.jsonc", &CONFIGURATION.replace("VALUE", value));
+        cached.create()
+    };
+    let (shared, own) = (create("first"), create("second"));
+    fs_err::remove_dir_all(shared.parent().unwrap()).unwrap();
+    assert_eq!(create("second"), own);
+    assert!(!shared.exists());
+}
+
 #[test]
 fn a_value_that_a_warm_up_request_looks_at() {
     let variants = variants(LATE, WARMUP);
