@@ -101,15 +101,15 @@ export async function loadPython(name) {
 
 /// Imports the JavaScript module `name`, and serves its handlers. Answers as `loadPython`.
 export async function loadJavascript(name) {
-  let main;
+  let handlers;
   try {
-    main = await import(name);
+    const main = await import(name);
+    // What is exported may have getters, and throw.
+    handlers = dispatch.kindNames.map((kind) => [kind, handlerOf(main.default, kind)]).filter(([, handler]) => handler !== null);
   } catch (error) {
     const [message, traceback] = [dispatch.faultMessage(error), inspect(error)];
     return failed(message, traceback.trimEnd() === message ? "" : traceback);
   }
-  const answered = dispatch.kindNames.map((kind) => [kind, handlerOf(main.default, kind)]);
-  const handlers = answered.filter(([, handler]) => handler !== null);
   const functions = dispatch.kindNames.map((kind) => `\`${kind}\``).join(" or ");
   if (handlers.length === 0) return failed(`its main module has no default export with a function ${functions}`, "");
   for (const [kind, handler] of handlers) dispatch.setHandler(kind, handler);
@@ -122,8 +122,9 @@ function handlerOf(entrypoint, kind) {
     const Entrypoint = entrypoint;
     return (subject, environment, context) => new Entrypoint(context, environment)[kind](subject);
   }
-  if (typeof entrypoint?.[kind] !== "function") return null;
-  return (subject, environment, context) => entrypoint[kind](subject, environment, context);
+  const handler = entrypoint?.[kind];
+  if (typeof handler !== "function") return null;
+  return (subject, environment, context) => Reflect.apply(handler, entrypoint, [subject, environment, context]);
 }
 
 /// The worker's top level is about to run; a snapshot is taken after it.

@@ -1,6 +1,7 @@
 """The handlers of a main module: what each is given, whether it can be called so, and what it may answer."""
 
 import inspect
+import sys
 from typing import NamedTuple
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -22,9 +23,9 @@ def no_response(value):
     """Why ``value`` is no answer, and what to return instead."""
     kind = next((kind for kind in REMEDIES if isinstance(value, kind)), None)
     remedy = f": {REMEDIES[kind]}" if kind else ""
-    name = "None" if value is None else type(value).__name__
+    name = "None" if value is None else str(type(value).__name__)
     if name not in ("None", "bytes"):
-        name = f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+        name = f"{'an' if name[:1].lower() in tuple('aeiou') else 'a'} {name}"
     return f"TypeError: the handler returned {name}, not a Response{remedy}"
 
 
@@ -47,19 +48,24 @@ KINDS = {
 }
 
 
-def unusable(name, kind, handler):
-    """Why ``handler`` of the main module ``name`` can answer no call of its kind; None if it can."""
+class Unusable(Exception):
+    """Why a handler can answer no call of its kind."""
+
+
+def check(name, kind, handler):
+    """Raise :exc:`Unusable` if ``handler`` of the main module ``name`` can answer no call of its kind."""
     found = f"`{kind.function}` of {name.replace('.', '/')}.py"
     if not callable(handler):
-        return f"{found} is no function, but a value of the type `{type(handler).__name__}`"
+        raise Unusable(f"{found} is no function, but a value of the type `{type(handler).__name__}`")
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-        return f"{found} is a generator: it has to return a Response, which may have `ReadableStream.from_(…)` as its body"
+        remedy = "it has to return a Response, which may have `ReadableStream.from_(…)` as its body"
+        raise Unusable(f"{found} is a generator: {remedy}")
     positional = [it for it in _parameters(handler) or () if it.kind in _POSITIONAL]
     needed = sum(it.default is inspect.Parameter.empty for it in positional)
     given = kind.arguments
     if needed > len(given):
-        return f"{found} needs {needed} arguments, and gets {len(given)}: {', '.join(given[:-1])} and {given[-1]}"
-    return None
+        names = f"{', '.join(given[:-1])} and {given[-1]}"
+        raise Unusable(f"{found} needs {needed} arguments, and gets {len(given)}: {names}")
 
 
 def taken_by(kind, handler):
@@ -74,8 +80,21 @@ def taken_by(kind, handler):
 
 
 def _parameters(handler):
-    """The parameters of ``handler``, or None where it does not say."""
+    """The parameters of ``handler``, or None where it does not say.
+
+    Those of a wrapper that takes whatever it is given are those of what it wraps.
+    """
     try:
-        return list(inspect.signature(handler).parameters.values())
-    except (TypeError, ValueError):
+        parameters = _signature(handler, follow_wrapped=False)
+        if any(it.kind is inspect.Parameter.VAR_POSITIONAL for it in parameters):
+            parameters = _signature(handler)
+    except Exception:  # of the program: a property, a `__getattr__`
         return None
+    return parameters
+
+
+def _signature(handler, **options):
+    if sys.version_info >= (3, 14):
+        # Names that only a type checker imports are none here.
+        options["annotation_format"] = sys.modules["annotationlib"].Format.FORWARDREF
+    return list(inspect.signature(handler, **options).parameters.values())

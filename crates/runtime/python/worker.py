@@ -37,20 +37,25 @@ async def load(name, environment, fault, owner):
     eventloop.request.set(owner)
     try:
         module = import_main(name)
+        found = handlers_of(module, name)
+    except handlers.Unusable as why:
+        return fault.new(str(why), "")
     except BaseException as exception:
         return fault.new(*describe(exception, environment))
-    found = {}
-    for key, kind in handlers.KINDS.items():
-        handler = getattr(module, kind.function, None)
-        if handler is None:
-            continue
-        if (why := handlers.unusable(name, kind, handler)) is not None:
-            return fault.new(why, "")
-        found[key] = serving(kind, handler, environment, fault)
-    if not found:
-        return fault.new(missing.no_handler(name, module), "")
     tasks.remember_context()
-    return to_js(found, dict_converter=Object.fromEntries)
+    answers = {key: serving(handlers.KINDS[key], handler, environment, fault) for key, handler in found.items()}
+    return to_js(answers, dict_converter=Object.fromEntries)
+
+
+def handlers_of(module, name):
+    """The handlers of ``module``, which was imported as ``name``, by the kinds of their calls."""
+    found = {key: getattr(module, kind.function, None) for key, kind in handlers.KINDS.items()}
+    found = {key: handler for key, handler in found.items() if handler is not None}
+    for key, handler in found.items():
+        handlers.check(name, handlers.KINDS[key], handler)
+    if not found:
+        raise handlers.Unusable(missing.no_handler(name, module))
+    return found
 
 
 def serving(kind, handler, environment, fault):
