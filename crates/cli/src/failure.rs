@@ -425,7 +425,7 @@ fn runtime_code(error: &taipan_runtime::Error) -> u8 {
         Error::Program { .. } | Error::Limit { .. } | Error::NoSnapshot { .. } => WORKER,
         Error::Guest { source, .. } if source.is_systems() => SYSTEM,
         Error::Read { .. } | Error::AddressSpace { .. } => SYSTEM,
-        Error::Snapshot { .. } => CACHE,
+        Error::Snapshot { .. } | Error::Section { .. } => CACHE,
         _ => BUG,
     }
 }

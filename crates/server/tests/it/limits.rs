@@ -99,7 +99,8 @@ async fn an_endless_body_is_not_read_to_its_end() {
         let head = format!("{}{length}\r\n\r\n", POST.replace("/chunks", "/echo"));
         stream.write_all(head.as_bytes()).await.unwrap();
         let taken = write_until_closed(&mut stream).await;
-        assert!(taken < 16 << 20, "{length}: {taken} bytes were taken");
+        // What the server reads on for, and the buffers of both sides.
+        assert!(taken < 128 << 20, "{length}: {taken} bytes were taken");
     }
     assert!(server.raw("GET / HTTP/1.0\r\n\r\n").await.ends_with("hello\n"));
 }
