@@ -23,7 +23,7 @@ struct Saved {
 ///
 /// # Errors
 ///
-/// [`Error::CannotSave`] when something would be lost; [`crate::under_way`] says all of it.
+/// [`Error::CannotSave`] when something would be lost; [`crate::unsaved()`] says all of it.
 pub fn save(scope: &Scope<'_>) -> Result<Vec<u8>, Error> {
     if let Some(first) = crate::unsaved(scope).first() {
         return Err(Error::CannotSave { what: first.message(None) });
