@@ -57,10 +57,15 @@ def check(name, kind, handler):
     found = f"`{kind.function}` of {name.replace('.', '/')}.py"
     if not callable(handler):
         raise Unusable(f"{found} is no function, but a value of the type `{type(handler).__name__}`")
-    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+    called = (handler, getattr(type(handler), "__call__", None))
+    if any(inspect.isgeneratorfunction(it) or inspect.isasyncgenfunction(it) for it in called):
         remedy = "it has to return a Response, which may have `ReadableStream.from_(…)` as its body"
         raise Unusable(f"{found} is a generator: {remedy}")
-    positional = [it for it in _parameters(handler) or () if it.kind in _POSITIONAL]
+    parameters = _parameters(handler) or ()
+    needs = (it.name for it in parameters if it.kind is it.KEYWORD_ONLY and it.default is it.empty)
+    if (named := next(needs, None)) is not None:
+        raise Unusable(f"{found} needs the argument `{named}` by name, and gets its arguments by place")
+    positional = [it for it in parameters if it.kind in _POSITIONAL]
     needed = sum(it.default is inspect.Parameter.empty for it in positional)
     given = kind.arguments
     if needed > len(given):

@@ -127,8 +127,12 @@ pub(crate) fn save(scope: &Scope<'_>) -> Result<Vec<u8>, postcard::Error> {
     postcard::to_stdvec(&read_by(scope))
 }
 
-/// The names that [`save`] wrote.
-pub(crate) fn saved(section: &[u8]) -> Result<BTreeSet<String>, postcard::Error> {
+/// The names of bindings that a snapshot's section has, behind its version.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn saved_bindings(section: &[u8]) -> Result<BTreeSet<String>, postcard::Error> {
     let (names, rest) = postcard::take_from_bytes(section)?;
     if rest.is_empty() { Ok(names) } else { Err(postcard::Error::SerdeDeCustom) }
 }
@@ -155,13 +159,13 @@ mod tests {
     #[test]
     fn names_that_are_saved() {
         let bytes = postcard::to_stdvec(&sample()).unwrap();
-        assert_eq!(saved(&bytes).unwrap(), sample());
+        assert_eq!(saved_bindings(&bytes).unwrap(), sample());
         for end in 0..bytes.len() {
-            assert!(saved(&bytes[..end]).is_err());
+            assert!(saved_bindings(&bytes[..end]).is_err());
         }
-        assert!(saved(&[&*bytes, &[0]].concat()).is_err());
+        assert!(saved_bindings(&[&*bytes, &[0]].concat()).is_err());
         // A list of 2^64 - 1 names.
-        assert!(saved(&[&[0xff; 9][..], &[1]].concat()).is_err());
-        assert!(saved(&[1, 1, 0xff]).is_err(), "a name that is no text");
+        assert!(saved_bindings(&[&[0xff; 9][..], &[1]].concat()).is_err());
+        assert!(saved_bindings(&[1, 1, 0xff]).is_err(), "a name that is no text");
     }
 }

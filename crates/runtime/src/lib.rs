@@ -32,7 +32,7 @@ mod state;
 mod streams;
 mod world;
 
-pub use bindings::{Binding, Bindings};
+pub use bindings::{Binding, Bindings, saved_bindings};
 pub use boot::{Boot, boot, on_large_stack};
 pub use call::{Call, CallKind, Incoming, Lease};
 pub use clock::{Machine, Virtual};

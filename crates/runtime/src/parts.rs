@@ -94,7 +94,7 @@ const BINDINGS: Part = Part {
     state: Some(PartState {
         version: bindings::VERSION,
         save: |scope| Ok(bindings::save(scope)?),
-        check: |section| Ok(bindings::saved(section).map(drop)?),
+        check: |section| Ok(bindings::saved_bindings(section).map(drop)?),
         // What was looked at is in the memory.
         restore: |_, _| Ok(()),
     }),

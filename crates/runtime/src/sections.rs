@@ -88,7 +88,8 @@ impl SnapshotFile {
     /// [`Error::Section`] when it does not say them.
     pub fn bindings_read(&self) -> Result<BTreeSet<String>, Error> {
         let section = section(&self.snapshot.state, bindings::NAME);
-        let saved = part::saved(bindings::VERSION, section).and_then(|it| Ok(bindings::saved(it)?));
+        let saved = part::saved(bindings::VERSION, section)
+            .and_then(|it| Ok(bindings::saved_bindings(it)?));
         saved.map_err(|source| Error::Section {
             path: self.path.clone(),
             section: bindings::NAME,
