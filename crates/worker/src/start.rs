@@ -94,8 +94,9 @@ pub(crate) fn entries(settings: &Settings) -> Result<[Entry; 2], Error> {
     let entry = |key: Digest| settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string());
     let shared = entry(key(&provenance(settings, &BTreeSet::new())))?;
     let own = entry(key_of_values(settings))?;
-    let is_awaited = || Ok::<_, Error>(!shared.path().exists() && !shared.remove_unfinished(true)?);
-    let own_first = own.path().exists() || is_awaited()?;
+    // What cannot be looked at, as in a cache that can only be read, no process makes.
+    let is_made = || shared.remove_unfinished(true).is_ok_and(|can_be_removed| !can_be_removed);
+    let own_first = own.path().exists() || !shared.path().exists() && is_made();
     Ok(if own_first { [own, shared] } else { [shared, own] })
 }
 
