@@ -41,11 +41,12 @@ pub fn glance(entry: &Entry) -> Result<SnapshotFile, Error> {
 ///
 /// [`taipan_runtime::Error::Snapshot`] for a file that is no snapshot, or one of something else.
 pub fn snapshot_of(settings: &Settings) -> Result<Option<SnapshotFile>, Error> {
-    for entry in start::entries(settings)? {
+    let wanted = start::Wanted::of(settings);
+    for entry in wanted.entries()? {
         let Some(files) = entry.files()? else { continue };
         let path = files.folder().join(start::SNAPSHOT_FILE);
         let file = SnapshotFile::of(&path, files.file(start::SNAPSHOT_FILE)?)?;
-        if start::suits(&file, settings)? {
+        if wanted.is_met_by(&file)? {
             return Ok(Some(file));
         }
     }

@@ -77,8 +77,9 @@ pub(crate) fn find(
     runtime: &runtime::Handle,
     progress: Progress<'_>,
 ) -> Result<Found, Error> {
-    for entry in entries(settings)? {
-        if let Some(found) = find_in(entry, settings, runtime, progress)? {
+    let wanted = Wanted::of(settings);
+    for entry in wanted.entries()? {
+        if let Some(found) = find_in(entry, &wanted, runtime, progress)? {
             return Ok(found);
         }
     }
@@ -86,46 +87,79 @@ pub(crate) fn find(
     Err(taipan_runtime::Error::Bug { what }.into())
 }
 
-/// Where the snapshot of a worker can be, in the order in which to look. Workers that differ only in the values of their
-/// bindings share one place: the top level need not look at the values. When it does, and the values there are others,
-/// the worker has a place for its own values, which is the first once it is there. It is the first as well while
-/// another process makes what would be shared: that can take as long as a start with other values.
-pub(crate) fn entries(settings: &Settings) -> Result<[Entry; 2], Error> {
-    let entry = |key: Digest| settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string());
-    let shared = entry(key(&provenance(settings, &BTreeSet::new())))?;
-    let own = entry(key_of_values(settings))?;
-    // What cannot be looked at, as in a cache that can only be read, no process makes.
-    let is_made = || shared.remove_unfinished(true).is_ok_and(|can_be_removed| !can_be_removed);
-    let own_first = own.path().exists() || !shared.path().exists() && is_made();
-    Ok(if own_first { [own, shared] } else { [shared, own] })
+/// The snapshot that a worker wants.
+pub(crate) struct Wanted<'a> {
+    settings: &'a Settings,
+    /// What it is made from, but for the values that its top level looks at: these are known when that has run.
+    provenance: Provenance,
 }
 
-/// The key with all values, whether the top level looks at them or not.
-fn key_of_values(settings: &Settings) -> Digest {
-    key(&provenance(settings, &settings.bindings.names()))
-}
-
-/// Whether a snapshot was made with the values of this worker, as far as its top level has looked at them.
-///
-/// # Errors
-///
-/// When it was made of something else altogether.
-pub(crate) fn suits(file: &SnapshotFile, settings: &Settings) -> Result<bool, Error> {
-    let expected = provenance(settings, &file.bindings_read()?);
-    if expected.inputs.get(VALUES) != file.snapshot.provenance.inputs.get(VALUES) {
-        return Ok(false);
+impl<'a> Wanted<'a> {
+    pub(crate) fn of(settings: &'a Settings) -> Self {
+        let baseline = &settings.bundle.baseline.snapshot;
+        let inputs = TopLevel::of(settings).inputs().into_iter();
+        let provenance = Provenance {
+            bundle: baseline.provenance.bundle,
+            kind: Kind::Worker { baseline: baseline.digest },
+            inputs: inputs.map(|(name, digest)| (name.to_owned(), saved(digest))).collect(),
+        };
+        Self { settings, provenance }
     }
-    file.check(&expected)?;
-    Ok(true)
+
+    /// What it is made from, if its top level looks at the bindings of the names `read`.
+    fn provenance(&self, read: &BTreeSet<String>) -> Provenance {
+        let mut provenance = self.provenance.clone();
+        let values = TopLevel::of(self.settings).values(read);
+        provenance.inputs.extend(values.map(|digest| (VALUES.to_owned(), saved(digest))));
+        provenance
+    }
+
+    /// The key with all values, whether the top level looks at them or not.
+    fn key_of_values(&self) -> Digest {
+        key(&self.provenance(&self.settings.bindings.names()))
+    }
+
+    /// Where it can be, in the order in which to look. Workers that differ only in the values of their bindings share one
+    /// place: the top level need not look at the values. When it does, and the values there are others, the worker has a
+    /// place for its own values, which is the first once it is there. It is the first as well while another process
+    /// makes what would be shared: that can take as long as a start with other values.
+    pub(crate) fn entries(&self) -> Result<[Entry; 2], Error> {
+        let entry = |key: Digest| self.settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string());
+        let (shared, own) = (entry(key(&self.provenance))?, entry(self.key_of_values())?);
+        // What cannot be looked at, as in a cache that can only be read, no process makes.
+        let is_made = || shared.remove_unfinished(true).is_ok_and(|can_be_removed| !can_be_removed);
+        let own_first = own.path().exists() || !shared.path().exists() && is_made();
+        Ok(if own_first { [own, shared] } else { [shared, own] })
+    }
+
+    /// Whether a snapshot was made with the values of this worker, as far as its top level has looked at them.
+    ///
+    /// # Errors
+    ///
+    /// When it was made of something else altogether.
+    pub(crate) fn is_met_by(&self, file: &SnapshotFile) -> Result<bool, Error> {
+        let expected = self.provenance(&file.bindings_read()?);
+        if expected.inputs.get(VALUES) != file.snapshot.provenance.inputs.get(VALUES) {
+            return Ok(false);
+        }
+        file.check(&expected)?;
+        Ok(true)
+    }
+}
+
+/// A digest as a snapshot has it.
+fn saved(digest: Digest) -> taipan_snapshot::Digest {
+    taipan_snapshot::Digest(*digest.as_bytes())
 }
 
 /// The snapshot of an entry, which is made when it is not there; nothing when that is of other values.
 fn find_in(
     entry: Entry,
-    settings: &Settings,
+    wanted: &Wanted<'_>,
     runtime: &runtime::Handle,
     progress: Progress<'_>,
 ) -> Result<Option<Found>, Error> {
+    let settings = wanted.settings;
     let bundle = &settings.bundle;
     let (registry, modules) = registry(settings, progress)?;
     let made = Cell::new(false);
@@ -135,10 +169,10 @@ fn find_in(
         let registry = registry.clone();
         let services = Services { bundle, registry, guard: &settings.guard, log, runtime };
         // The same for both places. It has the secrets of the worker in it, so that nobody else can compute it.
-        let seed = key_of_values(settings);
+        let seed = wanted.key_of_values();
         let started = start(&TopLevel::of(settings), seed, services);
         let (mut instance, resumes) = started.map_err(ended)?;
-        let provenance = provenance(settings, &instance.bindings_read());
+        let provenance = wanted.provenance(&instance.bindings_read());
         let rest = Rest { resumes, log: recorded.take() };
         let file = take(&mut instance, &provenance, Some(&bundle.baseline), rest)?;
         Ok::<_, Error>(write_private(&staging.join(SNAPSHOT_FILE), &file)?)
@@ -148,7 +182,7 @@ fn find_in(
         let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
         let file =
             SnapshotFile::of(&files.folder().join(SNAPSHOT_FILE), files.file(SNAPSHOT_FILE)?)?;
-        if !suits(&file, settings)? {
+        if !wanted.is_met_by(&file)? {
             return Ok(None);
         }
         let (layers, own) = (layers(bundle, &settings.code), registry.ready());
@@ -173,19 +207,6 @@ fn find_in(
     let holds = modules.into_iter().chain([held]).collect();
     let kept = Kept { image: Arc::new(image), _bundle: bundle.clone(), _held: holds };
     Ok(Some(Found { entry, made: made.get(), cached, file, kept }))
-}
-
-/// What a worker's snapshot is made from, if its top level looks at the bindings of the names `read`.
-fn provenance(settings: &Settings, read: &BTreeSet<String>) -> Provenance {
-    let baseline = &settings.bundle.baseline.snapshot;
-    let inputs = TopLevel::of(settings).inputs(read).into_iter();
-    Provenance {
-        bundle: baseline.provenance.bundle,
-        kind: Kind::Worker { baseline: baseline.digest },
-        inputs: inputs
-            .map(|(name, digest)| (name.to_owned(), taipan_snapshot::Digest(*digest.as_bytes())))
-            .collect(),
-    }
 }
 
 /// The name in the cache of the snapshot with this provenance.

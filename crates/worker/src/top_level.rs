@@ -48,9 +48,8 @@ impl<'a> TopLevel<'a> {
         }
     }
 
-    /// The digests of all of it, by what is told when two snapshots differ. `read` are the names of the bindings that the
-    /// program has looked at.
-    pub(crate) fn inputs(&self, read: &BTreeSet<String>) -> BTreeMap<&'static str, Digest> {
+    /// The digests of all of it but values, by what is told when two snapshots differ.
+    pub(crate) fn inputs(&self) -> BTreeMap<&'static str, Digest> {
         // Without `..`: a new field must go into a digest.
         let TopLevel {
             main,
@@ -69,17 +68,19 @@ impl<'a> TopLevel<'a> {
         let kinds: Vec<_> = bindings.kinds().collect();
         let configuration = json!([main, kinds, warmup, flags]).to_string();
         let limits = format!("{memory_bytes} {startup_cpu:?} {inside:?}");
-        let values: Vec<_> = bindings.told(read).collect();
-        let values = (!values.is_empty()).then(|| json!(values).to_string());
-        let mut inputs = BTreeMap::from([
+        BTreeMap::from([
             ("configuration", Digest::of(configuration.as_bytes())),
             ("limits", Digest::of(limits.as_bytes())),
             ("modules", Digest::of(modules.to_string().as_bytes())),
             ("network", Digest::of(format!("{:?}", network.settings).as_bytes())),
             ("source", code.digest),
-        ]);
-        inputs.extend(values.map(|values| (VALUES, Digest::of(values.as_bytes()))));
-        inputs
+        ])
+    }
+
+    /// The digest of the values of these bindings, at which the program has looked; none of no values.
+    pub(crate) fn values(&self, read: &BTreeSet<String>) -> Option<Digest> {
+        let values: Vec<_> = self.bindings.told(read).collect();
+        (!values.is_empty()).then(|| Digest::of(json!(values).to_string().as_bytes()))
     }
 }
 
@@ -112,9 +113,13 @@ mod tests {
             network: &network,
         };
         let read = BTreeSet::from(["A".to_owned()]);
-        let before = top_level.inputs(&read);
+        let inputs = |it: &TopLevel<'_>| {
+            let values = it.values(&read).map(|values| (VALUES, values));
+            it.inputs().into_iter().chain(values).collect::<BTreeMap<_, _>>()
+        };
+        let before = inputs(&top_level);
         change(&mut top_level);
-        let after = top_level.inputs(&read);
+        let after = inputs(&top_level);
         let differ: Vec<_> = before.keys().filter(|key| before[*key] != after[*key]).collect();
         assert_eq!(differ, expect.iter().collect::<Vec<_>>());
     }
