@@ -13,6 +13,13 @@ pub enum Error {
     #[error("a type or an instruction cannot be encoded")]
     Encode(#[source] wasm_encoder::reencode::Error),
 
+    /// The module is not one that a dynamic linker can place.
+    #[error("not a side module of Emscripten: {what}")]
+    NotSideModule {
+        /// What is missing.
+        what: &'static str,
+    },
+
     /// The bytes are a component, not a core module.
     #[error("found a component, expected a core module")]
     Component,
@@ -177,6 +184,9 @@ impl Error {
         let hint = match self {
             Self::Decode(_) | Self::Truncated { .. } | Self::Component => {
                 "the file is damaged or not a WebAssembly module; obtain it again"
+            }
+            Self::NotSideModule { .. } => {
+                "build it as Pyodide's wheels are built (`-sSIDE_MODULE=2`), or install another wheel"
             }
             Self::ReservedName { .. } => "the module is already linked; link the original",
             Self::MemoryPages { .. } => "allow the memory more pages",

@@ -142,7 +142,7 @@ fn limit_memories(module: &mut Module<'_>, pages: u64) -> Result<(), Error> {
 /// Passive segments are no part of the memory image: they stay. Then, or if the
 /// code refers to segments, the others become empty ones, so that indices
 /// mean the same; this is also what they are after instantiation.
-fn remove_data(module: &mut Module<'_>) -> Result<(), Error> {
+pub(crate) fn remove_data(module: &mut Module<'_>) -> Result<(), Error> {
     let Some(contents) = module.contents(SectionId::DATA) else { return Ok(()) };
     let segments = DataSectionReader::new(BinaryReader::new_features(contents, 0, FEATURES))?;
     let count = segments.count();

@@ -9,4 +9,5 @@ mod globals;
 mod link;
 mod release;
 mod relocatable;
+mod side;
 mod window;

@@ -1,0 +1,59 @@
+//! A side module of Emscripten's dynamic linking: an extension module of Python, or a library that one needs.
+//!
+//! The host places it, as a dynamic linker does, and writes its data when an isolate loads it (`DynamicLinking.md` of
+//! WebAssembly's tool conventions). An isolate that is resumed has the data in its memory, and the addresses in its
+//! globals, so that making the instance again must not write: the code is without data, and the start function, which
+//! computes addresses, is the export `taipan:start`.
+
+use wasmparser::{BinaryReader, Export, ExternalKind, Validator};
+
+use crate::bulk::rewrite_bulk_memory;
+use crate::dylink::dylink;
+use crate::error::Error;
+use crate::exceptions::translate;
+use crate::link::remove_data;
+use crate::module::{FEATURES, SectionId, parse};
+use crate::state::{export, export_state};
+use crate::symbols::resolve_own;
+use crate::window::WINDOW_START;
+
+/// The custom section that says how a module is placed.
+const DYLINK: &str = "dylink.0";
+
+/// A side module, linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SideModule {
+    /// The module as an isolate knows it, with its data.
+    pub wasm: Vec<u8>,
+    /// The module that is to be compiled, without its data.
+    pub code: Vec<u8>,
+}
+
+/// Links a side module: standard exception handling, no bulk memory instructions, its whole state exported.
+///
+/// # Errors
+///
+/// When it cannot be read, has no `dylink.0` section or a memory of its own, or uses names of ours.
+pub fn side_module(wasm: &[u8]) -> Result<SideModule, Error> {
+    if dylink(wasm)?.is_none() {
+        return Err(Error::NotSideModule { what: "it has no `dylink.0` section" });
+    }
+    Validator::new_with_features(FEATURES).validate_all(wasm)?;
+    let wasm = resolve_own(wasm)?;
+    let mut module = parse(&wasm)?;
+    if module.memories.items.len() != 1 || module.memories.imported != 1 {
+        return Err(Error::NotSideModule { what: "it does not share the memory of Python" });
+    }
+    translate(&mut module)?;
+    rewrite_bulk_memory(&mut module)?;
+    export_state(&mut module, &[])?;
+    if let Some(start) = module.contents(SectionId::START) {
+        let index = BinaryReader::new(start, 0).read_var_u32()?;
+        export(&mut module, &[Export { name: WINDOW_START, kind: ExternalKind::Func, index }])?;
+        module.remove(SectionId::START);
+    }
+    module.sections.retain(|section| section.id != SectionId::CUSTOM || section.name == DYLINK);
+    let wasm = module.encode()?;
+    remove_data(&mut module)?;
+    Ok(SideModule { code: module.encode()?, wasm })
+}

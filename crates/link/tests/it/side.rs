@@ -1,0 +1,196 @@
+//! Side modules: what one asks of itself is resolved, what it asks of others is not, and making an instance writes nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
+
+use taipan_link::{SideModule, WINDOW_START, check_stoppable, dylink, hidden_state, side_module};
+use wasmtime::{
+    Engine, Extern, ExternType, Func, Global, Instance, Memory, MemoryType, Module, Ref, RefType,
+    Store, Table, TableType, Val,
+};
+
+const MEMORY_BASE: i32 = 4096;
+const TABLE_BASE: i32 = 5;
+
+/// A module that imports and defines symbols.
+const SYMBOLS: &str = r#"(module
+    (@dylink.0 (mem-info (memory 64 4) (table 1 0)))
+    (import "env" "memory" (memory 1))
+    (import "env" "__indirect_function_table" (table 1 funcref))
+    (import "env" "other" (func $other (result i32)))
+    (import "env" "own" (func $own_import (result i32)))
+    (import "GOT.func" "other" (global $other_address (mut i32)))
+    (import "env" "__memory_base" (global $memory_base i32))
+    (import "GOT.func" "own" (global $own_address (mut i32)))
+    (import "env" "__table_base" (global $table_base i32))
+    (import "GOT.func" "listed" (global $listed_address (mut i32)))
+    (import "GOT.mem" "data" (global $data_address (mut i32)))
+    (import "GOT.mem" "_ZTI1E" (global $type_address (mut i32)))
+    (type $number (func (result i32)))
+    (global $written (mut i32) (i32.const 7))
+    (global $data_offset i32 (i32.const 16))
+    (global $type_offset i32 (i32.const 32))
+    (elem (global.get $table_base) func $listed)
+    (func $own (result i32) (i32.const 11))
+    (func $listed (result i32) (i32.const 22))
+    (func $start (global.set $written (i32.const 9)))
+    (func $call (result i32) (call $own_import))
+    (func $call_other (result i32) (call $other))
+    (func $through_table (result i32) (call_indirect (type $number) (global.get $own_address)))
+    (func $address_of_own (result i32) (global.get $own_address))
+    (func $address_of_listed (result i32) (global.get $listed_address))
+    (func $address_of_other (result i32) (global.get $other_address))
+    (func $address_of_data (result i32) (global.get $data_address))
+    (func $address_of_type (result i32) (global.get $type_address))
+    (func $started (result i32) (global.get $written))
+    (start $start)
+    (export "own" (func $own)) (export "listed" (func $listed))
+    (export "data" (global $data_offset)) (export "_ZTI1E" (global $type_offset))
+    (export "call" (func $call)) (export "call_other" (func $call_other))
+    (export "through_table" (func $through_table)) (export "address_of_own" (func $address_of_own))
+    (export "address_of_listed" (func $address_of_listed)) (export "address_of_other" (func $address_of_other))
+    (export "address_of_data" (func $address_of_data)) (export "address_of_type" (func $address_of_type))
+    (export "started" (func $started))
+    (data (global.get $memory_base) "data"))"#;
+
+/// An instance of a linked module, with the names of what it imported.
+struct Running {
+    store: Store<()>,
+    instance: Instance,
+    memory: Memory,
+    imported: Vec<String>,
+}
+
+impl Running {
+    fn new(module: &SideModule) -> Self {
+        check_stoppable(&module.code).unwrap();
+        let engine = Engine::default();
+        let compiled = Module::new(&engine, &module.code).unwrap();
+        let mut store = Store::new(&engine, ());
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).unwrap();
+        let table = TableType::new(RefType::FUNCREF, 16, None);
+        let table = Table::new(&mut store, table, Ref::Func(None)).unwrap();
+        let mut imports: Vec<Extern> = Vec::new();
+        for import in compiled.imports() {
+            let value = match import.name() {
+                "__memory_base" => MEMORY_BASE,
+                "__table_base" => TABLE_BASE,
+                _ => 1000,
+            };
+            imports.push(match import.ty() {
+                ExternType::Memory(_) => memory.into(),
+                ExternType::Table(_) => table.into(),
+                ExternType::Func(_) => Func::wrap(&mut store, || 33_i32).into(),
+                ExternType::Global(type_) => {
+                    Global::new(&mut store, type_, Val::I32(value)).unwrap().into()
+                }
+                ExternType::Tag(_) => unreachable!("the module has none"),
+            });
+        }
+        let imported = compiled.imports().map(|it| format!("{}.{}", it.module(), it.name()));
+        let imported = imported.filter(|name| !name.contains(".__")).collect();
+        let instance = Instance::new(&mut store, &compiled, &imports).unwrap();
+        Self { store, instance, memory, imported }
+    }
+
+    fn call(&mut self, name: &str) -> i32 {
+        let function = self.instance.get_typed_func::<(), i32>(&mut self.store, name).unwrap();
+        function.call(&mut self.store, ()).unwrap()
+    }
+}
+
+fn linked(text: &str) -> SideModule {
+    side_module(&wat::parse_str(text).unwrap()).unwrap()
+}
+
+#[test]
+fn own_symbols_are_resolved() {
+    let module = linked(SYMBOLS);
+    let mut running = Running::new(&module);
+    assert_eq!(running.imported, ["env.memory", "env.other", "GOT.func.other", "GOT.mem._ZTI1E"]);
+    assert_eq!(running.call("call"), 11);
+    assert_eq!(running.call("call_other"), 33);
+    // It has a place of its own now, behind the one element that there was.
+    assert_eq!(running.call("address_of_own"), TABLE_BASE + 1);
+    assert_eq!(running.call("through_table"), 11);
+    assert_eq!(running.call("address_of_listed"), TABLE_BASE);
+    assert_eq!(running.call("address_of_data"), MEMORY_BASE + 16);
+    assert_eq!(running.call("address_of_other"), 1000);
+    assert_eq!(running.call("address_of_type"), 1000);
+    let room = dylink(&module.wasm).unwrap().unwrap();
+    assert_eq!((room.memory_bytes, room.table_elements), (64, 2));
+}
+
+#[test]
+fn making_an_instance_writes_nothing() {
+    let module = linked(SYMBOLS);
+    let mut running = Running::new(&module);
+    assert!(running.memory.data(&running.store).iter().all(|byte| *byte == 0));
+    assert_eq!(running.call("started"), 7);
+    let start = running.instance.get_typed_func::<(), ()>(&mut running.store, WINDOW_START);
+    start.unwrap().call(&mut running.store, ()).unwrap();
+    assert_eq!(running.call("started"), 9);
+    assert_eq!(hidden_state(&module.code).unwrap().globals.len(), 1);
+}
+
+#[test]
+fn a_global_of_another_type_stays() {
+    let module = linked(
+        r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))) (import "env" "memory" (memory 1))
+            (import "GOT.mem" "data" (global $address (mut i32))) (import "env" "__memory_base" (global i32))
+            (global $changes (mut i32) (i32.const 1)) (export "data" (global $changes))
+            (func (export "address") (result i32) (global.get $address)))"#,
+    );
+    assert_eq!(Running::new(&module).imported, ["env.memory", "GOT.mem.data"]);
+}
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let error = side_module(&wat::parse_str(text).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn what_is_no_side_module() {
+    const ROOM: &str = "(@dylink.0 (mem-info (memory 0 0) (table 0 0)))";
+    refused("(module)", "not a side module of Emscripten: it has no `dylink.0` section");
+    let alone = "not a side module of Emscripten: it does not share the memory of Python";
+    refused(&format!("(module {ROOM})"), alone);
+    refused(&format!("(module {ROOM} (memory 1))"), alone);
+    refused(
+        &format!(
+            r#"(module {ROOM} (import "env" "memory" (memory 1)) (export "taipan:start" (func 0)) (func))"#
+        ),
+        "export `taipan:start` has a name that the link step reserves",
+    );
+    refused(
+        &format!(
+            r#"(module {ROOM} (import "env" "memory" (memory 1)) (import "GOT.mem" "x" (global $x (mut i32)))
+                (import "env" "__memory_base" (global i32)) (global $own i32 (i32.const 1))
+                (export "x" (global $own)) (func (global.set $x (i32.const 1))))"#
+        ),
+        "not a side module of Emscripten: it changes the address of a symbol of its own",
+    );
+    let not_valid = wat::parse_str(format!(
+        r#"(module {ROOM} (import "env" "memory" (memory 1)) (func (result i32)))"#
+    ));
+    assert!(side_module(&not_valid.unwrap()).is_err());
+}
+
+/// Each prefix and each flipped byte of a module is refused, or linked, without a panic.
+#[test]
+fn damage() {
+    let wasm = wat::parse_str(SYMBOLS).unwrap();
+    for length in 0..wasm.len() {
+        let _ = side_module(&wasm[..length]);
+    }
+    for place in 0..wasm.len() {
+        let mut wasm = wasm.clone();
+        for bits in [0x01, 0x80, 0xff] {
+            wasm[place] ^= bits;
+            if let Ok(module) = side_module(&wasm) {
+                let _ = Module::new(&Engine::default(), &module.code);
+            }
+            wasm[place] ^= bits;
+        }
+    }
+}
