@@ -275,7 +275,7 @@ fn program(folder: &Path, glue: usize, open: Opener<'_>) -> Result<Arc<Program>,
     let module = |name: &str| {
         let wasm = format!("{name}.wasm");
         let bytes = map(folder, &wasm, &open(&wasm)?)?;
-        Ok::<_, Error>(CompiledModule { bytes, module: load(name)? })
+        Ok::<_, Error>(CompiledModule::new(bytes, load(name)?))
     };
     let modules = (0..glue).map(|number| module(&format!("glue-{number}")));
     let modules = modules.collect::<Result<_, _>>()?;

@@ -69,6 +69,9 @@ class Module {
   constructor(bytes) {
     this.#id = bytes === construct ? arguments[1] : host.wasm_compile(toBytes(bytes));
   }
+  static id(module) {
+    return module.#id;
+  }
   static imports(module) {
     const imports = (module.#imports ??= JSON.parse(host.wasm_module_imports(module.#id)));
     return imports.filter((entry) => entry.module !== WINDOW).map((entry) => ({ ...entry }));
@@ -337,6 +340,9 @@ Object.defineProperties(Exception.prototype, Object.getOwnPropertyDescriptors({
 host.wasm_exception_prototype(Exception.prototype);
 
 const Tag_id = Tag.id;
+const Table_id = Table.id;
+const Module_id = Module.id;
+delete Module.id;
 const idOf = { memory: Memory.id, table: Table.id, global: Global.id, tag: Tag.id };
 const entities = { memory: Memory, table: Table, global: Global, tag: Tag };
 for (const entity of Object.values(entities)) delete entity.id;
@@ -421,6 +427,17 @@ Object.defineProperty(globalThis, "WebAssembly", { value: WebAssembly, writable:
 
 // The module of a worker that it imports by a name; for the module registry.
 export const compiledModule = (name) => new Module(construct, host.wasm_module_named(name));
+
+// An export of a side module that its instance does not show; the address of data. `undefined` if there is none.
+export const sideExport = (module, name) => {
+  const found = host.wasm_side_export(Module_id(module), name);
+  if (typeof found !== "string") return found;
+  const [kind, id] = JSON.parse(found);
+  return kinds[kind](id);
+};
+
+// Where a table has a function, if it does.
+export const placeInTable = (table, value) => host.wasm_table_find(Table_id(table), value);
 
 // The main module, which is there before any JavaScript; for the loader.
 export const mainModule = new Module(construct, 0);

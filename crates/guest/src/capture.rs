@@ -11,7 +11,6 @@ use wasmparser::{DataKind, Parser, Payload};
 use wasmtime::{AnyRef, AsContextMut, FuncType, Instance, Mutability, Ref, Table, Val, ValType};
 
 use crate::Error;
-use crate::compiled::digest;
 use crate::handle::Handle;
 use crate::scope::Scope;
 use crate::state::FUNCTION_TABLE;
@@ -114,7 +113,7 @@ impl Scope<'_> {
             let Some(ModuleEntity::Compiled(module)) = module else {
                 return Err(cannot("an instance of no module"));
             };
-            if writes_when_made(&module.bytes) {
+            if !module.is_side() && writes_when_made(&module.bytes) {
                 return Err(cannot("an instance that writes into the memory when it is made"));
             }
             let hidden = taipan_link::hidden_state(&module.bytes).map_err(Error::Dylink)?;
@@ -329,7 +328,7 @@ fn value(value: &Val) -> Option<snapshot::Value> {
 fn module(module: &ModuleEntity) -> Result<snapshot::Module, Error> {
     Ok(match module {
         ModuleEntity::Main => snapshot::Module::Main,
-        ModuleEntity::Compiled(compiled) => snapshot::Module::Compiled(digest(&compiled.bytes)),
+        ModuleEntity::Compiled(compiled) => snapshot::Module::Compiled(compiled.digest()),
         ModuleEntity::Wrapper(type_) => snapshot::Module::Wrapper(function_type(type_)?),
         ModuleEntity::Empty => snapshot::Module::Empty,
     })

@@ -20,6 +20,21 @@ struct Base {
 
 /// Writes the active data segments of `module`; those that are relative go to `memory_base`.
 pub(crate) fn write(module: &[u8], memory: &mut [u8], memory_base: u32) -> Result<(), Error> {
+    let size = memory.len();
+    each(module, memory_base, |address, data| {
+        let room = memory.get_mut(address as usize..).and_then(|rest| rest.get_mut(..data.len()));
+        let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        room.ok_or(Error::OutOfBounds { address, length, size })?.copy_from_slice(data);
+        Ok(())
+    })
+}
+
+/// Gives `write` the active data segments of `module`, each with its address.
+pub(crate) fn each(
+    module: &[u8],
+    memory_base: u32,
+    mut write: impl FnMut(u32, &[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut base = Base { global: None, address: memory_base };
     for payload in Parser::new(0).parse_all(module) {
         let segments = match payload.map_err(|error| wrong(&error))? {
@@ -33,13 +48,7 @@ pub(crate) fn write(module: &[u8], memory: &mut [u8], memory_base: u32) -> Resul
         for segment in segments {
             let segment = segment.map_err(|error| wrong(&error))?;
             let DataKind::Active { offset_expr, .. } = segment.kind else { continue };
-            let address = offset(&offset_expr, &base)?;
-            let size = memory.len();
-            let room = memory
-                .get_mut(address as usize..)
-                .and_then(|rest| rest.get_mut(..segment.data.len()));
-            let length = u32::try_from(segment.data.len()).unwrap_or(u32::MAX);
-            room.ok_or(Error::OutOfBounds { address, length, size })?.copy_from_slice(segment.data);
+            write(offset(&offset_expr, &base)?, segment.data)?;
         }
     }
     Ok(())

@@ -45,6 +45,11 @@ pub trait Modules: Send + Sync {
     fn compiled(&self, _name: &str) -> Option<Result<CompiledModule, String>> {
         None
     }
+
+    /// Whether a side module asks for a symbol that another may define. What none asks for, JavaScript does not see.
+    fn is_shared(&self, _symbol: &str) -> bool {
+        true
+    }
 }
 
 /// Bytecode by name, for modules that trust each other.

@@ -1,5 +1,7 @@
 //! Making an isolate from a snapshot: what `capture.rs` took out is put back.
 
+mod instances;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -7,11 +9,12 @@ use std::sync::Arc;
 
 use taipan_snapshot as snapshot;
 use wasmtime::{
-    AnyRef, AsContextMut, Extern, ExternRef, ExternType, FuncType, GlobalType, I31, Instance,
-    MemoryType, Mutability, Ref, RootScope, Store, Table, Tag, Val, ValType,
+    AnyRef, AsContextMut, ExternRef, ExternType, FuncType, GlobalType, I31, Instance, MemoryType,
+    Mutability, Ref, RootScope, Store, Table, Tag, Val, ValType,
 };
 
-use crate::compiled::{CompiledModule, Digest, digest};
+use self::instances::Instances;
+use crate::compiled::{CompiledModule, Digest};
 use crate::control::attached::{self, Attached};
 use crate::host::Host;
 use crate::isolate::{self, Isolate};
@@ -21,14 +24,13 @@ use crate::memory::Spares;
 use crate::program::Program;
 use crate::scope::Scope;
 use crate::state::entities::{
-    Entities, GlobalOrigin, Globals, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin,
-    TagEntity, TagOrigin,
+    Entities, GlobalOrigin, Globals, ModuleEntity, TableEntity, TableOrigin, TagEntity, TagOrigin,
 };
 use crate::state::exceptions::{Exceptions, JavaScriptTag};
 use crate::state::functions::{Functions, Origin};
 use crate::state::resume_times::ResumeTimes;
 use crate::state::{FUNCTION_TABLE, Linked, Served, State};
-use crate::webassembly::{global, tag, window};
+use crate::webassembly::{global, tag};
 use crate::{Error, Handle, function};
 
 /// Bytes of a page of WebAssembly memory (core specification).
@@ -45,6 +47,7 @@ pub struct Image {
     replaced: Vec<u32>,
     globals: Arc<[GlobalOrigin]>,
     modules: Vec<ModuleEntity>,
+    instances: Instances,
 }
 
 impl std::fmt::Debug for Image {
@@ -85,9 +88,10 @@ impl Image {
             .collect::<Result<_, _>>()?;
         let replaced = replaced(&state);
         let globals = state.entity_globals.iter().map(global_origin).collect();
-        let own = own.iter().map(|module| (digest(&module.bytes), module)).collect();
+        let own = own.iter().map(|module| (module.digest(), module)).collect();
         let modules = state.modules.iter().map(|known| module(program, &own, known));
-        let modules = modules.collect::<Result<_, _>>()?;
+        let modules = modules.collect::<Result<Vec<_>, _>>()?;
+        let instances = Instances::new(program, &state, &modules)?;
         let Some(ExternType::Memory(memory_type)) = program.main.module.get_export("memory") else {
             return Err(unfit("the memory"));
         };
@@ -100,6 +104,7 @@ impl Image {
             replaced,
             globals,
             modules,
+            instances,
         }))
     }
 
@@ -255,9 +260,7 @@ fn restore(scope: &mut Scope<'_>, image: &Image) -> Result<(), Error> {
         let entity = restore_tag(scope, known)?;
         scope.state_mut().entities.tags.push(entity);
     }
-    for instance in &image.state.instances {
-        restore_instance(scope, image, instance)?;
-    }
+    image.instances.make(scope, image)?;
     restore_tables(scope, image)?;
     restore_slots(scope, image, table)?;
     let mut handles = HashMap::new();
@@ -317,51 +320,6 @@ fn restore_tag(scope: &mut Scope<'_>, known: &snapshot::Tag) -> Result<TagEntity
         }
     };
     Ok(TagEntity { tag, origin })
-}
-
-fn restore_instance(
-    scope: &mut Scope<'_>,
-    image: &Image,
-    known: &snapshot::Instance,
-) -> Result<(), Error> {
-    let what = "an instance";
-    let Some(ModuleEntity::Compiled(compiled)) =
-        scope.state().entities.modules.get(known.module as usize).cloned()
-    else {
-        return Err(unfit(what));
-    };
-    let mut imports: Vec<Extern> = Vec::new();
-    let mut ingredients = Vec::new();
-    for import in &known.imports {
-        let (ingredient, import) = match *import {
-            snapshot::Import::Function(number) => (
-                Ingredient::Function(number),
-                function::at(scope, number).map(|(function, _)| function.into()),
-            ),
-            snapshot::Import::Global(number) => {
-                (Ingredient::Global(number), global::at(scope, number).map(Extern::from))
-            }
-            snapshot::Import::Table(number) => {
-                let table = table_at(scope, image, number);
-                (Ingredient::Table(number), table.map(|entity| entity.table.into()))
-            }
-            snapshot::Import::Tag(number) => {
-                let tag = scope.state().entities.tags.get(number as usize);
-                (Ingredient::Tag(number), tag.map(|entity| entity.tag.into()))
-            }
-            snapshot::Import::Memory => (Ingredient::Memory, Some(scope.linked()?.memory.into())),
-        };
-        imports.push(import.ok_or_else(|| unfit(what))?);
-        ingredients.push(ingredient);
-    }
-    let instance = Instance::new(&mut scope.store, &compiled.module, &imports)?;
-    let functions = known.function_tables.iter().map(|table| &*table.export);
-    let references = known.reference_tables.iter().map(|table| &*table.export);
-    let elements = window::elements(scope, instance, functions.chain(references));
-    let entities = &mut scope.state_mut().entities;
-    entities.instances.push(instance);
-    entities.recipes.push(Recipe { module: known.module, imports: ingredients, elements });
-    Ok(())
 }
 
 /// The table that JavaScript knows by a number, once the instance that it belongs to is there.

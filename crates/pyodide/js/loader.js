@@ -15,6 +15,7 @@ import { listDescriptors } from "taipan:pyodide/procfs";
 import { limitMemoryFiles } from "taipan:pyodide/quota";
 import { asError, namingClass, tellable } from "taipan:pyodide/reasons";
 import { serveRunSync } from "taipan:pyodide/runsync";
+import { serveSideModules } from "taipan:pyodide/sidemodules";
 
 const STANDARD_INPUT = 0;
 const STANDARD_OUTPUT = 1;
@@ -52,6 +53,7 @@ let layers;
 /// settings:
 ///   createModule          what the glue exports
 ///   instantiate(imports)  gives {instance, module} of pyodide.asm.wasm
+///   webAssembly           the exports of `taipan:webassembly`
 ///   environment           {NAME: value}, added to what Python needs here
 ///   layers                [{layer, path}]: file layers by number, and where to
 ///                         mount them; the standard library first
@@ -172,6 +174,7 @@ function emscriptenSettings(settings, queue, runSync) {
       const marker = serveErrorMarker(imports);
       serveRejections(imports);
       serveLayerFiles(emscripten, imports);
+      serveSideModules(emscripten, imports, settings.webAssembly);
       const { instance, module } = settings.instantiate(imports);
       // Asked on every way between the languages: JavaScript need not be.
       host.wasm_serve_test("env", "JsvError_Check", marker) || host.wasm_serve_test("sentinel", "is_sentinel", marker);

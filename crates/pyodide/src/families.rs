@@ -41,7 +41,11 @@ impl Family {
 const FAMILIES: &[Family] = &[
     Family {
         versions: &["314", "315"],
-        groups: &[ALL, &[RANDOM, EXPORTS_OUT_OF_TABLE, STRINGS, GLUE_FRAMES]],
+        groups: &[
+            ALL,
+            &[RANDOM, EXPORTS_OUT_OF_TABLE, STRINGS, GLUE_FRAMES],
+            &[SIDE_MODULES, SIDE_EXPORTS_OUT_OF_TABLE, FAILED_LOADS],
+        ],
     },
     Family {
         versions: &["0.29"],
@@ -56,6 +60,7 @@ const FAMILIES: &[Family] = &[
                 STRINGS_BY_CHARACTER,
                 NO_SCRIPTS,
             ],
+            &[SIDE_MODULES],
         ],
     },
     Family {
@@ -64,7 +69,7 @@ const FAMILIES: &[Family] = &[
             ALL,
             RELOCATABLE,
             &[NO_MEMORY_YET, NO_TABLE_YET, MEMORY_OF_MAIN, RANDOM, STRINGS_BY_CHARACTER],
-            &[NO_ENVIRONMENT],
+            &[NO_ENVIRONMENT, SIDE_MODULES],
         ],
     },
     Family {
@@ -78,7 +83,8 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Of every release.
-const ALL: &[Patch] = &[SLEEP, RUN_SYNC, CALL_PROMISING, PLATFORM_FRAMES];
+const ALL: &[Patch] =
+    &[SLEEP, RUN_SYNC, CALL_PROMISING, PLATFORM_FRAMES, FUNCTIONS_IN_TABLE, FUNCTIONS_OF_MODULE];
 
 /// Of those whose main module can be relocated.
 const RELOCATABLE: &[Patch] = &[
@@ -90,11 +96,18 @@ const RELOCATABLE: &[Patch] = &[
     GLUE_FRAMES_OLD,
     HELD_CALLABLE,
     HELD_ITERATOR,
+    SIDE_EXPORTS_OUT_OF_TABLE_OLD,
+    FAILED_LOADS_OLD,
 ];
 
 /// Of those whose glue has another Emscripten's (3.1.58) form.
-const OLD: &[Patch] =
-    &[SETTINGS_ARE_MODULE, NO_MEMORY_YET_OLD, NO_TABLE_YET_OLD, MEMORY_OF_MAIN_OLD];
+const OLD: &[Patch] = &[
+    SETTINGS_ARE_MODULE,
+    NO_MEMORY_YET_OLD,
+    NO_TABLE_YET_OLD,
+    MEMORY_OF_MAIN_OLD,
+    SIDE_MODULES_OLD,
+];
 
 const RANDOM: Patch = Patch {
     name: "random bytes from crypto",
@@ -111,6 +124,66 @@ const EXPORTS_OUT_OF_TABLE: Patch = Patch {
     find: "updateGOT(origExports);",
     replace: "",
     count: 1,
+};
+
+const SIDE_MODULES: Patch = Patch {
+    name: "side modules that were compiled at set-up",
+    reason: "an isolate generates no code; the file need not be read into the memory",
+    find: "function loadLibData(){if(handle){var data=HEAPU32[handle+28>>>2>>>0];var \
+           dataSize=HEAPU32[handle+32>>>2>>>0];if(data&&dataSize){var libData=HEAP8.slice(data,data+dataSize);\
+           return flags.loadAsync?Promise.resolve(libData):libData}}var f=findLibraryFS(libName,flags.rpath);\
+           if(f){var libData=FS.readFile(f,{encoding:\"binary\"});",
+    replace: "function loadLibData(){var f=findLibraryFS(libName,flags.rpath);if(f){var libData=Module.sideModule(f);",
+    count: 1,
+};
+
+const SIDE_MODULES_OLD: Patch = Patch {
+    find: "if(!libData&&flags.fs&&flags.fs.findObject(libName)){libData=flags.fs.readFile(libName,{\
+           encoding:\"binary\"});if(!(libData instanceof Uint8Array)){libData=new Uint8Array(libData)}}",
+    replace: "libData=Module.sideModule(libName);",
+    ..SIDE_MODULES
+};
+
+const SIDE_EXPORTS_OUT_OF_TABLE: Patch = Patch {
+    find: "updateGOT(moduleExports);",
+    replace: "Module.fillOffsets(module,GOT,moduleExports,{updateGOT,resolveGlobalSymbol});",
+    ..EXPORTS_OUT_OF_TABLE
+};
+
+const SIDE_EXPORTS_OUT_OF_TABLE_OLD: Patch = Patch {
+    find: "moduleExports=relocateExports(instance.exports,memoryBase);",
+    replace: "moduleExports=relocateExports(instance.exports,memoryBase,Module);\
+              Module.fillOffsets(module,GOT,moduleExports,{updateGOT,resolveGlobalSymbol});",
+    ..EXPORTS_OUT_OF_TABLE
+};
+
+const FUNCTIONS_IN_TABLE: Patch = Patch {
+    name: "places of functions in the table",
+    reason: "it makes a JavaScript function of every element, 40,000 with scikit-learn, to find out \
+             which is where; the host knows",
+    find: "functionsInTableMap=new WeakMap;updateTableMap(0,wasmTable.length)",
+    replace: "functionsInTableMap=Module.functionsInTable(wasmTable)",
+    count: 1,
+};
+
+const FUNCTIONS_OF_MODULE: Patch = Patch {
+    find: "updateTableMap(tableBase,metadata.tableSize);",
+    replace: "",
+    ..FUNCTIONS_IN_TABLE
+};
+
+const FAILED_LOADS: Patch = Patch {
+    name: "a side module that could not be loaded is not there",
+    reason: "the glue takes it for loaded the next time, and finds no symbol in it",
+    find: "catch(e){dlSetError(`could not load dynamic lib: ${filename}\\n${e}`);return 0}",
+    replace: "catch(e){Module.forgetUnfinished(LDSO.loadedLibsByName);\
+              dlSetError(`could not load dynamic lib: ${filename}\\n${e}`);return 0}",
+    count: 1,
+};
+
+const FAILED_LOADS_OLD: Patch = Patch {
+    find: "catch(e){dlSetError(`Could not load dynamic lib: ${filename}\\n${e}`);return 0}",
+    ..FAILED_LOADS
 };
 
 const HELD_CALLABLE: Patch = Patch {

@@ -22,6 +22,7 @@ pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/quota", text: include_str!("../js/quota.js") },
     Source { name: "taipan:pyodide/reasons", text: include_str!("../js/reasons.js") },
     Source { name: "taipan:pyodide/runsync", text: include_str!("../js/runsync.js") },
+    Source { name: "taipan:pyodide/sidemodules", text: include_str!("../js/sidemodules.js") },
     Source { name: "taipan:pyodide/snapshots", text: include_str!("../js/snapshots.js") },
     Source { name: "taipan:pyodide/values", text: include_str!("../js/values.js") },
 ];

@@ -5,7 +5,7 @@ import createModule from "taipan:pyodide/glue";
 import { boot, furnish as mountAgain } from "taipan:pyodide/loader";
 import * as snapshots from "taipan:pyodide/snapshots";
 import { pythonValues } from "taipan:pyodide/values";
-import { mainModule } from "taipan:webassembly";
+import * as webAssembly from "taipan:webassembly";
 import * as dispatch from "taipan:webapi/dispatch.js";
 import { languageOf, setForeignValues } from "taipan:webapi/foreign.js";
 import { inspect } from "taipan:webapi/inspect.js";
@@ -33,8 +33,9 @@ export async function start(layers, environment, fileBytesMaximum) {
     },
     instantiate(imports) {
       rememberTypeFlags(imports.env);
-      return { module: mainModule, instance: new WebAssembly.Instance(mainModule, imports) };
+      return { module: webAssembly.mainModule, instance: new WebAssembly.Instance(webAssembly.mainModule, imports) };
     },
+    webAssembly,
     environment: JSON.parse(environment),
     layers: JSON.parse(layers),
     fileBytesMaximum,

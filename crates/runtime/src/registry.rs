@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use taipan_guest::{Call, CompiledModule, ModuleRecord, Modules, Operation, Output, Throw, join};
 use taipan_pyodide::layer::{Layer, Node};
@@ -98,8 +98,10 @@ pub struct Registry {
     builtin: Javascript,
     own: Arc<OwnModules>,
     files: Option<Arc<Layer<LayerBytes>>>,
-    /// The WebAssembly modules, by their paths: ready, or why not.
+    /// The WebAssembly modules, by their absolute paths: ready, or why not.
     compiled: Arc<BTreeMap<String, Result<CompiledModule, String>>>,
+    /// The symbols that side modules ask for.
+    shared: Arc<OnceLock<BTreeSet<String>>>,
 }
 
 impl fmt::Debug for Registry {
@@ -113,7 +115,13 @@ impl Registry {
     #[must_use]
     pub fn builtin(builtin: Javascript, gates: BTreeSet<&'static str>) -> Self {
         let own = OwnModules { gates, ..OwnModules::default() };
-        Self { builtin, own: Arc::new(own), files: None, compiled: Arc::default() }
+        Self {
+            builtin,
+            own: Arc::new(own),
+            files: None,
+            compiled: Arc::default(),
+            shared: Arc::default(),
+        }
     }
 
     /// Of a worker, whose files are `files`.
@@ -124,7 +132,13 @@ impl Registry {
         files: Arc<Layer<LayerBytes>>,
         compiled: BTreeMap<String, Result<CompiledModule, String>>,
     ) -> Self {
-        Self { builtin, own, files: Some(files), compiled: Arc::new(compiled) }
+        Self {
+            builtin,
+            own,
+            files: Some(files),
+            compiled: Arc::new(compiled),
+            shared: Arc::default(),
+        }
     }
 
     /// The WebAssembly modules that are ready.
@@ -259,8 +273,15 @@ impl Modules for Registry {
     }
 
     fn compiled(&self, name: &str) -> Option<Result<CompiledModule, String>> {
-        let (path, _) = self.own(name)?;
-        self.compiled.get(path).cloned()
+        self.compiled.get(name).cloned()
+    }
+
+    fn is_shared(&self, symbol: &str) -> bool {
+        let symbols = || {
+            let modules = self.compiled.values().flatten().filter(|module| module.is_side());
+            modules.flat_map(CompiledModule::symbols).collect()
+        };
+        self.shared.get_or_init(symbols).contains(symbol)
     }
 }
 

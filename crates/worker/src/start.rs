@@ -255,7 +255,10 @@ fn start(
         program: &bundle.program,
         registry,
         layers: layers(bundle, top_level.code),
-        environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
+        environment: BTreeMap::from([
+            ("PYTHONUNBUFFERED".into(), "1".into()),
+            ("LD_LIBRARY_PATH".into(), format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}/lib")),
+        ]),
         host: Box::new(host),
         world,
     })?;

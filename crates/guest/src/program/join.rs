@@ -6,7 +6,7 @@ use wasmparser::{BinaryReaderError, Parser, Payload, TypeRef};
 use wasmtime::{Engine, ExternType, Linker};
 
 use super::{MainImport, Parts, Program};
-use crate::compiled::{CompiledModule, digest};
+use crate::compiled::CompiledModule;
 use crate::state::State;
 use crate::{Error, trampoline, webassembly};
 
@@ -38,8 +38,7 @@ impl Program {
         }
         let hidden = taipan_link::hidden_state(&parts.main.bytes).map_err(Error::Dylink)?;
         define(&mut linker)?;
-        let modules =
-            parts.modules.into_iter().map(|module| (digest(&module.bytes), module)).collect();
+        let modules = parts.modules.into_iter().map(|module| (module.digest(), module)).collect();
         let operations = webassembly::OPERATIONS.iter().copied().chain(parts.operations).collect();
         let (main, javascript) = (parts.main, parts.javascript);
         let linked = linker.instantiate_pre(&main.module)?;

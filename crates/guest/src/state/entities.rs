@@ -21,6 +21,17 @@ pub(crate) struct Entities {
     pub(crate) tags: Vec<TagEntity>,
     /// Elements of the main module's function table that JavaScript has set: to a function, by its index, or to null.
     pub(crate) elements: BTreeMap<u32, Option<u32>>,
+    /// Where functions are in that table.
+    pub(crate) places: Places,
+}
+
+/// Where functions are in the main module's table, by their addresses as wasmtime has them: of its first elements. It
+/// can be made again, so it is in no snapshot.
+#[derive(Default)]
+pub(crate) struct Places {
+    pub(crate) of: HashMap<Element, u32>,
+    /// How many elements were looked at.
+    pub(crate) seen: u32,
 }
 
 /// A module that JavaScript holds.
@@ -108,7 +119,7 @@ pub(crate) enum TagOrigin {
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub(crate) module: u32,
-    pub(crate) imports: Vec<Ingredient>,
+    pub(crate) imports: Arc<[Ingredient]>,
     /// What instantiation put into each of its own tables, by the name of the export.
     pub(crate) elements: Vec<(String, Vec<Element>)>,
 }

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use taipan_link::RESERVED_PREFIX;
 use wasmparser::{BinaryReaderError, Export, Parser, Payload};
-use wasmtime::{Extern, ExternType, Func, FuncType, Instance, Mutability};
+use wasmtime::{Extern, ExternType, Func, FuncType, Instance, Mutability, Val};
 
 use crate::compiled::CompiledModule;
 use crate::control::reason::Reason;
 use crate::operation::{Call, Output, OutputValue, Throw};
 use crate::scope::Scope;
 use crate::state::entities::{
-    GlobalOrigin, Ingredient, ModuleEntity, Recipe, TableEntity, TableOrigin, TagEntity, TagOrigin,
+    GlobalOrigin, Ingredient, ModuleEntity, Places, Recipe, TableEntity, TableOrigin, TagEntity,
+    TagOrigin,
 };
 use crate::state::functions::Origin;
 use crate::state::{FUNCTION_TABLE, Served};
@@ -19,7 +20,10 @@ use crate::value::Kind;
 use crate::webassembly::entity::{add, count, entity};
 use crate::webassembly::module::{kind, module, quoted};
 use crate::webassembly::{global, window};
-use crate::{function, trampoline};
+use crate::{data, function, trampoline};
+
+/// The global that says where the data of a side module lies.
+const MEMORY_BASE: &str = "__memory_base";
 
 /// "instantiate a WebAssembly module": the imports' values follow the module. The exports as JSON:
 /// `[name, kind, number]` of each.
@@ -180,9 +184,36 @@ fn new_instance(
     let module = call.unsigned(0)?;
     let entities = &mut call.scope.state_mut().entities;
     let place = add(&mut entities.instances, instance)?;
-    entities.recipes.push(Recipe { module, imports: ingredients, elements });
+    entities.recipes.push(Recipe { module, imports: ingredients.into(), elements });
+    // It has put functions into the table.
+    entities.places = Places::default();
+    if compiled.is_side() {
+        let imports = &call.scope.state().entities.recipes[place as usize].imports.clone();
+        let base = memory_base(&mut call.scope, compiled, imports);
+        write_data(&mut call.scope, compiled, base)?;
+    }
     window::initialise(&mut call.scope, compiled, instance, &imports)?;
     Ok((instance, Some(place)))
+}
+
+/// Writes the data of a side module to where it was placed.
+fn write_data(
+    scope: &mut Scope<'_>,
+    compiled: &CompiledModule,
+    memory_base: u32,
+) -> Result<(), Throw> {
+    Ok(data::each(&compiled.bytes, memory_base, |address, data| scope.write(address, data))?)
+}
+
+/// Where the data of a side module lies; 0 for one that says nothing of it.
+fn memory_base(scope: &mut Scope<'_>, compiled: &CompiledModule, imports: &[Ingredient]) -> u32 {
+    let place = compiled.module.imports().position(|import| import.name() == MEMORY_BASE);
+    let global = match place.and_then(|place| imports.get(place)) {
+        Some(Ingredient::Global(number)) => global::at(scope, *number),
+        _ => None,
+    };
+    let base = global.map_or(Val::I32(0), |global| global.get(&mut scope.store));
+    base.i32().unwrap_or_default().cast_unsigned()
 }
 
 /// Bytes of the host that instances of an isolate may take together, about. They live as long as the isolate.
@@ -240,7 +271,8 @@ fn export(
     let mut entries = Vec::new();
     for export in exports(&compiled.bytes) {
         let export = export.map_err(|error| link_error(&wasmtime::Error::new(error)))?;
-        if export.name.starts_with(RESERVED_PREFIX) {
+        let is_hidden = compiled.is_side() && !is_seen(&call.scope, export.name);
+        if is_hidden || export.name.starts_with(RESERVED_PREFIX) {
             continue;
         }
         let Some(item) = instance.get_export(&mut call.scope.store, export.name) else { continue };
@@ -256,6 +288,44 @@ fn export(
         entries.push(format!(r#"[{},"{kind}",{number}]"#, quoted(export.name)));
     }
     Ok(format!("[{}]", entries.join(",")))
+}
+
+/// Whether JavaScript sees an export of a side module at once: the dynamic linker asks for it, or CPython. It finds the
+/// others when it asks ([`side_export`]): one of mypy's has 31,000.
+fn is_seen(scope: &Scope<'_>, name: &str) -> bool {
+    name.starts_with("PyInit_") || name.starts_with("__") || scope.state().modules.is_shared(name)
+}
+
+/// `wasm_side_export(module, name)`: an export of the instance of a side module as JSON, `[kind, number]`, or the address
+/// of data; `undefined` when it has none.
+pub(super) fn side_export(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (module, name) = (call.unsigned(0)?, call.text(1)?);
+    let entities = &call.scope.state().entities;
+    let place = entities.recipes.iter().position(|recipe| recipe.module == module);
+    let (Some(place), Some(ModuleEntity::Compiled(compiled))) =
+        (place, entities.modules.get(module as usize).cloned())
+    else {
+        return Ok(Output::Undefined);
+    };
+    let (instance, imports) = (entities.instances[place], entities.recipes[place].imports.clone());
+    if name.starts_with(RESERVED_PREFIX) {
+        return Ok(Output::Undefined);
+    }
+    let store = &mut call.scope.store;
+    match instance.get_export(&mut *store, &name) {
+        Some(Extern::Global(global)) if global.ty(&*store).mutability() == Mutability::Const => {
+            let offset = global.get(&mut *store).i32().unwrap_or_default().cast_unsigned();
+            let base = memory_base(&mut call.scope, &compiled, &imports);
+            Ok(base.wrapping_add(offset).into())
+        }
+        Some(item) => {
+            let kind = kind(&item.ty(&*store));
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            let number = number_of(&mut call.scope, &item, &name, Some(place))?;
+            Ok(Output::Text(format!(r#"["{kind}",{number}]"#)))
+        }
+        None => Ok(Output::Undefined),
+    }
 }
 
 /// The export section of a module, which comes before its code.

@@ -40,9 +40,10 @@ pub(super) fn compile(call: &mut Call<'_>) -> Result<Output, Throw> {
 pub(super) fn named(call: &mut Call<'_>) -> Result<Output, Throw> {
     let name = call.text(0)?;
     let modules = call.scope.state().modules.clone();
-    let compiled = modules
-        .compiled(&name)
-        .ok_or_else(|| Throw::type_error(format!("no WebAssembly module is named {name}")))?;
+    let compiled = modules.compiled(&name).ok_or_else(|| {
+        let why = "was not compiled at set-up: an isolate generates no code at run time";
+        Throw::error("WebAssembly.CompileError", format!("{name} {why}"))
+    })?;
     let compiled = compiled.map_err(|why| Throw::error("WebAssembly.CompileError", why))?;
     let modules = &mut call.scope.state_mut().entities.modules;
     add(modules, ModuleEntity::Compiled(compiled)).map(Output::from)

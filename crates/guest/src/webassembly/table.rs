@@ -5,10 +5,11 @@ use wasmtime::{Ref, RefType, Table, TableType, ValType};
 use crate::function;
 use crate::limits::ELEMENT_BYTES;
 use crate::operation::{Call, Output, OutputValue, Throw};
-use crate::state::entities::{TableEntity, TableOrigin};
+use crate::state::entities::{Places, TableEntity, TableOrigin};
 use crate::state::functions::Origin;
 use crate::value::{Kind, RawValue};
 use crate::webassembly::entity::{ENTITY_BYTES, add, count, entity, value_type};
+use crate::webassembly::window;
 
 /// Elements of a table, at most (JavaScript interface, "Limits").
 const LENGTH_MAX: u32 = 10_000_000;
@@ -75,6 +76,37 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Output, Throw> {
     Ok(Output::Value(OutputValue(value)))
 }
 
+/// `wasm_table_find(table, function)`: the first element of the main module's table that is a function; `undefined` when
+/// none is.
+pub(super) fn find(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (table, is_main) = table(call)?;
+    let value = call.raw(1)?;
+    let found = function::from_javascript(&mut call.scope, value)?;
+    let Some((_, function)) = found.filter(|_| is_main) else { return Ok(Output::Undefined) };
+    let scope = &mut call.scope;
+    let address = function.to_raw(&mut scope.store) as usize;
+    let mut places = std::mem::take(&mut scope.state_mut().entities.places);
+    let mut place = places.of.get(&address).copied();
+    if let Some(known) = place {
+        let element = table.get(&mut scope.store, known.into());
+        if window::element(scope, element.as_ref()) != address {
+            (places, place) = (Places::default(), None);
+        }
+    }
+    let length = u32::try_from(table.size(&scope.store)).unwrap_or(u32::MAX);
+    for index in places.seen..length {
+        let element = table.get(&mut scope.store, index.into());
+        let element = window::element(scope, element.as_ref());
+        if element != 0 {
+            places.of.entry(element).or_insert(index);
+        }
+    }
+    places.seen = length;
+    place = place.or_else(|| places.of.get(&address).copied());
+    scope.state_mut().entities.places = places;
+    Ok(place.map_or(Output::Undefined, Output::from))
+}
+
 /// `set(index, value)`.
 pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
     let (table, is_main) = table(call)?;
@@ -88,7 +120,9 @@ pub(super) fn set(call: &mut Call<'_>) -> Result<Output, Throw> {
         .set(&mut call.scope.store, index.into(), element)
         .map_err(|_| Throw::range_error(format!("WebAssembly.Table.set(): no element {index}")))?;
     if is_main {
-        call.scope.state_mut().entities.elements.insert(index, function);
+        let entities = &mut call.scope.state_mut().entities;
+        entities.elements.insert(index, function);
+        entities.places.seen = entities.places.seen.min(index);
     }
     Ok(Output::Undefined)
 }

@@ -107,14 +107,14 @@ pub(crate) fn compiled(wasm: &[u8]) -> CompiledModule {
     let name: String = digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     let path = Path::new(CODE).join(format!("{name}.code"));
     if let Ok(Ok(module)) = fs::File::open(&path).map(|file| taipan_guest::load(engine(), file)) {
-        return CompiledModule { bytes, module };
+        return CompiledModule::new(bytes, module);
     }
     let staging =
         path.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     fs_err::write(&staging, taipan_guest::compile(engine(), wasm).unwrap()).unwrap();
     fs_err::rename(&staging, &path).unwrap();
     let file = fs::File::open(&path).unwrap();
-    CompiledModule { bytes, module: taipan_guest::load(engine(), file).unwrap() }
+    CompiledModule::new(bytes, taipan_guest::load(engine(), file).unwrap())
 }
 
 /// The modules of `wat/` by name, as bytes.
@@ -197,7 +197,7 @@ pub(crate) fn program_with(operations: &[Operation]) -> Arc<Program> {
     let open = |name: &str| fs::File::open(folder.join(name)).unwrap();
     let bytes = taipan_guest::map(&open("main.wasm")).unwrap();
     let main = match taipan_guest::load(engine(), open("main.code")) {
-        Ok(module) => CompiledModule { bytes, module },
+        Ok(module) => CompiledModule::new(bytes, module),
         Err(_) => compiled(&bytes),
     };
     let parts = Parts {
