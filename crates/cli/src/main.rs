@@ -12,6 +12,7 @@ mod progress;
 mod project;
 mod report;
 mod runtime;
+mod script;
 mod selection;
 mod serving;
 mod signals;
