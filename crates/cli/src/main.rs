@@ -6,6 +6,7 @@ mod console;
 mod entries;
 mod environment;
 mod failure;
+mod interpreter;
 mod options;
 mod prepare;
 mod progress;

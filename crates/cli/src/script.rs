@@ -1,4 +1,4 @@
-//! Runs a program of this machine in the sandbox.
+//! Runs a program of this machine in the sandbox, for `taipan run` and `taipan python`.
 
 mod mounts;
 mod sandbox;
@@ -10,9 +10,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use taipan_pyodide::Folder;
+use taipan_pyodide::layer::Entry;
 use taipan_webapi::access::Destination;
 use taipan_webapi::fetch::{self, client};
-use taipan_worker::{Error, Modules, Script, ScriptLimits, modules_of};
+use taipan_worker::{Code, Error, Interpreter, Modules, Script, ScriptLimits, modules_of};
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
@@ -20,7 +21,7 @@ use crate::options::Options;
 use crate::prepare::bundle;
 use crate::project::read_file;
 use crate::runtime::{guard, runtime};
-use crate::script::mounts::{Mount, OF_THE_SYSTEM};
+use crate::script::mounts::{Mount, OF_THE_SYSTEM, SESSION};
 use crate::script::streams::{Output, Terminal};
 use crate::{console, signals, terminal};
 
@@ -29,6 +30,10 @@ pub(crate) use sandbox::{Sandbox, SandboxArguments};
 /// The exit codes that a process can have; others are cut to their lowest bits, as the system does.
 const STATUS_MASK: i32 = 0xff;
 
+/// The directories of the sandbox itself, which none of this machine replaces.
+pub(crate) const OF_THE_SANDBOX: [&str; 4] =
+    [OF_THE_SYSTEM[0], OF_THE_SYSTEM[1], OF_THE_SYSTEM[2], SESSION];
+
 /// A script to run, and what it is given.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -36,6 +41,10 @@ pub(crate) struct Request {
     /// `sys.argv` after its first.
     pub(crate) arguments: Vec<String>,
     pub(crate) sandbox: Sandbox,
+    /// What else the program sees to read.
+    pub(crate) libraries: Vec<taipan_worker::Mount>,
+    /// What `taipan python` sets of the interpreter.
+    pub(crate) interpreter: Option<Interpreter>,
 }
 
 /// Where the text of a script is.
@@ -45,10 +54,12 @@ pub(crate) enum Program {
     Code(String),
     /// A module of the current directory, or of the standard library.
     Module(String),
-    /// From standard input.
-    Input,
+    /// From standard input, and what `sys.argv` calls it.
+    Input(&'static str),
     /// In a file of the host.
     File(PathBuf),
+    /// The module `__main__` in a directory or an archive of the host.
+    Place(PathBuf),
 }
 
 /// Runs a script in the sandbox, and ends with its exit code.
@@ -59,7 +70,8 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
     let sandbox = request.sandbox;
     let (writable, mounts): (Vec<_>, Vec<_>) =
         sandbox.mounts.iter().partition(|mount| mount.writable);
-    let mounts = mounts.into_iter().map(mount).collect::<Result<_, _>>()?;
+    let mut mounts = mounts.into_iter().map(mount).collect::<Result<Vec<_>, _>>()?;
+    mounts.extend(request.libraries);
     let writable = writable.into_iter().map(writable_mount).collect::<Result<_, _>>()?;
     let release = options.choice.release()?;
     let bundle = bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
@@ -79,6 +91,7 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
         bundle,
         program,
         arguments: request.arguments,
+        interpreter: request.interpreter,
         environment: sandbox.environment,
         folder,
         mounts,
@@ -138,13 +151,14 @@ fn locate(program: &Program) -> Result<Located, Failure> {
             let folder = modules(&here, None)?;
             Located { program: Module(name.clone()), folder: Some(folder) }
         }
-        Program::Input => {
+        Program::Input(name) => {
             let mut text = Vec::new();
             let read = io::stdin().lock().read_to_end(&mut text);
             read.map_err(|source| Failure::System { what: "read standard input", source })?;
-            alone(Text { name: "-".to_owned(), text })
+            alone(Text { name: (*name).to_owned(), text })
         }
         Program::File(path) => file(path)?,
+        Program::Place(path) => place(path)?,
     })
 }
 
@@ -171,6 +185,28 @@ fn file(path: &Path) -> Result<Located, Failure> {
     Ok(Located { program: taipan_worker::Program::File(path), folder: Some(folder) })
 }
 
+/// A directory or an archive, which has the same path in the sandbox.
+fn place(path: &Path) -> Result<Located, Failure> {
+    let real = fs_err::canonicalize(path)
+        .map_err(|_| Failure::NotFound { what: "the script", path: path.into() })?;
+    let located = unicode(&real)?.to_owned();
+    let folder = match (real.is_dir(), real.parent(), real.file_name()) {
+        (false, Some(parent), Some(name)) => {
+            let name = unicode(Path::new(name))?;
+            let code = Code::new(&[Entry::file(name, read_file(&real, "the script")?)])?;
+            taipan_worker::Mount { code, path: unicode(parent)?.to_owned() }
+        }
+        _ => library(&real)?,
+    };
+    Ok(Located { program: taipan_worker::Program::Place(located), folder: Some(folder) })
+}
+
+/// A directory with all that is in it, which has the same path in the sandbox.
+pub(crate) fn library(folder: &Path) -> Result<taipan_worker::Mount, Failure> {
+    let code = taipan_worker::from_directory(folder)?;
+    Ok(taipan_worker::Mount { code, path: unicode(folder)?.to_owned() })
+}
+
 /// A path, as the script sees it.
 fn unicode(path: &Path) -> Result<&str, Failure> {
     path.to_str().ok_or_else(|| Failure::Usage {
@@ -179,7 +215,7 @@ fn unicode(path: &Path) -> Result<&str, Failure> {
 }
 
 /// The modules of a folder, which the script finds at the same paths.
-fn modules(
+pub(crate) fn modules(
     folder: &Path,
     script: Option<(&str, Vec<u8>)>,
 ) -> Result<taipan_worker::Mount, Failure> {

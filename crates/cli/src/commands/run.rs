@@ -66,7 +66,7 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
     let (program, arguments) = match (code.next(), module.next(), words.next()) {
         (Some(text), _, _) => (Program::Code(text), code.collect()),
         (None, Some(name), _) => (Program::Module(name), module.collect()),
-        (None, None, Some(file)) if file == "-" => (Program::Input, words.collect()),
+        (None, None, Some(file)) if file == "-" => (Program::Input("-"), words.collect()),
         (None, None, Some(file)) => (Program::File(file.into()), words.collect()),
         (None, None, None) => {
             let reason = "there is nothing to run: name a Python file, give code with -c, \
@@ -74,7 +74,7 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             return Err(Failure::Usage { reason: reason.to_owned() });
         }
     };
-    Ok(Request { program, arguments, sandbox })
+    Ok(Request { program, arguments, sandbox, libraries: Vec::new(), interpreter: None })
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
         check_run(&["-c", "print(1)"], Ok((code("print(1)"), &[])));
         check_run(&["-c", "-1", "--mount", "x"], Ok((code("-1"), &["--mount", "x"])));
         check_run(&["-m", "a.b", "-c", "x"], Ok((Program::Module("a.b".into()), &["-c", "x"])));
-        check_run(&["-", "-x"], Ok((Program::Input, &["-x"])));
+        check_run(&["-", "-x"], Ok((Program::Input("-"), &["-x"])));
         check_run(&["--cpu", "1", "--allow-net", "a.py", "--cpu"], Ok((file("a.py"), &["--cpu"])));
         check_run(
             &[],

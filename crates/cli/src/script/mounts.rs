@@ -41,7 +41,7 @@ pub(crate) fn parse_mount(text: &str) -> Result<Mount, Failure> {
 }
 
 /// The directory of the guest's own files. No directory of the host takes its place.
-const SESSION: &str = "/session";
+pub(crate) const SESSION: &str = "/session";
 
 /// The directories of the sandbox itself, with all that is below them: Python's library, devices, and facts about the
 /// process.

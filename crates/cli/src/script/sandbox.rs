@@ -7,6 +7,7 @@ use clap::Args;
 use taipan_webapi::access::{Access, Destination};
 
 use crate::failure::Failure;
+use crate::options::absolute;
 use crate::script::mounts::{Mount, check_mounts, parse_mount};
 use crate::size::{MIB, mebibytes};
 
@@ -67,6 +68,11 @@ impl<T: Copy> Bound<T> {
             Self::None => None,
         }
     }
+
+    /// As it is typed.
+    fn word(self, number: impl FnOnce(T) -> String) -> String {
+        self.at_most().map_or_else(|| UNBOUNDED.to_owned(), number)
+    }
 }
 
 /// The word for no bound.
@@ -89,6 +95,31 @@ fn output_bytes(text: &str) -> Result<Bound<u64>, String> {
     }
     let bytes = text.parse::<u32>().ok().map(|number| u64::from(number) * MIB);
     bytes.map(Bound::AtMost).ok_or_else(|| "it is a whole number of MiB, or `none`".into())
+}
+
+impl SandboxArguments {
+    /// The words that say the same in another directory.
+    pub(crate) fn words(&self) -> Result<Vec<String>, Failure> {
+        let Self { mount, env, allow_net, cpu, wall, memory, output } = self;
+        let mut words = Vec::new();
+        for text in mount {
+            let Mount { host, guest, writable } = parse_mount(text)?;
+            let host = absolute(&host)?;
+            let mode = if writable { "rw" } else { "ro" };
+            words.push(format!("--mount={host}:{guest}:{mode}"));
+        }
+        words.extend(env.iter().map(|variable| format!("--env={variable}")));
+        words.extend(allow_net.iter().map(|place| match place.as_str() {
+            EVERYWHERE => "--allow-net".to_owned(),
+            place => format!("--allow-net={place}"),
+        }));
+        let seconds = |time: Duration| time.as_secs_f64().to_string();
+        words.push(format!("--cpu={}", cpu.word(seconds)));
+        words.push(format!("--wall={}", wall.word(seconds)));
+        words.push(format!("--memory={memory}"));
+        words.push(format!("--output={}", output.word(|bytes| (bytes / MIB).to_string())));
+        Ok(words)
+    }
 }
 
 /// What a program is given.
