@@ -27,12 +27,13 @@ impl Interpreter {
     }
 }
 
-/// The program that is the CPython of `release`, with further words of `taipan python`; made in the cache if it is not
-/// there.
+/// The program that is the CPython of `release`, with further words of `taipan python`; made if the cache does not have
+/// it.
 pub(crate) fn program(
     release: &Release,
     options: &Options,
     words: &[String],
+    on_read_only: OnReadOnly,
 ) -> Result<Interpreter, Failure> {
     let text = text(release, options, words)?;
     let name = name(release);
@@ -40,7 +41,7 @@ pub(crate) fn program(
     let entry = cache.entry(INTERPRETER_ENTRIES, &Digest::of(text.as_bytes()).to_string())?;
     let held = entry.hold()?;
     let display = Display::new(options.quiet);
-    let files = entry.get_or_build(OnReadOnly::Apart, &|step| display.show(step), |folder| {
+    let files = entry.get_or_build(on_read_only, &|step| display.show(step), |folder| {
         write_program(&folder.join(&name), text.as_bytes())
     })?;
     Ok(Interpreter { name, files, _held: held })

@@ -3,12 +3,13 @@
 mod command_line;
 mod directories;
 
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
 use command_line::CommandLine;
+use taipan_store::OnReadOnly;
 use taipan_worker::{Interpreter, Mount};
 
 use crate::failure::Failure;
@@ -134,7 +135,7 @@ fn program(program: &command_line::Program) -> Result<Option<Program>, Failure> 
 
 /// A file, or what has a module `__main__`.
 fn file(path: PathBuf) -> Result<Program, Failure> {
-    match fs_err::metadata(&path) {
+    match path.metadata() {
         Ok(found) if found.is_dir() => Ok(Program::Place(path)),
         Ok(found) if found.is_file() && is_archive(&path) => Ok(Program::Place(path)),
         Ok(_) => Ok(Program::File(path)),
@@ -145,13 +146,25 @@ fn file(path: PathBuf) -> Result<Program, Failure> {
     }
 }
 
-/// Whether the file ends as a zip archive does (APPNOTE.TXT 6.3.10, 4.3.16), as `zipimport` looks for it.
+/// Whether the file ends as a zip archive does (APPNOTE.TXT 6.3.10, 4.3.16): a record, then a comment of the length that
+/// the record says. `zipimport` looks for the same.
 fn is_archive(path: &Path) -> bool {
-    /// The record at the end, and the longest comment after it.
-    const END_BYTES_MAX: usize = 22 + 65_535;
-    let Ok(bytes) = fs_err::read(path) else { return false };
-    let end = &bytes[bytes.len().saturating_sub(END_BYTES_MAX)..];
-    end.windows(4).any(|part| part == b"PK\x05\x06")
+    const MARK: &[u8] = b"PK\x05\x06";
+    const RECORD_BYTES: usize = 22;
+    const COMMENT_BYTES_MAX: usize = 65_535;
+    let Ok(mut file) = fs_err::File::open(path) else { return false };
+    let length = file.seek(SeekFrom::End(0)).unwrap_or(0);
+    let begin = length.saturating_sub((RECORD_BYTES + COMMENT_BYTES_MAX) as u64);
+    let mut end = Vec::new();
+    let read = file.seek(SeekFrom::Start(begin)).and_then(|_| file.read_to_end(&mut end));
+    let is_record = |record: &[u8]| match record.get(RECORD_BYTES - 2..) {
+        Some([low, high, comment @ ..]) => {
+            record.starts_with(MARK)
+                && comment.len() == usize::from(u16::from_le_bytes([*low, *high]))
+        }
+        _ => false,
+    };
+    read.is_ok() && (0..end.len()).any(|place| is_record(&end[place..]))
 }
 
 /// The directories of `PYTHONPATH`.
@@ -165,7 +178,8 @@ fn of_path(interpreter: &Interpreter) -> Result<Vec<Mount>, Failure> {
 fn can_be_seen(folder: &Path) -> bool {
     let is_the_sandboxs = OF_THE_SANDBOX.iter().any(|own| folder.starts_with(own));
     let hides = [Path::new("/"), Path::new("/tmp")].contains(&folder);
-    folder.is_dir() && !is_the_sandboxs && !hides
+    let is_plain = !folder.components().any(|part| part == Component::ParentDir);
+    is_plain && folder.is_dir() && !is_the_sandboxs && !hides
 }
 
 /// An absolute path.
@@ -186,7 +200,7 @@ fn make(
     let words = sandbox.words()?;
     let path = match folder {
         Some(folder) => interpreter::install(release, options, &words, folder)?,
-        None => interpreter::program(release, options, &words)?.path(),
+        None => interpreter::program(release, options, &words, OnReadOnly::Refuse)?.path(),
     };
     console::write(format!("{}\n", path.display()).as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -55,8 +55,11 @@ def _program(settings):
         from . import interpreter
 
         interpreter.configure(settings["interpreter"], kind)
-    programs = {"file": _file, "text": _text, "module": _module, "code": _code, "place": _place}
-    programs[kind](what)
+    if kind == "file":
+        _file(what, settings.get("interpreter", {}).get("skips_first_line", False))
+    else:
+        programs = {"text": _text, "module": _module, "code": _code, "place": _place}
+        programs[kind](what)
 
 
 def _on_terminate(number, frame):
@@ -64,12 +67,15 @@ def _on_terminate(number, frame):
     raise SystemExit(TERMINATED)
 
 
-def _file(path):
+def _file(path, skips_first_line):
     try:
         source = _read(path)
     except OSError as failure:
         _say(f"taipan: can't open file {path!r}: {failure}")
         raise SystemExit(CANNOT_OPEN) from None
+    if skips_first_line:
+        # Its number stays, for tracebacks.
+        source = b"\n" + source.partition(b"\n")[2]
     __main__.__file__ = path
     __main__.__cached__ = None
     __main__.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)

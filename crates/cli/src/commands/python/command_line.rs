@@ -227,3 +227,6 @@ impl Options {
 
 /// The least limit of digits (`_PY_LONG_MAX_STR_DIGITS_THRESHOLD`).
 const DIGITS_MIN: u32 = 640;
+
+#[cfg(test)]
+mod tests;
