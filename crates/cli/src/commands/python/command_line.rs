@@ -177,6 +177,9 @@ impl Options {
             Some(value) => value.parse::<u32>().ok().filter(|number| *number > 0).unwrap_or(1),
             None => 0,
         };
+        self.check_frames()?;
+        let digits = self.given("int_max_str_digits").or_else(|| variable("PYTHONINTMAXSTRDIGITS"));
+        let digits_max = digits.map(digits_max).transpose()?;
         let mut warnings: Vec<_> = variable("PYTHONWARNINGS")
             .map(|value| value.split(',').map(str::to_owned).collect())
             .unwrap_or_default();
@@ -196,15 +199,8 @@ impl Options {
             ("quiet", count('q').min(1)),
             ("safe_path", isolated.max(count('P').min(1)).max(is_set("PYTHONSAFEPATH"))),
         ]);
-        let digits =
-            self.implementation.iter().find_map(|given| given.strip_prefix("int_max_str_digits="));
-        let digits = digits.or_else(|| variable("PYTHONINTMAXSTRDIGITS"));
-        let digits = digits.map(|text| {
-            let number = text.parse::<u32>().ok().filter(|it| *it == 0 || *it >= DIGITS_MIN);
-            number.ok_or_else(|| {
-                format!("int_max_str_digits={text}: it is 0 for no limit, or {DIGITS_MIN} or more")
-            })
-        });
+        let path = variable("PYTHONPATH").unwrap_or_default().split(':');
+        let path = path.filter(|place| !place.is_empty()).map(str::to_owned).collect();
         Ok(Interpreter {
             executable: None,
             words: words.to_vec(),
@@ -214,16 +210,37 @@ impl Options {
             warnings,
             implementation: self.implementation,
             hash_based: self.hash_based,
-            digits_max: digits.transpose()?,
-            path: variable("PYTHONPATH")
-                .map(|path| path.split(':').filter(|place| !place.is_empty()).collect::<Vec<_>>())
-                .unwrap_or_default()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            digits_max,
+            path,
         })
     }
+
+    /// What `-X NAME=VALUE` says first.
+    fn given(&self, name: &str) -> Option<&str> {
+        self.implementation.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    fn check_frames(&self) -> Result<(), String> {
+        match self.given("tracemalloc") {
+            Some(frames) if !frames.parse().is_ok_and(|it| (1..=FRAMES_MAX).contains(&it)) => {
+                Err(format!("-X tracemalloc={frames}: it is 1 to {FRAMES_MAX} frames"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
+
+/// Reads a limit of digits.
+fn digits_max(text: &str) -> Result<u32, String> {
+    let limits = DIGITS_MIN..=i32::MAX.unsigned_abs();
+    let number = text.parse().ok().filter(|number| *number == 0 || limits.contains(number));
+    number.ok_or_else(|| {
+        format!("int_max_str_digits={text}: it is 0 for no limit, or {DIGITS_MIN} or more")
+    })
+}
+
+/// The most frames that `tracemalloc` keeps (`MAX_NFRAME`).
+const FRAMES_MAX: u32 = 65_535;
 
 /// The least limit of digits (`_PY_LONG_MAX_STR_DIGITS_THRESHOLD`).
 const DIGITS_MIN: u32 = 640;

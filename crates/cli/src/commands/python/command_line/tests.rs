@@ -63,6 +63,8 @@ fn what_is_refused() {
     let late =
         "-v must be known when CPython starts, and here it has started already: leave it out";
     check_refused(&["-v"], late);
+    let frames = "-X tracemalloc=x: it is 1 to 65535 frames";
+    check_refused(&["-Xtracemalloc=x"], frames);
     let digits = "int_max_str_digits=5: it is 0 for no limit, or 640 or more";
     check_refused(&["-Xint_max_str_digits=5"], digits);
 }
