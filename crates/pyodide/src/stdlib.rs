@@ -19,7 +19,14 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 const TOTAL_BYTES_MAX: u64 = 256 << 20;
 
 /// What files end with here: what cannot work says what does. Beside the name of the file, a name that must be in it.
-const ADDED: [(&str, &str, &str); 2] = [
+///
+/// CPython up to Pyodide 0.28 knows the version of its platform by its former name only (PEP 783).
+const ADDED: [(&str, &str, &str); 3] = [
+    (
+        "_sysconfigdata__emscripten_wasm32-emscripten.py",
+        "PYODIDE_ABI_VERSION",
+        "\nbuild_time_vars.setdefault('PYEMSCRIPTEN_PLATFORM_VERSION', build_time_vars['PYODIDE_ABI_VERSION'])\n",
+    ),
     (
         "socket.py",
         "class socket(_socket.socket):",

@@ -10,6 +10,7 @@ mod code;
 mod error;
 mod held;
 mod inspection;
+mod interpreter;
 mod isolates;
 mod pool;
 mod resumed;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use inspection::{
     Check, Made, ModuleSize, Owners, check_bundle, copy, create, cycles, glance, snapshot_of,
 };
+pub use interpreter::Interpreter;
 pub use script::{Mount, Program, Script, ScriptLimits, ScriptSignal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};
 pub use settings::{Isolation, Limits, Network, PoolSettings, Settings};

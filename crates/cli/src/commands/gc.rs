@@ -13,7 +13,7 @@ use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
 use crate::console;
-use crate::entries::KINDS;
+use crate::entries::{INTERPRETER_ENTRIES, KINDS};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::progress::Display;
@@ -110,6 +110,8 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
         for entry in cache.entries(kind)? {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
+                // Which `taipan` it starts is its own affair.
+                INTERPRETER_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.
                 SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();

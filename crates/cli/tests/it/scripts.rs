@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::fixture::Place;
 
 /// Runs a command of the shell, for which `taipan` is the program: its exit code, and what it printed.
-fn shell(place: &Place, command: &str) -> (i32, String) {
+pub(crate) fn shell(place: &Place, command: &str) -> (i32, String) {
     let folder = Path::new(env!("CARGO_BIN_EXE_taipan")).parent().unwrap();
     let mut path = folder.as_os_str().to_owned();
     path.push(":/usr/local/bin:/usr/bin:/bin");
@@ -19,7 +19,7 @@ fn shell(place: &Place, command: &str) -> (i32, String) {
 
 /// What is never said of what others do.
 #[track_caller]
-fn check(files: &[(&str, &str)], command: &str, code: i32, part: &str) {
+pub(crate) fn check(files: &[(&str, &str)], command: &str, code: i32, part: &str) {
     let (found, text) = shell(&Place::new(files), command);
     assert!(!text.contains("bug in Taipan") && !text.contains("fault of Taipan"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
