@@ -1,12 +1,13 @@
 //! The kinds of entries in the cache.
 
 use taipan_bundle::{BASELINE, BUNDLE_ENTRIES};
+use taipan_packages::IMAGE_ENTRIES;
 use taipan_store::PACKAGE_ENTRIES;
 use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 
 /// All kinds.
-pub(crate) const KINDS: [&str; 4] =
-    [PACKAGE_ENTRIES, BUNDLE_ENTRIES, SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES];
+pub(crate) const KINDS: [&str; 5] =
+    [PACKAGE_ENTRIES, BUNDLE_ENTRIES, SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, IMAGE_ENTRIES];
 
 /// The kinds with a snapshot, and the name of its file in an entry.
 pub(crate) const WITH_SNAPSHOT: [(&str, &str); 2] =

@@ -169,6 +169,9 @@ pub(crate) enum Failure {
     /// A worker or a script does not run, for another reason.
     #[error("cannot run Python")]
     Worker(#[source] taipan_worker::Error),
+    /// Packages cannot be used.
+    #[error(transparent)]
+    Packages(taipan_packages::Error),
     /// The operating system refuses something.
     #[error("cannot {what}")]
     System {
@@ -266,6 +269,17 @@ impl From<taipan_runtime::Error> for Failure {
     }
 }
 
+impl From<taipan_packages::Error> for Failure {
+    fn from(error: taipan_packages::Error) -> Self {
+        match error {
+            taipan_packages::Error::Store(error) => error.into(),
+            taipan_packages::Error::Bundle(error) => error.into(),
+            taipan_packages::Error::Runtime(error) => error.into(),
+            other => Self::Packages(other),
+        }
+    }
+}
+
 impl Failure {
     /// Says why `path` cannot be used as a directory.
     pub(crate) fn not_a_directory(what: &'static str, path: &Path) -> Self {
@@ -308,6 +322,7 @@ impl Failure {
             | Self::Foreign { .. }
             | Self::ForeignAbout { .. }
             | Self::NotKept { .. }
+            | Self::Packages(_)
             | Self::Damaged { .. } => CACHE,
             Self::Program { .. } | Self::Start { .. } => WORKER,
             Self::Worker(error) | Self::Snapshot(error) | Self::Stopped(error) => {
@@ -330,6 +345,7 @@ impl Failure {
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) | Self::Output(error) => return error.hint(),
             Self::Worker(error) => return error.hint(),
+            Self::Packages(error) => return error.hint(),
             Self::Stopped(error) => return script_hint(error),
             Self::Start { error, .. } => return start_hint(error),
             Self::Program { message, .. } => return top_level_hint(message),

@@ -7,6 +7,7 @@ mod entries;
 mod environment;
 mod failure;
 mod options;
+mod packages;
 mod prepare;
 mod progress;
 mod project;

@@ -19,6 +19,7 @@ use taipan_store::{Cache, Entry, Progress, write_output};
 use tokio::runtime;
 
 use crate::code::Code;
+use crate::packages::packages_path;
 use crate::settings::Settings;
 use crate::{Error, start, webassembly};
 
@@ -221,7 +222,12 @@ fn image(
     }
     let runs = file.all_runs(&bundle.baseline)?;
     let touched = runs.iter().map(|run| u64::from(run.length)).sum();
-    let layers = vec![bundle.python.clone(), (Code::new(&[])?.layer, WORKER_DIRECTORY.into())];
+    let none = Code::new(&[])?.layer;
+    let layers = vec![
+        bundle.python.clone(),
+        (none.clone(), WORKER_DIRECTORY.into()),
+        (none, packages_path()),
+    ];
     let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
     let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
     let (program, baseline) = (&bundle.program, &bundle.baseline);

@@ -11,6 +11,7 @@ mod error;
 mod held;
 mod inspection;
 mod isolates;
+mod packages;
 mod pool;
 mod resumed;
 mod script;
@@ -22,11 +23,12 @@ mod top_level;
 mod webassembly;
 mod worker;
 
-pub use code::{Code, from_directory, from_project};
+pub use code::{Code, PACKAGES_BYTES_MAX, from_directory, from_project, packages_of_project};
 pub use error::Error;
 pub use inspection::{
     Check, Made, ModuleSize, Owners, check_bundle, copy, create, cycles, glance, snapshot_of,
 };
+pub use packages::{Packages, packages_path};
 pub use script::{Mount, Program, Script, ScriptLimits, ScriptSignal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};
 pub use settings::{Isolation, Limits, Network, PoolSettings, Settings};

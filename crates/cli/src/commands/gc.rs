@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
+use taipan_packages::{IMAGE_ENTRIES, image_prefix};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
@@ -22,7 +23,7 @@ use crate::size::{MIB, size};
 /// Remove from the cache what nothing uses: by age, and by size if you like
 ///
 /// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
-/// compiled modules and bundles that were not used for a month. What a running server uses stays. A snapshot holds
+/// compiled modules, packages and bundles that were not used for a month. What a running server uses stays. A snapshot holds
 /// what the worker's top level read, secrets too: `--older-than 0` removes all that no server uses.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -95,10 +96,11 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
 /// All entries.
 fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let mut own: BTreeSet<String> = BTreeSet::new();
+    let mut images = Vec::new();
     for release in RELEASES {
-        own.insert(
-            cache.entry(BUNDLE_ENTRIES, &bundle_id(release)?.to_string())?.name().to_owned(),
-        );
+        let bundle = bundle_id(release)?;
+        images.push(format!("{IMAGE_ENTRIES}/{}", image_prefix(bundle.as_bytes())));
+        own.insert(cache.entry(BUNDLE_ENTRIES, &bundle.to_string())?.name().to_owned());
         for package in [&release.pyodide, &release.web_streams] {
             own.insert(package.entry(cache)?.name().to_owned());
         }
@@ -110,6 +112,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
         for entry in cache.entries(kind)? {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
+                IMAGE_ENTRIES => images.iter().any(|prefix| entry.name().starts_with(prefix)),
                 // One that cannot be read is made again when it is next used.
                 SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();

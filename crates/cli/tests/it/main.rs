@@ -12,6 +12,7 @@ mod housekeeping;
 mod limits;
 mod logs;
 mod outcomes;
+mod packages;
 mod resumes;
 mod scripts;
 mod serving;
