@@ -10,6 +10,7 @@ mod dev;
 mod doctor;
 mod flags;
 mod gc;
+mod python;
 mod run;
 mod serve;
 mod snapshot;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Dev(dev::Arguments),
     Serve(serve::Arguments),
     Run(run::Arguments),
+    Python(python::Arguments),
     #[command(subcommand)]
     Bundle(bundle::Action),
     #[command(subcommand)]
@@ -50,6 +52,7 @@ impl Command {
             Self::Dev(arguments) => dev::run(arguments, options),
             Self::Serve(arguments) => serve::run(arguments, options),
             Self::Run(arguments) => run::run(arguments, options),
+            Self::Python(arguments) => python::run(arguments, options, grammar()),
             Self::Bundle(action) => bundle::run(action, options),
             Self::Snapshot(action) => snapshot::run(action, options),
             Self::Gc(arguments) => gc::run(arguments, options),

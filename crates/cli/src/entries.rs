@@ -5,9 +5,18 @@ use taipan_packages::IMAGE_ENTRIES;
 use taipan_store::PACKAGE_ENTRIES;
 use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 
+/// The kind of the programs that other programs call as an interpreter.
+pub(crate) const INTERPRETER_ENTRIES: &str = "interpreter";
+
 /// All kinds.
-pub(crate) const KINDS: [&str; 5] =
-    [PACKAGE_ENTRIES, BUNDLE_ENTRIES, SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, IMAGE_ENTRIES];
+pub(crate) const KINDS: [&str; 6] = [
+    PACKAGE_ENTRIES,
+    BUNDLE_ENTRIES,
+    SNAPSHOT_ENTRIES,
+    WEBASSEMBLY_ENTRIES,
+    IMAGE_ENTRIES,
+    INTERPRETER_ENTRIES,
+];
 
 /// The kinds with a snapshot, and the name of its file in an entry.
 pub(crate) const WITH_SNAPSHOT: [(&str, &str); 2] =

@@ -1,5 +1,6 @@
 //! The process's environment, read once. Nothing else in Taipan reads it.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
@@ -15,7 +16,27 @@ pub(crate) struct Environment {
     pub(crate) sources: Option<String>,
     /// How outgoing requests reach the network.
     pub(crate) proxies: fetch::Settings,
+    /// What `taipan python` gives its program.
+    pub(crate) python: BTreeMap<String, String>,
 }
+
+/// The variables that CPython reads and that have an effect after it has started ("Command line and environment" of its
+/// documentation), and the one by which pip's `--python` tells the interpreter that it calls.
+const PYTHON: [&str; 13] = [
+    "PYTHONBREAKPOINT",
+    "PYTHONDEBUG",
+    "PYTHONDEVMODE",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONINTMAXSTRDIGITS",
+    "PYTHONNOUSERSITE",
+    "PYTHONOPTIMIZE",
+    "PYTHONPATH",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONSAFEPATH",
+    "PYTHONUNBUFFERED",
+    "PYTHONWARNINGS",
+    "_PIP_RUNNING_IN_SUBPROCESS",
+];
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "here is the one place that reads it")]
@@ -39,6 +60,10 @@ impl Environment {
                 no_proxy: either("no_proxy", "NO_PROXY"),
                 ..fetch::Settings::default()
             },
+            python: PYTHON
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)))
+                .collect(),
         }
     }
 }

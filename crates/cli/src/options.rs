@@ -1,10 +1,11 @@
 //! The options that every command has: as clap reads them, and checked. The environment fills the gaps.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 use taipan_manifest::GATES;
-use taipan_release::{Mirror, Source};
+use taipan_release::{Mirror, Release, Source};
 use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
 
@@ -101,6 +102,8 @@ pub(crate) struct Options {
     pub(crate) quiet: bool,
     /// How outgoing requests reach the network.
     pub(crate) proxies: fetch::Settings,
+    /// The variables of this machine that `taipan python` gives its program.
+    pub(crate) python: BTreeMap<String, String>,
 }
 
 impl Options {
@@ -135,8 +138,8 @@ impl Options {
         }
         let development = sources.iter().map(PathBuf::from).find(|path| path.is_dir());
         let choice = Choice { pyodide, experimental, gates: gate, development };
-        let proxies = environment.proxies.clone();
-        Ok(Self { cache_root, sources, choice, quiet, proxies })
+        let (proxies, python) = (environment.proxies.clone(), environment.python.clone());
+        Ok(Self { cache_root, sources, choice, quiet, proxies, python })
     }
 
     /// Where releases that the cache does not have are fetched from, in order.
@@ -162,10 +165,40 @@ impl Options {
         self.sources.iter().map(source).collect()
     }
 
+    /// The words with which another `taipan`, started anywhere, does what is said here with `release`.
+    pub(crate) fn words(&self, release: &Release) -> Result<Vec<String>, Failure> {
+        let development = self.choice.development.is_some()
+            && self.choice.version(None) == taipan_release::DEVELOPMENT;
+        let version = if development { taipan_release::DEVELOPMENT } else { release.version };
+        let mut words = vec!["--cache".to_owned(), absolute(&self.cache_root)?];
+        words.extend(["--pyodide", version].map(str::to_owned));
+        if self.choice.experimental || release.experimental {
+            words.push("--experimental".to_owned());
+        }
+        for source in &self.sources {
+            let is_place = source == NPM || is_mirror(source);
+            let place = if is_place { source.clone() } else { absolute(Path::new(source))? };
+            words.extend(["--source".to_owned(), place]);
+        }
+        if self.sources.is_empty() {
+            words.push("--offline".to_owned());
+        }
+        Ok(words)
+    }
+
     /// The cache, made when it is not there.
     pub(crate) fn cache(&self) -> Result<Cache, Failure> {
         Ok(Cache::open(&self.cache_root)?)
     }
+}
+
+/// A path of this machine that means the same in another directory.
+pub(crate) fn absolute(path: &Path) -> Result<String, Failure> {
+    let absolute = std::path::absolute(path)
+        .map_err(|source| Failure::System { what: "tell the current directory", source })?;
+    absolute.into_os_string().into_string().map_err(|path| Failure::Usage {
+        reason: format!("the path {} is not Unicode, and a script cannot say it", path.display()),
+    })
 }
 
 fn is_mirror(place: &str) -> bool {

@@ -39,6 +39,10 @@ pub const PYTHON: &[Source] = &[
     Source { name: "_taipan/cycles.py", text: include_str!("../python/_taipan/cycles.py") },
     Source { name: "_taipan/eventloop.py", text: include_str!("../python/_taipan/eventloop.py") },
     Source { name: "_taipan/futures.py", text: include_str!("../python/_taipan/futures.py") },
+    Source {
+        name: "_taipan/interpreter.py",
+        text: include_str!("../python/_taipan/interpreter.py"),
+    },
     Source { name: "_taipan/limits.py", text: include_str!("../python/_taipan/limits.py") },
     Source { name: "_taipan/randoms.py", text: include_str!("../python/_taipan/randoms.py") },
     Source { name: "_taipan/script.py", text: include_str!("../python/_taipan/script.py") },

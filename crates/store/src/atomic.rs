@@ -11,6 +11,9 @@ use crate::Error;
 /// hides it from every other user.
 const FILE_MODE: u32 = 0o666;
 
+/// The mode of a program.
+const PROGRAM_FILE_MODE: u32 = 0o777;
+
 /// The mode of a file that may hold secrets.
 pub(crate) const PRIVATE_FILE_MODE: u32 = 0o600;
 
@@ -23,6 +26,11 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// As [`write_atomic`]; from its first byte on only its owner can read it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, bytes, PRIVATE_FILE_MODE)
+}
+
+/// As [`write_atomic`], for a program that any user may run.
+pub fn write_program(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, bytes, PROGRAM_FILE_MODE)
 }
 
 /// As [`write_private`], for a file outside of the cache that the user named.

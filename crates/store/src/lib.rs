@@ -34,7 +34,7 @@ mod progress;
 mod recent;
 mod tarball;
 
-pub use atomic::{write_atomic, write_output, write_private};
+pub use atomic::{write_atomic, write_output, write_private, write_program};
 pub use cache::{Cache, Surroundings, root};
 pub use contents::ContentDigest;
 pub use digest::Digest;

@@ -10,6 +10,7 @@ mod code;
 mod error;
 mod held;
 mod inspection;
+mod interpreter;
 mod isolates;
 mod packages;
 mod pool;
@@ -28,6 +29,7 @@ pub use error::Error;
 pub use inspection::{
     Check, Made, ModuleSize, Owners, check_bundle, copy, create, cycles, glance, snapshot_of,
 };
+pub use interpreter::Interpreter;
 pub use packages::{Packages, packages_path};
 pub use script::{Mount, Program, Script, ScriptLimits, ScriptSignal, WritableMount, run_script};
 pub use script_folder::{Modules, modules_of};

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use crate::Error;
 use crate::code::Code;
+use crate::interpreter::Interpreter;
 
 /// Where the text of a program is that has no folder.
 const SCRIPT_DIRECTORY: &str = "/session/script";
@@ -74,6 +75,8 @@ pub enum Program {
     Module(String),
     /// `taipan run -c CODE`.
     Code(String),
+    /// `taipan python DIR`, or an archive: its path, in which a module `__main__` is.
+    Place(String),
 }
 
 impl Program {
@@ -84,6 +87,7 @@ impl Program {
             Self::Text { name, .. } => ("text", name),
             Self::Module(name) => ("module", name),
             Self::Code(code) => ("code", code),
+            Self::Place(path) => ("place", path),
         }
     }
 }
@@ -125,6 +129,8 @@ pub struct Script {
     pub program: Program,
     /// `sys.argv[1:]`.
     pub arguments: Vec<String>,
+    /// What `taipan python` sets of the interpreter.
+    pub interpreter: Option<Interpreter>,
     /// Added to `os.environ`.
     pub environment: BTreeMap<String, String>,
     /// Where its own modules are, which are imported before others.
@@ -251,7 +257,7 @@ async fn within(
 }
 
 fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> Result<i32, Error> {
-    let Script { program, arguments, environment, limits, guard, .. } = script;
+    let Script { program, arguments, interpreter, environment, limits, guard, .. } = script;
     let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
     let world = World {
         streams: script.streams,
@@ -271,9 +277,12 @@ fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> R
     let _turn = instance.isolate.control().begin();
     let outcome = furnish(&mut instance, &program, &files).and_then(|folder| {
         let (kind, what) = program.told();
-        let settings = json!([{
+        let mut settings = json!([{
             "kind": kind, "what": what, "arguments": arguments, "folder": folder, "environment": environment,
         }]);
+        if let Some(interpreter) = &interpreter {
+            settings[0]["interpreter"] = interpreter.told();
+        }
         let settings = settings.to_string();
         let call = ["_taipan.script".into(), "run".into(), (&*settings).into()];
         Ok(instance.call("callPython", &call)?)
@@ -305,7 +314,7 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
             let code = Code::new(&[Entry::file("text", text.clone())])?;
             Some(Mount { code, path: SCRIPT_DIRECTORY.into() })
         }
-        Program::File(_) | Program::Module(_) | Program::Code(_) => None,
+        Program::File(_) | Program::Module(_) | Program::Code(_) | Program::Place(_) => None,
     };
     let mut scope = instance.isolate.scope();
     let extensions = scope.extensions_mut();

@@ -20,6 +20,7 @@ const NAMES: &[Owned] = &[
     kind("npm", "crates/store/src/package.rs"),
     kind("bundle", "crates/bundle/src/bundle.rs"),
     kind("snapshot", "crates/worker/src/start.rs"),
+    kind("uv", "crates/lock/src/uv.rs"),
     kind("webassembly", "crates/worker/src/webassembly.rs"),
     kind("packages", "crates/packages/src/image.rs"),
     Owned { name: "python_modules", owner: "crates/manifest/src/packages.rs", in_texts: true },

@@ -14,7 +14,7 @@ use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
 use crate::console;
-use crate::entries::KINDS;
+use crate::entries::{INTERPRETER_ENTRIES, KINDS};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::progress::Display;
@@ -113,6 +113,8 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 IMAGE_ENTRIES => images.iter().any(|prefix| entry.name().starts_with(prefix)),
+                // Which `taipan` it starts is its own affair.
+                INTERPRETER_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.
                 SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();

@@ -1,192 +1,162 @@
 //! `taipan run`: runs a script in the sandbox.
 
-mod mounts;
-mod request;
-mod streams;
-
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use taipan_pyodide::Folder;
-use taipan_webapi::access::Destination;
-use taipan_webapi::fetch::{self, client};
-use taipan_worker::{Error, Modules, Script, ScriptLimits, modules_of};
-use tokio::sync::Notify;
+use clap::{Args, ValueHint};
 
-use crate::commands::run::mounts::{Mount, OF_THE_SYSTEM};
-use crate::commands::run::request::{Program, Request};
-use crate::commands::run::streams::{Output, Terminal};
 use crate::failure::Failure;
 use crate::options::Options;
-use crate::prepare::bundle;
-use crate::project::read_file;
-use crate::runtime::{guard, runtime};
-use crate::{console, signals, terminal};
+use crate::script::{Program, Request, Sandbox, SandboxArguments, execute};
 
-pub(crate) use request::Arguments;
+/// Run a Python script in the sandbox
+///
+/// The script has standard input and output, its arguments and an exit code,
+/// the Python files beside it, and nothing else of this machine: no other files,
+/// no network, no environment variables but what the options give it.
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    sandbox: SandboxArguments,
 
-/// The exit codes that a process can have; others are cut to their lowest bits, as the system does.
-const STATUS_MASK: i32 = 0xff;
+    /// Run CODE instead of a file; what follows is for the script
+    #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true,
+          conflicts_with_all = ["words", "module"])]
+    code: Vec<String>,
+
+    /// Run a module of this directory or of the standard library; what follows is for the script
+    #[arg(short = 'm', value_name = "MODULE", num_args = 1.., allow_hyphen_values = true,
+          conflicts_with = "words")]
+    module: Vec<String>,
+
+    /// The script, or `-` for standard input, and its arguments
+    #[arg(value_name = "FILE.py", value_hint = ValueHint::FilePath, trailing_var_arg = true)]
+    words: Vec<String>,
+}
+
+const USAGE: &str = "\
+taipan run [OPTIONS] FILE.py [ARGS]...
+       taipan run [OPTIONS] -m MODULE [ARGS]...
+       taipan run [OPTIONS] -c CODE [ARGS]...
+       taipan run [OPTIONS] - [ARGS]...";
+
+const EXAMPLES: &str = "\
+Examples:
+  taipan run script.py one two             sys.argv[1:] is ['one', 'two']
+  taipan run -c 'print(6 * 7)'
+  taipan run -m json.tool < data.json
+  taipan run --mount data:/data script.py  the script reads data/x.csv as /data/x.csv
+  taipan run --mount out:/out:rw a.py      what it writes to /out is in out
+  taipan run --allow-net=api.example.com:443 --cpu 5 script.py
+
+Options come before the script; what comes after it is the script's own.
+The exit code is the script's own; docs/reference/cli.md lists those of Taipan.";
 
 /// Runs a script in the sandbox, and ends with its exit code.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
-    let request = Request::new(arguments)?;
-    let located = locate(&request.program);
-    let Located { program, folder } =
-        located.map_err(|failure| taken_for_script(failure, &request))?;
-    let (writable, mounts): (Vec<_>, Vec<_>) =
-        request.mounts.iter().partition(|mount| mount.writable);
-    let mounts = mounts.into_iter().map(mount).collect::<Result<_, _>>()?;
-    let writable = writable.into_iter().map(writable_mount).collect::<Result<_, _>>()?;
-    let release = options.choice.release()?;
-    let bundle = bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
-    let network = fetch::Settings { access: request.access.clone(), ..options.proxies.clone() };
-    let output = Output::new(request.output_bytes);
-    // The runtime ends with the process, which is soon: the thread of a stopped script may still wait for its clock.
-    let runtime = Box::leak(Box::new(runtime()?));
-    let _entered = runtime.enter();
-    let signalled = Arc::new(Notify::new());
-    let terminal = Terminal {
-        output: output.clone(),
-        input: tokio::io::stdin(),
-        runtime: runtime.handle().clone(),
-        signalled: signalled.clone(),
-    };
-    let script = Script {
-        bundle,
-        program,
-        arguments: request.arguments,
-        environment: request.environment,
-        folder,
-        mounts,
-        writable,
-        streams: Box::new(terminal),
-        gates: options.choice.gates()?,
-        client: client(&network).map_err(Error::Client)?,
-        log: output.counted(terminal::script_log()),
-        limits: ScriptLimits {
-            cpu: request.cpu,
-            wall: request.wall,
-            memory_bytes: request.memory_bytes,
-        },
-        guard: guard()?,
-        signals: signals::of_script()?,
-        signalled,
-    };
-    let outcome = runtime.block_on(taipan_worker::run_script(script));
-    if output.is_exceeded() {
-        return Err(Error::ScriptOutput.into());
-    }
-    Ok(u8::try_from(outcome? & STATUS_MASK).map_or(ExitCode::FAILURE, ExitCode::from))
+    execute(request(arguments)?, options)
 }
 
-/// A program as the sandbox gets it.
-struct Located {
-    program: taipan_worker::Program,
-    /// Where its modules are.
-    folder: Option<taipan_worker::Mount>,
-}
-
-/// When the missing script looks like a place of the network, says how to give it to an option.
-fn taken_for_script(failure: Failure, request: &Request) -> Failure {
-    match &failure {
-        Failure::NotFound { path, .. }
-            if request.access.is_everything()
-                && path.extension().is_none_or(|ending| ending != "py")
-                && path.to_str().and_then(Destination::parse).is_some() =>
-        {
-            let place = path.display();
-            let reason =
-                format!("the script {place} is not there; a place is written --allow-net={place}");
-            Failure::Usage { reason }
+/// Checks what was typed.
+fn request(arguments: &Arguments) -> Result<Request, Failure> {
+    let Arguments { sandbox, code, module, words } = arguments;
+    let sandbox = Sandbox::new(sandbox)?;
+    let (mut code, mut module, mut words) =
+        (code.iter().cloned(), module.iter().cloned(), words.iter().cloned());
+    let (program, arguments) = match (code.next(), module.next(), words.next()) {
+        (Some(text), _, _) => (Program::Code(text), code.collect()),
+        (None, Some(name), _) => (Program::Module(name), module.collect()),
+        (None, None, Some(file)) if file == "-" => (Program::Input("-"), words.collect()),
+        (None, None, Some(file)) => (Program::File(file.into()), words.collect()),
+        (None, None, None) => {
+            let reason = "there is nothing to run: name a Python file, give code with -c, \
+                          or a module with -m";
+            return Err(Failure::Usage { reason: reason.to_owned() });
         }
-        _ => failure,
-    }
-}
-
-fn locate(program: &Program) -> Result<Located, Failure> {
-    use taipan_worker::Program::{Code, Module, Text};
-    let alone = |program| Located { program, folder: None };
-    Ok(match program {
-        Program::Code(code) => alone(Code(code.clone())),
-        Program::Module(name) => {
-            let here = std::env::current_dir()
-                .map_err(|source| Failure::System { what: "tell the current directory", source })?;
-            let folder = modules(&here, None)?;
-            Located { program: Module(name.clone()), folder: Some(folder) }
-        }
-        Program::Input => {
-            let mut text = Vec::new();
-            let read = io::stdin().lock().read_to_end(&mut text);
-            read.map_err(|source| Failure::System { what: "read standard input", source })?;
-            alone(Text { name: "-".to_owned(), text })
-        }
-        Program::File(path) => file(path)?,
-    })
-}
-
-/// A script in a file, which has the same path in the sandbox.
-fn file(path: &Path) -> Result<Located, Failure> {
-    if path.is_dir() {
-        let path = path.display();
-        let reason =
-            format!("{path} is a directory, not a script; `taipan dev {path}` serves a worker");
-        return Err(Failure::Usage { reason });
-    }
-    let text = read_file(path, "the script")?;
-    let real = fs_err::canonicalize(path).ok().filter(|real| real.is_file());
-    // A script cannot be put there.
-    let occupied = |real: &PathBuf| OF_THE_SYSTEM.iter().any(|place| real.starts_with(place));
-    let Some(real) = real.filter(|real| !occupied(real)) else {
-        // A pipe, as `<(…)` of a shell makes it, has no folder.
-        let name = unicode(path)?.to_owned();
-        return Ok(Located { program: taipan_worker::Program::Text { name, text }, folder: None });
     };
-    let name = real.file_name().map(Path::new).unwrap_or(Path::new(""));
-    let folder = modules(real.parent().unwrap_or(Path::new("/")), Some((unicode(name)?, text)))?;
-    let path = unicode(&real)?.to_owned();
-    Ok(Located { program: taipan_worker::Program::File(path), folder: Some(folder) })
+    Ok(Request { program, arguments, sandbox, libraries: Vec::new(), interpreter: None })
 }
 
-/// A path, as the script sees it.
-fn unicode(path: &Path) -> Result<&str, Failure> {
-    path.to_str().ok_or_else(|| Failure::Usage {
-        reason: format!("the path {} is not Unicode, and Python cannot say it", path.display()),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-/// The modules of a folder, which the script finds at the same paths.
-fn modules(
-    folder: &Path,
-    script: Option<(&str, Vec<u8>)>,
-) -> Result<taipan_worker::Mount, Failure> {
-    let Modules { code, whole } = modules_of(folder, script)?;
-    if !whole {
-        console::warn(format_args!(
-            "{} has more Python files than a script is given: it imports the nearest only",
-            folder.display()
-        ));
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    #[track_caller]
+    fn parse(line: &[&str]) -> Result<Request, String> {
+        let command = Arguments::augment_args(clap::Command::new("run"));
+        let matches = command.try_get_matches_from(["run"].iter().chain(line));
+        let arguments = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+        let arguments = arguments.map_err(|error| error.to_string())?;
+        request(&arguments).map_err(|failure| failure.to_string())
     }
-    Ok(taipan_worker::Mount { code, path: unicode(folder)?.to_owned() })
-}
 
-fn mount(mount: &Mount) -> Result<taipan_worker::Mount, Failure> {
-    let Mount { host, guest, .. } = mount;
-    if !host.is_dir() {
-        return Err(Failure::not_a_directory("the directory to mount", host));
+    #[track_caller]
+    fn check_run(line: &[&str], expect: Result<(Program, &[&str]), &str>) {
+        let found = parse(line).map(|request| (request.program, request.arguments));
+        let expect = expect
+            .map(|(program, words)| (program, words.iter().map(ToString::to_string).collect()))
+            .map_err(ToOwned::to_owned);
+        assert_eq!(found, expect);
     }
-    let code = taipan_worker::from_directory(host)?;
-    Ok(taipan_worker::Mount { code, path: guest.clone() })
-}
 
-fn writable_mount(mount: &Mount) -> Result<taipan_worker::WritableMount, Failure> {
-    let Mount { host, guest, .. } = mount;
-    if !host.is_dir() {
-        return Err(Failure::not_a_directory("the directory to mount", host));
+    #[test]
+    fn scripts() {
+        let file = |name: &str| Program::File(name.into());
+        let code = |text: &str| Program::Code(text.to_owned());
+        check_run(&["a.py"], Ok((file("a.py"), &[])));
+        check_run(&["a.py", "-c", "--quiet", "x"], Ok((file("a.py"), &["-c", "--quiet", "x"])));
+        check_run(&["-c", "print(1)"], Ok((code("print(1)"), &[])));
+        check_run(&["-c", "-1", "--mount", "x"], Ok((code("-1"), &["--mount", "x"])));
+        check_run(&["-m", "a.b", "-c", "x"], Ok((Program::Module("a.b".into()), &["-c", "x"])));
+        check_run(&["-", "-x"], Ok((Program::Input("-"), &["-x"])));
+        check_run(&["--cpu", "1", "--allow-net", "a.py", "--cpu"], Ok((file("a.py"), &["--cpu"])));
+        check_run(
+            &[],
+            Err(
+                "there is nothing to run: name a Python file, give code with -c, or a module with -m",
+            ),
+        );
+        check_run(
+            &["--mount", "a:/x", "--mount", "b:/x/", "a.py"],
+            Err("two directories are mounted at /x"),
+        );
+        let inside = "/x/y is within /x, which is written to: mount it elsewhere";
+        check_run(&["--mount", "a:/x/y", "--mount", "b:/x:rw", "a.py"], Err(inside));
+        let ours = "the script's own files are in /session: mount it elsewhere";
+        check_run(&["--mount", "a:/session:rw", "a.py"], Err(ours));
     }
-    let opened = Folder::open(host);
-    let folder = opened.map_err(|source| Failure::Mount { directory: host.clone(), source })?;
-    Ok(taipan_worker::WritableMount { folder, path: guest.clone() })
+
+    #[test]
+    fn what_is_no_option_of_a_script() {
+        for line in [
+            &["--timeout", "5", "a.py"][..],
+            &["-x", "a.py"],
+            &["--cpu", "0", "a.py"],
+            &["--cpu", "-1", "a.py"],
+            &["--cpu", "nan", "a.py"],
+            &["--wall", "1e300", "a.py"],
+            &["--memory", "1", "a.py"],
+            &["--memory", "4096", "a.py"],
+            &["--output", "1.5", "a.py"],
+            &["--env", "x", "a.py"],
+            &["--env", "=x", "a.py"],
+            &["--allow-net=http://a", "a.py"],
+            &["--allow-net=", "a.py"],
+        ] {
+            assert!(parse(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        let request = parse(&["--cpu", "0.5", "--wall", "none", "a.py"]).unwrap();
+        assert_eq!(request.sandbox.cpu, Some(Duration::from_millis(500)));
+        assert_eq!(request.sandbox.wall, None);
+        assert_eq!(request.sandbox.memory_bytes, 512 << 20);
+        assert_eq!(request.sandbox.output_bytes, Some(100 << 20));
+    }
 }

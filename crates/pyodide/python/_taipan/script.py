@@ -1,4 +1,4 @@
-"""``taipan run``: a program, run as ``python`` runs it from a file, a text or a module.
+"""``taipan run`` and ``taipan python``: a program, run as ``python`` runs it from a file, a text or a module.
 
 Called once by the worker. Returns the exit status; the caller ends the isolate.
 """
@@ -32,8 +32,9 @@ def run(settings):
     """Run what ``settings`` say as ``__main__``; the exit status.
 
     ``kind`` and ``what``: ``file`` and its path, ``text`` and what it is called,
-    ``module`` and its name, or ``code`` and the code. ``folder`` is where modules
-    are looked for first.
+    ``module`` and its name, ``code`` and the code, or ``place`` and the path of what
+    has a module ``__main__``. ``folder`` is where modules are looked for first.
+    ``interpreter`` is there with ``taipan python``: what it sets.
     """
     status = _status_of(_program, settings)
     # Those that come now come too late.
@@ -48,9 +49,13 @@ def _program(settings):
     os.environ.update(settings["environment"])
     _open_streams()
     _end_with_loop(eventloop.main)
-    sys.path.insert(0, settings["folder"])
-    programs = {"file": _file, "text": _text, "module": _module, "code": _code}
+    sys.path.insert(0, what if kind == "place" else settings["folder"])
     sys.argv[:] = [{"module": "-m", "code": "-c"}.get(kind, what), *settings["arguments"]]
+    if "interpreter" in settings:
+        from . import interpreter
+
+        interpreter.configure(settings["interpreter"], kind)
+    programs = {"file": _file, "text": _text, "module": _module, "code": _code, "place": _place}
     programs[kind](what)
 
 
@@ -72,7 +77,7 @@ def _file(path):
 
 
 def _text(name):
-    if name == "-":
+    if name in ("", "-"):
         name = "<stdin>"
     else:
         __main__.__file__ = name
@@ -86,6 +91,13 @@ def _module(name):
 
     # What `python -m` calls.
     runpy._run_module_as_main(name)
+
+
+def _place(path):
+    import runpy
+
+    # What `python DIR` calls.
+    runpy._run_module_as_main("__main__", alter_argv=False)
 
 
 def _code(code):
@@ -104,7 +116,7 @@ def _remember(name, text):
 
 
 def _execute(source, name):
-    exec(compile(source, name, "exec", dont_inherit=True), __main__.__dict__)
+    exec(compile(source, name, "exec", dont_inherit=True, optimize=sys.flags.optimize), __main__.__dict__)
 
 
 def _status_of(program, what):

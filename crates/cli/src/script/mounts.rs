@@ -6,16 +6,16 @@ use crate::failure::Failure;
 
 /// A directory of the host that the guest may read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mount {
-    pub(super) host: PathBuf,
+pub(crate) struct Mount {
+    pub(crate) host: PathBuf,
     /// Absolute, without `.`, `..` or a slash at its end, and not the root.
-    pub(super) guest: String,
+    pub(crate) guest: String,
     /// Whether the guest may write it, too.
-    pub(super) writable: bool,
+    pub(crate) writable: bool,
 }
 
 /// Reads `DIR:/PATH[:ro|:rw]`; the last `:/` divides, so that a directory may hold others.
-pub(super) fn parse_mount(text: &str) -> Result<Mount, Failure> {
+pub(crate) fn parse_mount(text: &str) -> Result<Mount, Failure> {
     let refused = |what: &str| Failure::Usage {
         reason: format!(
             "--mount {text}: {what}; it is written DIR:/PATH or DIR:/PATH:rw, such as data:/data"
@@ -41,14 +41,14 @@ pub(super) fn parse_mount(text: &str) -> Result<Mount, Failure> {
 }
 
 /// The directory of the guest's own files. No directory of the host takes its place.
-const SESSION: &str = "/session";
+pub(crate) const SESSION: &str = "/session";
 
 /// The directories of the sandbox itself, with all that is below them: Python's library, devices, and facts about the
 /// process.
-pub(super) const OF_THE_SYSTEM: [&str; 3] = ["/lib", "/dev", "/proc"];
+pub(crate) const OF_THE_SYSTEM: [&str; 3] = ["/lib", "/dev", "/proc"];
 
 /// Refuses mounts that hide each other, and mounts that would make Taipan write into a directory of the host.
-pub(super) fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
+pub(crate) fn check_mounts(mounts: &[Mount]) -> Result<(), Failure> {
     let below = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// How much of its output a script has left; a clone is the same.
 #[derive(Clone)]
-pub(super) struct Output(Arc<AtomicU64>);
+pub(crate) struct Output(Arc<AtomicU64>);
 
 /// What stands for no limit, and for one that was exceeded.
 const UNLIMITED: u64 = u64::MAX;
@@ -20,7 +20,7 @@ const EXCEEDED: u64 = u64::MAX - 1;
 
 impl Output {
     /// So many bytes; without them there is no limit.
-    pub(super) fn new(bytes: Option<u64>) -> Self {
+    pub(crate) fn new(bytes: Option<u64>) -> Self {
         Self(Arc::new(AtomicU64::new(bytes.unwrap_or(UNLIMITED))))
     }
 
@@ -40,24 +40,24 @@ impl Output {
         }
     }
 
-    pub(super) fn is_exceeded(&self) -> bool {
+    pub(crate) fn is_exceeded(&self) -> bool {
         self.0.load(Ordering::Relaxed) == EXCEEDED
     }
 
     /// The part of the log for which there is room.
-    pub(super) fn counted(&self, log: Log) -> Log {
+    pub(crate) fn counted(&self, log: Log) -> Log {
         let output = self.clone();
         log.filter(move |record| output.take(record.bytes()) == record.bytes())
     }
 }
 
 /// The standard streams of this process.
-pub(super) struct Terminal {
-    pub(super) output: Output,
-    pub(super) input: Stdin,
-    pub(super) runtime: Handle,
+pub(crate) struct Terminal {
+    pub(crate) output: Output,
+    pub(crate) input: Stdin,
+    pub(crate) runtime: Handle,
     /// Ends a read, so that Python looks for the signal.
-    pub(super) signalled: Arc<Notify>,
+    pub(crate) signalled: Arc<Notify>,
 }
 
 impl Streams for Terminal {

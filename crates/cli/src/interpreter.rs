@@ -1,0 +1,116 @@
+//! Makes a program that other programs call as they call `python3`: a release's own CPython.
+//!
+//! It is a script of the shell with the words of one `taipan python`. uv and pip are given its path.
+
+use std::path::{Path, PathBuf};
+
+use taipan_release::Release;
+use taipan_store::{Digest, Files, Held, OnReadOnly, write_program};
+
+use crate::entries::INTERPRETER_ENTRIES;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
+
+/// A program in the cache. It stays there at least for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Interpreter {
+    name: String,
+    files: Files,
+    _held: Held,
+}
+
+impl Interpreter {
+    /// Where it is: an absolute path.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.files.folder().join(&self.name)
+    }
+}
+
+/// The program that is the CPython of `release`, with further words of `taipan python`; made in the cache if it is not
+/// there.
+pub(crate) fn program(
+    release: &Release,
+    options: &Options,
+    words: &[String],
+) -> Result<Interpreter, Failure> {
+    let text = text(release, options, words)?;
+    let name = name(release);
+    let cache = options.cache()?;
+    let entry = cache.entry(INTERPRETER_ENTRIES, &Digest::of(text.as_bytes()).to_string())?;
+    let held = entry.hold()?;
+    let display = Display::new(options.quiet);
+    let files = entry.get_or_build(OnReadOnly::Apart, &|step| display.show(step), |folder| {
+        write_program(&folder.join(&name), text.as_bytes())
+    })?;
+    Ok(Interpreter { name, files, _held: held })
+}
+
+/// Puts the same program into a folder of the user's; where it is.
+pub(crate) fn install(
+    release: &Release,
+    options: &Options,
+    words: &[String],
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
+    if !folder.is_dir() {
+        return Err(Failure::not_a_directory("the directory to install into", folder));
+    }
+    let folder = fs_err::canonicalize(folder)
+        .map_err(|source| Failure::System { what: "look at the directory", source })?;
+    let path = folder.join(name(release));
+    write_program(&path, text(release, options, words)?.as_bytes())?;
+    Ok(path)
+}
+
+/// What CPython calls itself.
+fn name(release: &Release) -> String {
+    format!("python{}", release.python_minor())
+}
+
+fn text(release: &Release, options: &Options, words: &[String]) -> Result<String, Failure> {
+    let taipan = std::env::current_exe()
+        .map_err(|source| Failure::System { what: "tell where this program is", source })?;
+    let taipan = taipan.into_os_string().into_string().map_err(|path| Failure::Usage {
+        reason: format!("the path {} is not Unicode, and a script cannot say it", path.display()),
+    })?;
+    let mut command = vec![taipan];
+    command.extend(options.words(release)?);
+    command.extend(["--quiet", "python", "--code-directories"].map(str::to_owned));
+    command.extend_from_slice(words);
+    let command: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    let Release { version, python, .. } = release;
+    Ok(format!(
+        "#!/bin/sh\n# Python {python} of Pyodide {version}, for programs that call an interpreter: \
+         see `taipan python --help`.\nexec {} --executable \"$0\" -- \"$@\"\n",
+        command.join(" ")
+    ))
+}
+
+/// A word as the shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-=:,".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_of_the_shell() {
+        for (word, expect) in [
+            ("--cache", "--cache"),
+            ("/a/b-1.py", "/a/b-1.py"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("$(x)", "'$(x)'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(quoted(word), expect);
+        }
+    }
+}
