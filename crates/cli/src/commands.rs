@@ -10,10 +10,12 @@ mod dev;
 mod doctor;
 mod flags;
 mod gc;
+mod packages;
 mod python;
 mod run;
 mod serve;
 mod snapshot;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Bundle(bundle::Action),
     #[command(subcommand)]
     Snapshot(snapshot::Action),
+    Sync(sync::Arguments),
+    Packages(packages::Arguments),
     Gc(gc::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -55,6 +59,8 @@ impl Command {
             Self::Python(arguments) => python::run(arguments, options, grammar()),
             Self::Bundle(action) => bundle::run(action, options),
             Self::Snapshot(action) => snapshot::run(action, options),
+            Self::Sync(arguments) => sync::run(arguments, options),
+            Self::Packages(arguments) => packages::run(arguments, options),
             Self::Gc(arguments) => gc::run(arguments, options),
             Self::Doctor(arguments) => doctor::run(arguments, options),
             Self::Bench(action) => bench::run(action, options),

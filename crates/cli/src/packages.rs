@@ -1,34 +1,92 @@
 //! The packages of a project: where they come from, and their image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use taipan_bundle::Bundle;
+use taipan_lock::{LOCK_FILE, Lock, Uv};
 use taipan_manifest::PACKAGES_DIRECTORY;
+use taipan_packages::{Installation, Installer};
+use taipan_pyodide::layer::Entry;
+use taipan_release::Release;
 use taipan_runtime::Guard;
 use taipan_store::Cache;
 use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
+use crate::interpreter::{self, Interpreter};
+use crate::options::Options;
 use crate::progress::Display;
+use crate::project::{Origin, read_text};
 
-/// The packages of the project in `directory`, made into an image if the cache has none; with them what is left out that
-/// the author may miss. A project has none if it has no directory for them in itself.
+/// What packages are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) release: &'static Release,
+    pub(crate) bundle: &'a Arc<Bundle>,
+    pub(crate) cache: &'a Cache,
+    pub(crate) guard: &'a Guard,
+}
+
+/// The packages of the project in `directory`, installed and made into an image if the cache has none; with them what is
+/// left out that the author may miss.
 pub(crate) fn of_project(
     directory: &Path,
-    bundle: &Arc<Bundle>,
-    cache: &Cache,
-    guard: &Guard,
-    quiet: bool,
+    means: Means<'_>,
 ) -> Result<(Option<Packages>, Vec<String>), Failure> {
-    let place = directory.join(PACKAGES_DIRECTORY);
-    let is_inside = fs_err::canonicalize(&place).is_ok_and(|place| place.starts_with(directory));
-    if !is_inside || !place.is_dir() {
-        return Ok((None, Vec::new()));
+    match Origin::of(directory) {
+        Origin::None => Ok((None, Vec::new())),
+        Origin::Lock(lock) => Ok((Some(of_lock(&lock, means)?), Vec::new())),
+        Origin::Directory => {
+            let (entries, mut left_out) = packages_of_project(directory, PACKAGES_DIRECTORY)?;
+            let packages = of_entries(entries, means)?;
+            if directory.join(LOCK_FILE).exists() {
+                left_out.push(format!(
+                    "packages are taken from {PACKAGES_DIRECTORY}, not as {LOCK_FILE} says: remove one of them"
+                ));
+            }
+            Ok((Some(packages), left_out))
+        }
     }
-    let (entries, left_out) = packages_of_project(directory, PACKAGES_DIRECTORY)?;
-    let display = Display::new(quiet);
-    let packages =
-        taipan_packages::image(entries, bundle, cache, guard, &|step| display.show(step))?;
-    Ok((Some(packages), left_out))
+}
+
+fn of_entries(entries: Vec<Entry>, means: Means<'_>) -> Result<Packages, Failure> {
+    let Means { options, bundle, cache, guard, .. } = means;
+    let display = Display::new(options.quiet);
+    Ok(taipan_packages::image(entries, bundle, cache, guard, &|step| display.show(step))?)
+}
+
+/// The packages that the lock at `path` names.
+pub(crate) fn of_lock(path: &Path, means: Means<'_>) -> Result<Packages, Failure> {
+    let Means { options, bundle, cache, guard, .. } = means;
+    let text = read_text(path, "the lock")?;
+    let lock = Lock::parse(LOCK_FILE, &text).map_err(taipan_packages::Error::from)?;
+    let installation = Installation { lock: &lock, path, text: &text };
+    let display = Display::new(options.quiet);
+    let installer = || installer(means, &display);
+    taipan_packages::install(installation, installer, bundle, cache, guard, &|step| {
+        display.show(step)
+    })
+}
+
+/// A program's path, for as long as the program is in the cache.
+#[derive(Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+    _program: Interpreter,
+}
+
+impl AsRef<Path> for Program {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// uv, and the release's own Python, which answers its questions.
+fn installer(means: Means<'_>, display: &Display) -> Result<Installer<Program>, Failure> {
+    let Means { options, release, cache, .. } = means;
+    let uv = Uv::find(cache, &|step| display.show(step)).map_err(taipan_packages::Error::from)?;
+    let program = interpreter::program(release, options, &[])?;
+    Ok(Installer { uv, python: Program { path: program.path(), _program: program } })
 }

@@ -20,6 +20,7 @@ use taipan_worker::{
 
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::packages::Means;
 use crate::progress::Display;
 use crate::project::{Project, Variables};
 use crate::runtime::guard;
@@ -62,8 +63,8 @@ pub(crate) fn prepare_quietly(
     let bundle = bundle(release, &cache, &sources, options.quiet)?;
     let is_configuration =
         |path: &str| is_configuration(path) || configuration.as_deref() == Some(path);
-    let (packages, left_out) =
-        packages::of_project(&directory, &bundle, &cache, guard, options.quiet)?;
+    let means = Means { options, release, bundle: &bundle, cache: &cache, guard };
+    let (packages, left_out) = packages::of_project(&directory, means)?;
     let apart = packages.as_ref().map(|_| PACKAGES_DIRECTORY);
     let (code, mut warnings) = from_project(&directory, &is_configuration, apart)?;
     warnings.extend(left_out);

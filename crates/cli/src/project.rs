@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use taipan_lock::LOCK_FILE;
 use taipan_manifest::{
     CONFIGURATION_FILES, Checked, DEV_VARS_FILE, Location, Manifest, PACKAGES_DIRECTORY,
     PYPROJECT_FILE, REQUIREMENTS_FILE, Source, Warning, discover, parse, parse_dev_vars,
@@ -31,6 +32,30 @@ pub(crate) enum Variables {
     Configured,
     /// Those, and `.dev.vars` over them.
     Development,
+}
+
+/// Where the packages of a project come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// Its own directory of packages.
+    Directory,
+    /// Its lock.
+    Lock(PathBuf),
+    /// It has none.
+    None,
+}
+
+impl Origin {
+    /// Of the project in `directory`. A directory of packages goes before a lock.
+    pub(crate) fn of(directory: &Path) -> Self {
+        let (place, lock) = (directory.join(PACKAGES_DIRECTORY), directory.join(LOCK_FILE));
+        // The worker sees no link out of its project.
+        let inside = fs_err::canonicalize(&place).is_ok_and(|place| place.starts_with(directory));
+        if inside && place.is_dir() {
+            return Self::Directory;
+        }
+        if lock.symlink_metadata().is_ok() { Self::Lock(lock) } else { Self::None }
+    }
 }
 
 impl Project {
@@ -86,7 +111,7 @@ impl Project {
         let pin = checked.pyodide_place().map(|(key, at)| (key.to_owned(), at.clone()));
         let named_at = checked.main_place().cloned();
         warnings.extend(checked.warnings);
-        if !base.join(PACKAGES_DIRECTORY).is_dir() {
+        if matches!(Origin::of(&base), Origin::None) {
             let list = base.join(REQUIREMENTS_FILE);
             if asked_for.is_none() && is_there(&list) {
                 asked_for = requirements(REQUIREMENTS_FILE, &read_text(&list, "the file")?);
@@ -132,7 +157,7 @@ fn is_there(path: &Path) -> bool {
 }
 
 /// The text of a file that should be there. A pipe is refused, and not waited for.
-fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
+pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(Failure::NotAFile { what, path: path.to_owned() });
     }

@@ -15,13 +15,23 @@ use crate::Error;
 use crate::bytecode::compile;
 
 /// The kind of entry of the cache.
-pub const IMAGE_ENTRIES: &str = "packages";
+pub const IMAGE_ENTRIES: &str = "package-image";
 
 /// The file of an entry.
 const LAYER: &str = "packages.layer";
 
 /// Bump it when what an image holds changes in a way that its inputs do not show.
 const FORMAT: &str = "1";
+
+/// What an image is made from, and with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// Of what it is made from.
+    pub(crate) digest: Digest,
+    /// Whose Python compiles it.
+    pub(crate) bundle: &'a Arc<Bundle>,
+    pub(crate) guard: &'a Guard,
+}
 
 /// The image of the files `entries`, which are those of installed packages; made first when the cache does not have it.
 /// A file that does not compile has no `.pyc`.
@@ -36,15 +46,29 @@ pub fn image(
     guard: &Guard,
     progress: Progress<'_>,
 ) -> Result<Packages, Error> {
-    let key = format!("{}{}", image_prefix(bundle.id.as_bytes()), digest(&entries));
+    let source = Source { digest: digest(&entries), bundle, guard };
+    get_or_make(source, cache, progress, |_| Ok(entries))
+}
+
+/// The image of `source`, which is made of what `entries` gives when the cache does not have it. That may use the folder
+/// that it gets, and leaves nothing there.
+pub(crate) fn get_or_make<E: From<Error> + From<taipan_store::Error>>(
+    source: Source<'_>,
+    cache: &Cache,
+    progress: Progress<'_>,
+    entries: impl FnOnce(&Path) -> Result<Vec<Entry>, E>,
+) -> Result<Packages, E> {
+    let Source { digest, bundle, guard } = source;
+    let key = format!("{}{digest}", image_prefix(bundle.id.as_bytes()));
     let entry = cache.entry(IMAGE_ENTRIES, &key)?;
     let held = entry.hold()?;
     let build = |staging: &Path| {
-        let image = make(entries, bundle, guard, progress)?;
-        Ok::<_, Error>(write_atomic(&staging.join(LAYER), &image)?)
+        let image = make(entries(staging)?, bundle, guard, progress)?;
+        Ok::<_, E>(write_atomic(&staging.join(LAYER), &image)?)
     };
     let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
-    let layer = layer(map(files.folder(), LAYER, &files.file(LAYER)?)?)?;
+    let bytes = map(files.folder(), LAYER, &files.file(LAYER)?).map_err(Error::from)?;
+    let layer = layer(bytes)?;
     Ok(Packages { digest: Digest::from_bytes(layer.digest()), layer, held: Arc::new(held) })
 }
 

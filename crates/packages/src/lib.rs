@@ -5,8 +5,19 @@
 //! the same packages give the same image everywhere.
 
 mod bytecode;
+mod check;
 mod error;
 mod image;
+mod install;
+mod list;
+mod metadata;
+mod native;
+mod record;
+mod tree;
 
-pub use error::Error;
+pub use check::{Expected, check};
+pub use error::{Claim, Error};
 pub use image::{IMAGE_ENTRIES, image, image_prefix};
+pub use install::{Installation, Installer, install};
+pub use list::{Listed, list};
+pub use tree::{FILES_MAX, read_tree};

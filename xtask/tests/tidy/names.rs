@@ -22,7 +22,7 @@ const NAMES: &[Owned] = &[
     kind("snapshot", "crates/worker/src/start.rs"),
     kind("uv", "crates/lock/src/uv.rs"),
     kind("webassembly", "crates/worker/src/webassembly.rs"),
-    kind("packages", "crates/packages/src/image.rs"),
+    kind("package-image", "crates/packages/src/image.rs"),
     Owned { name: "python_modules", owner: "crates/manifest/src/packages.rs", in_texts: true },
 ];
 
@@ -35,8 +35,6 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("bundle", "crates/cli/src/commands/snapshot/report.rs", "a key of the report"),
     ("snapshot", "crates/cli/src/commands/doctor.rs", "a key of the report"),
     ("webassembly", "crates/bundle/src/bundle.rs", "an input of a bundle's digest"),
-    ("packages", "crates/worker/src/top_level.rs", "an input of a snapshot"),
-    ("packages", "crates/worker/src/start.rs", "a place in which Python looks for modules"),
     ("python_modules", "crates/manifest/src/keys.rs", "a key of wrangler's configuration"),
     ("python_modules", "crates/manifest/src/flags.rs", "a constant text, which a test compares"),
     (
