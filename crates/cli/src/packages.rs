@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pep440_rs::Version;
 use taipan_bundle::Bundle;
 use taipan_lock::{LOCK_FILE, Lock, Uv};
 use taipan_manifest::PACKAGES_DIRECTORY;
-use taipan_packages::{Installation, Installer};
+use taipan_packages::{Inline, Installation, Installer};
 use taipan_pyodide::layer::Entry;
 use taipan_release::Release;
 use taipan_runtime::Guard;
-use taipan_store::Cache;
+use taipan_store::{Cache, Step};
 use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
@@ -68,6 +69,46 @@ pub(crate) fn of_lock(path: &Path, means: Means<'_>) -> Result<Packages, Failure
     taipan_packages::install(installation, installer, bundle, cache, guard, &|step| {
         display.show(step)
     })
+}
+
+/// The packages that fit requirements; none for none.
+pub(crate) fn of_requirements(
+    requirements: &[String],
+    means: Means<'_>,
+) -> Result<Option<Packages>, Failure> {
+    if requirements.is_empty() {
+        return Ok(None);
+    }
+    let Means { options, release, bundle, cache, guard } = means;
+    let display = Display::new(options.quiet);
+    let progress = |step: Step<'_>| display.show(step);
+    let installer = || installer(means, &display);
+    let version = release.version;
+    let chosen = taipan_packages::ephemeral(requirements, version, installer, cache, &progress)?;
+    let path = chosen.path();
+    let installation = Installation { lock: &chosen.lock, path: &path, text: &chosen.text };
+    taipan_packages::install(installation, installer, bundle, cache, guard, &progress).map(Some)
+}
+
+/// What the script at `path` says that it needs.
+pub(crate) fn of_script(path: &Path, release: &Release) -> Result<Vec<String>, Failure> {
+    // A pipe is read once, by what runs it; what is no text is Python's to refuse.
+    let text = path.is_file().then(|| fs_err::read_to_string(path).ok()).flatten();
+    let text = text.unwrap_or_default();
+    let refused = |problem| taipan_packages::Error::Inline { path: path.to_owned(), problem };
+    let Inline { dependencies, requires_python } = Inline::parse(&text).map_err(refused)?;
+    let fits = requires_python.as_ref().is_none_or(|needed| {
+        release.python.parse().is_ok_and(|python: Version| needed.contains(&python))
+    });
+    match requires_python.filter(|_| !fits) {
+        None => Ok(dependencies),
+        Some(needed) => Err(taipan_packages::Error::Python {
+            path: path.to_owned(),
+            needed: needed.to_string(),
+            python: release.python.to_owned(),
+        }
+        .into()),
+    }
 }
 
 /// A program's path, for as long as the program is in the cache.

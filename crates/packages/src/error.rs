@@ -20,6 +20,24 @@ pub enum Error {
     /// The lock, or uv.
     #[error(transparent)]
     Lock(#[from] taipan_lock::Error),
+    /// What a script says of its packages is wrong.
+    #[error("the block `# /// script` of {} cannot be used: {problem}", path.display())]
+    Inline {
+        /// The script.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A script for other versions of Python.
+    #[error("{} needs Python {needed}, and this is {python}", path.display())]
+    Python {
+        /// The script.
+        path: PathBuf,
+        /// What it asks for.
+        needed: String,
+        /// The version that it would run on.
+        python: String,
+    },
     /// The lock is another than it was when it was read.
     #[error("{} has changed while its packages were installed", path.display())]
     Changed {
@@ -166,6 +184,12 @@ impl Error {
             Self::Runtime(error) => return error.hint(),
             Self::Lock(error) => return error.hint(),
             Self::Changed { .. } => "start again",
+            Self::Inline { .. } => {
+                "it is TOML in comments: https://packaging.python.org/specifications/inline-script-metadata"
+            }
+            Self::Python { .. } => {
+                "choose a release with --pyodide: `taipan bundle list` shows them"
+            }
             Self::Read { .. } => return None,
             Self::TooMuch { .. } => "leave out what the worker does not import",
             Self::Native { .. } => {

@@ -6,8 +6,10 @@
 
 mod bytecode;
 mod check;
+mod ephemeral;
 mod error;
 mod image;
+mod inline;
 mod install;
 mod list;
 mod metadata;
@@ -16,8 +18,10 @@ mod record;
 mod tree;
 
 pub use check::{Expected, check};
+pub use ephemeral::{Ephemeral, SCRIPT_LOCK_ENTRIES, ephemeral};
 pub use error::{Claim, Error};
 pub use image::{IMAGE_ENTRIES, image, image_prefix};
+pub use inline::Inline;
 pub use install::{Installation, Installer, install};
 pub use list::{Listed, list};
 pub use tree::{FILES_MAX, read_tree};

@@ -23,6 +23,7 @@ const NAMES: &[Owned] = &[
     kind("uv", "crates/lock/src/uv.rs"),
     kind("webassembly", "crates/worker/src/webassembly.rs"),
     kind("package-image", "crates/packages/src/image.rs"),
+    kind("script-lock", "crates/packages/src/ephemeral.rs"),
     Owned { name: "python_modules", owner: "crates/manifest/src/packages.rs", in_texts: true },
 ];
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
-use taipan_packages::{IMAGE_ENTRIES, image_prefix};
+use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES, image_prefix};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
@@ -115,6 +115,8 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 IMAGE_ENTRIES => images.iter().any(|prefix| entry.name().starts_with(prefix)),
                 // Which `taipan` it starts is its own affair.
                 INTERPRETER_ENTRIES => true,
+                // It is of requirements, and not of a Taipan.
+                SCRIPT_LOCK_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.
                 SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();

@@ -235,3 +235,30 @@ fn killed_while_it_installs() {
     assert!(server.get("/", "").ends_with(ANSWER_LINE));
     assert_eq!(images(&cached).len(), 1);
 }
+
+/// A script says itself what it needs, or whoever runs it.
+#[test]
+fn packages_of_a_script() {
+    let cached = locked(&[ANSWERS]);
+    let wheel = cached.worker().join(ANSWERS.file_name());
+    cached
+        .place
+        .write("script.py", "import sys, answers.one\nprint(answers.one.ANSWER, sys.argv[1:])\n");
+    let requirement = format!("answers @ file://{}", wheel.display());
+    let (code, text) = cached.run(&["run", "--quiet", "--with", &requirement, "script.py", "one"]);
+    assert_eq!((code, text.as_str()), (Some(0), "the answer is 42 ['one']\n"));
+    cached.place.write(
+        "own.py",
+        &format!("# /// script\n# dependencies = [\"{requirement}\"]\n# ///\nimport answers.one as it\nprint(it.ANSWER)\n"),
+    );
+    let (code, text) = cached.run(&["run", "--quiet", "own.py"]);
+    assert_eq!((code, text.as_str()), (Some(0), "the answer is 42\n"));
+    cached.place.write("other.py", "# /// script\n# requires-python = '<3'\n# ///\n");
+    let (code, text) = cached.run(&["run", "other.py"]);
+    assert!(
+        code == Some(75) && text.contains("needs Python <3, and this is 3."),
+        "{code:?} {text}"
+    );
+    let (code, text) = cached.run(&["run", "--quiet", "script.py"]);
+    assert!(code == Some(1) && text.contains("No module named 'answers'"), "{text}");
+}
