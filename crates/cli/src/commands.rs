@@ -8,6 +8,7 @@ mod bundle;
 mod completions;
 mod dev;
 mod doctor;
+mod export;
 mod flags;
 mod gc;
 mod packages;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Snapshot(snapshot::Action),
     Sync(sync::Arguments),
     Packages(packages::Arguments),
+    Export(export::Arguments),
     Gc(gc::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -61,6 +63,7 @@ impl Command {
             Self::Snapshot(action) => snapshot::run(action, options),
             Self::Sync(arguments) => sync::run(arguments, options),
             Self::Packages(arguments) => packages::run(arguments, options),
+            Self::Export(arguments) => export::run(arguments, options),
             Self::Gc(arguments) => gc::run(arguments, options),
             Self::Doctor(arguments) => doctor::run(arguments, options),
             Self::Bench(action) => bench::run(action, options),

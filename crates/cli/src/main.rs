@@ -5,6 +5,7 @@ mod commands;
 mod console;
 mod entries;
 mod environment;
+mod exports;
 mod failure;
 mod interpreter;
 mod options;

@@ -69,7 +69,8 @@ pub(crate) fn get_or_make<E: From<Error> + From<taipan_store::Error>>(
     let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
     let bytes = map(files.folder(), LAYER, &files.file(LAYER)?).map_err(Error::from)?;
     let layer = layer(bytes)?;
-    Ok(Packages { digest: Digest::from_bytes(layer.digest()), layer, held: Arc::new(held) })
+    let (digest, held) = (Digest::from_bytes(layer.digest()), Arc::new(held));
+    Ok(Packages { digest, layer, entry, held })
 }
 
 /// What the keys of entries begin with that are made with the bundle of this digest.

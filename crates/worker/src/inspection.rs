@@ -78,7 +78,10 @@ pub fn create(
     settings.log = author.log(settings.log);
     let found = start::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
     let log = found.log().map(|record| author.record(record)).collect();
-    Ok(Made { file: found.file, made: found.made, cached: found.cached, log })
+    let mut entries = webassembly::entries(&settings)?;
+    entries.extend(settings.packages.map(|packages| packages.entry));
+    entries.push(found.entry);
+    Ok(Made { file: found.file, made: found.made, cached: found.cached, entries, log })
 }
 
 /// The snapshot of a worker.
@@ -90,6 +93,8 @@ pub struct Made {
     pub made: bool,
     /// Whether the cache keeps it, which it does not if it can only be read.
     pub cached: bool,
+    /// All that is in the cache for this worker alone, beside its bundle.
+    pub entries: Vec<Entry>,
     /// What was said when it was made, now or earlier.
     pub log: Vec<Record>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use taipan_pyodide::layer::Layer;
 use taipan_pyodide::{LayerBytes, PACKAGES_DIRECTORY};
 use taipan_runtime::WORKER_DIRECTORY;
-use taipan_store::{Digest, Held};
+use taipan_store::{Digest, Entry, Held};
 
 /// The packages of a worker, or of a script.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Packages {
     pub layer: Arc<Layer<LayerBytes>>,
     /// Of what is in the layer: the same of the same packages on every machine.
     pub digest: Digest,
+    /// Where they are in the cache, unless that can only be read.
+    pub entry: Entry,
     /// Keeps them in the cache.
     pub held: Arc<Held>,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use taipan_bundle::map;
 use taipan_guest::{CompiledModule, Digest, Engine};
 use taipan_runtime::{ModuleKind, guest};
-use taipan_store::{Cache, Files, Held, OnReadOnly, Progress, Step, write_atomic};
+use taipan_store::{Cache, Entry, Files, Held, OnReadOnly, Progress, Step, write_atomic};
 use taipan_webapi::causes;
 
 use crate::Error;
@@ -47,6 +47,19 @@ pub(crate) fn compile(
         compiled.insert(path, outcome);
     }
     Ok((compiled, held))
+}
+
+/// Where the compiled modules of a worker are in the cache; those that cannot be used are nowhere.
+pub(crate) fn entries(settings: &Settings) -> Result<Vec<Entry>, Error> {
+    let engine = settings.bundle.program.engine();
+    let is_module =
+        |path: &str| settings.modules.kinds.get(path) == Some(&ModuleKind::CompiledWasm);
+    let files = settings.code.layer.files().filter(|(path, _)| is_module(path));
+    let modules = files.filter_map(|(_, bytes)| taipan_link::window(bytes).ok());
+    let key = |module: Vec<u8>| key(engine, &taipan_guest::digest(&module));
+    Ok(modules
+        .map(|module| settings.cache.entry(WEBASSEMBLY_ENTRIES, &key(module)))
+        .collect::<Result<_, _>>()?)
 }
 
 /// What is wrong with a module, for people.

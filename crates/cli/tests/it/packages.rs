@@ -1,6 +1,7 @@
 //! The images of packages in the cache: the same of the same files, and made again when they are damaged.
 
 use std::io::{Cursor, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -261,4 +262,28 @@ fn packages_of_a_script() {
     );
     let (code, text) = cached.run(&["run", "--quiet", "script.py"]);
     assert!(code == Some(1) && text.contains("No module named 'answers'"), "{text}");
+}
+
+/// What was exported is served on another machine, which has neither a network nor uv.
+#[test]
+fn exported_worker() {
+    let cached = locked(&[ANSWERS]);
+    let (code, text) = cached.run(&["export", "--quiet", "-o", "../worker.taipan"]);
+    assert_eq!((code, text.as_str()), (Some(0), ""));
+    let there = cached.worker().with_file_name("there");
+    let on_the_other = |words: &[&str]| {
+        let mut command = cached.command(words);
+        command.env("TAIPAN_CACHE", &there).env("PATH", "");
+        command
+    };
+    let import =
+        on_the_other(&["bundle", "import", "--offline", "../worker.taipan"]).output().unwrap();
+    assert!(import.status.success(), "{import:?}");
+    fs_err::remove_file(cached.worker().join(ANSWERS.file_name())).unwrap();
+    let server = Serving::start(&mut on_the_other(&["serve", "--offline", "--port", "0"]));
+    assert!(server.get("/", "").ends_with(ANSWER_LINE));
+    assert_eq!(server.before, "", "nothing is made there");
+    let snapshots = fs_err::read_dir(there.join("entries/snapshot")).unwrap();
+    let file = snapshots.map(|entry| entry.unwrap().path().join("worker.snapshot")).next().unwrap();
+    assert_eq!(fs_err::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
 }
