@@ -7,7 +7,7 @@ use pep440_rs::Version;
 use taipan_bundle::Bundle;
 use taipan_lock::{LOCK_FILE, Lock, Uv};
 use taipan_manifest::PACKAGES_DIRECTORY;
-use taipan_packages::{Inline, Installation, Installer};
+use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
 use taipan_release::Release;
 use taipan_runtime::Guard;
@@ -34,14 +34,15 @@ pub(crate) struct Means<'a> {
 /// left out that the author may miss.
 pub(crate) fn of_project(
     directory: &Path,
+    exclude: &[String],
     means: Means<'_>,
 ) -> Result<(Option<Packages>, Vec<String>), Failure> {
     match Origin::of(directory) {
         Origin::None => Ok((None, Vec::new())),
-        Origin::Lock(lock) => Ok((Some(of_lock(&lock, means)?), Vec::new())),
+        Origin::Lock(lock) => Ok((Some(of_lock(&lock, exclude, means)?), Vec::new())),
         Origin::Directory => {
             let (entries, mut left_out) = packages_of_project(directory, PACKAGES_DIRECTORY)?;
-            let packages = of_entries(entries, means)?;
+            let packages = of_entries(leave_out(entries, exclude), means)?;
             if directory.join(LOCK_FILE).exists() {
                 left_out.push(format!(
                     "packages are taken from {PACKAGES_DIRECTORY}, not as {LOCK_FILE} says: remove one of them"
@@ -59,11 +60,15 @@ fn of_entries(entries: Vec<Entry>, means: Means<'_>) -> Result<Packages, Failure
 }
 
 /// The packages that the lock at `path` names.
-pub(crate) fn of_lock(path: &Path, means: Means<'_>) -> Result<Packages, Failure> {
+pub(crate) fn of_lock(
+    path: &Path,
+    exclude: &[String],
+    means: Means<'_>,
+) -> Result<Packages, Failure> {
     let Means { options, bundle, cache, guard, .. } = means;
     let text = read_text(path, "the lock")?;
     let lock = Lock::parse(LOCK_FILE, &text).map_err(taipan_packages::Error::from)?;
-    let installation = Installation { lock: &lock, path, text: &text };
+    let installation = Installation { lock: &lock, path, text: &text, exclude };
     let display = Display::new(options.quiet);
     let installer = || installer(means, &display);
     taipan_packages::install(installation, installer, bundle, cache, guard, &|step| {
@@ -86,7 +91,8 @@ pub(crate) fn of_requirements(
     let version = release.version;
     let chosen = taipan_packages::ephemeral(requirements, version, installer, cache, &progress)?;
     let path = chosen.path();
-    let installation = Installation { lock: &chosen.lock, path: &path, text: &chosen.text };
+    let (lock, text) = (&chosen.lock, &chosen.text);
+    let installation = Installation { lock, path: &path, text, exclude: &[] };
     taipan_packages::install(installation, installer, bundle, cache, guard, &progress).map(Some)
 }
 

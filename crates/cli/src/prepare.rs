@@ -64,7 +64,7 @@ pub(crate) fn prepare_quietly(
     let is_configuration =
         |path: &str| is_configuration(path) || configuration.as_deref() == Some(path);
     let means = Means { options, release, bundle: &bundle, cache: &cache, guard };
-    let (packages, left_out) = packages::of_project(&directory, means)?;
+    let (packages, left_out) = packages::of_project(&directory, &manifest.exclude, means)?;
     let apart = packages.as_ref().map(|_| PACKAGES_DIRECTORY);
     let (code, mut warnings) = from_project(&directory, &is_configuration, apart)?;
     warnings.extend(left_out);

@@ -124,6 +124,7 @@ pub(crate) const RULE: Keys = &[("fallthrough", Read), ("globs", Read), ("type",
 
 /// The keys of `taipan`, which are ours.
 pub(crate) const TAIPAN: Keys = &[
+    ("exclude", Read),
     ("gates", Read),
     ("isolates", Read),
     ("isolation", Read),

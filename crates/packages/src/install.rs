@@ -11,6 +11,7 @@ use taipan_worker::Packages;
 
 use crate::Error;
 use crate::check::{Expected, check};
+use crate::exclude::leave_out;
 use crate::image::{Source, get_or_make};
 use crate::tree::{check_size, read_tree};
 
@@ -26,6 +27,8 @@ pub struct Installation<'a> {
     pub path: &'a Path,
     /// That text.
     pub text: &'a str,
+    /// What of the packages is left out, see [`crate::leave_out`].
+    pub exclude: &'a [String],
 }
 
 /// What installs a lock.
@@ -51,14 +54,15 @@ pub fn install<P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
     progress: Progress<'_>,
 ) -> Result<Packages, E> {
     // What is installed of a lock is not what is found in a directory, even if the digests were the same.
-    let digest = Digest::of(format!("lock {}", installation.lock.digest()).as_bytes());
+    let Installation { lock, exclude, .. } = installation;
+    let digest = Digest::of(format!("lock {} {exclude:?}", lock.digest()).as_bytes());
     let source = Source { digest, bundle, guard };
     get_or_make(source, cache, progress, |staging| {
         let tree = staging.join(TREE);
         run_uv(installation, &installer()?, &tree, progress)?;
         let entries = read_tree(&tree)?;
         remove(&tree)?;
-        Ok(check(entries, &expected(installation.lock))?)
+        Ok(leave_out(check(entries, &expected(lock))?, exclude))
     })
 }
 
@@ -68,7 +72,7 @@ fn run_uv<P: AsRef<Path>>(
     tree: &Path,
     progress: Progress<'_>,
 ) -> Result<(), Error> {
-    let Installation { lock, path, text } = installation;
+    let Installation { lock, path, text, .. } = installation;
     let count = lock.packages.len();
     let ending = if count == 1 { "" } else { "s" };
     let label = format!("installing {count} package{ending} with uv");
