@@ -3,6 +3,7 @@
 //! A file has all about its command: its arguments and examples, as clap reads and prints them, what it does, and its
 //! tests. It uses the modules beside this one, which know no command.
 
+mod add;
 mod bench;
 mod bundle;
 mod completions;
@@ -10,6 +11,7 @@ mod dev;
 mod doctor;
 mod flags;
 mod gc;
+mod lock;
 mod python;
 mod run;
 mod serve;
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     Bundle(bundle::Action),
     #[command(subcommand)]
     Snapshot(snapshot::Action),
+    Lock(lock::Arguments),
+    Add(add::Arguments),
+    Remove(add::RemoveArguments),
     Gc(gc::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -55,6 +60,9 @@ impl Command {
             Self::Python(arguments) => python::run(arguments, options, grammar()),
             Self::Bundle(action) => bundle::run(action, options),
             Self::Snapshot(action) => snapshot::run(action, options),
+            Self::Lock(arguments) => lock::run(arguments, options),
+            Self::Add(arguments) => add::run(arguments, options),
+            Self::Remove(arguments) => add::remove(arguments, options),
             Self::Gc(arguments) => gc::run(arguments, options),
             Self::Doctor(arguments) => doctor::run(arguments, options),
             Self::Bench(action) => bench::run(action, options),

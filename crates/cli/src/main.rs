@@ -7,6 +7,7 @@ mod entries;
 mod environment;
 mod failure;
 mod interpreter;
+mod locking;
 mod options;
 mod prepare;
 mod progress;
