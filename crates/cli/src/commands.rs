@@ -3,6 +3,7 @@
 //! A file has all about its command: its arguments and examples, as clap reads and prints them, what it does, and its
 //! tests. It uses the modules beside this one, which know no command.
 
+mod add;
 mod bench;
 mod bundle;
 mod completions;
@@ -11,6 +12,7 @@ mod doctor;
 mod export;
 mod flags;
 mod gc;
+mod lock;
 mod packages;
 mod python;
 mod run;
@@ -36,6 +38,9 @@ pub(crate) enum Command {
     Bundle(bundle::Action),
     #[command(subcommand)]
     Snapshot(snapshot::Action),
+    Lock(lock::Arguments),
+    Add(add::Arguments),
+    Remove(add::RemoveArguments),
     Sync(sync::Arguments),
     Packages(packages::Arguments),
     Export(export::Arguments),
@@ -61,6 +66,9 @@ impl Command {
             Self::Python(arguments) => python::run(arguments, options, grammar()),
             Self::Bundle(action) => bundle::run(action, options),
             Self::Snapshot(action) => snapshot::run(action, options),
+            Self::Lock(arguments) => lock::run(arguments, options),
+            Self::Add(arguments) => add::run(arguments, options),
+            Self::Remove(arguments) => add::remove(arguments, options),
             Self::Sync(arguments) => sync::run(arguments, options),
             Self::Packages(arguments) => packages::run(arguments, options),
             Self::Export(arguments) => export::run(arguments, options),

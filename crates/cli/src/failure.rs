@@ -102,6 +102,9 @@ pub(crate) enum Failure {
     /// No release of Pyodide, or no gate, is what was asked for.
     #[error(transparent)]
     Selection(#[from] Selection),
+    /// There is no lock of the packages, or it cannot be used.
+    #[error("cannot lock the packages")]
+    Lock(#[source] taipan_lock::Error),
     /// The server cannot start.
     #[error("cannot start the server")]
     Server(#[from] taipan_server::Error),
@@ -222,6 +225,15 @@ impl From<taipan_store::Error> for Failure {
     }
 }
 
+impl From<taipan_lock::Error> for Failure {
+    fn from(error: taipan_lock::Error) -> Self {
+        match error {
+            taipan_lock::Error::Store(error) => error.into(),
+            other => Self::Lock(other),
+        }
+    }
+}
+
 impl From<taipan_worker::Error> for Failure {
     fn from(error: taipan_worker::Error) -> Self {
         match error {
@@ -315,6 +327,13 @@ impl Failure {
             | Self::NotAFile { .. }
             | Self::NoSnapshot { .. } => NOT_FOUND,
             Self::Configuration { .. } | Self::Selection(_) => CONFIGURATION,
+            Self::Lock(
+                taipan_lock::Error::Run { .. }
+                | taipan_lock::Error::Io(_)
+                | taipan_lock::Error::NoUv { .. }
+                | taipan_lock::Error::Fetch { .. },
+            ) => SYSTEM,
+            Self::Lock(_) => CONFIGURATION,
             Self::Server(taipan_server::Error::Clock) => SYSTEM,
             Self::Server(_) => ADDRESS,
             Self::Bundle(_)
@@ -341,6 +360,7 @@ impl Failure {
         let hint = match self {
             Self::Configuration { source, .. } => return source.hint(),
             Self::Selection(error) => return error.hint(),
+            Self::Lock(error) => return error.hint(),
             Self::Server(error) => return error.hint(),
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) | Self::Output(error) => return error.hint(),

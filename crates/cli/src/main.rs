@@ -8,6 +8,7 @@ mod environment;
 mod exports;
 mod failure;
 mod interpreter;
+mod locking;
 mod options;
 mod packages;
 mod prepare;

@@ -66,6 +66,55 @@ pub enum Error {
         /// The longest that is read.
         bytes_max: usize,
     },
+    /// Dependencies that only a build backend knows.
+    #[error("{at}: `project.dynamic` has `dependencies`, and no build backend runs to say them")]
+    Dynamic {
+        /// Where the project begins.
+        at: Location,
+    },
+    /// A dependency group that is not there, or includes itself.
+    #[error("{file} has no dependency group `{name}`; there are {}", known.join(", "))]
+    NoGroup {
+        /// The file.
+        file: String,
+        /// What was asked for.
+        name: String,
+        /// Those that are there.
+        known: Vec<String>,
+    },
+    /// No versions fit together.
+    #[error("no packages fit Pyodide {release} (Python {python}, {platform}):\n{reason}")]
+    Unsatisfiable {
+        /// The release.
+        release: &'static str,
+        /// Its Python.
+        python: &'static str,
+        /// The platform of its wheels.
+        platform: &'static str,
+        /// uv's derivation.
+        reason: String,
+        /// uv's hints, a line each.
+        hints: String,
+    },
+    /// Packages that stay behind by a major version, which nobody has allowed.
+    #[error(
+        "{} would be of an older major version than elsewhere, or without content:\n{table}",
+        names.join(", ")
+    )]
+    Downgrade {
+        /// Their names.
+        names: Vec<String>,
+        /// The table that tells of them.
+        table: String,
+    },
+    /// A lock that does not fit what is asked for.
+    #[error("{lock} does not fit: {reason}")]
+    Stale {
+        /// The lock.
+        lock: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// Neither is there a uv, nor a pip that fetches it.
     #[error("there is no uv {least} or later, and no pip that fetches uv {pinned}: {reason}")]
     NoUv {
@@ -123,6 +172,25 @@ impl Error {
             | Self::TooLong { .. } => {
                 "`taipan lock` writes it anew: remove the file first, or take it from where it was whole"
             }
+            Self::Dynamic { .. } => "write `dependencies` into the table `project`",
+            Self::NoGroup { .. } => "`[dependency-groups]` defines groups; none includes itself",
+            Self::Unsatisfiable { hints, .. } if !hints.is_empty() => {
+                return Some(hints.clone().into());
+            }
+            Self::Unsatisfiable { .. } => return None,
+            Self::Downgrade { names, .. } => {
+                let allow: Vec<_> =
+                    names.iter().map(|name| format!("--allow-downgrade {name}")).collect();
+                return Some(
+                    format!(
+                        "{} allows it, and so does `[tool.taipan] allow-downgrade` in pyproject.toml; another \
+                         release may have what is missing",
+                        allow.join(" ")
+                    )
+                    .into(),
+                );
+            }
+            Self::Stale { .. } => "`taipan lock` brings it up to date",
             Self::Version { .. } => {
                 "`taipan lock` writes version 1.0, a later Taipan may read others"
             }

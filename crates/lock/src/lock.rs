@@ -6,6 +6,8 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::Error;
 use crate::file::{File, Place};
+use crate::made::Made;
+use crate::name::{is_normalised, normalised};
 use crate::reader::Table;
 
 /// The name of the file.
@@ -31,6 +33,8 @@ pub struct Lock {
     pub default_groups: Vec<String>,
     /// What is installed, in the order of the file.
     pub packages: Vec<Package>,
+    /// What it was made for; none when another program made it.
+    pub made: Option<Made>,
 }
 
 /// One package of a lock.
@@ -127,6 +131,7 @@ impl Lock {
             dependency_groups: root.texts("dependency-groups")?,
             default_groups: root.texts("default-groups")?,
             packages: packages.into_iter().map(Package::read).collect::<Result<_, _>>()?,
+            made: Made::read(&mut root)?,
         };
         lock.check_names(file, text)?;
         Ok(lock)
@@ -254,16 +259,4 @@ fn dependencies(table: &mut Table<'_>) -> Result<Vec<String>, Error> {
         table.tables("dependencies")?.into_iter().map(|mut dependency| dependency.text("name"));
     // One without a name is told apart by what it is made of, which no reader of this list asks for.
     Ok(named.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-}
-
-/// A package's name as all tools compare it (PEP 503).
-pub(crate) fn normalised(name: &str) -> String {
-    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join("-").to_lowercase()
-}
-
-fn is_normalised(name: &str) -> bool {
-    let is_known =
-        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    !name.is_empty() && name.chars().all(is_known) && normalised(name) == name
 }

@@ -56,7 +56,7 @@ impl<'a> Table<'a> {
     pub(crate) fn placed(&mut self, key: &str) -> Result<Option<(String, Location)>, Error> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let at = self.text.at(value.span().start);
-        Ok(Some((self.text.string(self.key(key), value)?, at)))
+        Ok(Some((self.text.string(self.key(key), &value)?, at)))
     }
 
     /// A text.
@@ -109,7 +109,7 @@ impl<'a> Table<'a> {
     pub(crate) fn texts(&mut self, key: &str) -> Result<Vec<String>, Error> {
         let text = self.text;
         let items = self.list(key, "a list of texts")?.into_iter();
-        items.map(|(path, item)| text.string(path, item)).collect()
+        items.map(|(path, item)| text.string(path, &item)).collect()
     }
 
     /// A table.
@@ -125,12 +125,37 @@ impl<'a> Table<'a> {
         items.map(|(path, item)| text.table(path, item)).collect()
     }
 
+    /// A list in which texts and tables are mixed.
+    pub(crate) fn texts_or_tables(
+        &mut self,
+        key: &str,
+    ) -> Result<Vec<Result<String, Self>>, Error> {
+        let text = self.text;
+        let items = self.list(key, "a list")?.into_iter();
+        items
+            .map(|(path, item)| match item.get_ref() {
+                DeValue::Table(_) => text.table(path, item).map(Err),
+                _ => text.string(path, &item).map(Ok),
+            })
+            .collect()
+    }
+
+    /// The keys that were not taken.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.entries.keys().map(|key| key.get_ref().clone().into_owned()).collect()
+    }
+
+    /// All of its values in one text, which is the same for the same values.
+    pub(crate) fn described(&self) -> String {
+        table_described(&self.entries)
+    }
+
     /// The keys that were not taken, with their texts.
     pub(crate) fn rest(self) -> Result<Vec<(String, String)>, Error> {
         let Self { text, path, entries, .. } = self;
         let entry = |(key, value): (Spanned<Cow<'a, str>>, Spanned<DeValue<'a>>)| {
             let key = key.into_inner().into_owned();
-            let text = text.string(format!("{path}{key}"), value)?;
+            let text = text.string(format!("{path}{key}"), &value)?;
             Ok((key, text))
         };
         entries.into_iter().map(entry).collect()
@@ -160,10 +185,10 @@ impl<'a> Text<'a> {
         Location::of(self.file, self.text, offset)
     }
 
-    fn string(self, key: String, value: Spanned<DeValue<'_>>) -> Result<String, Error> {
+    fn string(self, key: String, value: &Spanned<DeValue<'_>>) -> Result<String, Error> {
         match value.get_ref() {
             DeValue::String(text) => Ok(text.clone().into_owned()),
-            _ => Err(self.refused(key, "text", &value)),
+            _ => Err(self.refused(key, "text", value)),
         }
     }
 
@@ -191,4 +216,29 @@ impl<'a> Text<'a> {
         };
         Error::Value { at: self.at(value.span().start), key, expected, found }
     }
+}
+
+/// As [`Table::described`], of any value.
+fn described(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(boolean) => boolean.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(items) => {
+            format!(
+                "[{}]",
+                items.iter().map(|item| described(item.get_ref()) + ",").collect::<String>()
+            )
+        }
+        DeValue::Table(table) => format!("{{{}}}", table_described(table)),
+    }
+}
+
+fn table_described(table: &DeTable<'_>) -> String {
+    let entries = table.iter();
+    entries
+        .map(|(key, value)| format!("{:?}={},", key.get_ref(), described(value.get_ref())))
+        .collect()
 }

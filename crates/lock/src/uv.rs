@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
-use taipan_store::{Cache, OnReadOnly, Progress, Step, write_atomic};
+use taipan_store::{Cache, Entry, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::Error;
 use crate::program::{Call, Ended};
@@ -19,7 +19,7 @@ pub const PINNED: &str = "0.13.9";
 const LEAST: &str = "0.13.0";
 
 /// The program's name, and the kind of the cache's entries that hold it.
-const NAME: &str = "uv";
+pub const UV_ENTRIES: &str = "uv";
 
 /// SHA-256 digests of the wheels of the pinned version for Linux: glibc and musl, x86-64 and AArch64.
 ///
@@ -47,9 +47,11 @@ impl Uv {
     ///
     /// [`Error::NoUv`] where there is neither uv nor pip, [`Error::Fetch`] where pip does not get it.
     pub fn find(cache: &Cache, progress: Progress<'_>) -> Result<Self, Error> {
-        let reason = match Call::new(NAME, &["--version"]).run(&|_| ()) {
+        let reason = match Call::new(UV_ENTRIES, &["--version"]).run(&|_| ()) {
             Ok(ended) => match version(&ended) {
-                Some(found) if is_new_enough(&found) => return Ok(Self { program: NAME.into() }),
+                Some(found) if is_new_enough(&found) => {
+                    return Ok(Self { program: UV_ENTRIES.into() });
+                }
                 Some(found) => format!("uv {found} is on the PATH"),
                 None => format!("the uv on the PATH says no version ({})", ended.status),
             },
@@ -60,13 +62,29 @@ impl Uv {
 
     /// The pinned version, from the cache or else from pip. `reason` says why another is not used.
     fn pinned(cache: &Cache, reason: String, progress: Progress<'_>) -> Result<Self, Error> {
-        let entry = cache.entry(NAME, &format!("{PINNED}-{}", std::env::consts::ARCH))?;
+        let entry = Self::entry(cache)?;
         let files = entry.get_or_build(OnReadOnly::Apart, progress, |staging| {
             let label = format!("fetching uv {PINNED} with pip");
             progress(Step::Begin { label: &label, bytes_total: None });
             fetch(staging, reason)
         })?;
-        Ok(Self { program: files.folder().join("bin").join(NAME) })
+        Ok(Self { program: files.folder().join("bin").join(UV_ENTRIES) })
+    }
+
+    /// The entry of `cache` that has the pinned version, or would have it.
+    ///
+    /// # Errors
+    ///
+    /// None that its name could cause.
+    pub fn entry(cache: &Cache) -> Result<Entry, taipan_store::Error> {
+        cache.entry(UV_ENTRIES, &format!("{PINNED}-{}", std::env::consts::ARCH))
+    }
+
+    /// A call of it, without colours.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Call {
+        let mut call = Call::new(&self.program, &["--color", "never"]);
+        call.arguments.extend(arguments.iter().map(OsString::from));
+        call
     }
 
     /// Runs it in `directory`, with the user's settings; what it writes to its standard output. `what` says in an error
@@ -98,7 +116,7 @@ impl Uv {
         line: &dyn Fn(&str),
         goes_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<u8>, Error> {
-        let mut call = Call::new(&self.program, &["--color", "never"]);
+        let mut call = self.call(&[]);
         call.arguments.extend(arguments);
         call.directory = Some(directory.to_owned());
         let Ended { status, output, said } = call

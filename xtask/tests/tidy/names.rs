@@ -29,6 +29,9 @@ const NAMES: &[Owned] = &[
 
 /// Where such a name stands for another reason.
 const OTHERS: &[(&str, &str, &str)] = &[
+    ("uv", "crates/cli/src/environment.rs", "a folder of uv's configuration"),
+    ("uv", "crates/lock/src/indexes.rs", "a table of `pyproject.toml`"),
+    ("uv", "crates/lock/src/project.rs", "a table of `pyproject.toml`"),
     ("npm", "crates/store/src/fetch.rs", "the program"),
     ("npm", "crates/cli/src/options.rs", "a place that `--source` names"),
     ("bundle", "crates/snapshot/src/provenance.rs", "a field of a snapshot's head"),

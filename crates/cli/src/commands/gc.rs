@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
+use taipan_lock::{UV_ENTRIES, Uv};
 use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES, image_prefix};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
@@ -105,6 +106,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
             own.insert(package.entry(cache)?.name().to_owned());
         }
     }
+    own.insert(Uv::entry(cache)?.name().to_owned());
     let webassembly = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
     let now = SystemTime::now();
     let mut all = Vec::new();
@@ -124,7 +126,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 }),
                 _ => own.contains(entry.name()),
             };
-            let is_made = kind != PACKAGE_ENTRIES;
+            let is_made = ![PACKAGE_ENTRIES, UV_ENTRIES].contains(&kind);
             // A clock that was set back has seen nothing long ago.
             let age = now.duration_since(entry.last_use()?).unwrap_or_default();
             all.push(Found { useful, is_made, bytes: entry.bytes()?, age, entry });

@@ -10,6 +10,7 @@ mod fetching;
 mod fixture;
 mod housekeeping;
 mod limits;
+mod locks;
 mod logs;
 mod outcomes;
 mod packages;

@@ -15,11 +15,7 @@ fn check(from: &str, to: &str, expect: &str) {
 
 #[test]
 fn no_toml() {
-    check(
-        "created-by",
-        "created by",
-        "pylock.toml:2:9: unexpected key or value, expected newline, `#`",
-    );
+    check("created-by", "created by", "pylock.toml:2:9: key with no value, expected `=`");
 }
 
 #[test]
@@ -91,13 +87,13 @@ fn files() {
     check(
         "d909fcccc110f8c7faf814ca82a9a4d816bc5a6dbfea25d6591d6985b8ba59ad",
         "d909",
-        "pylock.toml:13:78: `packages[0].wheels[0].hashes.sha256` must be a digest (or sha384, sha512), found sha256 \
+        "pylock.toml:13:75: `packages[0].wheels[0].hashes.sha256` must be a digest (or sha384, sha512), found sha256 \
          \"d909\"",
     );
     check(
         "{ sha256 = \"d909fcccc110f8c7faf814ca82a9a4d816bc5a6dbfea25d6591d6985b8ba59ad\" }",
         "{}",
-        "pylock.toml:13:78: `packages[0].wheels[0].hashes.sha256` must be a digest (or sha384, sha512), found no digest",
+        "pylock.toml:13:75: `packages[0].wheels[0].hashes.sha256` must be a digest (or sha384, sha512), found no digest",
     );
     check(
         "url = \"https://files/httpx-0.28.1-",
@@ -113,7 +109,7 @@ fn files() {
     check(
         "size = 141406",
         "size = -1",
-        "pylock.toml:12:98: `packages[0].sdist.size` must be a whole number, found -1",
+        "pylock.toml:12:97: `packages[0].sdist.size` must be a whole number, found -1",
     );
     check("commit-id", "commit", "pylock.toml:22:7: `packages[2].vcs.commit-id` is missing");
 }
