@@ -14,7 +14,7 @@ use taipan_store::write_atomic;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::progress::Display;
-use crate::project::{Project, Variables, read_file};
+use crate::project::{Origin, Project, Variables, read_file};
 use crate::{console, interpreter};
 
 /// A project whose packages are locked.
@@ -117,6 +117,34 @@ impl Locking {
         }
         Ok(resolved)
     }
+}
+
+/// Makes the lock of a project that is to have one and asks for packages, or has one that does not fit any more.
+///
+/// # Errors
+///
+/// When the lock does not fit, and is not to be changed.
+pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
+    let Project { directory, configuration, updates_lock, .. } = project;
+    let is_directory = matches!(Origin::of(directory), Origin::Directory);
+    if is_directory || !directory.join(PYPROJECT_FILE).is_file() {
+        return Ok(());
+    }
+    let locking = Locking::open(options, directory, configuration.as_deref().map(Path::new), &[])?;
+    let stale = match &locking.before {
+        Some(_) => locking.check().err(),
+        None if locking.wanted.requirements.is_empty() || !updates_lock => return Ok(()),
+        None => None,
+    };
+    match stale {
+        Some(failure) if !updates_lock => return Err(failure),
+        Some(failure) if !options.quiet => {
+            console::say(format_args!("{failure}; it is made again"))
+        }
+        None if locking.before.is_some() => return Ok(()),
+        Some(_) | None => (),
+    }
+    locking.lock(options, &Choices::default()).map(drop)
 }
 
 /// What the lock of a project remembers of packages that are not as elsewhere, a line each; nothing without a lock.
@@ -229,7 +257,7 @@ fn uv_texts(options: &Options, directory: &Path) -> Vec<String> {
 }
 
 /// What uv is told about the network: whether there is one, and pip's settings where uv has none.
-fn network(options: &Options, directory: &Path) -> Vec<String> {
+pub(crate) fn network(options: &Options, directory: &Path) -> Vec<String> {
     let indexes = &options.indexes;
     // A file that cannot be read says nothing, as for pip.
     let text = |path: &PathBuf| fs_err::read_to_string(path).ok();

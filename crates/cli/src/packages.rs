@@ -16,6 +16,7 @@ use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
 use crate::interpreter::{self, Interpreter};
+use crate::locking::network;
 use crate::options::Options;
 use crate::progress::Display;
 use crate::project::{Origin, read_text};
@@ -70,7 +71,8 @@ pub(crate) fn of_lock(
     let lock = Lock::parse(LOCK_FILE, &text).map_err(taipan_packages::Error::from)?;
     let installation = Installation { lock: &lock, path, text: &text, exclude };
     let display = Display::new(options.quiet);
-    let installer = || installer(means, &display);
+    let directory = path.parent().unwrap_or(path);
+    let installer = || installer(directory, means, &display);
     taipan_packages::install(installation, installer, bundle, cache, guard, &|step| {
         display.show(step)
     })
@@ -87,7 +89,7 @@ pub(crate) fn of_requirements(
     let Means { options, release, bundle, cache, guard } = means;
     let display = Display::new(options.quiet);
     let progress = |step: Step<'_>| display.show(step);
-    let installer = || installer(means, &display);
+    let installer = || installer(Path::new("."), means, &display);
     let version = release.version;
     let chosen = taipan_packages::ephemeral(requirements, version, installer, cache, &progress)?;
     let path = chosen.path();
@@ -130,10 +132,15 @@ impl AsRef<Path> for Program {
     }
 }
 
-/// uv, and the release's own Python, which answers its questions.
-fn installer(means: Means<'_>, display: &Display) -> Result<Installer<Program>, Failure> {
+/// uv with the settings for a project in `directory`, and the release's own Python, which answers its questions.
+fn installer(
+    directory: &Path,
+    means: Means<'_>,
+    display: &Display,
+) -> Result<Installer<Program>, Failure> {
     let Means { options, release, cache, .. } = means;
     let uv = Uv::find(cache, &|step| display.show(step)).map_err(taipan_packages::Error::from)?;
     let program = interpreter::program(release, options, &[])?;
-    Ok(Installer { uv, python: Program { path: program.path(), _program: program } })
+    let python = Program { path: program.path(), _program: program };
+    Ok(Installer { uv, python, options: network(options, directory) })
 }

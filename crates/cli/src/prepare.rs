@@ -25,7 +25,7 @@ use crate::progress::Display;
 use crate::project::{Project, Variables};
 use crate::runtime::guard;
 use crate::size::{MIB, mebibytes};
-use crate::{console, packages, terminal};
+use crate::{console, locking, packages, terminal};
 
 /// A worker that is ready to be started.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ pub(crate) fn prepare_quietly(
 ) -> Result<(Prepared, Vec<String>), Failure> {
     let (cache, sources) = (options.cache()?, options.sources()?);
     let log = terminal::log(project.name());
-    let Project { directory, mut manifest, pin, configuration } = project;
+    locking::fit(options, &project)?;
+    let Project { directory, mut manifest, pin, configuration, .. } = project;
     options.choice.open_gates(&mut manifest)?;
     let release = options.choice.release_for(&manifest, pin.as_ref())?;
     let bundle = bundle(release, &cache, &sources, options.quiet)?;

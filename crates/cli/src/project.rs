@@ -23,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) pin: Option<(String, Location)>,
     /// The name of the configuration file in the directory, if there is one.
     pub(crate) configuration: Option<String>,
+    /// Whether its lock is made, and made again when it does not fit; or else refused then.
+    pub(crate) updates_lock: bool,
 }
 
 /// Which variables a worker gets.
@@ -100,6 +102,7 @@ impl Project {
                 (checked, path.parent().map_or(root.clone(), Path::to_owned), name)
             }
         };
+        let updates_lock = variables == Variables::Development;
         let mut asked_for = None;
         let pyproject = base.join(PYPROJECT_FILE);
         if is_there(&pyproject) {
@@ -116,7 +119,8 @@ impl Project {
             if asked_for.is_none() && is_there(&list) {
                 asked_for = requirements(REQUIREMENTS_FILE, &read_text(&list, "the file")?);
             }
-            warnings.extend(asked_for);
+            // What `dev` locks is installed.
+            warnings.extend(asked_for.filter(|_| !updates_lock || !is_there(&pyproject)));
         }
         let mut manifest = checked.manifest;
         let dev_vars = base.join(DEV_VARS_FILE);
@@ -133,7 +137,7 @@ impl Project {
                 None => Failure::NotFound { what: "the worker's `main`", path: main },
             });
         }
-        Ok((Self { directory: base, manifest, pin, configuration }, warnings))
+        Ok((Self { directory: base, manifest, pin, configuration, updates_lock }, warnings))
     }
 
     /// The worker's name: that of its configuration, else its directory's.
@@ -190,7 +194,8 @@ mod tests {
     fn names() {
         let name = |directory: &str, name: Option<&str>| {
             let manifest = Manifest { name: name.map(str::to_owned), ..Manifest::bare("entry.py") };
-            Project { directory: directory.into(), manifest, pin: None, configuration: None }.name()
+            let (directory, pin, configuration) = (directory.into(), None, None);
+            Project { directory, manifest, pin, configuration, updates_lock: false }.name()
         };
         assert_eq!(name("/workers/hello", None), "hello");
         assert_eq!(name("/workers/hello", Some("shop")), "shop");

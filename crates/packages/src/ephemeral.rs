@@ -53,7 +53,7 @@ pub fn ephemeral<P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
     let _held = entry.hold()?;
     let build = |staging: &Path| {
         progress(Step::Begin { label: "choosing versions of packages with uv", bytes_total: None });
-        let Installer { uv, python } = installer()?;
+        let Installer { uv, python, options } = installer()?;
         let file = staging.join(REQUIREMENTS);
         write_atomic(&file, (sorted.join("\n") + "\n").as_bytes())?;
         let words = [
@@ -68,6 +68,7 @@ pub fn ephemeral<P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
         ];
         let mut arguments: Vec<_> = words.into_iter().map(Into::into).collect();
         arguments.push(python.as_ref().into());
+        arguments.extend(options.into_iter().map(Into::into));
         arguments.extend(["--output-file", LOCK_FILE, REQUIREMENTS].map(Into::into));
         uv.run("choose versions of the packages", staging, arguments, &|_| ())
             .map_err(Error::from)?;

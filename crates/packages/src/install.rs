@@ -38,6 +38,8 @@ pub struct Installer<P> {
     pub uv: Uv,
     /// The program that is the release's own Python; what keeps it there.
     pub python: P,
+    /// Further options of uv: indexes, `--offline`.
+    pub options: Vec<String>,
 }
 
 /// The image of what a lock says; installed first when the cache does not have it. Only then `installer` is asked for.
@@ -68,7 +70,7 @@ pub fn install<P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
 
 fn run_uv<P: AsRef<Path>>(
     installation: Installation<'_>,
-    Installer { uv, python }: &Installer<P>,
+    Installer { uv, python, options }: &Installer<P>,
     tree: &Path,
     progress: Progress<'_>,
 ) -> Result<(), Error> {
@@ -87,6 +89,7 @@ fn run_uv<P: AsRef<Path>>(
         "--requirement".into(),
         path.into(),
     ]);
+    arguments.extend(options.iter().map(Into::into));
     let directory = path.parent().unwrap_or(path);
     let goes_on = || size(tree).is_ok();
     uv.run_while("install the packages", directory, arguments, &|_| (), &goes_on).map_err(

@@ -287,3 +287,38 @@ fn exported_worker() {
     let file = snapshots.map(|entry| entry.unwrap().path().join("worker.snapshot")).next().unwrap();
     assert_eq!(fs_err::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+/// What `pyproject.toml` asks for, from the wheels beside it.
+fn asking_for(requirement: &str) -> String {
+    format!(
+        "[project]\nname = 'worker'\nversion = '1.0'\ndependencies = ['{requirement}']\n\
+         [tool.taipan]\npyodide-index = false\n[tool.uv]\nno-index = true\nfind-links = ['.']\n"
+    )
+}
+
+#[test]
+fn a_lock_that_does_not_fit() {
+    let cached = locked(&[ANSWERS]);
+    cached.place.write("pyproject.toml", &asking_for("answers>=2"));
+    let (code, text) = cached.run(&["serve", "--port", "0"]);
+    assert!(code.is_some_and(|code| code != 0), "{text}");
+    assert!(text.contains("it has answers 1.0, and `answers>=2` is asked for"), "{text}");
+    cached.place.write("pyproject.toml", &asking_for("answers>=1"));
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    assert!(server.get("/", "").ends_with(ANSWER_LINE));
+}
+
+/// `dev` locks by itself, and so does `serve --sync`.
+#[test]
+fn locks_that_are_made() {
+    for words in [["dev", "--port", "0"].as_slice(), &["serve", "--sync", "--port", "0"]] {
+        let cached = locked(&[ANSWERS]);
+        let lock = cached.worker().join("pylock.toml");
+        fs_err::remove_file(&lock).unwrap();
+        cached.place.write("pyproject.toml", &asking_for("answers"));
+        let server = Serving::start(&mut cached.command(words));
+        assert!(server.get("/", "").ends_with(ANSWER_LINE), "{words:?}");
+        assert!(server.before.contains("pylock.toml locked 1 packages"), "{}", server.before);
+        assert!(lock.exists(), "{words:?}");
+    }
+}
