@@ -69,12 +69,25 @@ pub(crate) const BUILD: &[Requirement] = &[
 ];
 
 /// What the tests need besides.
-pub(crate) const TEST: &[Requirement] = &[Requirement {
-    name: "CPython's own tests",
-    reason: "Python in Taipan has to pass them",
-    evidence: Evidence::File("/usr/lib/python3.11/test/test_json/__init__.py"),
-    package: "libpython3.11-testsuite",
-}];
+pub(crate) const TEST: &[Requirement] = &[
+    Requirement {
+        name: "CPython's own tests",
+        reason: "Python in Taipan has to pass them",
+        evidence: Evidence::File("/usr/lib/python3.11/test/test_json/__init__.py"),
+        package: "libpython3.11-testsuite",
+    },
+    Requirement {
+        name: "pip",
+        reason: "fetches uv, which locks packages, where there is none",
+        evidence: Evidence::Program {
+            variable: None,
+            names: &["pip3", "pip"],
+            argument: "--version",
+            expect: "pip",
+        },
+        package: "python3-pip",
+    },
+];
 
 /// The command that installs these, for someone who may.
 pub(crate) fn command_line(missing: &[&Requirement]) -> String {
@@ -95,7 +108,7 @@ mod tests {
         assert_eq!(
             command_line(&missing),
             "apt-get update && apt-get install --yes --no-install-recommends \
-             clang-19 lld-19 npm libpython3.11-testsuite"
+             clang-19 lld-19 npm libpython3.11-testsuite python3-pip"
         );
     }
 

@@ -3,17 +3,22 @@
 //! A file has all about its command: its arguments and examples, as clap reads and prints them, what it does, and its
 //! tests. It uses the modules beside this one, which know no command.
 
+mod add;
 mod bench;
 mod bundle;
 mod completions;
 mod dev;
 mod doctor;
+mod export;
 mod flags;
 mod gc;
+mod lock;
+mod packages;
 mod python;
 mod run;
 mod serve;
 mod snapshot;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -33,6 +38,12 @@ pub(crate) enum Command {
     Bundle(bundle::Action),
     #[command(subcommand)]
     Snapshot(snapshot::Action),
+    Lock(lock::Arguments),
+    Add(add::Arguments),
+    Remove(add::RemoveArguments),
+    Sync(sync::Arguments),
+    Packages(packages::Arguments),
+    Export(export::Arguments),
     Gc(gc::Arguments),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
@@ -55,6 +66,12 @@ impl Command {
             Self::Python(arguments) => python::run(arguments, options, grammar()),
             Self::Bundle(action) => bundle::run(action, options),
             Self::Snapshot(action) => snapshot::run(action, options),
+            Self::Lock(arguments) => lock::run(arguments, options),
+            Self::Add(arguments) => add::run(arguments, options),
+            Self::Remove(arguments) => add::remove(arguments, options),
+            Self::Sync(arguments) => sync::run(arguments, options),
+            Self::Packages(arguments) => packages::run(arguments, options),
+            Self::Export(arguments) => export::run(arguments, options),
             Self::Gc(arguments) => gc::run(arguments, options),
             Self::Doctor(arguments) => doctor::run(arguments, options),
             Self::Bench(action) => bench::run(action, options),

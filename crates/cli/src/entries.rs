@@ -1,6 +1,8 @@
 //! The kinds of entries in the cache.
 
 use taipan_bundle::{BASELINE, BUNDLE_ENTRIES};
+use taipan_lock::UV_ENTRIES;
+use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES};
 use taipan_store::PACKAGE_ENTRIES;
 use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 
@@ -8,8 +10,16 @@ use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 pub(crate) const INTERPRETER_ENTRIES: &str = "interpreter";
 
 /// All kinds.
-pub(crate) const KINDS: [&str; 5] =
-    [PACKAGE_ENTRIES, BUNDLE_ENTRIES, SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, INTERPRETER_ENTRIES];
+pub(crate) const KINDS: [&str; 8] = [
+    PACKAGE_ENTRIES,
+    BUNDLE_ENTRIES,
+    SNAPSHOT_ENTRIES,
+    WEBASSEMBLY_ENTRIES,
+    IMAGE_ENTRIES,
+    INTERPRETER_ENTRIES,
+    SCRIPT_LOCK_ENTRIES,
+    UV_ENTRIES,
+];
 
 /// The kinds with a snapshot, and the name of its file in an entry.
 pub(crate) const WITH_SNAPSHOT: [(&str, &str); 2] =

@@ -102,6 +102,9 @@ pub(crate) enum Failure {
     /// No release of Pyodide, or no gate, is what was asked for.
     #[error(transparent)]
     Selection(#[from] Selection),
+    /// There is no lock of the packages, or it cannot be used.
+    #[error("cannot lock the packages")]
+    Lock(#[source] taipan_lock::Error),
     /// The server cannot start.
     #[error("cannot start the server")]
     Server(#[from] taipan_server::Error),
@@ -169,6 +172,9 @@ pub(crate) enum Failure {
     /// A worker or a script does not run, for another reason.
     #[error("cannot run Python")]
     Worker(#[source] taipan_worker::Error),
+    /// Packages cannot be used.
+    #[error(transparent)]
+    Packages(taipan_packages::Error),
     /// The operating system refuses something.
     #[error("cannot {what}")]
     System {
@@ -215,6 +221,15 @@ impl From<taipan_store::Error> for Failure {
         match error {
             taipan_store::Error::Output { .. } => Self::Output(error),
             other => Self::Store(other),
+        }
+    }
+}
+
+impl From<taipan_lock::Error> for Failure {
+    fn from(error: taipan_lock::Error) -> Self {
+        match error {
+            taipan_lock::Error::Store(error) => error.into(),
+            other => Self::Lock(other),
         }
     }
 }
@@ -266,6 +281,17 @@ impl From<taipan_runtime::Error> for Failure {
     }
 }
 
+impl From<taipan_packages::Error> for Failure {
+    fn from(error: taipan_packages::Error) -> Self {
+        match error {
+            taipan_packages::Error::Store(error) => error.into(),
+            taipan_packages::Error::Bundle(error) => error.into(),
+            taipan_packages::Error::Runtime(error) => error.into(),
+            other => Self::Packages(other),
+        }
+    }
+}
+
 impl Failure {
     /// Says why `path` cannot be used as a directory.
     pub(crate) fn not_a_directory(what: &'static str, path: &Path) -> Self {
@@ -301,6 +327,13 @@ impl Failure {
             | Self::NotAFile { .. }
             | Self::NoSnapshot { .. } => NOT_FOUND,
             Self::Configuration { .. } | Self::Selection(_) => CONFIGURATION,
+            Self::Lock(
+                taipan_lock::Error::Run { .. }
+                | taipan_lock::Error::Io(_)
+                | taipan_lock::Error::NoUv { .. }
+                | taipan_lock::Error::Fetch { .. },
+            ) => SYSTEM,
+            Self::Lock(_) => CONFIGURATION,
             Self::Server(taipan_server::Error::Clock) => SYSTEM,
             Self::Server(_) => ADDRESS,
             Self::Bundle(_)
@@ -308,6 +341,7 @@ impl Failure {
             | Self::Foreign { .. }
             | Self::ForeignAbout { .. }
             | Self::NotKept { .. }
+            | Self::Packages(_)
             | Self::Damaged { .. } => CACHE,
             Self::Program { .. } | Self::Start { .. } => WORKER,
             Self::Worker(error) | Self::Snapshot(error) | Self::Stopped(error) => {
@@ -326,10 +360,12 @@ impl Failure {
         let hint = match self {
             Self::Configuration { source, .. } => return source.hint(),
             Self::Selection(error) => return error.hint(),
+            Self::Lock(error) => return error.hint(),
             Self::Server(error) => return error.hint(),
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) | Self::Output(error) => return error.hint(),
             Self::Worker(error) => return error.hint(),
+            Self::Packages(error) => return error.hint(),
             Self::Stopped(error) => return script_hint(error),
             Self::Start { error, .. } => return start_hint(error),
             Self::Program { message, .. } => return top_level_hint(message),

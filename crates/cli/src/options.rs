@@ -9,7 +9,7 @@ use taipan_release::{Mirror, Release, Source};
 use taipan_store::{Cache, root};
 use taipan_webapi::fetch;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, IndexSettings};
 use crate::failure::Failure;
 use crate::selection::Choice;
 use crate::suggested::{Suggested, versions};
@@ -100,6 +100,10 @@ pub(crate) struct Options {
     pub(crate) choice: Choice,
     /// Whether only warnings and errors are wanted.
     pub(crate) quiet: bool,
+    /// Whether the network is not to be used.
+    pub(crate) offline: bool,
+    /// Where pip and uv say that packages are from.
+    pub(crate) indexes: IndexSettings,
     /// How outgoing requests reach the network.
     pub(crate) proxies: fetch::Settings,
     /// The variables of this machine that `taipan python` gives its program.
@@ -138,8 +142,9 @@ impl Options {
         }
         let development = sources.iter().map(PathBuf::from).find(|path| path.is_dir());
         let choice = Choice { pyodide, experimental, gates: gate, development };
+        let indexes = environment.indexes.clone();
         let (proxies, python) = (environment.proxies.clone(), environment.python.clone());
-        Ok(Self { cache_root, sources, choice, quiet, proxies, python })
+        Ok(Self { cache_root, sources, choice, quiet, offline, indexes, proxies, python })
     }
 
     /// Where releases that the cache does not have are fetched from, in order.

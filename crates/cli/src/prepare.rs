@@ -14,15 +14,18 @@ use taipan_manifest::{
 use taipan_release::{Release, Source};
 use taipan_runtime::{Binding, Bindings, Guard, ModuleKind, OwnModules};
 use taipan_store::Cache;
-use taipan_worker::{Code, Isolation, Limits, Network, PoolSettings, Settings, from_project};
+use taipan_worker::{
+    Code, Isolation, Limits, Network, Packages, PoolSettings, Settings, from_project,
+};
 
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::packages::Means;
 use crate::progress::Display;
 use crate::project::{Project, Variables};
 use crate::runtime::guard;
 use crate::size::{MIB, mebibytes};
-use crate::{console, terminal};
+use crate::{console, locking, packages, terminal};
 
 /// A worker that is ready to be started.
 #[derive(Debug)]
@@ -54,20 +57,25 @@ pub(crate) fn prepare_quietly(
 ) -> Result<(Prepared, Vec<String>), Failure> {
     let (cache, sources) = (options.cache()?, options.sources()?);
     let log = terminal::log(project.name());
-    let Project { directory, mut manifest, pin, configuration } = project;
+    locking::fit(options, &project)?;
+    let Project { directory, mut manifest, pin, configuration, .. } = project;
     options.choice.open_gates(&mut manifest)?;
     let release = options.choice.release_for(&manifest, pin.as_ref())?;
     let bundle = bundle(release, &cache, &sources, options.quiet)?;
     let is_configuration =
         |path: &str| is_configuration(path) || configuration.as_deref() == Some(path);
-    let (code, warnings) = from_project(&directory, &is_configuration)?;
+    let means = Means { options, release, bundle: &bundle, cache: &cache, guard };
+    let (packages, left_out) = packages::of_project(&directory, &manifest.exclude, means)?;
+    let apart = packages.as_ref().map(|_| PACKAGES_DIRECTORY);
+    let (code, mut warnings) = from_project(&directory, &is_configuration, apart)?;
+    warnings.extend(left_out);
     if code.paths().all(|path| path != manifest.main) {
         return Err(Failure::MainLeftOut { main: manifest.main });
     }
     let (pool, limits) = (pool(&manifest), limits(&manifest.limits));
     let clients = clients(&manifest.limits);
     let settings = Settings {
-        modules: modules(&manifest, &code).into(),
+        modules: modules(&manifest, &code, packages.as_ref()).into(),
         flags: flags(&manifest.flags),
         bindings: bindings(manifest.bindings),
         network: Network::new(options.proxies.clone())?,
@@ -78,6 +86,7 @@ pub(crate) fn prepare_quietly(
         bundle,
         cache,
         code,
+        packages,
         pool,
         limits,
     };
@@ -107,17 +116,17 @@ pub(crate) fn bundle(
 }
 
 /// What JavaScript may import of a worker's files.
-fn modules(manifest: &Manifest, code: &Code) -> OwnModules {
+fn modules(manifest: &Manifest, code: &Code, packages: Option<&Packages>) -> OwnModules {
     let Modules { base_dir, find_additional_modules, rules } = &manifest.modules;
     let python = manifest.main.ends_with(".py");
     let kind = |path: &str| match path {
         _ if path == manifest.main && !python => Some(ModuleType::EsModule),
-        // Some packages, as the SDK, bring JavaScript.
-        _ if is_of_a_package(path) => {
-            Some(ModuleType::EsModule).filter(|_| path.ends_with(".js") || path.ends_with(".mjs"))
-        }
         _ => rules.module_type(path.strip_prefix(base_dir).unwrap_or(path)),
     };
+    // Some packages, as the SDK, bring JavaScript.
+    let brought = packages.into_iter().flat_map(|packages| packages.layer.files());
+    let brought = brought.filter(|(path, _)| path.ends_with(".js") || path.ends_with(".mjs"));
+    let brought = brought.map(|(path, _)| format!("{PACKAGES_DIRECTORY}/{path}"));
     let kinds = code.paths().filter_map(|path| {
         let kind = match kind(&path)? {
             ModuleType::EsModule => ModuleKind::EsModule,
@@ -133,13 +142,9 @@ fn modules(manifest: &Manifest, code: &Code) -> OwnModules {
     OwnModules {
         root: base_dir.clone(),
         by_name: *find_additional_modules || python,
-        kinds: kinds.collect(),
+        kinds: kinds.chain(brought.map(|path| (path, ModuleKind::EsModule))).collect(),
         gates: manifest.gates.clone(),
     }
-}
-
-fn is_of_a_package(path: &str) -> bool {
-    path.strip_prefix(PACKAGES_DIRECTORY).is_some_and(|below| below.starts_with('/'))
 }
 
 /// How the isolates of a worker come and go.

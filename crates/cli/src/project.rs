@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use taipan_lock::LOCK_FILE;
 use taipan_manifest::{
     CONFIGURATION_FILES, Checked, DEV_VARS_FILE, Location, Manifest, PACKAGES_DIRECTORY,
     PYPROJECT_FILE, REQUIREMENTS_FILE, Source, Warning, discover, parse, parse_dev_vars,
@@ -22,6 +23,8 @@ pub(crate) struct Project {
     pub(crate) pin: Option<(String, Location)>,
     /// The name of the configuration file in the directory, if there is one.
     pub(crate) configuration: Option<String>,
+    /// Whether its lock is made, and made again when it does not fit; or else refused then.
+    pub(crate) updates_lock: bool,
 }
 
 /// Which variables a worker gets.
@@ -31,6 +34,30 @@ pub(crate) enum Variables {
     Configured,
     /// Those, and `.dev.vars` over them.
     Development,
+}
+
+/// Where the packages of a project come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// Its own directory of packages.
+    Directory,
+    /// Its lock.
+    Lock(PathBuf),
+    /// It has none.
+    None,
+}
+
+impl Origin {
+    /// Of the project in `directory`. A directory of packages goes before a lock.
+    pub(crate) fn of(directory: &Path) -> Self {
+        let (place, lock) = (directory.join(PACKAGES_DIRECTORY), directory.join(LOCK_FILE));
+        // The worker sees no link out of its project.
+        let inside = fs_err::canonicalize(&place).is_ok_and(|place| place.starts_with(directory));
+        if inside && place.is_dir() {
+            return Self::Directory;
+        }
+        if lock.symlink_metadata().is_ok() { Self::Lock(lock) } else { Self::None }
+    }
 }
 
 impl Project {
@@ -75,6 +102,7 @@ impl Project {
                 (checked, path.parent().map_or(root.clone(), Path::to_owned), name)
             }
         };
+        let updates_lock = variables == Variables::Development;
         let mut asked_for = None;
         let pyproject = base.join(PYPROJECT_FILE);
         if is_there(&pyproject) {
@@ -86,12 +114,13 @@ impl Project {
         let pin = checked.pyodide_place().map(|(key, at)| (key.to_owned(), at.clone()));
         let named_at = checked.main_place().cloned();
         warnings.extend(checked.warnings);
-        if !base.join(PACKAGES_DIRECTORY).is_dir() {
+        if matches!(Origin::of(&base), Origin::None) {
             let list = base.join(REQUIREMENTS_FILE);
             if asked_for.is_none() && is_there(&list) {
                 asked_for = requirements(REQUIREMENTS_FILE, &read_text(&list, "the file")?);
             }
-            warnings.extend(asked_for);
+            // What `dev` locks is installed.
+            warnings.extend(asked_for.filter(|_| !updates_lock || !is_there(&pyproject)));
         }
         let mut manifest = checked.manifest;
         let dev_vars = base.join(DEV_VARS_FILE);
@@ -108,7 +137,7 @@ impl Project {
                 None => Failure::NotFound { what: "the worker's `main`", path: main },
             });
         }
-        Ok((Self { directory: base, manifest, pin, configuration }, warnings))
+        Ok((Self { directory: base, manifest, pin, configuration, updates_lock }, warnings))
     }
 
     /// The worker's name: that of its configuration, else its directory's.
@@ -132,7 +161,7 @@ fn is_there(path: &Path) -> bool {
 }
 
 /// The text of a file that should be there. A pipe is refused, and not waited for.
-fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
+pub(crate) fn read_text(path: &Path, what: &'static str) -> Result<String, Failure> {
     if path.metadata().is_ok_and(|found| !found.is_file()) {
         return Err(Failure::NotAFile { what, path: path.to_owned() });
     }
@@ -165,7 +194,8 @@ mod tests {
     fn names() {
         let name = |directory: &str, name: Option<&str>| {
             let manifest = Manifest { name: name.map(str::to_owned), ..Manifest::bare("entry.py") };
-            Project { directory: directory.into(), manifest, pin: None, configuration: None }.name()
+            let (directory, pin, configuration) = (directory.into(), None, None);
+            Project { directory, manifest, pin, configuration, updates_lock: false }.name()
         };
         assert_eq!(name("/workers/hello", None), "hello");
         assert_eq!(name("/workers/hello", Some("shop")), "shop");

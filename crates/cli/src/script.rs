@@ -18,12 +18,13 @@ use tokio::sync::Notify;
 
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::packages::Means;
 use crate::prepare::bundle;
 use crate::project::read_file;
 use crate::runtime::{guard, runtime};
 use crate::script::mounts::{Mount, OF_THE_SYSTEM, SESSION};
 use crate::script::streams::{Output, Terminal};
-use crate::{console, signals, terminal};
+use crate::{console, packages, signals, terminal};
 
 pub(crate) use sandbox::{Sandbox, SandboxArguments};
 
@@ -45,6 +46,8 @@ pub(crate) struct Request {
     pub(crate) libraries: Vec<taipan_worker::Mount>,
     /// What `taipan python` sets of the interpreter.
     pub(crate) interpreter: Option<Interpreter>,
+    /// What it needs of packages (PEP 508).
+    pub(crate) requirements: Vec<String>,
 }
 
 /// Where the text of a script is.
@@ -73,8 +76,19 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
     let mut mounts = mounts.into_iter().map(mount).collect::<Result<Vec<_>, _>>()?;
     mounts.extend(request.libraries);
     let writable = writable.into_iter().map(writable_mount).collect::<Result<_, _>>()?;
-    let release = options.choice.release()?;
-    let bundle = bundle(release, &options.cache()?, &options.sources()?, options.quiet)?;
+    let (release, cache, guard) = (options.choice.release()?, options.cache()?, guard()?);
+    let bundle = bundle(release, &cache, &options.sources()?, options.quiet)?;
+    let means = Means { options, release, bundle: &bundle, cache: &cache, guard: &guard };
+    let inline = match &request.program {
+        Program::File(path) => packages::of_script(path, release)?,
+        _ => Vec::new(),
+    };
+    let packages = packages::of_requirements(&[request.requirements, inline].concat(), means)?;
+    let display = Display::new(options.quiet);
+    let side_modules = packages.as_ref().map_or_else(
+        || Ok(SideModules::default()),
+        |packages| packages.compile(&bundle, &cache, &|step| display.show(step)),
+    )?;
     let network = fetch::Settings { access: sandbox.access, ..options.proxies.clone() };
     let output = Output::new(sandbox.output_bytes);
     // The runtime ends with the process, which is soon: the thread of a stopped script may still wait for its clock.
@@ -105,7 +119,9 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
             wall: sandbox.wall,
             memory_bytes: sandbox.memory_bytes,
         },
-        guard: guard()?,
+        guard,
+        packages,
+        side_modules,
         signals: signals::of_script()?,
         signalled,
     };

@@ -134,11 +134,7 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         implied: Some((PYTHON_WORKERS, "2026-05-26")),
         opposite: Some("disable_python_process_pth_files"),
-        ..flag(
-            "python_process_pth_files",
-            Effect::Nothing,
-            "`.pth` files of packages are processed",
-        )
+        ..flag("python_process_pth_files", Effect::Works, "`.pth` files of packages are processed")
     },
     Flag {
         implied: Some((PYTHON_WORKERS, "2026-11-19")),

@@ -124,11 +124,16 @@ pub(crate) const RULE: Keys = &[("fallthrough", Read), ("globs", Read), ("type",
 
 /// The keys of `taipan`, which are ours.
 pub(crate) const TAIPAN: Keys = &[
+    // In pyproject.toml, for `taipan lock`.
+    ("allow-build", Skipped),
+    ("allow-downgrade", Skipped),
+    ("exclude", Read),
     ("gates", Read),
     ("isolates", Read),
     ("isolation", Read),
     ("limits", Read),
     ("pyodide", Read),
+    ("pyodide-index", Skipped),
     ("python", Read),
     ("warmup", Read),
 ];

@@ -17,7 +17,8 @@ pub struct Location {
 impl Location {
     /// The place of the byte `offset` of `text`; an offset past the end, or
     /// inside a character, is the nearest place before it.
-    pub(crate) fn of(file: &str, text: &str, offset: usize) -> Self {
+    #[must_use]
+    pub fn of(file: &str, text: &str, offset: usize) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {

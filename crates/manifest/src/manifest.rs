@@ -29,6 +29,8 @@ pub struct Manifest {
     pub python: Option<String>,
     /// The versions of Python that it runs on, if it says so.
     pub requires_python: Option<RequiresPython>,
+    /// Names of files and directories of packages that are left out; one that begins with `*` is an ending.
+    pub exclude: Vec<String>,
     /// The gates that it opens, by name. They need the flag `experimental`.
     pub gates: BTreeSet<&'static str>,
     /// What the worker finds in `env`.
@@ -95,6 +97,7 @@ impl Manifest {
             pyodide: None,
             python: None,
             requires_python: None,
+            exclude: Vec::new(),
             gates: BTreeSet::new(),
             bindings: BTreeMap::new(),
             dev: Dev::default(),

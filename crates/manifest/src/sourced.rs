@@ -27,6 +27,7 @@ pub(crate) struct Given {
     pub(crate) warmup: Option<Sourced<Vec<String>>>,
     pub(crate) pyodide: Option<Sourced<String>>,
     pub(crate) python: Option<Sourced<String>>,
+    pub(crate) exclude: Option<Sourced<Vec<String>>>,
     pub(crate) gates: Option<Sourced<BTreeSet<&'static str>>>,
     /// Only a `pyproject.toml` has it.
     pub(crate) requires_python: Option<RequiresPython>,
@@ -48,6 +49,7 @@ impl Given {
         complete(&mut self.warmup, weaker.warmup, &mut warnings);
         complete(&mut self.pyodide, weaker.pyodide, &mut warnings);
         complete(&mut self.python, weaker.python, &mut warnings);
+        complete(&mut self.exclude, weaker.exclude, &mut warnings);
         complete(&mut self.gates, weaker.gates, &mut warnings);
         self.requires_python = weaker.requires_python;
         complete_numbers(&mut self.isolates, weaker.isolates, &mut warnings);
@@ -62,6 +64,8 @@ impl Given {
         manifest.warmup = warmup.map_or(Vec::new(), |said| said.value.clone());
         manifest.pyodide = self.pyodide.as_ref().map(|said| said.value.clone());
         manifest.python = self.python.as_ref().map(|said| said.value.clone());
+        let exclude = self.exclude.as_ref();
+        manifest.exclude = exclude.map_or(Vec::new(), |said| said.value.clone());
         manifest.gates = self.gates.as_ref().map_or(BTreeSet::new(), |said| said.value.clone());
         manifest.requires_python.clone_from(&self.requires_python);
         manifest.isolates = Isolates::default();

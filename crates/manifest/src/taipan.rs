@@ -78,6 +78,7 @@ impl Reader<'_> {
                 "warmup" => given.warmup = Some(self.warmup(path, node)?),
                 "pyodide" => given.pyodide = Some(self.said(path, node)?),
                 "python" => given.python = Some(self.python(path, node)?),
+                "exclude" => given.exclude = Some(self.exclude(path, node)?),
                 "gates" => given.gates = Some(self.gates(path, node)?),
                 "isolates" => {
                     let (keys, rules) = (keys::ISOLATES, &isolates::RULES);
@@ -131,6 +132,20 @@ impl Reader<'_> {
                 Err(self.refused(offset, &said.key, "two numbers as text, such as \"3.13\"", found))
             }
         }
+    }
+
+    fn exclude(&self, key: String, node: Node) -> Result<Sourced<Vec<String>>, Error> {
+        let at = self.at(node.offset);
+        let mut value = Vec::new();
+        for (path, offset, name) in self.texts(&key, node)? {
+            let rest = name.strip_prefix('*').unwrap_or(&name);
+            if rest.is_empty() || rest.contains(['*', '/']) {
+                let expected = "a name of files or directories, which may begin with `*`";
+                return Err(self.refused(offset, &path, expected, format!("{name:?}")));
+            }
+            value.push(name);
+        }
+        Ok(Sourced { value, key, at })
     }
 
     fn gates(&self, key: String, node: Node) -> Result<Sourced<BTreeSet<&'static str>>, Error> {

@@ -100,6 +100,13 @@ impl<B: AsRef<[u8]>> Layer<B> {
         }
     }
 
+    /// The digest that the file carries, of all that is in it.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(&self.bytes.as_ref()[32..HEADER_BYTES]);
+        digest
+    }
+
     /// The node with this number, if there is one.
     pub fn node(&self, index: NodeIndex) -> Option<Node<'_>> {
         let raw = self.raw(index.0)?;

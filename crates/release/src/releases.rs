@@ -35,6 +35,11 @@ impl Release {
         self.pyodide.files.iter().find(is_glue).map_or(GLUE, |file| file.path)
     }
 
+    /// The address of Pyodide's own index of the packages that were built for it (PEP 503).
+    pub fn index(&self) -> String {
+        format!("https://index.pyodide.org/{}", self.version)
+    }
+
     /// The version of its Python as `MAJOR.MINOR`.
     pub fn python_minor(&self) -> &'static str {
         self.python.rsplit_once('.').map_or(self.python, |(minor, _)| minor)

@@ -71,16 +71,34 @@ export function furnishScript(folder, layers) {
   return mountAgain(pyodide, JSON.parse(folder), JSON.parse(layers));
 }
 
-/// What a worker finds beside its own modules: its `env`, and more. `path` is JSON: directories in which Python looks
-/// first. `flags` is JSON: {NAME: boolean}, the compatibility flags, which Python finds as workerd has them.
-export function furnish(path, flags) {
-  // The worker's own directory may be the project's.
-  pyodide.pyimport("sys").path.unshift(...new Set(JSON.parse(path)));
+/// What a worker finds beside its own modules: its `env`, and more. `places` is JSON, {first, packages, last}: directories
+/// in which Python looks for modules, see `lookIn`. `flags` is JSON: {NAME: boolean}, the compatibility flags, which
+/// Python finds as workerd has them.
+export function furnish(places, flags) {
+  const has = JSON.parse(flags);
+  const { first, packages, last } = JSON.parse(places);
+  lookIn(first, packages, last);
   dispatch.setEnvironment(makeEnvironment());
-  pyodide.registerJsModule("_cloudflare_compat_flags", JSON.parse(flags));
+  pyodide.registerJsModule("_cloudflare_compat_flags", has);
   // A copy: Pyodide 0.26 writes into what it is given.
   pyodide.registerJsModule("_pyodide_entrypoint_helper", { ...entrypointHelper });
+  if (has.python_process_pth_files) {
+    pyodide.pyimport("site").addsitedir(packages);
+  }
   return "";
+}
+
+/// Has Python look in the directory `first`, in the standard library, in `packages` and in `last`, in this order. Packages
+/// come before any `site-packages`, as in workerd (setup_python_search_path.py).
+function lookIn(first, packages, last) {
+  const { path } = pyodide.pyimport("sys");
+  const site = path.findIndex((place) => place.endsWith("/site-packages"));
+  path.splice(site < 0 ? path.length : site, 0, packages);
+  path.unshift(first);
+  // The worker's own directory may be the project's.
+  if (last !== first) {
+    path.push(last);
+  }
 }
 
 /// What is answered when the program was to do something, as JSON: `fault` is why it failed, the error's last line and the
@@ -226,11 +244,19 @@ export function memoryFiles() {
 
 /// Compiles the Python files under `root`; `host.take_bytecode(path, bytes)` gets each.
 export function compileTree(root) {
-  pyodide.pyimport("_taipan.compile_modules").compile_tree(root, (path, contents) => {
-    host.take_bytecode(path, contents.toJs());
-    contents.destroy();
-  });
+  pyodide.pyimport("_taipan.compile_modules").compile_tree(root, takeBytecode);
   return "";
+}
+
+/// Compiles `paths` (JSON), which are relative to `root`, as `compileTree`.
+export function compileFiles(root, paths) {
+  pyodide.pyimport("_taipan.compile_modules").compile_files(root, pyodide.toPy(JSON.parse(paths)), takeBytecode);
+  return "";
+}
+
+function takeBytecode(path, contents) {
+  host.take_bytecode(path, contents.toJs());
+  contents.destroy();
 }
 
 // A promise that was rejected is reported when the turn is over and it still has no handler.

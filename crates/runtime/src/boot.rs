@@ -21,6 +21,9 @@ use crate::{Error, guest};
 /// Bytes of all files in `/tmp` and `/session` together.
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
 
+/// Where libraries are found that packages bring; workerd has more such directories, which are not here.
+const LIBRARY_PATH: (&str, &str) = ("LD_LIBRARY_PATH", "/session/metadata/python_modules/lib");
+
 /// What an instance is booted from.
 pub struct Boot<'a> {
     /// The program.
@@ -49,7 +52,8 @@ impl fmt::Debug for Boot<'_> {
 ///
 /// A fault of ours, or of the release.
 pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let Boot { program, registry, layers, environment, host, mut world } = parts;
+    let Boot { program, registry, layers, mut environment, host, mut world } = parts;
+    environment.insert(LIBRARY_PATH.0.into(), LIBRARY_PATH.1.into());
     let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
     let mounts: Vec<_> = layers
         .iter()

@@ -97,7 +97,8 @@ impl fmt::Display for OwnModules {
 pub struct Registry {
     builtin: Javascript,
     own: Arc<OwnModules>,
-    files: Option<Arc<Layer<LayerBytes>>>,
+    /// What its files are, and below which paths.
+    files: Vec<(String, Arc<Layer<LayerBytes>>)>,
     /// The WebAssembly modules, by their absolute paths: ready, or why not.
     compiled: Arc<BTreeMap<String, Result<CompiledModule, String>>>,
     /// The symbols that side modules ask for.
@@ -118,24 +119,35 @@ impl Registry {
         Self {
             builtin,
             own: Arc::new(own),
-            files: None,
+            files: Vec::new(),
             compiled: Arc::default(),
             shared: Arc::default(),
         }
     }
 
-    /// Of a worker, whose files are `files`.
+    /// Of a script, with side modules by their absolute paths.
+    #[must_use]
+    pub fn with_compiled(self, compiled: BTreeMap<String, Result<CompiledModule, String>>) -> Self {
+        Self { compiled: Arc::new(compiled), ..self }
+    }
+
+    /// Of a worker, whose files are those of `layers`, each below its path.
     #[must_use]
     pub fn of_worker(
         builtin: Javascript,
         own: Arc<OwnModules>,
-        files: Arc<Layer<LayerBytes>>,
+        layers: &[(Arc<Layer<LayerBytes>>, String)],
         compiled: BTreeMap<String, Result<CompiledModule, String>>,
     ) -> Self {
+        let below = |path: &str| {
+            path.strip_prefix(WORKER_DIRECTORY)
+                .map(|below| below.trim_start_matches('/').to_owned())
+        };
+        let files = layers.iter().filter_map(|(layer, path)| Some((below(path)?, layer.clone())));
         Self {
             builtin,
             own,
-            files: Some(files),
+            files: files.collect(),
             compiled: Arc::new(compiled),
             shared: Arc::default(),
         }
@@ -154,11 +166,15 @@ impl Registry {
     }
 
     fn contents(&self, path: &str) -> Option<&[u8]> {
-        let files = self.files.as_ref()?;
-        match files.node(files.lookup(path)?)? {
-            Node::File(contents) => Some(contents),
-            Node::Directory(_) => None,
-        }
+        self.files.iter().find_map(|(below, layer)| {
+            let path = path
+                .strip_prefix(below.as_str())
+                .filter(|path| below.is_empty() || path.starts_with('/'))?;
+            match layer.node(layer.lookup(path)?)? {
+                Node::File(contents) => Some(contents),
+                Node::Directory(_) => None,
+            }
+        })
     }
 
     /// What a specifier means in a module of the worker; in none of them, the main module counts.
@@ -357,8 +373,21 @@ mod tests {
         };
         let builtin = ["taipan:worker/worker.js", "cloudflare:workers", "pyodide:python"];
         let builtin = builtin.map(|name| (name.to_owned(), LayerBytes::from_static(b"bytecode")));
-        let files = Arc::new(Layer::decode(encode(&entries).unwrap().into()).unwrap());
-        Registry::of_worker(Arc::new(builtin.into()), Arc::new(own), files, BTreeMap::new())
+        let layer =
+            |entries: &[Entry]| Arc::new(Layer::decode(encode(entries).unwrap().into()).unwrap());
+        let (packages, files): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.path.starts_with(PACKAGES_DIRECTORY));
+        let of_package = |entry: Entry| Entry {
+            path: entry.path.trim_start_matches(PACKAGES_DIRECTORY).trim_matches('/').to_owned(),
+            ..entry
+        };
+        let packages: Vec<_> = packages.into_iter().map(of_package).collect();
+        let layers = [
+            (layer(&[]), "/lib/python3.14".to_owned()),
+            (layer(&files), WORKER_DIRECTORY.to_owned()),
+            (layer(&packages), format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}")),
+        ];
+        Registry::of_worker(Arc::new(builtin.into()), Arc::new(own), &layers, BTreeMap::new())
     }
 
     #[test]

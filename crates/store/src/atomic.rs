@@ -9,7 +9,7 @@ use crate::Error;
 
 /// The mode of a written file, before the user's umask: tempfile's own default
 /// hides it from every other user.
-const FILE_MODE: u32 = 0o666;
+pub(crate) const FILE_MODE: u32 = 0o666;
 
 /// The mode of a program.
 const PROGRAM_FILE_MODE: u32 = 0o777;

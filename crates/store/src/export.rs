@@ -12,8 +12,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use fs_err::os::unix::fs::OpenOptionsExt;
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::disk::{create_folder, open_file};
@@ -24,11 +26,17 @@ use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};
 const FIRST_MEMBER: &str = "taipan-export";
 const FIRST_LINE: &str = "taipan export 1\n";
 
+/// The mode of other files in an export; what they get when they are unpacked depends on the user's umask.
+const FILE_MODE: u32 = 0o644;
+
 /// The longest description of an export, in bytes.
 const ABOUT_BYTES_MAX: u64 = 64 * 1024;
 
-/// All files of an export together: ten times what a bundle and its release take.
-const BYTES_MAX: u64 = 1 << 30;
+/// All files of an export together: a bundle and its release take a tenth of a GiB, packages up to one.
+const BYTES_MAX: u64 = 4 << 30;
+
+/// The bits of a mode that let others than the owner have a file.
+const OTHERS: u32 = 0o077;
 
 /// Writes `entries` to the file `path`, which is there whole or not at all. `about` is for the importer.
 ///
@@ -40,24 +48,27 @@ pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> 
     atomic::write_with(path, atomic::PRIVATE_FILE_MODE, cannot, |file| {
         let mut archive = Builder::new(io::BufWriter::new(file));
         let about = format!("{FIRST_LINE}{about}");
-        add(&mut archive, FIRST_MEMBER, about.as_bytes()).map_err(cannot)?;
+        add(&mut archive, FIRST_MEMBER, FILE_MODE, about.as_bytes()).map_err(cannot)?;
         for entry in entries {
             entry.verify()?;
             let Some(Ok(Inventory(files))) = inventory::read(entry.path())? else { continue };
             for name in files.keys().map(String::as_str).chain([inventory::FILE]) {
-                let mut bytes = Vec::new();
-                entry.glance(name)?.read_to_end(&mut bytes)?;
-                add(&mut archive, &format!("{}/{name}", entry.name()), &bytes).map_err(cannot)?;
+                let (mut bytes, mut file) = (Vec::new(), entry.glance(name)?);
+                let mode = file.metadata()?.permissions().mode();
+                file.read_to_end(&mut bytes)?;
+                let name = format!("{}/{name}", entry.name());
+                add(&mut archive, &name, mode, &bytes).map_err(cannot)?;
             }
         }
         archive.into_inner().and_then(|mut buffer| buffer.flush()).map_err(cannot)
     })
 }
 
-fn add(archive: &mut Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Adds a file. Of its mode it is told whether others than its owner may read it.
+fn add(archive: &mut Builder<impl Write>, name: &str, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
-    header.set_mode(0o644);
+    header.set_mode(if mode & OTHERS == 0 { atomic::PRIVATE_FILE_MODE } else { FILE_MODE });
     header.set_size(bytes.len() as u64);
     archive.append_data(&mut header, name, bytes)
 }
@@ -114,7 +125,10 @@ impl Import {
             if bytes.len() as u64 != member.size() {
                 return Err(refused(&format!("it ends within `{name}`")));
             }
-            fs_err::File::create_new(target)?.write_all(&bytes)?;
+            let is_private = member.header().mode().is_ok_and(|mode| mode & OTHERS == 0);
+            let mode = if is_private { atomic::PRIVATE_FILE_MODE } else { atomic::FILE_MODE };
+            let mut options = fs_err::OpenOptions::new();
+            options.write(true).create_new(true).mode(mode).open(target)?.write_all(&bytes)?;
         }
         Ok(Self { folder, about })
     }

@@ -12,10 +12,14 @@ use crate::author::Author;
 
 /// Bytes of all files that one directory gives to a worker.
 const DIRECTORY_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of all its packages. They are mapped, not read.
+pub const PACKAGES_BYTES_MAX: u64 = 1 << 30;
 
 /// Directories that are never a part of a program: histories, environments, caches.
-const SKIPPED: [&str; 7] =
-    [".git", ".venv", ".venv-workers", ".wrangler", "node_modules", "__pycache__", "target"];
+const SKIPPED: &[&str] =
+    &[".git", ".venv", ".venv-workers", ".wrangler", "node_modules", "__pycache__", "target"];
+/// The same of packages, which may have directories with any other name.
+const SKIPPED_OF_PACKAGES: &[&str] = &["__pycache__"];
 
 /// A tree of files, ready to be mounted.
 #[derive(Clone, Debug)]
@@ -52,8 +56,8 @@ impl Code {
 const SECRETS: [&str; 2] = [".dev.vars", ".env"];
 
 /// Reads the files of a project, without following links out of it. A worker does not see those with secrets, nor those
-/// that are a configuration by their paths: it has what is in them as `env`. With the files: what is left out that the
-/// author may miss.
+/// that are a configuration by their paths: it has what is in them as `env`. Of the directory `apart` it sees no files:
+/// others are mounted there. With the files: what is left out that the author may miss.
 ///
 /// # Errors
 ///
@@ -61,8 +65,33 @@ const SECRETS: [&str; 2] = [".dev.vars", ".env"];
 pub fn from_project(
     directory: &Path,
     is_configuration: &dyn Fn(&str) -> bool,
+    apart: Option<&str>,
 ) -> Result<(Code, Vec<String>), Error> {
-    read(directory, &|path| is_secret(path) || is_configuration(path))
+    let is_hidden = |path: &str| is_secret(path) || is_configuration(path) || apart == Some(path);
+    let mut walk = Walk::new(directory, &is_hidden)?;
+    walk.entries.extend(apart.map(Entry::directory));
+    walk.collect(directory, "", None)?;
+    walk.code()
+}
+
+/// Reads the packages in the directory `name` of a project, without following links out of that; and what is left out.
+///
+/// # Errors
+///
+/// What cannot be read; more than 1 GiB.
+pub fn packages_of_project(
+    directory: &Path,
+    name: &str,
+) -> Result<(Vec<Entry>, Vec<String>), Error> {
+    let packages = Walk {
+        skipped: SKIPPED_OF_PACKAGES,
+        bytes_max: PACKAGES_BYTES_MAX,
+        ..Walk::new(directory, &is_secret)?
+    };
+    let mut walk = packages;
+    walk.collect(&directory.join(name), "", None)?;
+    walk.check_bytes(&directory.join(name))?;
+    Ok((walk.entries, walk.warnings))
 }
 
 /// Reads all files of a directory, without following links out of it.
@@ -71,7 +100,9 @@ pub fn from_project(
 ///
 /// What cannot be read; more than 256 MiB.
 pub fn from_directory(directory: &Path) -> Result<Code, Error> {
-    Ok(read(directory, &|_| false)?.0)
+    let mut walk = Walk::new(directory, &|_| false)?;
+    walk.collect(directory, "", None)?;
+    Ok(walk.code()?.0)
 }
 
 fn is_secret(path: &str) -> bool {
@@ -82,30 +113,43 @@ fn is_secret(path: &str) -> bool {
     SECRETS.into_iter().any(is)
 }
 
-fn read(directory: &Path, is_hidden: &dyn Fn(&str) -> bool) -> Result<(Code, Vec<String>), Error> {
-    let root = fs_err::canonicalize(directory)
-        .map_err(|source| Error::Read { path: directory.into(), source })?;
-    let mut walk = Walk { root, is_hidden, entries: Vec::new(), bytes: 0, warnings: Vec::new() };
-    walk.collect(directory, "", None)?;
-    if walk.bytes > DIRECTORY_BYTES_MAX {
-        return Err(Error::TooLarge { path: directory.into(), maximum: DIRECTORY_BYTES_MAX });
-    }
-    walk.warnings.sort();
-    let code = Code { author: Author::of(&walk.root), ..Code::new(&walk.entries)? };
-    Ok((code, walk.warnings))
-}
-
 /// A directory that is read, and what was found in it so far.
 struct Walk<'a> {
     root: PathBuf,
     /// Which files are not taken, by their paths from the root.
     is_hidden: &'a dyn Fn(&str) -> bool,
+    /// Directories that are not taken, by their names.
+    skipped: &'static [&'static str],
+    bytes_max: u64,
     entries: Vec<Entry>,
     bytes: u64,
     warnings: Vec<String>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(directory: &Path, is_hidden: &'a dyn Fn(&str) -> bool) -> Result<Self, Error> {
+        let root = fs_err::canonicalize(directory)
+            .map_err(|source| Error::Read { path: directory.into(), source })?;
+        let (skipped, bytes_max) = (SKIPPED, DIRECTORY_BYTES_MAX);
+        let (entries, warnings) = (Vec::new(), Vec::new());
+        Ok(Self { root, is_hidden, skipped, bytes_max, entries, bytes: 0, warnings })
+    }
+
+    /// What was found, and what was left out.
+    fn code(mut self) -> Result<(Code, Vec<String>), Error> {
+        self.check_bytes(&self.root)?;
+        self.warnings.sort();
+        let code = Code { author: Author::of(&self.root), ..Code::new(&self.entries)? };
+        Ok((code, self.warnings))
+    }
+
+    fn check_bytes(&self, directory: &Path) -> Result<(), Error> {
+        match self.bytes > self.bytes_max {
+            true => Err(Error::TooLarge { path: directory.into(), maximum: self.bytes_max }),
+            false => Ok(()),
+        }
+    }
+
     /// Takes what is in `directory`; `link` is the link that led there, if one did.
     fn collect(&mut self, directory: &Path, prefix: &str, link: Option<&str>) -> Result<(), Error> {
         let read = |source| Error::Read { path: directory.into(), source };
@@ -122,7 +166,7 @@ impl Walk<'_> {
                 continue;
             }
             let kind = item.metadata().map_err(read)?;
-            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            if kind.is_dir() && !self.skipped.contains(&name.as_str()) {
                 self.entries.push(Entry::directory(path.clone()));
                 self.collect(&item.path(), &format!("{path}/"), link)?;
             } else if kind.is_file() {
@@ -150,7 +194,7 @@ impl Walk<'_> {
             return self.take(link, path, kind.len());
         }
         let name = path.rsplit('/').next().unwrap_or_default();
-        if !kind.is_dir() || SKIPPED.contains(&name) {
+        if !kind.is_dir() || self.skipped.contains(&name) {
             return Ok(());
         }
         let parent = link.parent().map(fs_err::canonicalize).transpose().map_err(read)?;
@@ -168,7 +212,7 @@ impl Walk<'_> {
 
     fn take(&mut self, file: &Path, path: String, bytes: u64) -> Result<(), Error> {
         self.bytes += bytes;
-        if self.bytes > DIRECTORY_BYTES_MAX {
+        if self.bytes > self.bytes_max {
             // It is refused as a whole; so much need not be read.
             return Ok(());
         }
@@ -194,7 +238,7 @@ mod tests {
         write(&root.join("entry.py"));
         write(&root.join("lib/a.py"));
         fill(&root);
-        let (code, said) = from_project(&root, &|path| path == "wrangler.toml").unwrap();
+        let (code, said) = from_project(&root, &|path| path == "wrangler.toml", None).unwrap();
         let mut paths: Vec<_> = code.paths().collect();
         paths.sort();
         assert_eq!(paths, files);

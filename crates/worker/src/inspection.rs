@@ -19,6 +19,7 @@ use taipan_store::{Cache, Entry, Progress, write_output};
 use tokio::runtime;
 
 use crate::code::Code;
+use crate::packages::packages_path;
 use crate::settings::Settings;
 use crate::{Error, start, webassembly};
 
@@ -77,7 +78,10 @@ pub fn create(
     settings.log = author.log(settings.log);
     let found = start::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
     let log = found.log().map(|record| author.record(record)).collect();
-    Ok(Made { file: found.file, made: found.made, cached: found.cached, log })
+    let mut entries = webassembly::entries(&settings)?;
+    entries.extend(settings.packages.map(|packages| packages.entry));
+    entries.push(found.entry);
+    Ok(Made { file: found.file, made: found.made, cached: found.cached, entries, log })
 }
 
 /// The snapshot of a worker.
@@ -89,6 +93,8 @@ pub struct Made {
     pub made: bool,
     /// Whether the cache keeps it, which it does not if it can only be read.
     pub cached: bool,
+    /// All that is in the cache for this worker alone, beside its bundle.
+    pub entries: Vec<Entry>,
     /// What was said when it was made, now or earlier.
     pub log: Vec<Record>,
 }
@@ -221,7 +227,12 @@ fn image(
     }
     let runs = file.all_runs(&bundle.baseline)?;
     let touched = runs.iter().map(|run| u64::from(run.length)).sum();
-    let layers = vec![bundle.python.clone(), (Code::new(&[])?.layer, WORKER_DIRECTORY.into())];
+    let none = Code::new(&[])?.layer;
+    let layers = vec![
+        bundle.python.clone(),
+        (none.clone(), WORKER_DIRECTORY.into()),
+        (none, packages_path()),
+    ];
     let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
     let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
     let (program, baseline) = (&bundle.program, &bundle.baseline);

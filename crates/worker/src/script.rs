@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::json;
 use taipan_bundle::Bundle;
 use taipan_guest::{Control, CpuLimit, Reason};
-use taipan_pyodide::layer::Entry;
-use taipan_pyodide::{Ended, Folder, Folders, Layers, Streams};
+use taipan_pyodide::layer::{Entry, Layer};
+use taipan_pyodide::{Ended, Folder, Folders, LayerBytes, Layers, Streams};
 use taipan_runtime::{
     Event, Guard, Inbox, Instance, IsolateImage, Log, Machine, Registry, World, impose_on,
 };
@@ -25,6 +25,8 @@ use tokio::time::timeout;
 use crate::Error;
 use crate::code::Code;
 use crate::interpreter::Interpreter;
+use crate::packages::{Packages, packages_path};
+use crate::side_modules::SideModules;
 
 /// Where the text of a program is that has no folder.
 const SCRIPT_DIRECTORY: &str = "/session/script";
@@ -131,6 +133,10 @@ pub struct Script {
     pub arguments: Vec<String>,
     /// What `taipan python` sets of the interpreter.
     pub interpreter: Option<Interpreter>,
+    /// Its packages, if it has any.
+    pub packages: Option<Packages>,
+    /// The side modules of these.
+    pub side_modules: SideModules,
     /// Added to `os.environ`.
     pub environment: BTreeMap<String, String>,
     /// Where its own modules are, which are imported before others.
@@ -258,14 +264,21 @@ async fn within(
 
 fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> Result<i32, Error> {
     let Script { program, arguments, interpreter, environment, limits, guard, .. } = script;
-    let files = Files { folder: script.folder, mounts: script.mounts, writable: script.writable };
+    let packages = script.packages.as_ref().map(|_| packages_path());
+    let files = Files {
+        folder: script.folder,
+        mounts: script.mounts,
+        writable: script.writable,
+        packages: script.packages,
+    };
     let world = World {
         streams: script.streams,
         client: Some(script.client),
         ..World::new(runtime, script.log, link.sender.downgrade(), inbox)
     };
     let bundle = script.bundle;
-    let registry = Registry::builtin(bundle.javascript.clone(), script.gates);
+    let registry = Registry::builtin(bundle.javascript.clone(), script.gates)
+        .with_compiled(script.side_modules.compiled);
     let (file, layers) = (bundle.baseline.clone(), vec![bundle.python.clone()]);
     let image = IsolateImage::new(&bundle.program, &bundle.baseline, file, layers, registry, &[])?;
     let host = Box::new(Machine::new(image.monotonic_clock()));
@@ -280,6 +293,9 @@ fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> R
         let mut settings = json!([{
             "kind": kind, "what": what, "arguments": arguments, "folder": folder, "environment": environment,
         }]);
+        if let Some(packages) = &packages {
+            settings[0]["packages"] = json!(packages);
+        }
         if let Some(interpreter) = &interpreter {
             settings[0]["interpreter"] = interpreter.told();
         }
@@ -305,6 +321,7 @@ struct Files {
     folder: Option<Mount>,
     mounts: Vec<Mount>,
     writable: Vec<WritableMount>,
+    packages: Option<Packages>,
 }
 
 /// Mounts the files of a script and connects its terminal; the folder in which it looks for modules first.
@@ -321,12 +338,14 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
     let Some(layers) = extensions.of_mut::<Layers>() else {
         return Err(bug("an isolate without file layers"));
     };
-    let mut add = |mount: &Mount| {
-        layers.0.push(mount.code.layer.clone());
-        json!({"layer": layers.0.len() - 1, "path": mount.path})
+    let mut add = |layer: &Arc<Layer<LayerBytes>>, path: &str| {
+        layers.0.push(layer.clone());
+        json!({"layer": layers.0.len() - 1, "path": path})
     };
-    let own = files.folder.as_ref().map(&mut add);
-    let mut mounts: Vec<_> = text.iter().chain(&files.mounts).map(add).collect();
+    let mut add_mount = |mount: &Mount| add(&mount.code.layer, &mount.path);
+    let own = files.folder.as_ref().map(&mut add_mount);
+    let mut mounts: Vec<_> = text.iter().chain(&files.mounts).map(add_mount).collect();
+    mounts.extend(files.packages.iter().map(|packages| add(&packages.layer, &packages_path())));
     let writable = files.writable.iter().enumerate();
     mounts.extend(writable.map(|(number, mount)| json!({"folder": number, "path": mount.path})));
     let folders = files.writable.iter().map(|mount| mount.folder.clone());

@@ -11,6 +11,7 @@ use taipan_webapi::fetch;
 
 use crate::Error;
 use crate::code::Code;
+use crate::packages::Packages;
 
 /// What a worker is made from.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Settings {
     pub bundle: Arc<Bundle>,
     /// Its files.
     pub code: Code,
+    /// Its packages, if it has any.
+    pub packages: Option<Packages>,
     /// Its main module, relative to its files: `src/entry.py`, or one that is among `modules`.
     pub main: String,
     /// Those of its files that JavaScript may import.

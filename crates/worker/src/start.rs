@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use taipan_bundle::Bundle;
-use taipan_pyodide::{Ended, LOCATE, PACKAGES_DIRECTORY, Prepared};
+use taipan_pyodide::{Ended, LOCATE, Prepared};
 use taipan_release::Digest;
 use taipan_runtime::{
     Boot, Call, CallKind, Guard, Incoming, Instance, IsolateImage, Log, Milestone, Mounts, Record,
@@ -23,6 +23,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::code::Code;
+use crate::packages::{Packages, packages_path};
 use crate::settings::Settings;
 use crate::top_level::{TopLevel, VALUES};
 use crate::{Error, webassembly};
@@ -185,7 +186,8 @@ fn find_in(
         if !wanted.is_met_by(&file)? {
             return Ok(None);
         }
-        let (layers, own) = (layers(bundle, &settings.code), registry.ready());
+        let layers = layers(bundle, &settings.code, settings.packages.as_ref());
+        let own = registry.ready();
         let (program, registry) = (&bundle.program, registry.clone());
         let image =
             IsolateImage::new(program, &bundle.baseline, file.clone(), layers, registry, &own)?;
@@ -214,16 +216,19 @@ fn key(provenance: &Provenance) -> Digest {
     Digest::of(format!("{provenance:?}").as_bytes())
 }
 
-fn layers(bundle: &Bundle, code: &Code) -> Mounts {
-    vec![bundle.python.clone(), (code.layer.clone(), WORKER_DIRECTORY.into())]
+fn layers(bundle: &Bundle, code: &Code, packages: Option<&Packages>) -> Mounts {
+    let packages = packages.map(|packages| (packages.layer.clone(), packages_path()));
+    let own = [bundle.python.clone(), (code.layer.clone(), WORKER_DIRECTORY.into())];
+    // What is mounted in a directory of another layer comes behind that.
+    own.into_iter().chain(packages).collect()
 }
 
 /// The worker's modules, and what keeps those in the cache that were compiled.
 fn registry(settings: &Settings, progress: Progress<'_>) -> Result<(Registry, Vec<Held>), Error> {
-    let Settings { bundle, modules, code, .. } = settings;
-    let (builtin, files) = (bundle.javascript.clone(), code.layer.clone());
+    let Settings { bundle, modules, code, packages, .. } = settings;
+    let (builtin, files) = (bundle.javascript.clone(), layers(bundle, code, packages.as_ref()));
     let (compiled, held) = webassembly::compile(settings, progress)?;
-    Ok((Registry::of_worker(builtin, modules.clone(), files, compiled), held))
+    Ok((Registry::of_worker(builtin, modules.clone(), &files, compiled), held))
 }
 
 /// What a start needs and cannot look at: nothing of it is in the snapshot except the bundle, which is named there.
@@ -254,11 +259,8 @@ fn start(
     let mut instance = boot(Boot {
         program: &bundle.program,
         registry,
-        layers: layers(bundle, top_level.code),
-        environment: BTreeMap::from([
-            ("PYTHONUNBUFFERED".into(), "1".into()),
-            ("LD_LIBRARY_PATH".into(), format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}/lib")),
-        ]),
+        layers: layers(bundle, top_level.code, top_level.packages),
+        environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
         host: Box::new(host),
         world,
     })?;
@@ -359,10 +361,10 @@ fn refuse_unsaved(instance: &mut Instance) -> Result<(), Error> {
 fn load(top_level: &TopLevel<'_>, instance: &mut Instance) -> Result<(), Error> {
     let root = &top_level.modules.root;
     let source = format!("{WORKER_DIRECTORY}/{root}");
-    let packages = format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}");
-    let path = json!([source.trim_end_matches('/'), packages, WORKER_DIRECTORY]).to_string();
-    let flags = json!(top_level.flags).to_string();
-    instance.call("furnish", &[(&*path).into(), (&*flags).into()])?;
+    let first = source.trim_end_matches('/');
+    let places = json!({"first": first, "packages": packages_path(), "last": WORKER_DIRECTORY});
+    let (places, flags) = (places.to_string(), json!(top_level.flags).to_string());
+    instance.call("furnish", &[(&*places).into(), (&*flags).into()])?;
     Ok(match top_level.main.strip_suffix(".py") {
         Some(module) => {
             let module = module.strip_prefix(root.as_str()).unwrap_or(module).replace('/', ".");

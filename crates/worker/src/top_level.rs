@@ -12,6 +12,7 @@ use taipan_runtime::{Bindings, OwnModules};
 use taipan_store::Digest;
 
 use crate::code::Code;
+use crate::packages::Packages;
 use crate::settings::{Network, Settings};
 
 /// The name of the input that is the values which the program has looked at.
@@ -21,6 +22,7 @@ pub(crate) const VALUES: &str = "values";
 pub(crate) struct TopLevel<'a> {
     pub(crate) main: &'a str,
     pub(crate) code: &'a Code,
+    pub(crate) packages: Option<&'a Packages>,
     pub(crate) modules: &'a OwnModules,
     pub(crate) warmup: &'a [String],
     pub(crate) flags: &'a BTreeMap<&'static str, bool>,
@@ -37,6 +39,7 @@ impl<'a> TopLevel<'a> {
         TopLevel {
             main: &settings.main,
             code: &settings.code,
+            packages: settings.packages.as_ref(),
             modules: &settings.modules,
             warmup: &settings.warmup,
             flags: &settings.flags,
@@ -54,6 +57,7 @@ impl<'a> TopLevel<'a> {
         let TopLevel {
             main,
             code,
+            packages,
             modules,
             warmup,
             flags,
@@ -68,13 +72,15 @@ impl<'a> TopLevel<'a> {
         let kinds: Vec<_> = bindings.kinds().collect();
         let configuration = json!([main, kinds, warmup, flags]).to_string();
         let limits = format!("{memory_bytes} {startup_cpu:?} {inside:?}");
-        BTreeMap::from([
+        let packages = packages.map(|packages| ("packages", packages.digest));
+        let inputs = [
             ("configuration", Digest::of(configuration.as_bytes())),
             ("limits", Digest::of(limits.as_bytes())),
             ("modules", Digest::of(modules.to_string().as_bytes())),
             ("network", Digest::of(format!("{:?}", network.settings).as_bytes())),
             ("source", code.digest),
-        ])
+        ];
+        inputs.into_iter().chain(packages).collect()
     }
 
     /// The digest of the values of these bindings, at which the program has looked; none of no values.
@@ -103,6 +109,7 @@ mod tests {
         let mut top_level = TopLevel {
             main: "entry.py",
             code: &code,
+            packages: None,
             modules: &modules,
             warmup: &[],
             flags: &flags,

@@ -33,6 +33,9 @@ const UNSAFE_MODULES: &[&str] = &[
     "crates/guest/src/trampoline.rs",
 ];
 
+/// No code: uv's name for taking the newest version of all indexes.
+const OPTION_OF_UV: &str = "\"unsafe-best-match\"";
+
 /// Fails with every offence and what to do about it.
 #[track_caller]
 fn check(remedy: &str, offences: impl Iterator<Item = String>) {
@@ -63,6 +66,10 @@ fn pure_crates_only_compute() {
             "crates/release/src/releases.rs",
             "crates/release/src/version.rs",
             "crates/release/src/id.rs",
+            "crates/lock/src/lock.rs",
+            "crates/lock/src/file.rs",
+            "crates/lock/src/reader.rs",
+            "crates/lock/src/digest.rs",
         ];
         folders.iter().any(|folder| path.starts_with(folder)) || modules.contains(&path)
     };
@@ -77,7 +84,8 @@ fn pure_crates_only_compute() {
 fn unsafe_is_in_named_modules() {
     check(
         "Use a safe function of the modules in UNSAFE_MODULES (xtask/tests/tidy/main.rs).",
-        uses(|path| shipped(path) && !UNSAFE_MODULES.contains(&path), &["unsafe"]),
+        uses(|path| shipped(path) && !UNSAFE_MODULES.contains(&path), &["unsafe"])
+            .filter(|line| !line.contains(OPTION_OF_UV)),
     );
     check(
         "This is listed in UNSAFE_MODULES and needs no exception any more: strike it out.",
@@ -89,7 +97,9 @@ fn unsafe_is_in_named_modules() {
 
 #[test]
 fn only_store_downloads_and_writes_the_cache() {
-    let other = |path: &str| shipped(path) && !path.starts_with("crates/store/");
+    // uv is a program with a cache of its own.
+    let others = ["crates/store/", "crates/lock/src/program.rs"];
+    let other = |path: &str| shipped(path) && !others.iter().any(|own| path.starts_with(own));
     check(
         "Write with `taipan_store::write_atomic`, fetch with `taipan_store::fetch`.",
         uses(

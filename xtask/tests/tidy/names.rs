@@ -20,12 +20,18 @@ const NAMES: &[Owned] = &[
     kind("npm", "crates/store/src/package.rs"),
     kind("bundle", "crates/bundle/src/bundle.rs"),
     kind("snapshot", "crates/worker/src/start.rs"),
+    kind("uv", "crates/lock/src/uv.rs"),
     kind("webassembly", "crates/worker/src/webassembly.rs"),
+    kind("package-image", "crates/packages/src/image.rs"),
+    kind("script-lock", "crates/packages/src/ephemeral.rs"),
     Owned { name: "python_modules", owner: "crates/manifest/src/packages.rs", in_texts: true },
 ];
 
 /// Where such a name stands for another reason.
 const OTHERS: &[(&str, &str, &str)] = &[
+    ("uv", "crates/cli/src/environment.rs", "a folder of uv's configuration"),
+    ("uv", "crates/lock/src/indexes.rs", "a table of `pyproject.toml`"),
+    ("uv", "crates/lock/src/project.rs", "a table of `pyproject.toml`"),
     ("npm", "crates/store/src/fetch.rs", "the program"),
     ("npm", "crates/cli/src/options.rs", "a place that `--source` names"),
     ("bundle", "crates/snapshot/src/provenance.rs", "a field of a snapshot's head"),

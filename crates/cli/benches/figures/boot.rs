@@ -98,6 +98,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
             inside: taipan_webapi::limits::Limits::default(),
         },
         code: taipan_worker::from_directory(&Path::new(SAMPLES).join("hello"))?,
+        packages: None,
         main: "entry.py".into(),
         bindings: Bindings::default(),
         network: Network::new(taipan_webapi::fetch::Settings::default())?,

@@ -1,7 +1,5 @@
 //! `taipan bundle`: lists, fetches, makes and moves releases of Pyodide and their bundles.
 
-mod exports;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +16,7 @@ use taipan_store::Cache;
 use crate::commands::gc;
 use crate::console;
 use crate::entries::KINDS;
+use crate::exports;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::progress::Display;

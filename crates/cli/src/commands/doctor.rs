@@ -19,13 +19,13 @@ use crate::options::Options;
 use crate::prepare::prepare_quietly;
 use crate::project::{Project, Variables};
 use crate::runtime::guard;
-use crate::{console, snapshots};
+use crate::{console, locking, snapshots};
 
 /// Tell what spoils or weakens the snapshot of a worker
 ///
 /// That is: random values that every isolate would share, what a snapshot
-/// cannot keep, why the worker does not start, and what in its configuration has
-/// no effect; each with its place and what to do. The exit code is 1 when there
+/// cannot keep, why the worker does not start, what in its configuration has no
+/// effect, and which packages its lock holds back; each with what to do. The exit code is 1 when there
 /// is something to mend.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -54,6 +54,8 @@ struct Finding {
 enum Kind {
     /// A part of the configuration that has no effect.
     Configuration,
+    /// A package that is not of the version that it would have elsewhere.
+    Package,
     /// A warning from when the snapshot was made, mostly about entropy that is in it.
     Warning,
     /// Objects of both languages that hold each other, so that they are never freed.
@@ -68,6 +70,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Configuration => "configuration",
+            Self::Package => "package",
             Self::Warning => "warning",
             Self::Cycle => "cycle",
             Self::Unsaved => "unsaved",
@@ -82,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let (project, warnings) =
         Project::read_quietly(directory, config.as_deref(), Variables::Configured)?;
     let mut findings = all(Kind::Configuration, warnings.iter().map(ToString::to_string));
+    findings.extend(all(Kind::Package, locking::told(&project)?));
     let (prepared, warnings) = prepare_quietly(options, &guard()?, project)?;
     findings.extend(all(Kind::Configuration, warnings));
     let mut settings = prepared.settings;

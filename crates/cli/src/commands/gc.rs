@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
+use taipan_lock::{UV_ENTRIES, Uv};
+use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES, image_prefix};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
@@ -22,7 +24,7 @@ use crate::size::{MIB, size};
 /// Remove from the cache what nothing uses: by age, and by size if you like
 ///
 /// That is what this version has no use for (bundles of others, snapshots of bundles that are gone), and snapshots,
-/// compiled modules and bundles that were not used for a month. What a running server uses stays. A snapshot holds
+/// compiled modules, packages and bundles that were not used for a month. What a running server uses stays. A snapshot holds
 /// what the worker's top level read, secrets too: `--older-than 0` removes all that no server uses.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -95,14 +97,16 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
 /// All entries.
 fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
     let mut own: BTreeSet<String> = BTreeSet::new();
+    let mut images = Vec::new();
     for release in RELEASES {
-        own.insert(
-            cache.entry(BUNDLE_ENTRIES, &bundle_id(release)?.to_string())?.name().to_owned(),
-        );
+        let bundle = bundle_id(release)?;
+        images.push(format!("{IMAGE_ENTRIES}/{}", image_prefix(bundle.as_bytes())));
+        own.insert(cache.entry(BUNDLE_ENTRIES, &bundle.to_string())?.name().to_owned());
         for package in [&release.pyodide, &release.web_streams] {
             own.insert(package.entry(cache)?.name().to_owned());
         }
     }
+    own.insert(Uv::entry(cache)?.name().to_owned());
     let webassembly = format!("{WEBASSEMBLY_ENTRIES}/{}", webassembly_prefix()?);
     let now = SystemTime::now();
     let mut all = Vec::new();
@@ -110,8 +114,11 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
         for entry in cache.entries(kind)? {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
+                IMAGE_ENTRIES => images.iter().any(|prefix| entry.name().starts_with(prefix)),
                 // Which `taipan` it starts is its own affair.
                 INTERPRETER_ENTRIES => true,
+                // It is of requirements, and not of a Taipan.
+                SCRIPT_LOCK_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.
                 SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();
@@ -119,7 +126,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 }),
                 _ => own.contains(entry.name()),
             };
-            let is_made = kind != PACKAGE_ENTRIES;
+            let is_made = ![PACKAGE_ENTRIES, UV_ENTRIES].contains(&kind);
             // A clock that was set back has seen nothing long ago.
             let age = now.duration_since(entry.last_use()?).unwrap_or_default();
             all.push(Found { useful, is_made, bytes: entry.bytes()?, age, entry });

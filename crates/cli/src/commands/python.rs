@@ -109,7 +109,8 @@ pub(crate) fn run(
     }
     let executable = executable.as_deref().map(called).transpose()?;
     let interpreter = Some(Interpreter { executable, ..interpreter });
-    execute(Request { program, arguments, sandbox, libraries, interpreter }, options)
+    let requirements = Vec::new();
+    execute(Request { program, arguments, sandbox, libraries, interpreter, requirements }, options)
 }
 
 /// What is run; `None` is the help.

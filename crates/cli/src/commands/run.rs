@@ -19,6 +19,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     sandbox: SandboxArguments,
 
+    /// A package that the script can import, besides those that its `# /// script` names
+    #[arg(long, value_name = "NAME")]
+    with: Vec<String>,
+
     /// Run CODE instead of a file; what follows is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true,
           conflicts_with_all = ["words", "module"])]
@@ -45,6 +49,7 @@ Examples:
   taipan run script.py one two             sys.argv[1:] is ['one', 'two']
   taipan run -c 'print(6 * 7)'
   taipan run -m json.tool < data.json
+  taipan run --with 'httpx>=0.28' fetch.py  with a package, which uv chooses and installs
   taipan run --mount data:/data script.py  the script reads data/x.csv as /data/x.csv
   taipan run --mount out:/out:rw a.py      what it writes to /out is in out
   taipan run --allow-net=api.example.com:443 --cpu 5 script.py
@@ -59,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
 
 /// Checks what was typed.
 fn request(arguments: &Arguments) -> Result<Request, Failure> {
-    let Arguments { sandbox, code, module, words } = arguments;
+    let Arguments { sandbox, with, code, module, words } = arguments;
     let sandbox = Sandbox::new(sandbox)?;
     let (mut code, mut module, mut words) =
         (code.iter().cloned(), module.iter().cloned(), words.iter().cloned());
@@ -74,7 +79,8 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             return Err(Failure::Usage { reason: reason.to_owned() });
         }
     };
-    Ok(Request { program, arguments, sandbox, libraries: Vec::new(), interpreter: None })
+    let (libraries, requirements) = (Vec::new(), with.clone());
+    Ok(Request { program, arguments, sandbox, libraries, interpreter: None, requirements })
 }
 
 #[cfg(test)]

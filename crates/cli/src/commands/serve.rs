@@ -25,6 +25,10 @@ use crate::serving::{self, ServingArguments, WORKERS};
 pub(crate) struct Arguments {
     #[command(flatten)]
     serving: ServingArguments,
+
+    /// Make the lock of the worker's packages again when it does not fit pyproject.toml, instead of refusing it
+    #[arg(long)]
+    sync: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -37,7 +41,8 @@ SIGTERM and Ctrl+C let requests in flight finish; a second one does not.";
 /// Serves a worker until it is told to stop.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
     console::start_log(false, WORKERS)?;
-    let project = arguments.serving.read(Variables::Configured)?;
+    let mut project = arguments.serving.read(Variables::Configured)?;
+    project.updates_lock = arguments.sync;
     if !options.quiet && project.directory.join(DEV_VARS_FILE).is_file() {
         console::say(format_args!("{DEV_VARS_FILE} is not used by `serve`, only by `taipan dev`"));
     }

@@ -13,9 +13,9 @@ use crate::snapshots::{ANSWER_LINE, Cached, WORKER, write};
 pub(crate) const NOBODY: u32 = 65534;
 
 /// What becomes of a file.
-type Damage = (&'static str, fn(&Path));
+pub(crate) type Damage = (&'static str, fn(&Path));
 
-const DAMAGES: [Damage; 4] = [
+pub(crate) const DAMAGES: [Damage; 4] = [
     ("flipped", |path| {
         let mut bytes = fs_err::read(path).unwrap();
         let middle = bytes.len() / 2;

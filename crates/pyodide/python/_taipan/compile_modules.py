@@ -8,6 +8,7 @@ layer holds both, and it is not written again.
 import importlib._bootstrap_external as bootstrap
 import importlib.util
 import os
+import warnings
 
 # Tests that a release may carry, and modules with syntax errors on purpose.
 SKIPPED_DIRECTORIES = frozenset(["__pycache__", "bad_coding", "lib2to3"])
@@ -34,6 +35,22 @@ def compile_tree(root, take):
             target = importlib.util.cache_from_source(path, optimization="")
             take(os.path.relpath(target, root), contents)
     return failed
+
+
+def compile_files(root, paths, take):
+    """Compile the sources ``paths``, which are relative to ``root``; ``take`` as for ``compile_tree``.
+
+    They are of packages, and can be anything. One that does not compile is left out: the import says why. What the
+    compiler warns of concerns the author of a package.
+    """
+    warnings.simplefilter("ignore")
+    for path in paths:
+        source = f"{root}/{path}"
+        try:
+            contents = compile_file(source)
+        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
+            continue
+        take(importlib.util.cache_from_source(source, optimization="").removeprefix(f"{root}/"), contents)
 
 
 def compile_file(path):

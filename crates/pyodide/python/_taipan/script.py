@@ -34,7 +34,8 @@ def run(settings):
     ``kind`` and ``what``: ``file`` and its path, ``text`` and what it is called,
     ``module`` and its name, ``code`` and the code, or ``place`` and the path of what
     has a module ``__main__``. ``folder`` is where modules are looked for first.
-    ``interpreter`` is there with ``taipan python``: what it sets.
+    ``packages`` is there when it has some: their directory. ``interpreter`` is there
+    with ``taipan python``: what it sets.
     """
     status = _status_of(_program, settings)
     # Those that come now come too late.
@@ -50,6 +51,8 @@ def _program(settings):
     _open_streams()
     _end_with_loop(eventloop.main)
     sys.path.insert(0, what if kind == "place" else settings["folder"])
+    if "packages" in settings:
+        _add_packages(settings["packages"])
     sys.argv[:] = [{"module": "-m", "code": "-c"}.get(kind, what), *settings["arguments"]]
     if "interpreter" in settings:
         from . import interpreter
@@ -60,6 +63,15 @@ def _program(settings):
     else:
         programs = {"text": _text, "module": _module, "code": _code, "place": _place}
         programs[kind](what)
+
+
+def _add_packages(place):
+    """Look for modules in ``place`` after the standard library, as in ``site-packages``."""
+    import site
+
+    others = [index for index, path in enumerate(sys.path) if path.endswith("/site-packages")]
+    sys.path.insert(others[0] if others else len(sys.path), place)
+    site.addsitedir(place)
 
 
 def _on_terminate(number, frame):

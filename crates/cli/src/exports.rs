@@ -1,4 +1,4 @@
-//! `taipan bundle export` and `import`: write a release and its bundle to one file, and read it.
+//! Writes a release, its bundle and perhaps a worker to one file, and reads it.
 
 use std::env::consts;
 use std::path::Path;
@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
+use taipan_packages::IMAGE_ENTRIES;
 use taipan_release::{Release, Source, fetch, release};
 use taipan_runtime::processor;
 use taipan_store::{Cache, Entry, Import, Step};
+use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES};
 
 use crate::console;
 use crate::failure::Failure;
@@ -26,6 +28,9 @@ struct About {
     /// On which its code runs.
     processor: String,
     system: String,
+    /// Further entries of the cache, as `kind/key`: those of a worker.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
 }
 
 impl About {
@@ -36,6 +41,7 @@ impl About {
             taipan: env!("CARGO_PKG_VERSION").into(),
             processor: processor().into(),
             system: consts::OS.into(),
+            others: Vec::new(),
         })
     }
 
@@ -54,29 +60,58 @@ fn bundle(release: &Release, cache: &Cache) -> Result<Entry, Failure> {
 }
 
 /// Writes a release and its bundle, which is made first when it is not there.
-pub(super) fn export(options: &Options, version: &str, path: &Path) -> Result<ExitCode, Failure> {
-    let (release, cache) = (release(version)?, options.cache()?);
-    let display = Display::new(options.quiet);
-    let (sources, show) = (options.sources()?, |step: Step<'_>| display.show(step));
-    // The bundle may be there, and the release that it was made of removed.
-    fetch(release, &sources, &cache, &show)?;
-    let _held = prepare(release, &sources, &cache, &show)?;
-    drop(display);
-    let about = serde_json::json!(About::new(release)?).to_string();
-    let entries = [
-        release.pyodide.entry(&cache)?,
-        release.web_streams.entry(&cache)?,
-        bundle(release, &cache)?,
-    ];
-    taipan_store::export(&entries, &about, path)?;
+pub(crate) fn export(options: &Options, version: &str, path: &Path) -> Result<ExitCode, Failure> {
+    write(options, release(version)?, Vec::new(), path)?;
     if !options.quiet {
         console::say(format_args!("Pyodide {version} and its bundle are in {}", path.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes a release, its bundle, and what else is in the cache of a worker.
+pub(crate) fn write(
+    options: &Options,
+    release: &Release,
+    others: Vec<Entry>,
+    path: &Path,
+) -> Result<(), Failure> {
+    let cache = options.cache()?;
+    let display = Display::new(options.quiet);
+    let (sources, show) = (options.sources()?, |step: Step<'_>| display.show(step));
+    // The bundle may be there, and the release that it was made of removed.
+    fetch(release, &sources, &cache, &show)?;
+    let _held = prepare(release, &sources, &cache, &show)?;
+    drop(display);
+    let names = others.iter().map(|entry| entry.name().to_owned()).collect();
+    let about = About { others: names, ..About::new(release)? };
+    let mut entries = vec![
+        release.pyodide.entry(&cache)?,
+        release.web_streams.entry(&cache)?,
+        bundle(release, &cache)?,
+    ];
+    entries.extend(others);
+    Ok(taipan_store::export(&entries, &serde_json::json!(about).to_string(), path)?)
+}
+
+/// The kinds of entries that a worker has for itself.
+const OF_WORKERS: [&str; 3] = [SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, IMAGE_ENTRIES];
+
+/// The entries of these names, of which an export says that it has them.
+fn others(about: &About, cache: &Cache, path: &Path) -> Result<Vec<Entry>, Failure> {
+    let entry = |name: &String| {
+        let known = name.split_once('/').filter(|(kind, _)| OF_WORKERS.contains(kind));
+        let (kind, key) = known.ok_or_else(|| Failure::Foreign {
+            path: path.to_owned(),
+            maker: format!("{}, with {name}", about.maker()),
+            own: "one that has no such entry".to_owned(),
+        })?;
+        Ok(cache.entry(kind, key)?)
+    };
+    about.others.iter().map(entry).collect()
+}
+
 /// Puts an exported release and its bundle into the cache.
-pub(super) fn import(options: &Options, path: &Path) -> Result<ExitCode, Failure> {
+pub(crate) fn import(options: &Options, path: &Path) -> Result<ExitCode, Failure> {
     if !path.is_file() {
         return Err(Failure::NotFound { what: "the file", path: path.to_owned() });
     }
@@ -97,9 +132,15 @@ pub(super) fn import(options: &Options, path: &Path) -> Result<ExitCode, Failure
         taipan_store::fetch(package, &[folder], &cache, &|step| display.show(step))?;
     }
     import.take(&bundle(release, &cache)?, &|step| display.show(step))?;
+    let others = others(&about, &cache, path)?;
+    for entry in &others {
+        import.take(entry, &|step| display.show(step))?;
+    }
     drop(display);
     if !options.quiet {
-        console::say(format_args!("Pyodide {} and its bundle are in the cache", release.version));
+        let worker =
+            if others.is_empty() { "its bundle are" } else { "its bundle and a worker are" };
+        console::say(format_args!("Pyodide {} and {worker} in the cache", release.version));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,69 @@
+//! `taipan lock`: chooses the versions of a worker's packages, and writes them down.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueHint};
+use taipan_lock::Upgrade;
+
+use crate::failure::Failure;
+use crate::locking::{Choices, Locking};
+use crate::options::Options;
+
+/// Choose the versions of the worker's packages, and write them to pylock.toml
+///
+/// What pyproject.toml asks for is resolved by uv, for the release that the
+/// worker runs on. The versions of an existing lock are kept where they fit.
+/// What is held back, because there is no wheel for the release, is told.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The worker's directory
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    directory: PathBuf,
+
+    /// The configuration file, relative to DIR
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Take the newest versions that fit: of a package, or of all without a name
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    upgrade: Vec<String>,
+
+    /// A dependency group of pyproject.toml to lock as well; without it those of the existing lock
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+
+    /// Let a package stay behind by a major version, as there is nothing newer for the release
+    #[arg(long, value_name = "NAME")]
+    allow_downgrade: Vec<String>,
+
+    /// Write nothing; fail when the lock does not have what pyproject.toml asks for
+    #[arg(long, conflicts_with_all = ["upgrade", "allow_downgrade"])]
+    check: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  taipan lock
+  taipan lock --upgrade
+  taipan lock --upgrade=httpx --group dev
+  taipan lock --check";
+
+/// Locks, or checks the lock.
+pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
+    let Arguments { directory, config, upgrade, group, allow_downgrade, check } = arguments;
+    let locking = Locking::open(options, directory, config.as_deref(), group)?;
+    if *check {
+        locking.check()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let upgrade = match upgrade.as_slice() {
+        [] => Upgrade::Nothing,
+        names if names.iter().any(String::is_empty) => Upgrade::Everything,
+        names => Upgrade::Packages(names.to_vec()),
+    };
+    let allow_downgrade = allow_downgrade.clone();
+    locking.lock(options, &Choices { upgrade, allow_downgrade })?;
+    Ok(ExitCode::SUCCESS)
+}

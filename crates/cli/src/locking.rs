@@ -1,0 +1,284 @@
+//! Makes and reads the lock of a worker's packages: the one way, for every command.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use taipan_lock::{
+    Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, Target, Upgrade, Uv, Wanted,
+    held_table, index_options, is_one_index, read_lock, resolve,
+};
+use taipan_manifest::PYPROJECT_FILE;
+use taipan_release::Release;
+use taipan_store::write_atomic;
+
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::progress::Display;
+use crate::project::{Origin, Project, Variables, read_file};
+use crate::{console, interpreter};
+
+/// A project whose packages are locked.
+#[derive(Debug)]
+pub(crate) struct Locking {
+    pub(crate) project: Project,
+    release: &'static Release,
+    wanted: Wanted,
+    /// The lock that is there, with its text.
+    before: Option<(String, Lock)>,
+}
+
+/// What a command says about the lock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choices {
+    pub(crate) upgrade: Upgrade,
+    /// Packages that may stay behind by a major version.
+    pub(crate) allow_downgrade: Vec<String>,
+}
+
+impl Locking {
+    /// Reads the project in `directory`, and its lock.
+    pub(crate) fn open(
+        options: &Options,
+        directory: &Path,
+        config: Option<&Path>,
+        groups: &[String],
+    ) -> Result<Self, Failure> {
+        // What has no effect is told where the worker is started.
+        let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
+        let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
+        let before = read_lock(&project.directory)?;
+        let made = before.as_ref().and_then(|(_, lock)| lock.made.as_ref());
+        let groups = match (groups, made) {
+            ([], Some(made)) => &made.groups,
+            (groups, _) => groups,
+        };
+        let wanted = wanted(&project.directory, groups)?;
+        Ok(Self { release, wanted, before, project })
+    }
+
+    /// Checks that the lock has what is asked for.
+    pub(crate) fn check(&self) -> Result<&Lock, Failure> {
+        let path = self.project.directory.join(LOCK_FILE);
+        let (_, lock) = self.before.as_ref().ok_or(Failure::NotFound { what: "the lock", path })?;
+        lock.check_fits(&self.wanted, target(self.release))?;
+        Ok(lock)
+    }
+
+    /// Resolves, and writes the lock. Says what is held back.
+    pub(crate) fn lock(&self, options: &Options, choices: &Choices) -> Result<Resolved, Failure> {
+        let uv = uv(options)?;
+        let display = Display::new(options.quiet);
+        let python = interpreter::program(self.release, options, &[])?;
+        let directory = &self.project.directory;
+        let mut own_options = network(options, directory);
+        let address = self.release.index();
+        let texts = uv_texts(options, directory);
+        if self.wanted.pyodide_index
+            && is_one_index(&own_options, &options.indexes.variables, &texts)
+        {
+            let asked = PyodideIndex { uv: &uv, python: &python.path(), address: &address };
+            match asked.is_there(&options.cache()?)? {
+                true => own_options.extend(asked.options()),
+                false if options.quiet => (),
+                false => console::say(format_args!(
+                    "Pyodide's own index {address} cannot be reached, and is left out; \
+                     `[tool.taipan] pyodide-index = false` says so for good"
+                )),
+            }
+        }
+        let request = Request {
+            directory,
+            python: &python.path(),
+            target: target(self.release),
+            wanted: &self.wanted,
+            upgrade: &choices.upgrade,
+            options: &own_options,
+        };
+        let before = self.before.as_ref();
+        let resolved = resolve(&uv, &request, before, &|step| display.show(step))?;
+        drop(display);
+        resolved.warnings.iter().for_each(console::warn);
+        let allowed = |name: &str| {
+            choices.allow_downgrade.iter().any(|allowed| allowed == name)
+                || self.wanted.allow_downgrade.contains(name)
+        };
+        resolved.check_downgrades(before.map(|(_, lock)| lock), allowed)?;
+        let changed = resolved.write(directory)?;
+        if !options.quiet {
+            let count = resolved.lock.packages.len();
+            let Release { version, python, .. } = self.release;
+            let state = if changed { "locked" } else { "unchanged:" };
+            console::say(format_args!(
+                "{LOCK_FILE} {state} {count} packages for Pyodide {version} (Python {python})"
+            ));
+        }
+        if !resolved.held().is_empty() {
+            console::warn(format_args!("not as elsewhere:\n{}", held_table(resolved.held())));
+        }
+        Ok(resolved)
+    }
+}
+
+/// Makes the lock of a project that is to have one and asks for packages, or has one that does not fit any more.
+///
+/// # Errors
+///
+/// When the lock does not fit, and is not to be changed.
+pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
+    let Project { directory, configuration, updates_lock, .. } = project;
+    let is_directory = matches!(Origin::of(directory), Origin::Directory);
+    if is_directory || !directory.join(PYPROJECT_FILE).is_file() {
+        return Ok(());
+    }
+    let locking = Locking::open(options, directory, configuration.as_deref().map(Path::new), &[])?;
+    let stale = match &locking.before {
+        Some(_) => locking.check().err(),
+        None if locking.wanted.requirements.is_empty() || !updates_lock => return Ok(()),
+        None => None,
+    };
+    match stale {
+        Some(failure) if !updates_lock => return Err(failure),
+        Some(failure) if !options.quiet => {
+            console::say(format_args!("{failure}; it is made again"))
+        }
+        None if locking.before.is_some() => return Ok(()),
+        Some(_) | None => (),
+    }
+    locking.lock(options, &Choices::default()).map(drop)
+}
+
+/// What the lock of a project remembers of packages that are not as elsewhere, a line each; nothing without a lock.
+pub(crate) fn told(project: &Project) -> Result<Vec<String>, Failure> {
+    let made = read_lock(&project.directory)?.and_then(|(_, lock)| lock.made);
+    let held = made.into_iter().flat_map(|made| made.held);
+    let line = |held: Held| {
+        let taken = held.taken.as_ref().map_or("none".to_owned(), ToString::to_string);
+        let Held { name, kind, elsewhere, required_by, .. } = &held;
+        let (kind, by) = (kind.name(), required_by.join(", "));
+        let (reason, remedy) = (held.reason(), held.remedy());
+        format!(
+            "{name} is {kind}: {taken}, elsewhere {elsewhere} (required by {by}): {reason}; {remedy}"
+        )
+    };
+    Ok(held.map(line).collect())
+}
+
+/// A change of `pyproject.toml`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edit<'a> {
+    /// `add` or `remove`, as uv calls it.
+    pub(crate) verb: &'static str,
+    /// Requirements or names.
+    pub(crate) words: &'a [String],
+    /// The dependency group; none for the project's own dependencies.
+    pub(crate) group: Option<&'a str>,
+}
+
+/// Edits `pyproject.toml`, and locks. When that fails, the file is as it was.
+pub(crate) fn edit(
+    options: &Options,
+    directory: &Path,
+    config: Option<&Path>,
+    change: &Edit<'_>,
+    choices: &Choices,
+) -> Result<(), Failure> {
+    let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
+    let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
+    let path = project.directory.join(PYPROJECT_FILE);
+    let before = path.exists().then(|| read_file(&path, "the file")).transpose()?;
+    if before.is_none() {
+        write_atomic(&path, new_project(&project.name(), release).as_bytes())?;
+    }
+    let outcome = words_to_uv(options, &project, release, change).and_then(|()| {
+        let mut groups = remembered_groups(&project)?;
+        groups.extend(change.group.map(str::to_owned));
+        Locking::open(options, directory, config, &groups)?.lock(options, choices)
+    });
+    if outcome.is_err() {
+        match before {
+            Some(text) => write_atomic(&path, &text)?,
+            None => fs_err::remove_file(&path).map_err(|source| Failure::System {
+                what: "remove the new pyproject.toml",
+                source,
+            })?,
+        }
+    }
+    outcome.map(drop)
+}
+
+/// Has uv change the file, and nothing else.
+fn words_to_uv(
+    options: &Options,
+    project: &Project,
+    release: &Release,
+    change: &Edit<'_>,
+) -> Result<(), Failure> {
+    let python = interpreter::program(release, options, &[])?;
+    let Edit { verb, words, group } = *change;
+    let mut arguments: Vec<OsString> = vec![verb.into(), "--frozen".into(), "--python".into()];
+    arguments.push(python.path().into());
+    arguments.extend(group.into_iter().flat_map(|name| ["--group".into(), name.into()]));
+    // No indexes: uv would write them into the file.
+    arguments.extend(options.offline.then(|| "--offline".into()));
+    arguments.push("--".into());
+    arguments.extend(words.iter().map(OsString::from));
+    uv(options)?.run("change pyproject.toml", &project.directory, arguments, &|_| ())?;
+    Ok(())
+}
+
+fn remembered_groups(project: &Project) -> Result<Vec<String>, Failure> {
+    let made = read_lock(&project.directory)?.and_then(|(_, lock)| lock.made);
+    Ok(made.map_or(Vec::new(), |made| made.groups))
+}
+
+/// A `pyproject.toml` for a worker that has none.
+fn new_project(name: &str, release: &Release) -> String {
+    let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    let name = match name.trim_matches('-') {
+        "" => "worker",
+        name => name,
+    };
+    format!(
+        "[project]\nname = \"{name}\"\nversion = \"0.1.0\"\nrequires-python = \">={}\"\ndependencies = []\n",
+        release.python_minor()
+    )
+}
+
+fn uv(options: &Options) -> Result<Uv, Failure> {
+    let display = Display::new(options.quiet);
+    Ok(Uv::find(&options.cache()?, &|step| display.show(step))?)
+}
+
+/// The configurations of uv, as far as they can be read.
+fn uv_texts(options: &Options, directory: &Path) -> Vec<String> {
+    let own = [directory.join("uv.toml"), directory.join(PYPROJECT_FILE)];
+    let paths = options.indexes.uv.iter().chain(&own);
+    paths.filter_map(|path| fs_err::read_to_string(path).ok()).collect()
+}
+
+/// What uv is told about the network: whether there is one, and pip's settings where uv has none.
+pub(crate) fn network(options: &Options, directory: &Path) -> Vec<String> {
+    let indexes = &options.indexes;
+    // A file that cannot be read says nothing, as for pip.
+    let text = |path: &PathBuf| fs_err::read_to_string(path).ok();
+    let pip: Vec<_> = indexes.pip.iter().filter_map(text).collect();
+    let uv = uv_texts(options, directory);
+    let is_directory = |place: &str| Path::new(place).is_dir();
+    let mut told = index_options(&indexes.variables, &pip, &uv, is_directory);
+    if options.offline {
+        told.push("--offline".to_owned());
+    }
+    told
+}
+
+/// What the `pyproject.toml` in `directory` asks for.
+fn wanted(directory: &Path, groups: &[String]) -> Result<Wanted, Failure> {
+    let text = read_file(&directory.join(PYPROJECT_FILE), "the file")?;
+    let text = String::from_utf8_lossy(&text);
+    Ok(Wanted::parse(PYPROJECT_FILE, &text, groups)?)
+}
+
+fn target(release: &Release) -> Target {
+    let Release { version, python, abi_tag, .. } = *release;
+    Target { release: version, python, platform: abi_tag }
+}

@@ -1,0 +1,247 @@
+//! `taipan lock`, `add` and `remove`, with packages that are made here: uv finds them in a directory.
+
+use std::io::Write;
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::fixture::Place;
+
+const ENTRY: (&str, &str) = ("entry.py", "async def on_fetch(request):\n    ...\n");
+
+/// Wheels: name, version, tags, and what each requires.
+const WHEELS: &[(&str, &str, &str, &[&str])] = &[
+    ("plain", "1.0", "py3-none-any", &[]),
+    ("plain", "1.1", "py3-none-any", &[]),
+    ("side", "1.0", "cp314-cp314-pyemscripten_2026_0_wasm32", &["plain"]),
+    ("side", "1.0", "cp314-cp314-manylinux_2_17_x86_64", &["plain"]),
+    // The newer one needs what has no wheel here.
+    ("held", "1.4", "py3-none-any", &[]),
+    ("held", "2.0", "py3-none-any", &["native"]),
+    ("native", "3.0", "cp314-cp314-manylinux_2_17_x86_64", &[]),
+    ("native", "3.0", "cp314-cp314-win_amd64", &[]),
+    // The first one only keeps the name.
+    ("stubbed", "0.0.0", "py3-none-any", &[]),
+    ("stubbed", "0.7", "cp315-cp315-pyemscripten_2026_5_wasm32", &[]),
+    ("stubbed", "0.7", "cp314-cp314-manylinux_2_17_x86_64", &[]),
+    (
+        "marked",
+        "1.0",
+        "py3-none-any",
+        &["held==1.4 ; sys_platform == 'emscripten'", "native ; sys_platform != 'emscripten'"],
+    ),
+    ("extra", "1.0", "py3-none-any", &["plain ; extra == 'more'"]),
+    ("old_only", "1.0", "py3-none-any", &["plain<1.1"]),
+];
+
+/// A worker with a `pyproject.toml`, and a directory with the wheels.
+fn place(dependencies: &str) -> Place {
+    let pyproject =
+        format!("{PROJECT}dependencies = [{dependencies}]\n[dependency-groups]\ndev = ['side']\n");
+    let place = Place::new(&[ENTRY, ("pyproject.toml", &pyproject)]);
+    let wheels = place.path().join("../wheels");
+    fs_err::create_dir(&wheels).unwrap();
+    for (name, version, tags, requires) in WHEELS {
+        let file =
+            fs_err::File::create(wheels.join(format!("{name}-{version}-{tags}.whl"))).unwrap();
+        let mut zip = ZipWriter::new(file);
+        let mut add = |path: &str, text: &str| {
+            zip.start_file(path, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        };
+        let requires: String = requires.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
+        let folder = format!("{name}-{version}.dist-info");
+        add(&format!("{name}.py"), "");
+        let extras = "Provides-Extra: more\n";
+        let metadata =
+            format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{extras}{requires}");
+        add(&format!("{folder}/METADATA"), &metadata);
+        add(
+            &format!("{folder}/WHEEL"),
+            &format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tags}\n"),
+        );
+        add(&format!("{folder}/RECORD"), "");
+        zip.finish().unwrap();
+    }
+    place
+}
+
+const PROJECT: &str = "[project]\nname = 'worker'\nversion = '1'\n";
+
+/// Runs a command: the exit code, and what was printed.
+fn run(place: &Place, words: &[&str]) -> String {
+    let wheels = place.path().join("../wheels").canonicalize().unwrap();
+    let mut command = place.command(words);
+    command.env("UV_FIND_LINKS", wheels).env("UV_NO_INDEX", "1").arg("--quiet");
+    let output = command.output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    format!("{}\n{text}", output.status.code().unwrap())
+}
+
+fn read(place: &Place, name: &str) -> String {
+    fs_err::read_to_string(place.path().join(name)).unwrap()
+}
+
+/// The packages of the lock, with their versions.
+fn locked(place: &Place) -> Vec<String> {
+    let lock: toml::Table = read(place, "pylock.toml").parse().unwrap();
+    let packages = lock.get("packages").and_then(toml::Value::as_array);
+    let text = |package: &toml::Value, key: &str| package[key].as_str().unwrap().to_owned();
+    let package = |package| format!("{} {}", text(package, "name"), text(package, "version"));
+    packages.into_iter().flatten().map(package).collect()
+}
+
+#[track_caller]
+fn check(dependencies: &str, words: &[&str], expect: &str, packages: &[&str]) -> Place {
+    let place = place(dependencies);
+    assert_eq!(run(&place, &[&["lock"], words].concat()), expect);
+    match packages {
+        [] => assert!(!place.path().join("pylock.toml").exists()),
+        packages => assert_eq!(locked(&place), packages),
+    }
+    // No draft is left.
+    let names = fs_err::read_dir(place.path()).unwrap().map(|found| found.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("pylock.taipan")).count(), 0);
+    place
+}
+
+#[test]
+fn versions_markers_groups_and_extras() {
+    check("'plain'", &[], "0\n", &["plain 1.1"]);
+    check("'side'", &[], "0\n", &["plain 1.1", "side 1.0"]);
+    check("'plain<1.1'", &["--group", "dev"], "0\n", &["plain 1.0", "side 1.0"]);
+    check("'extra[more]'", &[], "0\n", &["extra 1.0", "plain 1.1"]);
+    check("\"plain ; sys_platform == 'linux'\", 'held==1.4'", &[], "0\n", &["held 1.4"]);
+}
+
+#[test]
+fn no_change_no_other_byte_and_upgrades() {
+    let place = check("'plain<1.1'", &[], "0\n", &["plain 1.0"]);
+    let first = read(&place, "pylock.toml");
+    assert_eq!(run(&place, &["lock"]), "0\n");
+    assert_eq!(read(&place, "pylock.toml"), first);
+    place.write("pyproject.toml", &format!("{PROJECT}dependencies = ['plain']"));
+    assert_eq!(run(&place, &["lock"]), "0\n");
+    assert_eq!(locked(&place), ["plain 1.0"]);
+    assert_eq!(run(&place, &["lock", "--upgrade=plain"]), "0\n");
+    assert_eq!(locked(&place), ["plain 1.1"]);
+}
+
+/// What is said when `held` is held back.
+const HELD: &str = "\
+PACKAGE  TAKEN  ELSEWHERE  REQUIRED BY
+held     1.4    2.0        pyproject.toml
+    2.0 needs what has no wheel for cp314-pyemscripten_2026_0_wasm32: native (Linux, Windows)
+    remedy: say `held==1.4` if that is what you want, or ask for a wheel
+";
+
+#[test]
+fn held_back() {
+    let refused = format!(
+        "78\nerror: cannot lock the packages\n  caused by: held would be of an older major version than elsewhere, or \
+         without content:\n{HELD}\nhint: --allow-downgrade held allows it, and so does `[tool.taipan] \
+         allow-downgrade` in pyproject.toml; another release may have what is missing\n"
+    );
+    check("'held'", &[], &refused, &[]);
+    let allowed = format!("0\nwarning: not as elsewhere:\n{HELD}");
+    let place = check("'held'", &["--allow-downgrade", "held"], &allowed, &["held 1.4"]);
+    // What was allowed once is not asked again, and is still told.
+    assert_eq!(run(&place, &["lock"]), allowed);
+    check("'held<2'", &[], "0\n", &["held 1.4"]);
+}
+
+#[test]
+fn stubs_and_what_markers_leave_out() {
+    let told = "\
+0
+warning: not as elsewhere:
+PACKAGE  TAKEN         ELSEWHERE  REQUIRED BY
+stubbed  0.0.0 (stub)  0.7        pyproject.toml
+    0.7 has no wheel for cp314-pyemscripten_2026_0_wasm32: there is Linux, cp315-pyemscripten_2026_5_wasm32
+    remedy: another release of Pyodide has wheels: `taipan bundle list` shows them
+";
+    check("'stubbed'", &["--allow-downgrade", "stubbed"], told, &["stubbed 0.0.0"]);
+    let told = "\
+0
+warning: not as elsewhere:
+PACKAGE  TAKEN  ELSEWHERE  REQUIRED BY
+native   -      3.0        marked
+    what requires it leaves it out on this platform
+    remedy: none is needed unless the worker imports it
+";
+    check("'marked'", &[], told, &["held 1.4", "marked 1.0"]);
+}
+
+#[test]
+fn what_does_not_fit_together() {
+    let expect = "\
+78
+error: cannot lock the packages
+  caused by: no packages fit Pyodide 314.0.7 (Python 3.14.2, pyemscripten_2026_0):
+Because all versions of old-only depend on plain<1.1 and worker depends on old-only, we can conclude that worker depends \
+on plain<1.1.
+And because worker depends on plain==1.1, we can conclude that your requirements are unsatisfiable.
+";
+    check("'old_only', 'plain==1.1'", &[], expect, &[]);
+}
+
+#[test]
+fn checks() {
+    let place = check("'plain'", &[], "0\n", &["plain 1.1"]);
+    let lock = read(&place, "pylock.toml");
+    assert_eq!(run(&place, &["lock", "--check"]), "0\n");
+    let stale = |dependencies: &str, words: &[&str], reason: &str| {
+        place.write("pyproject.toml", &format!("{PROJECT}dependencies = [{dependencies}]"));
+        let expect = format!(
+            "78\nerror: cannot lock the packages\n  caused by: pylock.toml does not fit: {reason}\n\nhint: `taipan \
+             lock` brings it up to date\n"
+        );
+        assert_eq!(run(&place, &[&["lock", "--check"], words].concat()), expect);
+        assert_eq!(read(&place, "pylock.toml"), lock);
+    };
+    stale("'plain', 'side'", &[], "it lacks `side`");
+    stale("'plain<1.1'", &[], "it has plain 1.1, and `plain<1.1` is asked for");
+    stale("'plain>=1'", &[], "`plain>=1` is asked for, and was not when it was made");
+    stale("", &[], "it is made for `plain`, which is not asked for any more");
+    let release = ["--pyodide", "0.29.5"];
+    stale("'plain'", &release, "it is for Python >=3.14.2, and Pyodide 0.29.5 has 3.13.2");
+}
+
+#[test]
+fn adding_and_removing() {
+    let place = place("'plain',  # why\n");
+    assert_eq!(run(&place, &["add", "Side>=1", "extra[more]"]), "0\n");
+    assert_eq!(locked(&place), ["extra 1.0", "plain 1.1", "side 1.0"]);
+    let added = read(&place, "pyproject.toml");
+    assert!(added.contains("# why") && added.contains("\"extra[more]\""), "{added}");
+    let failed = run(&place, &["add", "held"]);
+    assert!(failed.starts_with("78\n"), "{failed}");
+    let failed = run(&place, &["add", "nowhere"]);
+    assert!(failed.contains("nowhere was not found"), "{failed}");
+    assert_eq!(read(&place, "pyproject.toml"), added);
+    assert_eq!(locked(&place), ["extra 1.0", "plain 1.1", "side 1.0"]);
+    assert_eq!(run(&place, &["remove", "side", "extra"]), "0\n");
+    assert_eq!(locked(&place), ["plain 1.1"]);
+}
+
+/// A build backend is code of whoever has published a package: it does not run on this machine.
+#[test]
+fn no_code_of_a_package_runs() {
+    let place = place("'hostile'");
+    let backend =
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+    place.write(
+        "hostile/pyproject.toml",
+        &format!("[project]\nname = 'hostile'\ndynamic = ['version']\n{backend}"),
+    );
+    let ran = place.path().join("ran");
+    place.write("hostile/backend.py", &format!("open({:?}, 'w')", ran.to_str().unwrap()));
+    let sources = "[tool.uv.sources]\nhostile = { path = 'hostile' }\n";
+    place.write("pyproject.toml", &format!("{PROJECT}dependencies = ['hostile']\n{sources}"));
+    let refused = run(&place, &["lock"]);
+    assert!(
+        refused.contains("Building source distributions for `hostile` is disabled"),
+        "{refused}"
+    );
+    assert!(!ran.exists());
+}

@@ -1,0 +1,208 @@
+//! Why there is no lock, or why one cannot be used.
+
+use std::borrow::Cow;
+use std::io;
+use std::process::ExitStatus;
+
+use taipan_manifest::Location;
+
+/// What can go wrong on the way to a lock, and with one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A lock that is no TOML.
+    #[error("{at}: {reason}")]
+    Syntax {
+        /// Where the parser stopped.
+        at: Location,
+        /// What it says.
+        reason: String,
+    },
+    /// A key of a lock has a value that it cannot have.
+    #[error("{at}: `{key}` must be {expected}, found {found}")]
+    Value {
+        /// Where the value stands.
+        at: Location,
+        /// The key with its path, such as `packages[3].wheels[0].url`.
+        key: String,
+        /// What the key takes.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// A key of a lock that has to be there.
+    #[error("{at}: `{key}` is missing")]
+    Missing {
+        /// Where the table begins that lacks it.
+        at: Location,
+        /// The key with its path.
+        key: String,
+    },
+    /// A lock of another version of the format.
+    #[error("{at}: the lock has version {found}, and 1.0 is read")]
+    Version {
+        /// Where it says so.
+        at: Location,
+        /// The version that it has.
+        found: String,
+    },
+    /// A package that says two things of itself.
+    #[error("{at}: package {name}: {reason}")]
+    Package {
+        /// Where it begins.
+        at: Location,
+        /// Its name.
+        name: String,
+        /// Which two.
+        reason: String,
+    },
+    /// A lock that is too long to be one.
+    #[error("{file} is {bytes} bytes long, a lock has at most {bytes_max}")]
+    TooLong {
+        /// The file.
+        file: String,
+        /// Its length.
+        bytes: usize,
+        /// The longest that is read.
+        bytes_max: usize,
+    },
+    /// Dependencies that only a build backend knows.
+    #[error("{at}: `project.dynamic` has `dependencies`, and no build backend runs to say them")]
+    Dynamic {
+        /// Where the project begins.
+        at: Location,
+    },
+    /// A dependency group that is not there, or includes itself.
+    #[error("{file} has no dependency group `{name}`; there are {}", known.join(", "))]
+    NoGroup {
+        /// The file.
+        file: String,
+        /// What was asked for.
+        name: String,
+        /// Those that are there.
+        known: Vec<String>,
+    },
+    /// No versions fit together.
+    #[error("no packages fit Pyodide {release} (Python {python}, {platform}):\n{reason}")]
+    Unsatisfiable {
+        /// The release.
+        release: &'static str,
+        /// Its Python.
+        python: &'static str,
+        /// The platform of its wheels.
+        platform: &'static str,
+        /// uv's derivation.
+        reason: String,
+        /// uv's hints, a line each.
+        hints: String,
+    },
+    /// Packages that stay behind by a major version, which nobody has allowed.
+    #[error(
+        "{} would be of an older major version than elsewhere, or without content:\n{table}",
+        names.join(", ")
+    )]
+    Downgrade {
+        /// Their names.
+        names: Vec<String>,
+        /// The table that tells of them.
+        table: String,
+    },
+    /// A lock that does not fit what is asked for.
+    #[error("{lock} does not fit: {reason}")]
+    Stale {
+        /// The lock.
+        lock: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Neither is there a uv, nor a pip that fetches it.
+    #[error("there is no uv {least} or later, and no pip that fetches uv {pinned}: {reason}")]
+    NoUv {
+        /// The oldest that is used.
+        least: &'static str,
+        /// The one that is fetched.
+        pinned: &'static str,
+        /// What was found instead.
+        reason: String,
+    },
+    /// pip ran, and uv is not there.
+    #[error("pip could not fetch uv {pinned} ({status}): {said}")]
+    Fetch {
+        /// The version.
+        pinned: &'static str,
+        /// How pip ended.
+        status: ExitStatus,
+        /// The end of what it wrote to its standard error.
+        said: String,
+    },
+    /// A program that is there and cannot be run.
+    #[error("cannot run {program}")]
+    Run {
+        /// The program.
+        program: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// uv ran and failed.
+    #[error("uv cannot {what} ({status}): {said}")]
+    Uv {
+        /// What it was to do.
+        what: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        said: String,
+    },
+    /// The cache cannot be used.
+    #[error("cannot use the cache")]
+    Store(#[from] taipan_store::Error),
+    /// A file operation failed; `fs_err` has put the path into the message.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// What the reader can do about it, where there is something.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::Syntax { .. }
+            | Self::Value { .. }
+            | Self::Missing { .. }
+            | Self::Package { .. }
+            | Self::TooLong { .. } => {
+                "`taipan lock` writes it anew: remove the file first, or take it from where it was whole"
+            }
+            Self::Dynamic { .. } => "write `dependencies` into the table `project`",
+            Self::NoGroup { .. } => "`[dependency-groups]` defines groups; none includes itself",
+            Self::Unsatisfiable { hints, .. } if !hints.is_empty() => {
+                return Some(hints.clone().into());
+            }
+            Self::Unsatisfiable { .. } => return None,
+            Self::Downgrade { names, .. } => {
+                let allow: Vec<_> =
+                    names.iter().map(|name| format!("--allow-downgrade {name}")).collect();
+                return Some(
+                    format!(
+                        "{} allows it, and so does `[tool.taipan] allow-downgrade` in pyproject.toml; another \
+                         release may have what is missing",
+                        allow.join(" ")
+                    )
+                    .into(),
+                );
+            }
+            Self::Stale { .. } => "`taipan lock` brings it up to date",
+            Self::Version { .. } => {
+                "`taipan lock` writes version 1.0, a later Taipan may read others"
+            }
+            Self::NoUv { .. } => {
+                "install uv (`pip install uv`), or Python with pip, which fetches it for Taipan alone"
+            }
+            Self::Fetch { .. } => {
+                "try `pip download uv` by hand: pip's own settings say from where; or put uv on the PATH"
+            }
+            Self::Store(error) => return error.hint(),
+            Self::Run { .. } | Self::Uv { .. } | Self::Io(_) => return None,
+        };
+        Some(hint.into())
+    }
+}

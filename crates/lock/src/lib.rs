@@ -1,0 +1,43 @@
+//! Which packages: from requirements to a lock, and back to data.
+//!
+//! A lock is a `pylock.toml` ([PEP 751](https://peps.python.org/pep-0751/)), which uv and pip read too. uv resolves;
+//! this crate finds it ([`Uv`]), asks it, and says its errors in words.
+//!
+//! ```text
+//! text of pyproject.toml ──Wanted::parse──► Wanted ──resolve (uv)──► Resolved ──write──► pylock.toml
+//! text of pylock.toml ──Lock::parse──► Lock ──digest──► what it installs, in a name
+//!                                       └──check_fits(Wanted)──► whether it has what is asked for
+//! ```
+
+mod compare;
+mod digest;
+mod error;
+mod file;
+mod fit;
+mod held;
+mod indexes;
+mod lock;
+mod made;
+mod name;
+mod program;
+mod project;
+mod pyodide_index;
+mod reader;
+mod requirement;
+mod resolve;
+mod said;
+mod uv;
+mod wheel;
+
+pub use error::Error;
+pub use file::{File, Place};
+pub use held::{Held, Kind, held_table};
+pub use indexes::{is_one_index, options as index_options};
+pub use lock::{LOCK_FILE, Lock, Package, Source, Vcs};
+pub use made::Made;
+pub use project::Wanted;
+pub use pyodide_index::PyodideIndex;
+pub use requirement::Requirement;
+pub use resolve::{Request, Resolved, Upgrade, read_lock, resolve};
+pub use uv::{PINNED, UV_ENTRIES, Uv};
+pub use wheel::Target;

@@ -1,0 +1,192 @@
+//! What a `pyproject.toml` asks for: its dependencies and dependency groups, and what it allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use taipan_store::Digest;
+
+use crate::Error;
+use crate::name::normalised;
+use crate::reader::Table;
+use crate::requirement::Requirement;
+
+/// How deep dependency groups may include each other: deeper is a circle.
+const GROUP_DEPTH_MAX: usize = 32;
+
+/// What of a project decides its lock.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Dependencies of the project, and of the groups that were named, in the order of the file.
+    pub requirements: Vec<Requirement>,
+    /// The groups that were named, sorted.
+    pub groups: Vec<String>,
+    /// Packages that may be built from source (`[tool.taipan]` or `[tool.pywrangler] allow-build`).
+    pub allow_build: BTreeSet<String>,
+    /// Packages that may stay behind by a major version (`[tool.taipan] allow-downgrade`).
+    pub allow_downgrade: BTreeSet<String>,
+    /// Whether Pyodide's own index is looked at (`[tool.taipan] pyodide-index`).
+    pub pyodide_index: bool,
+    /// The digest of what else uv reads: `[tool.uv]` and `requires-python`.
+    pub settings: String,
+}
+
+impl Wanted {
+    /// Reads the `text` of the `pyproject.toml` called `file`, with these of its groups (PEP 621, PEP 735).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, with the place; [`Error::Dynamic`] where a build backend would have to be asked for the
+    /// dependencies, and [`Error::NoGroup`].
+    pub fn parse(file: &str, text: &str, groups: &[String]) -> Result<Self, Error> {
+        let mut root = Table::open(file, text)?;
+        let mut wanted = Self { pyodide_index: true, ..Self::default() };
+        let mut settings = String::new();
+        if let Some(mut project) = root.table("project")? {
+            if project.texts("dynamic")?.iter().any(|key| key == "dependencies") {
+                return Err(Error::Dynamic { at: project.at() });
+            }
+            wanted.add(&project.texts("dependencies")?);
+            settings += &project.text("requires-python")?.unwrap_or_default();
+        }
+        let defined = Groups::read(root.table("dependency-groups")?)?;
+        for name in groups {
+            for text in defined.requirements(file, name, 0)? {
+                wanted.add(&[text]);
+            }
+            wanted.groups.push(normalised(name));
+        }
+        wanted.groups.sort();
+        wanted.groups.dedup();
+        if let Some(mut tool) = root.table("tool")? {
+            if let Some(mut taipan) = tool.table("taipan")? {
+                wanted.allow_build.extend(names(&taipan.texts("allow-build")?));
+                wanted.pyodide_index = taipan.boolean("pyodide-index")?.unwrap_or(true);
+                wanted.allow_downgrade.extend(names(&taipan.texts("allow-downgrade")?));
+            }
+            if let Some(mut pywrangler) = tool.table("pywrangler")? {
+                wanted.allow_build.extend(names(&pywrangler.texts("allow-build")?));
+            }
+            settings += &tool.table("uv")?.map(|uv| uv.described()).unwrap_or_default();
+        }
+        settings += &format!("{:?}", wanted.allow_build);
+        wanted.settings = Digest::of(settings.as_bytes()).to_string();
+        Ok(wanted)
+    }
+
+    fn add(&mut self, texts: &[String]) {
+        self.requirements.extend(texts.iter().filter_map(|text| Requirement::parse(text)));
+    }
+}
+
+fn names(texts: &[String]) -> impl Iterator<Item = String> {
+    texts.iter().map(|text| normalised(text))
+}
+
+/// The table of groups (PEP 735).
+#[derive(Debug, Default)]
+struct Groups(BTreeMap<String, Vec<Member>>);
+
+/// One entry of a group.
+#[derive(Debug)]
+enum Member {
+    Requirement(String),
+    /// Another group, all of it.
+    Group(String),
+}
+
+impl Groups {
+    fn read(table: Option<Table<'_>>) -> Result<Self, Error> {
+        let Some(mut table) = table else { return Ok(Self::default()) };
+        let mut groups = BTreeMap::new();
+        for name in table.keys() {
+            let mut members = Vec::new();
+            for member in table.texts_or_tables(&name)? {
+                members.push(match member {
+                    Ok(text) => Member::Requirement(text),
+                    Err(mut included) => {
+                        let group = included.text("include-group")?;
+                        Member::Group(included.required("include-group", group)?)
+                    }
+                });
+            }
+            groups.insert(normalised(&name), members);
+        }
+        Ok(Self(groups))
+    }
+
+    /// The requirements of a group, and of those that it includes.
+    fn requirements(&self, file: &str, name: &str, depth: usize) -> Result<Vec<String>, Error> {
+        let group = self.0.get(&normalised(name)).filter(|_| depth < GROUP_DEPTH_MAX);
+        let Some(group) = group else {
+            let known = self.0.keys().cloned().collect();
+            return Err(Error::NoGroup { file: file.to_owned(), name: name.to_owned(), known });
+        };
+        let mut found = Vec::new();
+        for member in group {
+            match member {
+                Member::Requirement(text) => found.push(text.clone()),
+                Member::Group(name) => found.extend(self.requirements(file, name, depth + 1)?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "
+        [project]
+        dependencies = ['httpx >= 0.28', 'mcp']
+        [dependency-groups]
+        Dev_Tools = ['attrs', { include-group = 'more' }]
+        more = ['idna']
+        circle = [{ include-group = 'circle' }]
+        [tool.taipan]
+        allow-build = ['MarkupSafe']
+        allow-downgrade = ['mcp']
+        [tool.pywrangler]
+        allow-build = ['pyyaml']
+        [tool.uv.sources]
+        mcp = { path = '../mcp' }
+    ";
+
+    fn wanted(groups: &[&str]) -> Result<Wanted, String> {
+        let groups: Vec<_> = groups.iter().map(|name| (*name).to_owned()).collect();
+        Wanted::parse("pyproject.toml", TEXT, &groups).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn dependencies_and_groups() {
+        let texts = |groups: &[&str]| {
+            let wanted = wanted(groups).unwrap();
+            wanted.requirements.into_iter().map(|one| one.text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(&[]), ["httpx >= 0.28", "mcp"]);
+        assert_eq!(texts(&["dev-tools"]), ["httpx >= 0.28", "mcp", "attrs", "idna"]);
+        let none = "pyproject.toml has no dependency group `x`; there are circle, dev-tools, more";
+        assert_eq!(wanted(&["x"]).unwrap_err(), none);
+        assert!(wanted(&["circle"]).is_err());
+    }
+
+    #[test]
+    fn what_is_allowed() {
+        let wanted = wanted(&[]).unwrap();
+        assert_eq!(wanted.allow_build, ["markupsafe", "pyyaml"].map(str::to_owned).into());
+        assert_eq!(wanted.allow_downgrade, ["mcp"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn settings_count() {
+        let settings = |text: &str| Wanted::parse("pyproject.toml", text, &[]).unwrap().settings;
+        assert_eq!(settings(TEXT), settings(&format!("{TEXT}\n[tool.ruff]\nx = 1")));
+        assert_ne!(settings(TEXT), settings(&TEXT.replace("../mcp", "../other")));
+    }
+
+    #[test]
+    fn dynamic_dependencies() {
+        let text = "[project]\ndynamic = ['dependencies']";
+        let error = Wanted::parse("pyproject.toml", text, &[]).unwrap_err();
+        assert!(matches!(error, Error::Dynamic { .. }), "{error}");
+    }
+}

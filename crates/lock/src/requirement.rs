@@ -1,0 +1,71 @@
+//! A requirement (PEP 508), as far as it has to be understood: uv understands the rest.
+
+use pep440_rs::VersionSpecifiers;
+
+use crate::name::normalised;
+
+/// What a project asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirement {
+    /// As it is written, without needless spaces: what requirements are compared by.
+    pub text: String,
+    /// The package's name, normalised.
+    pub name: String,
+    /// The versions that fit; none for one with an address, or what is not understood.
+    pub specifiers: Option<VersionSpecifiers>,
+    /// Whether a marker says when it counts.
+    pub has_marker: bool,
+}
+
+impl Requirement {
+    /// Reads `text`; none where it begins with no name.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let of_name = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        let end = text.find(|letter| !of_name(letter)).unwrap_or(text.len());
+        let (written, rest) = text.split_at(end);
+        let name = normalised(written);
+        if name.is_empty() {
+            return None;
+        }
+        let rest = rest.trim_start();
+        let rest = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((_extras, rest)) => rest,
+            None => rest,
+        };
+        let (versions, marker) = match rest.split_once(';') {
+            Some((versions, _marker)) => (versions, true),
+            None => (rest, false),
+        };
+        let versions = versions.trim().trim_start_matches('(').trim_end_matches(')');
+        let specifiers = versions.parse().ok().filter(|_| !versions.starts_with('@'));
+        Some(Self { name, specifiers, has_marker: marker, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, name: &str, specifiers: Option<&str>, has_marker: bool) {
+        let found = Requirement::parse(text).unwrap();
+        let said = found.specifiers.map(|specifiers| specifiers.to_string());
+        assert_eq!(
+            (found.name.as_str(), said.as_deref(), found.has_marker),
+            (name, specifiers, has_marker)
+        );
+    }
+
+    #[test]
+    fn forms() {
+        check("httpx", "httpx", Some(""), false);
+        check("Typing_Extensions >= 4, <5", "typing-extensions", Some(">=4, <5"), false);
+        check("jinja2[i18n]>=3 ; python_version > '3'", "jinja2", Some(">=3"), true);
+        check("a (>=1)", "a", Some(">=1"), false);
+        check("thing @ file:///x/thing-1-py3-none-any.whl", "thing", None, false);
+        check("a ~ 1", "a", None, false);
+        assert_eq!(Requirement::parse(" >=1"), None);
+        assert_eq!(Requirement::parse("a  >=1").unwrap().text, "a >=1");
+    }
+}

@@ -1,0 +1,302 @@
+//! Has uv choose versions, for a release and for comparison for Linux, and makes the lock of what it says.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use taipan_store::{Progress, Step, write_atomic};
+use tempfile::NamedTempFile;
+
+use crate::Error;
+use crate::compare::{Pin, compare, differing, read_pins};
+use crate::held::{Held, held_table};
+use crate::lock::{LOCK_FILE, Lock};
+use crate::made::Made;
+use crate::project::Wanted;
+use crate::said::Said;
+use crate::uv::{UV_ENTRIES, Uv};
+use crate::wheel::Target;
+
+/// The platform whose versions are those of elsewhere: nearly every package has wheels for it.
+const ELSEWHERE: &str = "x86_64-manylinux_2_28";
+
+/// What stands at the top of a lock.
+const HEADER: &str = "# Made by `taipan lock` from pyproject.toml, by means of uv.\n";
+
+/// The beginning of the name of the file that uv writes, beside the lock: uv writes paths from there on.
+const DRAFT: &str = "pylock.taipan-";
+
+/// What is to be resolved, and how.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The folder with the `pyproject.toml` and the lock.
+    pub directory: &'a Path,
+    /// A program that is the release's Python.
+    pub python: &'a Path,
+    /// The release.
+    pub target: Target,
+    /// What the project asks for.
+    pub wanted: &'a Wanted,
+    /// Which versions of the lock are not kept.
+    pub upgrade: &'a Upgrade,
+    /// Further options of uv: indexes, `--offline`.
+    pub options: &'a [String],
+}
+
+/// Which versions of the existing lock are looked for anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    /// None that still fits.
+    #[default]
+    Nothing,
+    /// All.
+    Everything,
+    /// Those of these packages.
+    Packages(Vec<String>),
+}
+
+/// A lock that is made and not written.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The text of the lock's file.
+    pub text: String,
+    /// What it says.
+    pub lock: Lock,
+    /// What uv warns of, and why there is no comparison if there is none.
+    pub warnings: Vec<String>,
+}
+
+impl Resolved {
+    /// What is not as it would be elsewhere.
+    #[must_use]
+    pub fn held(&self) -> &[Held] {
+        self.lock.made.as_ref().map_or(&[], |made| &made.held)
+    }
+
+    /// Refuses what stays behind by a major version, or has no content, and neither is allowed nor was so in the lock
+    /// `before`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Downgrade`] with the table of what is held back.
+    pub fn check_downgrades(
+        &self,
+        before: Option<&Lock>,
+        is_allowed: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        let known = before.and_then(|lock| lock.made.as_ref()).map_or(&[][..], |made| &made.held);
+        let is_known = |held: &&Held| {
+            known
+                .iter()
+                .any(|old| old.name == held.name && old.taken == held.taken && old.is_drastic())
+        };
+        let drastic = self
+            .held()
+            .iter()
+            .filter(|held| held.is_drastic() && !held.is_consequence(self.held()));
+        let refused: Vec<_> =
+            drastic.filter(|held| !is_known(held) && !is_allowed(&held.name)).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let names = refused.iter().map(|held| held.name.clone()).collect();
+        Err(Error::Downgrade { names, table: held_table(self.held()) })
+    }
+
+    /// Puts the lock into the folder, in one step; whether that changed it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn write(&self, directory: &Path) -> Result<bool, Error> {
+        let path = directory.join(LOCK_FILE);
+        if fs_err::read(&path).is_ok_and(|old| old == self.text.as_bytes()) {
+            return Ok(false);
+        }
+        write_atomic(&path, self.text.as_bytes())?;
+        Ok(true)
+    }
+}
+
+/// Reads the lock in `directory`, if there is one, with its text.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn read_lock(directory: &Path) -> Result<Option<(String, Lock)>, Error> {
+    match fs_err::read_to_string(directory.join(LOCK_FILE)) {
+        Ok(text) => Ok(Some((text.clone(), Lock::parse(LOCK_FILE, &text)?))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Resolves, and compares with what Linux would have. Nothing is written but a draft, which is removed. `before` is the
+/// existing lock, with its text.
+///
+/// # Errors
+///
+/// [`Error::Unsatisfiable`] with uv's derivation, when no versions fit.
+pub fn resolve(
+    uv: &Uv,
+    request: &Request<'_>,
+    before: Option<&(String, Lock)>,
+    progress: Progress<'_>,
+) -> Result<Resolved, Error> {
+    progress(Step::Begin { label: "resolving", bytes_total: None });
+    remove_old_drafts(request.directory)?;
+    let (own, native) = thread::scope(|scope| {
+        let native = scope.spawn(|| native(uv, request));
+        let own = own(uv, request, before.map(|(text, _)| text.as_str()));
+        let native = native.join().unwrap_or_else(|_| {
+            let source = std::io::Error::other("the thread that compares has panicked");
+            Err(Error::Run { program: UV_ENTRIES.to_owned(), source })
+        });
+        (own, native)
+    });
+    let (text, mut warnings) = own?;
+    let mut lock = Lock::parse(LOCK_FILE, &text)?;
+    let before = before.map(|(_, lock)| lock);
+    let held = match native.and_then(|pins| {
+        let published = published(uv, request, &differing(&lock, &pins))?;
+        Ok(compare(&lock, &pins, &published, before, request.target))
+    }) {
+        Ok(held) => held,
+        Err(error) => {
+            warnings.push(format!("what is held back is not known: {error}"));
+            Vec::new()
+        }
+    };
+    let made = Made::new(request.target, request.wanted, held);
+    let text = format!("{HEADER}{}{}", text.trim_start(), made.write());
+    lock.made = Some(made);
+    Ok(Resolved { text, lock, warnings })
+}
+
+/// The release's own solution: a lock as uv writes it, and uv's warnings.
+fn own(
+    uv: &Uv,
+    request: &Request<'_>,
+    before: Option<&str>,
+) -> Result<(String, Vec<String>), Error> {
+    let mut draft =
+        tempfile::Builder::new().prefix(DRAFT).suffix(".toml").tempfile_in(request.directory)?;
+    let mut arguments = compile(request);
+    // An empty file is no lock.
+    if let Some(text) = before {
+        draft.write_all(text.as_bytes())?;
+    } else {
+        arguments.push("--upgrade".into());
+    }
+    match request.upgrade {
+        Upgrade::Nothing => (),
+        Upgrade::Everything => arguments.push("--upgrade".into()),
+        Upgrade::Packages(names) => {
+            arguments
+                .extend(names.iter().flat_map(|name| ["--upgrade-package".into(), name.into()]));
+        }
+    }
+    arguments.extend([
+        "--format".into(),
+        "pylock.toml".into(),
+        "--output-file".into(),
+        name_of(&draft),
+    ]);
+    let said = run(uv, request, arguments)?.1;
+    let text = fs_err::read_to_string(draft.path())?;
+    Ok((text, said.warnings))
+}
+
+/// What Linux would have.
+fn native(uv: &Uv, request: &Request<'_>) -> Result<Vec<Pin>, Error> {
+    let mut arguments = compile(request);
+    let options = ["--python-platform", ELSEWHERE, "--annotation-style", "line", "--quiet"];
+    arguments.extend(options.map(OsString::from));
+    let (output, _said) = run(uv, request, arguments)?;
+    Ok(read_pins(&String::from_utf8_lossy(&output)))
+}
+
+/// All wheels that there are of these versions.
+fn published(uv: &Uv, request: &Request<'_>, pins: &[&Pin]) -> Result<Lock, Error> {
+    let mut list = tempfile::Builder::new().prefix("taipan-").suffix(".txt").tempfile()?;
+    for Pin { name, version, .. } in pins {
+        writeln!(list, "{name}=={version}")?;
+    }
+    let mut arguments: Vec<OsString> = vec!["pip".into(), "compile".into(), list.path().into()];
+    arguments.extend(common(request));
+    arguments.extend(
+        ["--universal", "--no-deps", "--quiet", "--format", "pylock.toml"].map(OsString::from),
+    );
+    let (output, _said) = run(uv, request, arguments)?;
+    let output = String::from_utf8_lossy(&output);
+    match pins.is_empty() {
+        true => Lock::parse(LOCK_FILE, "lock-version = \"1.0\"\ncreated-by = \"taipan\""),
+        false => Lock::parse("uv's list of wheels", &output),
+    }
+}
+
+/// `uv pip compile` of the project.
+fn compile(request: &Request<'_>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> =
+        vec!["pip".into(), "compile".into(), taipan_manifest::PYPROJECT_FILE.into()];
+    arguments.extend(request.wanted.groups.iter().flat_map(|name| ["--group".into(), name.into()]));
+    arguments.extend(common(request));
+    arguments
+}
+
+/// No build backend runs on this machine: the code is that of whoever has published the package.
+fn common(request: &Request<'_>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["--python".into(), request.python.into()];
+    arguments.extend(["--only-binary", ":all:", "--no-header"].map(OsString::from));
+    arguments.extend(request.options.iter().map(OsString::from));
+    arguments
+}
+
+/// Runs uv; what it writes, and what it says.
+fn run(uv: &Uv, request: &Request<'_>, arguments: Vec<OsString>) -> Result<(Vec<u8>, Said), Error> {
+    let said = std::cell::RefCell::new(String::new());
+    let outcome = uv.run("resolve", request.directory, arguments, &|line| {
+        said.borrow_mut().push_str(line);
+        said.borrow_mut().push('\n');
+    });
+    let said = Said::read(&said.into_inner());
+    match outcome {
+        Ok(output) => Ok((output, said)),
+        Err(Error::Uv { .. }) if said.is_unsatisfiable() => {
+            let Target { release, python, platform } = request.target;
+            let reason = said.causes.join("\n");
+            Err(Error::Unsatisfiable {
+                release,
+                python,
+                platform,
+                reason,
+                hints: said.hints.join("\n"),
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn name_of(draft: &NamedTempFile) -> OsString {
+    draft.path().file_name().map(OsString::from).unwrap_or_default()
+}
+
+/// Removes what a killed process has left, unless it is so young that another process may be writing it.
+fn remove_old_drafts(directory: &Path) -> Result<(), Error> {
+    const OLD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+    for found in fs_err::read_dir(directory)? {
+        let path: PathBuf = found?.path();
+        let is_draft =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DRAFT));
+        let age = path
+            .metadata()
+            .and_then(|data| data.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        if is_draft && age.is_some_and(|age| age > OLD) {
+            fs_err::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The extension modules of a worker's packages, and the libraries that they need: compiled at set-up, kept in the cache.
+//!
+//! They are side modules (`link/src/side.rs`), and known by the digests of their files: workers share them, and none is
+//! linked again at each start.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use taipan_bundle::Bundle;
+use taipan_guest::Engine;
+use taipan_pyodide::LayerBytes;
+use taipan_pyodide::layer::Layer;
+use taipan_runtime::WORKER_DIRECTORY;
+use taipan_store::{Cache, Entry, Held, OnReadOnly, Progress, Step, write_atomic};
+
+use crate::Error;
+use crate::packages::{Packages, packages_path};
+use crate::settings::Settings;
+use crate::webassembly::{
+    CODE, Outcomes, Prepared, SIDE_WASM, WEBASSEMBLY_ENTRIES, key, load, outcome,
+};
+
+/// The longest side module, in bytes.
+const BYTES_MAX: usize = 256 << 20;
+
+/// What the files of extension modules and shared libraries end with.
+const ENDING: &str = ".so";
+
+/// A layer, and where it is mounted.
+pub(crate) type Mounted = (Arc<Layer<LayerBytes>>, String);
+
+/// The layers of a worker that may have side modules.
+pub(crate) fn layers(settings: &Settings) -> Vec<Mounted> {
+    let packages = settings.packages.iter().map(|it| (it.layer.clone(), packages_path()));
+    let own = (settings.code.layer.clone(), WORKER_DIRECTORY.to_owned());
+    [own].into_iter().chain(packages).collect()
+}
+
+/// The side modules of packages, ready to be loaded.
+#[derive(Debug, Default)]
+pub struct SideModules {
+    pub(crate) compiled: Outcomes,
+    _held: Vec<Held>,
+}
+
+impl Packages {
+    /// Compiles the side modules of packages for a script, where the cache does not have them.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read or written.
+    pub fn compile(
+        &self,
+        bundle: &Bundle,
+        cache: &Cache,
+        progress: Progress<'_>,
+    ) -> Result<SideModules, Error> {
+        let layers = [(self.layer.clone(), packages_path())];
+        let (compiled, held) = compile(cache, bundle.program.engine(), &layers, progress)?;
+        Ok(SideModules { compiled, _held: held })
+    }
+}
+
+/// The side modules of these layers: their absolute paths and their bytes.
+fn files(layers: &[Mounted]) -> Vec<(String, &[u8])> {
+    let mut found = Vec::new();
+    for (layer, mount) in layers {
+        let files = layer.files().filter(|(path, _)| path.ends_with(ENDING));
+        found.extend(files.map(|(path, bytes)| (format!("{mount}/{path}"), bytes)));
+    }
+    found
+}
+
+/// What the threads that compile tell.
+enum Told<'a> {
+    /// A module is not in the cache.
+    Missing,
+    /// A module of so many bytes is ready, or cannot be used.
+    Ended(&'a str, u64, Prepared),
+}
+
+/// Compiles the side modules of these layers, as many at a time as there are processors, where the cache does not have
+/// them. One that cannot be used is an error when it is loaded.
+pub(crate) fn compile(
+    cache: &Cache,
+    engine: &Engine,
+    layers: &[Mounted],
+    progress: Progress<'_>,
+) -> Result<(Outcomes, Vec<Held>), Error> {
+    let files = files(layers);
+    let total = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let (mut compiled, mut held) = (Outcomes::new(), Vec::new());
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let work = || {
+        let sender = sender.clone();
+        while let Some((path, bytes)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let prepared = prepare(cache, engine, bytes, || drop(sender.send(Told::Missing)));
+            // Whoever receives has met an error.
+            if sender.send(Told::Ended(path, bytes.len() as u64, prepared)).is_err() {
+                break;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(files.len());
+        (0..threads).for_each(|_| drop(scope.spawn(work)));
+        let (mut is_shown, mut bytes_done) = (false, 0);
+        while compiled.len() < files.len() {
+            match receiver.recv() {
+                Ok(Told::Missing) if is_shown => {}
+                Ok(Told::Missing) => {
+                    is_shown = true;
+                    let label = "compiling native modules";
+                    progress(Step::Begin { label, bytes_total: Some(total) });
+                }
+                Ok(Told::Ended(path, length, prepared)) => {
+                    bytes_done += length;
+                    if is_shown {
+                        progress(Step::Advance { bytes_done });
+                    }
+                    compiled.insert(path.to_owned(), outcome(path, prepared, &mut held)?);
+                }
+                // No thread is left.
+                Err(mpsc::RecvError) => break,
+            }
+        }
+        drop(receiver);
+        Ok((compiled, held))
+    })
+}
+
+/// Compiles a side module, if the cache does not have it: `missing` is called first.
+fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], missing: impl Fn()) -> Prepared {
+    let link = |source| taipan_bundle::Error::Link { module: "a side module", source };
+    let (found, max) = (bytes.len() as u64, BYTES_MAX as u64);
+    if found > max {
+        return Err(link(taipan_link::Error::Limit { what: "bytes of the module", found, max }));
+    }
+    let digest = taipan_guest::digest(bytes);
+    let entry = cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, &digest))?;
+    let build = |staging: &Path| {
+        missing();
+        let module = taipan_link::side_module(bytes).map_err(link)?;
+        write_atomic(&staging.join(SIDE_WASM), &module.wasm)?;
+        taipan_bundle::compile(engine, &module.code, &staging.join(CODE))
+    };
+    let held = entry.hold()?;
+    let files = entry.get_or_build(OnReadOnly::Apart, &|_| (), build)?;
+    Ok((load(engine, &files, digest)?, held))
+}
+
+/// Where the compiled side modules of these layers are in the cache.
+pub(crate) fn entries(
+    cache: &Cache,
+    engine: &Engine,
+    layers: &[Mounted],
+) -> Result<Vec<Entry>, Error> {
+    let entry = |(_, bytes): (String, &[u8])| {
+        cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, &taipan_guest::digest(bytes)))
+    };
+    Ok(files(layers).into_iter().map(entry).collect::<Result<_, _>>()?)
+}

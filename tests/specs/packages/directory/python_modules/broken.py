@@ -1,0 +1,2 @@
+# A package with a file for another Python.
+print "two"

@@ -1,0 +1,1 @@
+raise ImportError("the standard library comes first")

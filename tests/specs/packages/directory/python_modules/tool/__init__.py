@@ -1,0 +1,6 @@
+def command():
+    return "run"
+
+
+def fail():
+    raise ValueError("a package fails")
