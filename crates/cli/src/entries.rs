@@ -1,7 +1,7 @@
 //! The kinds of entries in the cache.
 
 use taipan_bundle::{BASELINE, BUNDLE_ENTRIES};
-use taipan_lock::UV_ENTRIES;
+use taipan_lock::{BUILT_ENTRIES, UV_ENTRIES};
 use taipan_store::PACKAGE_ENTRIES;
 use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 
@@ -9,13 +9,14 @@ use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 pub(crate) const INTERPRETER_ENTRIES: &str = "interpreter";
 
 /// All kinds.
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 7] = [
     PACKAGE_ENTRIES,
     BUNDLE_ENTRIES,
     SNAPSHOT_ENTRIES,
     WEBASSEMBLY_ENTRIES,
     INTERPRETER_ENTRIES,
     UV_ENTRIES,
+    BUILT_ENTRIES,
 ];
 
 /// The kinds with a snapshot, and the name of its file in an entry.

@@ -34,7 +34,20 @@ pub(crate) fn program(
     options: &Options,
     words: &[String],
 ) -> Result<Interpreter, Failure> {
-    let text = text(release, options, words)?;
+    let words = [&["--code-directories".to_owned()], words].concat();
+    keep(release, options, &text(release, options, &words)?)
+}
+
+/// The same; code sees no folders but those of `words`.
+pub(crate) fn bare_program(
+    release: &Release,
+    options: &Options,
+    words: &[String],
+) -> Result<Interpreter, Failure> {
+    keep(release, options, &text(release, options, words)?)
+}
+
+fn keep(release: &Release, options: &Options, text: &str) -> Result<Interpreter, Failure> {
     let name = name(release);
     let cache = options.cache()?;
     let entry = cache.entry(INTERPRETER_ENTRIES, &Digest::of(text.as_bytes()).to_string())?;
@@ -59,7 +72,8 @@ pub(crate) fn install(
     let folder = fs_err::canonicalize(folder)
         .map_err(|source| Failure::System { what: "look at the directory", source })?;
     let path = folder.join(name(release));
-    write_program(&path, text(release, options, words)?.as_bytes())?;
+    let words = [&["--code-directories".to_owned()], words].concat();
+    write_program(&path, text(release, options, &words)?.as_bytes())?;
     Ok(path)
 }
 
@@ -76,7 +90,7 @@ fn text(release: &Release, options: &Options, words: &[String]) -> Result<String
     })?;
     let mut command = vec![taipan];
     command.extend(options.words(release)?);
-    command.extend(["--quiet", "python", "--code-directories"].map(str::to_owned));
+    command.extend(["--quiet", "python"].map(str::to_owned));
     command.extend_from_slice(words);
     let command: Vec<_> = command.iter().map(|word| quoted(word)).collect();
     let Release { version, python, .. } = release;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
-use taipan_lock::{UV_ENTRIES, Uv};
+use taipan_lock::{BUILT_ENTRIES, UV_ENTRIES, Uv};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
@@ -113,7 +113,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
             let useful = match kind {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 // Which `taipan` it starts is its own affair.
-                INTERPRETER_ENTRIES => true,
+                INTERPRETER_ENTRIES | BUILT_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.
                 SNAPSHOT_ENTRIES => glance(&entry).is_ok_and(|file| {
                     let bundle = file.snapshot.provenance.bundle.to_string();
