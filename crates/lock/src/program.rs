@@ -4,10 +4,17 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How much of what a program says is kept: its last lines say what happened.
 const SAID_BYTES_MAX: usize = 64 * 1024;
+
+/// How often it is asked whether a program may go on.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// A program, and what it is given. It has the environment of this process, and by that the user's settings.
 #[derive(Clone, Debug)]
@@ -43,6 +50,15 @@ impl Call {
 
     /// Runs it to its end. `line` gets each line of its standard error as it comes.
     pub(crate) fn run(&self, line: &dyn Fn(&str)) -> io::Result<Ended> {
+        self.run_while(line, &|| true)
+    }
+
+    /// As [`Call::run`]; the program is ended when `goes_on`, which is asked now and then, says no.
+    pub(crate) fn run_while(
+        &self,
+        line: &dyn Fn(&str),
+        goes_on: &(dyn Fn() -> bool + Sync),
+    ) -> io::Result<Ended> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -57,7 +73,22 @@ impl Call {
             let mut read = Vec::new();
             output.map_or(Ok(0), |mut output| output.read_to_end(&mut read)).map(|_| read)
         });
-        let said = errors.map_or(Ok(String::new()), |errors| listen(BufReader::new(errors), line));
+        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // It is looked at for as long as it has its standard error, and waited for afterwards: until then no other
+        // process gets its number.
+        let said = thread::scope(|scope| {
+            let (_ends, ended) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                while ended.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
+                    if let (Some(process), false) = (process, goes_on()) {
+                        // It may have ended by itself.
+                        kill_process(process, Signal::KILL).ok();
+                        return;
+                    }
+                }
+            });
+            errors.map_or(Ok(String::new()), |errors| listen(BufReader::new(errors), line))
+        });
         let status = child.wait()?;
         let output = reader.join().map_err(|_| io::Error::other("the reader has panicked"))??;
         Ok(Ended { status, output, said: said? })
@@ -96,6 +127,12 @@ mod tests {
         assert_eq!(ended.output, b"out\n");
         assert_eq!(ended.said, "one\ntwo");
         assert_eq!(*lines.borrow(), ["one", "two"]);
+    }
+
+    #[test]
+    fn ended_when_it_may_not_go_on() {
+        let ended = Call::new("sleep", &["60"]).run_while(&|_| (), &|| false).unwrap();
+        assert!(!ended.status.success());
     }
 
     #[test]

@@ -100,11 +100,27 @@ impl Uv {
         arguments: Vec<OsString>,
         line: &dyn Fn(&str),
     ) -> Result<Vec<u8>, Error> {
+        self.run_while(what, directory, arguments, line, &|| true)
+    }
+
+    /// As [`Uv::run`]; it is ended when `goes_on`, which is asked now and then, says no.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Uv`] with what it said, when it fails or was ended.
+    pub fn run_while(
+        &self,
+        what: &'static str,
+        directory: &Path,
+        arguments: Vec<OsString>,
+        line: &dyn Fn(&str),
+        goes_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<u8>, Error> {
         let mut call = self.call(&[]);
         call.arguments.extend(arguments);
         call.directory = Some(directory.to_owned());
         let Ended { status, output, said } = call
-            .run(line)
+            .run_while(line, goes_on)
             .map_err(|source| Error::Run { program: self.program.display().to_string(), source })?;
         match status.success() {
             true => Ok(output),
