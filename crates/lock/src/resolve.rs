@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use taipan_store::{Progress, Step, write_atomic};
@@ -151,8 +151,10 @@ fn own(
     request: &Request<'_>,
     before: Option<&str>,
 ) -> Result<(String, Vec<String>), Error> {
-    let mut draft =
-        tempfile::Builder::new().prefix(DRAFT).suffix(".toml").tempfile_in(request.directory)?;
+    let mut draft = tempfile::Builder::new()
+        .prefix(&format!("{DRAFT}{}-", std::process::id()))
+        .suffix(".toml")
+        .tempfile_in(request.directory)?;
     let mut arguments = compile(request);
     arguments.extend(
         request.built.iter().flat_map(|built| ["--find-links".into(), built.folder().into()]),
@@ -230,19 +232,17 @@ fn name_of(draft: &NamedTempFile) -> OsString {
     draft.path().file_name().map(OsString::from).unwrap_or_default()
 }
 
-/// Removes what a killed process has left, unless it is so young that another process may be writing it.
+/// Removes what a killed process has left. The name of a draft has the number of the process that makes it.
 fn remove_old_drafts(directory: &Path) -> Result<(), Error> {
-    const OLD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
     for found in fs_err::read_dir(directory)? {
-        let path: PathBuf = found?.path();
-        let is_draft =
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DRAFT));
-        let age = path
-            .metadata()
-            .and_then(|data| data.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
-        if is_draft && age.is_some_and(|age| age > OLD) {
+        let path = found?.path();
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some((process, _)) = name.strip_prefix(DRAFT).and_then(|rest| rest.split_once('-'))
+        else {
+            continue;
+        };
+        if !Path::new("/proc").join(process).exists() {
             fs_err::remove_file(&path)?;
         }
     }
