@@ -10,6 +10,9 @@ use crate::said::Said;
 use crate::uv::Uv;
 use crate::wheel::Target;
 
+/// What Taipan adds where uv says that it builds nothing.
+const ALLOW_BUILD: &str = "`[tool.taipan] allow-build` names packages that are built in the sandbox, if they need no compiler";
+
 /// What is to be resolved, and how.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
@@ -66,13 +69,11 @@ pub(crate) fn run(
         Err(Error::Uv { .. }) if said.is_unsatisfiable() => {
             let Target { release, python, platform } = request.target;
             let reason = said.causes.join("\n");
-            Err(Error::Unsatisfiable {
-                release,
-                python,
-                platform,
-                reason,
-                hints: said.hints.join("\n"),
-            })
+            let mut hints = said.hints;
+            if hints.iter().any(|hint| hint.contains("building from source is disabled")) {
+                hints.push(ALLOW_BUILD.to_owned());
+            }
+            Err(Error::Unsatisfiable { release, python, platform, reason, hints: hints.join("\n") })
         }
         Err(error) => Err(error),
     }
