@@ -1,7 +1,7 @@
 //! The kinds of entries in the cache.
 
 use taipan_bundle::{BASELINE, BUNDLE_ENTRIES};
-use taipan_lock::UV_ENTRIES;
+use taipan_lock::{BUILT_ENTRIES, UV_ENTRIES};
 use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES};
 use taipan_store::PACKAGE_ENTRIES;
 use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
@@ -10,7 +10,7 @@ use taipan_worker::{SNAPSHOT_ENTRIES, SNAPSHOT_FILE, WEBASSEMBLY_ENTRIES};
 pub(crate) const INTERPRETER_ENTRIES: &str = "interpreter";
 
 /// All kinds.
-pub(crate) const KINDS: [&str; 8] = [
+pub(crate) const KINDS: [&str; 9] = [
     PACKAGE_ENTRIES,
     BUNDLE_ENTRIES,
     SNAPSHOT_ENTRIES,
@@ -19,6 +19,7 @@ pub(crate) const KINDS: [&str; 8] = [
     INTERPRETER_ENTRIES,
     SCRIPT_LOCK_ENTRIES,
     UV_ENTRIES,
+    BUILT_ENTRIES,
 ];
 
 /// The kinds with a snapshot, and the name of its file in an entry.

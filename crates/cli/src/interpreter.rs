@@ -35,16 +35,33 @@ pub(crate) fn program(
     words: &[String],
     on_read_only: OnReadOnly,
 ) -> Result<Interpreter, Failure> {
-    let text = text(release, options, words)?;
-    let name = name(release);
+    let words = [&["--code-directories".to_owned()], words].concat();
+    keep(options, &name(release), &text(release, options, &words)?, on_read_only)
+}
+
+/// The same; code sees no folders but those of `words`.
+pub(crate) fn bare_program(
+    release: &Release,
+    options: &Options,
+    words: &[String],
+) -> Result<Interpreter, Failure> {
+    keep(options, &name(release), &text(release, options, words)?, OnReadOnly::Apart)
+}
+
+fn keep(
+    options: &Options,
+    name: &str,
+    text: &str,
+    on_read_only: OnReadOnly,
+) -> Result<Interpreter, Failure> {
     let cache = options.cache()?;
     let entry = cache.entry(INTERPRETER_ENTRIES, &Digest::of(text.as_bytes()).to_string())?;
     let held = entry.hold()?;
     let display = Display::new(options.quiet);
     let files = entry.get_or_build(on_read_only, &|step| display.show(step), |folder| {
-        write_program(&folder.join(&name), text.as_bytes())
+        write_program(&folder.join(name), text.as_bytes())
     })?;
-    Ok(Interpreter { name, files, _held: held })
+    Ok(Interpreter { name: name.to_owned(), files, _held: held })
 }
 
 /// Puts the same program into a folder of the user's; where it is.
@@ -60,7 +77,8 @@ pub(crate) fn install(
     let folder = fs_err::canonicalize(folder)
         .map_err(|source| Failure::System { what: "look at the directory", source })?;
     let path = folder.join(name(release));
-    write_program(&path, text(release, options, words)?.as_bytes())?;
+    let words = [&["--code-directories".to_owned()], words].concat();
+    write_program(&path, text(release, options, &words)?.as_bytes())?;
     Ok(path)
 }
 
@@ -77,7 +95,7 @@ fn text(release: &Release, options: &Options, words: &[String]) -> Result<String
     })?;
     let mut command = vec![taipan];
     command.extend(options.words(release)?);
-    command.extend(["--quiet", "python", "--code-directories"].map(str::to_owned));
+    command.extend(["--quiet", "python"].map(str::to_owned));
     command.extend_from_slice(words);
     let command: Vec<_> = command.iter().map(|word| quoted(word)).collect();
     let Release { version, python, .. } = release;

@@ -1,21 +1,27 @@
 //! Makes and reads the lock of a worker's packages: the one way, for every command.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use taipan_lock::{
-    Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, Target, Upgrade, Uv, Wanted,
-    held_table, index_options, is_one_index, read_lock, resolve,
+    Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, Seen, Target, Upgrade, Uv, Wanted,
+    build, held_table, index_options, is_one_index, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::Release;
-use taipan_store::write_atomic;
+use taipan_store::{OnReadOnly, write_atomic};
+use taipan_webapi::with_causes;
 
+use crate::console;
 use crate::failure::Failure;
+use crate::interpreter::{self, Interpreter};
 use crate::options::Options;
 use crate::progress::Display;
 use crate::project::{Origin, Project, Variables, read_file};
-use crate::{console, interpreter};
+
+/// How long one call of a build backend may take, in seconds.
+const BUILD_SECONDS_MAX: &str = "600";
 
 /// A project whose packages are locked.
 #[derive(Debug)]
@@ -68,7 +74,7 @@ impl Locking {
     pub(crate) fn lock(&self, options: &Options, choices: &Choices) -> Result<Resolved, Failure> {
         let uv = uv(options)?;
         let display = Display::new(options.quiet);
-        let python = interpreter::program(self.release, options, &[])?;
+        let python = interpreter::program(self.release, options, &[], OnReadOnly::Apart)?;
         let directory = &self.project.directory;
         let mut own_options = network(options, directory);
         let address = self.release.index();
@@ -86,14 +92,19 @@ impl Locking {
                 )),
             }
         }
-        let request = Request {
+        let mut request = Request {
             directory,
             python: &python.path(),
             target: target(self.release),
             wanted: &self.wanted,
             upgrade: &choices.upgrade,
             options: &own_options,
+            built: &[],
         };
+        let (cache, held) = (options.cache()?, RefCell::new(Vec::new()));
+        let make = |seen: &Seen| self.python_of_a_build(options, seen, &held);
+        let built = build(&uv, &request, &make, &cache, &|step| display.show(step))?;
+        request.built = &built;
         let before = self.before.as_ref();
         let resolved = resolve(&uv, &request, before, &|step| display.show(step))?;
         drop(display);
@@ -145,6 +156,31 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
         Some(_) | None => (),
     }
     locking.lock(options, &Choices::default()).map(drop)
+}
+
+impl Locking {
+    /// A program that is the release's Python and sees what a build may see; `held` keeps it.
+    fn python_of_a_build(
+        &self,
+        options: &Options,
+        seen: &Seen,
+        held: &RefCell<Vec<Interpreter>>,
+    ) -> Result<PathBuf, String> {
+        let mount = |folder: &Path, end: &str| {
+            let folder = folder.display();
+            ["--mount".to_owned(), format!("{folder}:{folder}{end}")]
+        };
+        let mut words: Vec<_> = seen.read.iter().flat_map(|folder| mount(folder, "")).collect();
+        words.extend(mount(&seen.write, ":rw"));
+        words.extend(["--wall", BUILD_SECONDS_MAX].map(str::to_owned));
+        // Of the times in the wheel: the same everywhere.
+        words.extend(["--env", "SOURCE_DATE_EPOCH=315532800"].map(str::to_owned));
+        let made = interpreter::bare_program(self.release, options, &words);
+        let interpreter = made.map_err(|failure| with_causes(&failure))?;
+        let path = interpreter.path();
+        held.borrow_mut().push(interpreter);
+        Ok(path)
+    }
 }
 
 /// What the lock of a project remembers of packages that are not as elsewhere, a line each; nothing without a lock.
@@ -213,7 +249,7 @@ fn words_to_uv(
     release: &Release,
     change: &Edit<'_>,
 ) -> Result<(), Failure> {
-    let python = interpreter::program(release, options, &[])?;
+    let python = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
     let Edit { verb, words, group } = *change;
     let mut arguments: Vec<OsString> = vec![verb.into(), "--frozen".into(), "--python".into()];
     arguments.push(python.path().into());

@@ -11,7 +11,7 @@ use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
 use taipan_release::Release;
 use taipan_runtime::Guard;
-use taipan_store::{Cache, Step};
+use taipan_store::{Cache, OnReadOnly, Step};
 use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
@@ -140,7 +140,7 @@ fn installer(
 ) -> Result<Installer<Program>, Failure> {
     let Means { options, release, cache, .. } = means;
     let uv = Uv::find(cache, &|step| display.show(step)).map_err(taipan_packages::Error::from)?;
-    let program = interpreter::program(release, options, &[])?;
+    let program = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
     let python = Program { path: program.path(), _program: program };
     Ok(Installer { uv, python, options: network(options, directory) })
 }

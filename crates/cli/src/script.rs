@@ -13,13 +13,16 @@ use taipan_pyodide::Folder;
 use taipan_pyodide::layer::Entry;
 use taipan_webapi::access::Destination;
 use taipan_webapi::fetch::{self, client};
-use taipan_worker::{Code, Error, Interpreter, Modules, Script, ScriptLimits, modules_of};
+use taipan_worker::{
+    Code, Error, Interpreter, Modules, Script, ScriptLimits, SideModules, modules_of,
+};
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::packages::Means;
 use crate::prepare::bundle;
+use crate::progress::Display;
 use crate::project::read_file;
 use crate::runtime::{guard, runtime};
 use crate::script::mounts::{Mount, OF_THE_SYSTEM, SESSION};

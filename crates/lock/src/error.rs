@@ -153,6 +153,28 @@ pub enum Error {
         /// What it said.
         said: String,
     },
+    /// There is no Python for a build.
+    #[error("cannot make the Python that builds: {reason}")]
+    Python {
+        /// Why.
+        reason: String,
+    },
+    /// A package that cannot be built in the sandbox.
+    #[error("{name} cannot be built in the sandbox:\n{said}")]
+    Build {
+        /// The package.
+        name: String,
+        /// What uv and the build backend said.
+        said: String,
+    },
+    /// A package of which a build makes native code.
+    #[error("the build of {name} made {wheel}, which is not of Python alone")]
+    NotPure {
+        /// The package.
+        name: String,
+        /// The wheel's name.
+        wheel: String,
+    },
     /// The cache cannot be used.
     #[error("cannot use the cache")]
     Store(#[from] taipan_store::Error),
@@ -201,7 +223,11 @@ impl Error {
                 "try `pip download uv` by hand: pip's own settings say from where; or put uv on the PATH"
             }
             Self::Store(error) => return error.hint(),
-            Self::Run { .. } | Self::Uv { .. } | Self::Io(_) => return None,
+            Self::Build { .. } | Self::NotPure { .. } => {
+                "there is no compiler in the sandbox, and no program but Python: strike it out of `allow-build`, \
+                 and ask its authors for a wheel"
+            }
+            Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };
         Some(hint.into())
     }

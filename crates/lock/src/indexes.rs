@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 
 /// What says to uv where packages are from.
-const OWN_VARIABLES: [&str; 7] = [
+const OWN_VARIABLES: [&str; 6] = [
     "UV_DEFAULT_INDEX",
     "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS",
     "UV_INDEX",
     "UV_INDEX_URL",
-    "UV_NO_INDEX",
     "UV_OFFLINE",
 ];
 

@@ -9,6 +9,8 @@
 //!                                       └──check_fits(Wanted)──► whether it has what is asked for
 //! ```
 
+mod build;
+mod built;
 mod compare;
 mod digest;
 mod error;
@@ -23,12 +25,15 @@ mod program;
 mod project;
 mod pyodide_index;
 mod reader;
+mod request;
 mod requirement;
 mod resolve;
 mod said;
 mod uv;
 mod wheel;
 
+pub use build::{BUILT_ENTRIES, MakePython, Seen, build};
+pub use built::Built;
 pub use error::Error;
 pub use file::{File, Place};
 pub use held::{Held, Kind, held_table};
@@ -37,7 +42,8 @@ pub use lock::{LOCK_FILE, Lock, Package, Source, Vcs};
 pub use made::Made;
 pub use project::Wanted;
 pub use pyodide_index::PyodideIndex;
+pub use request::{Request, Upgrade};
 pub use requirement::Requirement;
-pub use resolve::{Request, Resolved, Upgrade, read_lock, resolve};
+pub use resolve::{Resolved, read_lock, resolve};
 pub use uv::{PINNED, UV_ENTRIES, Uv};
 pub use wheel::Target;

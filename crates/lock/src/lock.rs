@@ -54,6 +54,8 @@ pub struct Package {
     pub index: Option<String>,
     /// What it is made of.
     pub source: Source,
+    /// Whether Taipan has built its wheel from the source distribution (`[packages.tool.taipan] built`).
+    pub built: bool,
 }
 
 /// What a package is made of.
@@ -166,6 +168,7 @@ impl Package {
             dependencies: dependencies(&mut table)?,
             index: table.text("index")?,
             source: Source::read(&mut table, &name)?,
+            built: is_built(&mut table)?,
             name,
             version,
         };
@@ -247,6 +250,11 @@ impl Vcs {
             subdirectory: table.text("subdirectory")?,
         })
     }
+}
+
+fn is_built(table: &mut Table<'_>) -> Result<bool, Error> {
+    let taipan = table.table("tool")?.map(|mut tool| tool.table("taipan")).transpose()?.flatten();
+    Ok(taipan.map(|mut taipan| taipan.boolean("built")).transpose()?.flatten().unwrap_or(false))
 }
 
 fn specifiers(table: &mut Table<'_>) -> Result<Option<VersionSpecifiers>, Error> {

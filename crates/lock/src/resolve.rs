@@ -2,21 +2,20 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use taipan_store::{Progress, Step, write_atomic};
 use tempfile::NamedTempFile;
 
 use crate::Error;
+use crate::built::mark;
 use crate::compare::{Pin, compare, differing, read_pins};
 use crate::held::{Held, held_table};
 use crate::lock::{LOCK_FILE, Lock};
 use crate::made::Made;
-use crate::project::Wanted;
-use crate::said::Said;
+use crate::request::{Request, Upgrade, own_options, run};
 use crate::uv::{UV_ENTRIES, Uv};
-use crate::wheel::Target;
 
 /// The platform whose versions are those of elsewhere: nearly every package has wheels for it.
 const ELSEWHERE: &str = "x86_64-manylinux_2_28";
@@ -26,35 +25,6 @@ const HEADER: &str = "# Made by `taipan lock` from pyproject.toml, by means of u
 
 /// The beginning of the name of the file that uv writes, beside the lock: uv writes paths from there on.
 const DRAFT: &str = "pylock.taipan-";
-
-/// What is to be resolved, and how.
-#[derive(Clone, Debug)]
-pub struct Request<'a> {
-    /// The folder with the `pyproject.toml` and the lock.
-    pub directory: &'a Path,
-    /// A program that is the release's Python.
-    pub python: &'a Path,
-    /// The release.
-    pub target: Target,
-    /// What the project asks for.
-    pub wanted: &'a Wanted,
-    /// Which versions of the lock are not kept.
-    pub upgrade: &'a Upgrade,
-    /// Further options of uv: indexes, `--offline`.
-    pub options: &'a [String],
-}
-
-/// Which versions of the existing lock are looked for anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Upgrade {
-    /// None that still fits.
-    #[default]
-    Nothing,
-    /// All.
-    Everything,
-    /// Those of these packages.
-    Packages(Vec<String>),
-}
 
 /// A lock that is made and not written.
 #[derive(Clone, Debug)]
@@ -156,6 +126,7 @@ pub fn resolve(
         (own, native)
     });
     let (text, mut warnings) = own?;
+    let text = mark(&text, request.built);
     let mut lock = Lock::parse(LOCK_FILE, &text)?;
     let before = before.map(|(_, lock)| lock);
     let held = match native.and_then(|pins| {
@@ -180,9 +151,14 @@ fn own(
     request: &Request<'_>,
     before: Option<&str>,
 ) -> Result<(String, Vec<String>), Error> {
-    let mut draft =
-        tempfile::Builder::new().prefix(DRAFT).suffix(".toml").tempfile_in(request.directory)?;
+    let mut draft = tempfile::Builder::new()
+        .prefix(&format!("{DRAFT}{}-", std::process::id()))
+        .suffix(".toml")
+        .tempfile_in(request.directory)?;
     let mut arguments = compile(request);
+    arguments.extend(
+        request.built.iter().flat_map(|built| ["--find-links".into(), built.folder().into()]),
+    );
     // An empty file is no lock.
     if let Some(text) = before {
         draft.write_all(text.as_bytes())?;
@@ -247,54 +223,26 @@ fn compile(request: &Request<'_>) -> Vec<OsString> {
 
 /// No build backend runs on this machine: the code is that of whoever has published the package.
 fn common(request: &Request<'_>) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["--python".into(), request.python.into()];
-    arguments.extend(["--only-binary", ":all:", "--no-header"].map(OsString::from));
-    arguments.extend(request.options.iter().map(OsString::from));
+    let mut arguments = own_options(request);
+    arguments.extend(["--only-binary", ":all:"].map(OsString::from));
     arguments
-}
-
-/// Runs uv; what it writes, and what it says.
-fn run(uv: &Uv, request: &Request<'_>, arguments: Vec<OsString>) -> Result<(Vec<u8>, Said), Error> {
-    let said = std::cell::RefCell::new(String::new());
-    let outcome = uv.run("resolve", request.directory, arguments, &|line| {
-        said.borrow_mut().push_str(line);
-        said.borrow_mut().push('\n');
-    });
-    let said = Said::read(&said.into_inner());
-    match outcome {
-        Ok(output) => Ok((output, said)),
-        Err(Error::Uv { .. }) if said.is_unsatisfiable() => {
-            let Target { release, python, platform } = request.target;
-            let reason = said.causes.join("\n");
-            Err(Error::Unsatisfiable {
-                release,
-                python,
-                platform,
-                reason,
-                hints: said.hints.join("\n"),
-            })
-        }
-        Err(error) => Err(error),
-    }
 }
 
 fn name_of(draft: &NamedTempFile) -> OsString {
     draft.path().file_name().map(OsString::from).unwrap_or_default()
 }
 
-/// Removes what a killed process has left, unless it is so young that another process may be writing it.
+/// Removes what a killed process has left. The name of a draft has the number of the process that makes it.
 fn remove_old_drafts(directory: &Path) -> Result<(), Error> {
-    const OLD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
     for found in fs_err::read_dir(directory)? {
-        let path: PathBuf = found?.path();
-        let is_draft =
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DRAFT));
-        let age = path
-            .metadata()
-            .and_then(|data| data.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
-        if is_draft && age.is_some_and(|age| age > OLD) {
+        let path = found?.path();
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some((process, _)) = name.strip_prefix(DRAFT).and_then(|rest| rest.split_once('-'))
+        else {
+            continue;
+        };
+        if !Path::new("/proc").join(process).exists() {
             fs_err::remove_file(&path)?;
         }
     }

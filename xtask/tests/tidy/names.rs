@@ -20,6 +20,7 @@ const NAMES: &[Owned] = &[
     kind("npm", "crates/store/src/package.rs"),
     kind("bundle", "crates/bundle/src/bundle.rs"),
     kind("snapshot", "crates/worker/src/start.rs"),
+    kind("built", "crates/lock/src/build.rs"),
     kind("uv", "crates/lock/src/uv.rs"),
     kind("webassembly", "crates/worker/src/webassembly.rs"),
     kind("package-image", "crates/packages/src/image.rs"),
@@ -29,6 +30,7 @@ const NAMES: &[Owned] = &[
 
 /// Where such a name stands for another reason.
 const OTHERS: &[(&str, &str, &str)] = &[
+    ("built", "crates/lock/src/lock.rs", "a key of a lock"),
     ("uv", "crates/cli/src/environment.rs", "a folder of uv's configuration"),
     ("uv", "crates/lock/src/indexes.rs", "a table of `pyproject.toml`"),
     ("uv", "crates/lock/src/project.rs", "a table of `pyproject.toml`"),

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
-use taipan_lock::{UV_ENTRIES, Uv};
+use taipan_lock::{BUILT_ENTRIES, UV_ENTRIES, Uv};
 use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES, image_prefix};
 use taipan_release::RELEASES;
 use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
@@ -116,7 +116,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 IMAGE_ENTRIES => images.iter().any(|prefix| entry.name().starts_with(prefix)),
                 // Which `taipan` it starts is its own affair.
-                INTERPRETER_ENTRIES => true,
+                INTERPRETER_ENTRIES | BUILT_ENTRIES => true,
                 // It is of requirements, and not of a Taipan.
                 SCRIPT_LOCK_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.

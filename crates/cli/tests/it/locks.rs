@@ -1,4 +1,4 @@
-//! `taipan lock`, `add` and `remove`, with packages that are made here: uv finds them in a directory.
+//! `taipan lock`, `add` and `remove`, with packages that are made here: uv finds them in a directory, by pip's settings.
 
 use std::io::Write;
 
@@ -39,6 +39,8 @@ fn place(dependencies: &str) -> Place {
     let pyproject =
         format!("{PROJECT}dependencies = [{dependencies}]\n[dependency-groups]\ndev = ['side']\n");
     let place = Place::new(&[ENTRY, ("pyproject.toml", &pyproject)]);
+    // What a killed process has left; no process has so high a number.
+    place.write("pylock.taipan-4194305-x.toml", "");
     let wheels = place.path().join("../wheels");
     fs_err::create_dir(&wheels).unwrap();
     for (name, version, tags, requires) in WHEELS {
@@ -72,7 +74,7 @@ const PROJECT: &str = "[project]\nname = 'worker'\nversion = '1'\n";
 fn run(place: &Place, words: &[&str]) -> String {
     let wheels = place.path().join("../wheels").canonicalize().unwrap();
     let mut command = place.command(words);
-    command.env("UV_FIND_LINKS", wheels).env("UV_NO_INDEX", "1").arg("--quiet");
+    command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").arg("--quiet");
     let output = command.output().unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     format!("{}\n{text}", output.status.code().unwrap())
@@ -99,7 +101,7 @@ fn check(dependencies: &str, words: &[&str], expect: &str, packages: &[&str]) ->
         [] => assert!(!place.path().join("pylock.toml").exists()),
         packages => assert_eq!(locked(&place), packages),
     }
-    // No draft is left.
+    // No draft is left, that of a killed process neither.
     let names = fs_err::read_dir(place.path()).unwrap().map(|found| found.unwrap().file_name());
     assert_eq!(names.filter(|name| name.to_string_lossy().starts_with("pylock.taipan")).count(), 0);
     place
@@ -222,6 +224,61 @@ fn adding_and_removing() {
     assert_eq!(locked(&place), ["extra 1.0", "plain 1.1", "side 1.0"]);
     assert_eq!(run(&place, &["remove", "side", "extra"]), "0\n");
     assert_eq!(locked(&place), ["plain 1.1"]);
+}
+
+/// With the real index, for the backends and for what is built.
+fn run_with_index(place: &Place) -> String {
+    let wheels = place.path().join("../wheels").canonicalize().unwrap();
+    let output =
+        place.command(&["lock", "--quiet"]).env("PIP_FIND_LINKS", wheels).output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    format!("{}\n{text}", output.status.code().unwrap())
+}
+
+#[test]
+fn what_has_no_compiler_is_built() {
+    let place = place("'markupsafe'");
+    let allowed = format!(
+        "{PROJECT}dependencies = ['markupsafe']\n[tool.taipan]\nallow-build = ['MarkupSafe']\n"
+    );
+    place.write("pyproject.toml", &allowed);
+    assert_eq!(run_with_index(&place), "0\n");
+    let lock: toml::Table = read(&place, "pylock.toml").parse().unwrap();
+    let package = &lock["packages"].as_array().unwrap()[0];
+    assert_eq!(package["tool"]["taipan"]["built"].as_bool(), Some(true));
+    assert!(package["sdist"]["url"].as_str().unwrap().ends_with(".tar.gz"), "{package}");
+    let wheel = package["wheels"][0]["url"].as_str().unwrap();
+    assert!(wheel.ends_with("-py3-none-any.whl"), "{wheel}");
+}
+
+/// Its backend looks at what it can reach, and says it.
+#[test]
+fn a_build_sees_its_own_folder() {
+    let place = place("'evil'");
+    let ran = place.path().join("ran");
+    let file = fs_err::File::create(place.path().join("../wheels/evil-1.0.zip")).unwrap();
+    let mut zip = ZipWriter::new(file);
+    let metadata = "Metadata-Version: 2.2\nName: evil\nVersion: 1.0\n";
+    let project = "[project]\nname = 'evil'\nversion = '1.0'\n[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+    let backend = format!(
+        "import os, socket\ndef build_wheel(*words):\n    seen = [path for path in ('/etc/passwd', {ran:?}, \
+         '/usr/bin') if os.path.exists(path)]\n    try:\n        open({ran:?}, 'w')\n    except OSError as error:\n        \
+         seen.append(type(error).__name__)\n    raise SystemExit(f'seen: {{seen}}')\n"
+    );
+    for (path, text) in
+        [("PKG-INFO", metadata), ("pyproject.toml", project), ("backend.py", &backend)]
+    {
+        zip.start_file(format!("evil-1.0/{path}"), SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap();
+    let allowed =
+        format!("{PROJECT}dependencies = ['evil']\n[tool.taipan]\nallow-build = ['evil']\n");
+    place.write("pyproject.toml", &allowed);
+    let refused = run_with_index(&place);
+    assert!(refused.contains("evil cannot be built in the sandbox"), "{refused}");
+    assert!(refused.contains("seen: ['FileNotFoundError']"), "{refused}");
+    assert!(!ran.exists() && !place.path().join("pylock.toml").exists());
 }
 
 /// A build backend is code of whoever has published a package: it does not run on this machine.

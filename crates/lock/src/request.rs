@@ -1,0 +1,80 @@
+//! What is asked of uv, and how it answers.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::Error;
+use crate::built::Built;
+use crate::project::Wanted;
+use crate::said::Said;
+use crate::uv::Uv;
+use crate::wheel::Target;
+
+/// What Taipan adds where uv says that it builds nothing.
+const ALLOW_BUILD: &str = "`[tool.taipan] allow-build` names packages that are built in the sandbox, if they need no compiler";
+
+/// What is to be resolved, and how.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The folder with the `pyproject.toml` and the lock.
+    pub directory: &'a Path,
+    /// A program that is the release's Python.
+    pub python: &'a Path,
+    /// The release.
+    pub target: Target,
+    /// What the project asks for.
+    pub wanted: &'a Wanted,
+    /// Which versions of the lock are not kept.
+    pub upgrade: &'a Upgrade,
+    /// Further options of uv: indexes, `--offline`.
+    pub options: &'a [String],
+    /// Wheels that were built.
+    pub built: &'a [Built],
+}
+
+/// Which versions of the existing lock are looked for anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    /// None that still fits.
+    #[default]
+    Nothing,
+    /// All.
+    Everything,
+    /// Those of these packages.
+    Packages(Vec<String>),
+}
+
+/// The release's Python, and the user's settings.
+pub(crate) fn own_options(request: &Request<'_>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> =
+        vec!["--python".into(), request.python.into(), "--no-header".into()];
+    arguments.extend(request.options.iter().map(OsString::from));
+    arguments
+}
+
+/// Runs uv; what it writes, and what it says.
+pub(crate) fn run(
+    uv: &Uv,
+    request: &Request<'_>,
+    arguments: Vec<OsString>,
+) -> Result<(Vec<u8>, Said), Error> {
+    let said = std::cell::RefCell::new(String::new());
+    let outcome = uv.run("resolve", request.directory, arguments, &|line| {
+        said.borrow_mut().push_str(line);
+        said.borrow_mut().push('\n');
+    });
+    let said = Said::read(&said.into_inner());
+    match outcome {
+        Ok(output) => Ok((output, said)),
+        Err(Error::Uv { .. }) if said.is_unsatisfiable() => {
+            let Target { release, python, platform } = request.target;
+            let reason = said.causes.join("\n");
+            let mut hints = said.hints;
+            if hints.iter().any(|hint| hint.contains("building from source is disabled")) {
+                hints.push(ALLOW_BUILD.to_owned());
+            }
+            Err(Error::Unsatisfiable { release, python, platform, reason, hints: hints.join("\n") })
+        }
+        Err(error) => Err(error),
+    }
+}
