@@ -46,7 +46,7 @@ pub trait Modules: Send + Sync {
         None
     }
 
-    /// Whether a side module asks for a symbol that another may define. What none asks for, JavaScript does not see.
+    /// Whether a symbol of a side module may be asked for. What nobody asks for, JavaScript does not see at once.
     fn is_shared(&self, _symbol: &str) -> bool {
         true
     }

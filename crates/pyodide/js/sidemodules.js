@@ -17,6 +17,8 @@ export function serveSideModules(module, imports, webAssembly) {
 
   module.sideModule = (path) => webAssembly.compiledModule(module.FS.lookupPath(find(module, path)).path);
 
+  module.clear = (address, bytes) => module.HEAPU8.fill(0, address, address + bytes);
+
   /// Sets what a new side module asks for and others define: the main module, then side modules in their order.
   module.fillOffsets = (sideModule, offsets, exports, { updateGOT, resolveGlobalSymbol }) => {
     loaded.set(exports, sideModule);

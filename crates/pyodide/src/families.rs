@@ -128,12 +128,14 @@ const EXPORTS_OUT_OF_TABLE: Patch = Patch {
 
 const SIDE_MODULES: Patch = Patch {
     name: "side modules that were compiled at set-up",
-    reason: "an isolate generates no code; the file need not be read into the memory",
+    reason: "an isolate generates no code, and what libc has read of the file would be in snapshots",
     find: "function loadLibData(){if(handle){var data=HEAPU32[handle+28>>>2>>>0];var \
            dataSize=HEAPU32[handle+32>>>2>>>0];if(data&&dataSize){var libData=HEAP8.slice(data,data+dataSize);\
            return flags.loadAsync?Promise.resolve(libData):libData}}var f=findLibraryFS(libName,flags.rpath);\
            if(f){var libData=FS.readFile(f,{encoding:\"binary\"});",
-    replace: "function loadLibData(){var f=findLibraryFS(libName,flags.rpath);if(f){var libData=Module.sideModule(f);",
+    replace: "function loadLibData(){if(handle){Module.clear(HEAPU32[handle+28>>>2>>>0],\
+              HEAPU32[handle+32>>>2>>>0])}var f=findLibraryFS(libName,flags.rpath);if(f){var \
+              libData=Module.sideModule(f);",
     count: 1,
 };
 

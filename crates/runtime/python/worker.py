@@ -25,7 +25,7 @@ def describe(exception, environment):
     tracebacks.cut(exception)
     missing.say_bindings(exception, environment)
     message = "".join(traceback.format_exception_only(exception)).strip().splitlines()[-1]
-    absent.advise(exception, "in python_modules, where `pywrangler sync` puts it")
+    absent.advise(exception, "if it is a package, `taipan add {name}` adds it to the project")
     return message, "".join(traceback.format_exception(exception)).rstrip()
 
 

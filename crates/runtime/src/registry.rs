@@ -37,6 +37,9 @@ const PUBLIC: &[(&str, Option<&str>)] = &[
     ("pyodide:python-entrypoint-helper", None),
 ];
 
+/// What the names of functions begin with by which CPython finds an extension module (PEP 489).
+const ENTRY_PREFIX: &str = "PyInit_";
+
 /// What the names of internal modules begin with.
 const INTERNAL_PREFIX: &str = "taipan:";
 
@@ -297,7 +300,7 @@ impl Modules for Registry {
             let modules = self.compiled.values().flatten().filter(|module| module.is_side());
             modules.flat_map(CompiledModule::symbols).collect()
         };
-        self.shared.get_or_init(symbols).contains(symbol)
+        symbol.starts_with(ENTRY_PREFIX) || self.shared.get_or_init(symbols).contains(symbol)
     }
 }
 

@@ -290,10 +290,10 @@ fn export(
     Ok(format!("[{}]", entries.join(",")))
 }
 
-/// Whether JavaScript sees an export of a side module at once: the dynamic linker asks for it, or CPython. It finds the
-/// others when it asks ([`side_export`]): one of mypy's has 31,000.
+/// Whether JavaScript sees an export of a side module at once: the dynamic linker asks for it, or another module. It
+/// finds the others when it asks ([`side_export`]): one module of mypy's has 31,000.
 fn is_seen(scope: &Scope<'_>, name: &str) -> bool {
-    name.starts_with("PyInit_") || name.starts_with("__") || scope.state().modules.is_shared(name)
+    name.starts_with("__") || scope.state().modules.is_shared(name)
 }
 
 /// `wasm_side_export(module, name)`: an export of the instance of a side module as JSON, `[kind, number]`, or the address

@@ -335,6 +335,65 @@ const STATEFUL: &str = r#"(module
     (func (export "reset") (table.set $functions (i32.const 0) (ref.func $twice)))
     (elem declare func $twice))"#;
 
+/// A side module: data, a start function, an element of the table, symbols that are shared and that are not.
+const SIDE: &str = r#"(module
+    (@dylink.0 (mem-info (memory 16 2) (table 1 0)))
+    (import "env" "memory" (memory 1))
+    (import "env" "__indirect_function_table" (table 1 funcref))
+    (import "env" "__memory_base" (global $memory_base i32))
+    (import "env" "__table_base" (global $table_base i32))
+    (import "env" "other" (func $other (param i32) (result i32)))
+    (import "GOT.func" "count" (global $count_address (mut i32)))
+    (type $number (func (result i32)))
+    (global $data i32 (i32.const 4))
+    (global $starts (mut i32) (i32.const 0))
+    (elem (global.get $table_base) func $count)
+    (func $start (global.set $starts (i32.add (global.get $starts) (i32.const 1))))
+    (start $start)
+    (func $count (result i32)
+      (i32.store (global.get $memory_base) (i32.add (i32.load (global.get $memory_base)) (i32.const 1)))
+      (i32.load (global.get $memory_base)))
+    (func (export "PyInit_side") (result i32) (call_indirect (type $number) (global.get $count_address)))
+    (func (export "shared") (result i32) (call $other (i32.load8_u offset=4 (global.get $memory_base))))
+    (func (export "starts") (result i32) (global.get $starts))
+    (export "count" (func $count)) (export "data" (global $data))
+    (data (global.get $memory_base) "\07\00\00\00abc"))"#;
+
+#[test]
+fn an_instance_of_a_side_module_goes_on() {
+    on_large_stack(|| {
+        let own = Windows::side(&[("side", SIDE)]);
+        let before = "const { compiledModule, mainModule, sideExport, placeInTable } = await import('taipan:webassembly');
+            const imports = {};
+            for (const { module, name, kind } of WebAssembly.Module.imports(mainModule)) {
+                const value = kind === 'function' ? () => 0 : new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
+                (imports[module] ??= {})[name] = value;
+            }
+            const { memory, __indirect_function_table: table } = new WebAssembly.Instance(mainModule, imports).exports;
+            globalThis.room = new ArrayBuffer(16);
+            const address = host.wasm_address(room);
+            const env = { memory, __indirect_function_table: table, __memory_base: address, __table_base: table.grow(1) };
+            Object.assign(env, { other: (value) => value + 1000 });
+            const module = compiledModule('side');
+            const { exports } = new WebAssembly.Instance(module, { env });
+            globalThis.side = { exports, late: (name) => sideExport(module, name), table, address };
+            side.find = (value) => placeInTable(table, value) - env.__table_base;
+            exports.PyInit_side(); exports.PyInit_side();";
+        let image = image_with("side", &own, before).unwrap();
+        let after = "const { exports, late, find, address } = side;
+            report(Object.keys(exports)); report(new Int32Array(room)[0]); report(exports.PyInit_side());
+            report(exports.shared()); report(late('starts')()); report(late('count')()); report(find(late('count')));
+            report(late('data') - address); report(late('nothing')); report(late('taipan:start'));";
+        let expected = "PyInit_side,shared 9 10 1097 1 11 0 4 undefined undefined";
+        for _ in 0..2 {
+            assert_eq!(resumed(&image, after), expected);
+        }
+        let mut isolate = Isolate::resume(&image, Box::new(FakeHost::default())).unwrap();
+        let again = isolate.with_roots(|scope| scope.capture()).unwrap();
+        assert_eq!(again, isolate.with_roots(|scope| scope.capture()).unwrap());
+    });
+}
+
 #[test]
 fn an_instance_of_a_window_goes_on() {
     on_large_stack(|| {

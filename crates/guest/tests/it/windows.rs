@@ -21,6 +21,17 @@ impl Windows {
         Self(modules.iter().map(|(name, text)| (*name, window(text))).collect())
     }
 
+    /// Side modules.
+    pub(crate) fn side(modules: &[(&'static str, &str)]) -> Self {
+        let side = |text: &str| {
+            let file = wat::parse_str(text).unwrap();
+            let linked = taipan_link::side_module(&file).unwrap();
+            let code = compiled(&linked.code).module;
+            CompiledModule::side(linked.wasm.into(), code, taipan_guest::digest(&file))
+        };
+        Self(modules.iter().map(|(name, text)| (*name, side(text))).collect())
+    }
+
     pub(crate) fn compiled(&self) -> Vec<CompiledModule> {
         self.0.values().cloned().collect()
     }
@@ -33,6 +44,10 @@ impl Modules for Windows {
 
     fn load(&self, _: &str) -> Option<ModuleRecord> {
         None
+    }
+
+    fn is_shared(&self, symbol: &str) -> bool {
+        symbol == "shared" || symbol.starts_with("PyInit_")
     }
 
     fn compiled(&self, name: &str) -> Option<Result<CompiledModule, String>> {

@@ -9,20 +9,20 @@ import sys
 CLIENTS = {"aiohttp", "httpx", "requests", "urllib3"}
 
 
-def advise(exception, place):
-    """Have ``exception``, if it is of a missing module, say what to do. ``place`` is where packages are found."""
+def advise(exception, remedy):
+    """Have ``exception``, if it is of a missing module, say what to do. ``remedy`` says how to get a package."""
     name = getattr(exception, "name", None)
     if not isinstance(exception, ModuleNotFoundError) or not isinstance(name, str):
         return
     name = name.partition(".")[0]
     if name in sys.modules or hasattr(exception, "__notes__"):
         return
-    exception.add_note(_advice(name, place))
+    exception.add_note(_advice(name, remedy))
 
 
-def _advice(name, place):
+def _advice(name, remedy):
     if name in CLIENTS:
         return f"`{name}` needs sockets, and there are none: `pyfetch` of `pyodide.http` makes requests"
     if name in sys.stdlib_module_names:
         return f"this release of Pyodide is without `{name}` of the standard library"
-    return f"a package of Python alone is found {place}; those with compiled code, as numpy, do not work yet"
+    return remedy.format(name=name)

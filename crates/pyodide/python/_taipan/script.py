@@ -158,7 +158,7 @@ def _status_after(exception):
 
 def _report(exception):
     tracebacks.cut(exception)
-    absent.advise(exception, "beside the script, where `pip install --target` puts it")
+    absent.advise(exception, "if it is a package, `taipan run --with {name}` gives it to the script")
     try:
         # It is the program's to change.
         sys.excepthook(type(exception), exception, exception.__traceback__)
