@@ -196,13 +196,17 @@ fn new_instance(
     Ok((instance, Some(place)))
 }
 
-/// Writes the data of a side module to where it was placed.
+/// Writes the data of a side module to where it was placed. The linker does not notice that `malloc` gave it nothing.
 fn write_data(
     scope: &mut Scope<'_>,
     compiled: &CompiledModule,
     memory_base: u32,
 ) -> Result<(), Throw> {
-    Ok(data::each(&compiled.bytes, memory_base, |address, data| scope.write(address, data))?)
+    data::each(&compiled.bytes, memory_base, |address, data| match memory_base {
+        0 => Err(crate::Error::OutOfMemory { what: "the data of a side module" }),
+        _ => scope.write(address, data),
+    })
+    .map_err(Throw::from)
 }
 
 /// Where the data of a side module lies; 0 for one that says nothing of it.

@@ -18,7 +18,7 @@ OBJECTS_MAX = 3_000_000
 HEAD_BYTES = 8
 
 _dict_of = type.__dict__["__dict__"].__get__
-_mro_of = type.__dict__["__mro__"].__get__
+_mro = type.__dict__["__mro__"].__get__
 _module_dict = ModuleType.__dict__["__dict__"].__get__
 _globals_of = FunctionType.__dict__["__globals__"].__get__
 
@@ -96,6 +96,11 @@ def _walk(sizes, index, start, sizer):
         owner = _home(sizes, thing, owner)
         _count(sizes, owner, thing, sizer)
         stack.extend((owner, child) for child in gc.get_referents(thing) if id(child) not in seen)
+
+
+def _mro_of(kind):
+    """The classes of ``kind``; none of a type written in C that is not ready, as Cython leaves some."""
+    return _mro(kind) or ()
 
 
 def _home(sizes, thing, owner):
