@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 use taipan_guest::{Argument, Handle, Host, Isolate, Program, Scope};
+use taipan_pyodide::PACKAGES_DIRECTORY;
 use taipan_webapi::INSTALL;
 
 use crate::event_loop::wait_for;
 use crate::instance::Instance;
 use crate::log::{Milestone, Record};
 use crate::parts::connect;
-use crate::registry::Registry;
+use crate::registry::{Registry, WORKER_DIRECTORY};
 use crate::sources::WORKER_MODULE;
 use crate::state::Loop;
 use crate::world::{Connection, Mounts, World};
@@ -20,9 +21,6 @@ use crate::{Error, guest};
 
 /// Bytes of all files in `/tmp` and `/session` together.
 const MEMORY_FILE_BYTES_MAX: u32 = 128 << 20;
-
-/// Where libraries are found that packages bring; workerd has more such directories, which are not here.
-const LIBRARY_PATH: (&str, &str) = ("LD_LIBRARY_PATH", "/session/metadata/python_modules/lib");
 
 /// What an instance is booted from.
 pub struct Boot<'a> {
@@ -53,7 +51,9 @@ impl fmt::Debug for Boot<'_> {
 /// A fault of ours, or of the release.
 pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     let Boot { program, registry, layers, mut environment, host, mut world } = parts;
-    environment.insert(LIBRARY_PATH.0.into(), LIBRARY_PATH.1.into());
+    // Where packages bring libraries, as in workerd, which has more such directories.
+    let libraries = format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}/lib");
+    environment.insert("LD_LIBRARY_PATH".into(), libraries);
     let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
     let mounts: Vec<_> = layers
         .iter()

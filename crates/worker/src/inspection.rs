@@ -21,7 +21,7 @@ use tokio::runtime;
 use crate::code::Code;
 use crate::packages::packages_path;
 use crate::settings::Settings;
-use crate::{Error, start, webassembly};
+use crate::{Error, side_modules, start, webassembly, windows};
 
 /// How long an isolate may look at itself. A million objects take a second.
 const MEASURE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -78,7 +78,8 @@ pub fn create(
     settings.log = author.log(settings.log);
     let found = start::find(&settings, runtime, progress).map_err(|error| author.error(error))?;
     let log = found.log().map(|record| author.record(record)).collect();
-    let mut entries = webassembly::entries(&settings)?;
+    let mut entries = windows::entries(&settings)?;
+    entries.extend(side_modules::entries(&settings)?);
     entries.extend(settings.packages.map(|packages| packages.entry));
     entries.push(found.entry);
     Ok(Made { file: found.file, made: found.made, cached: found.cached, entries, log })

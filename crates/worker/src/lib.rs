@@ -23,6 +23,7 @@ mod slot;
 mod start;
 mod top_level;
 mod webassembly;
+mod windows;
 mod worker;
 
 pub use code::{Code, PACKAGES_BYTES_MAX, from_directory, from_project, packages_of_project};

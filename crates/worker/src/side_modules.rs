@@ -30,10 +30,10 @@ const BYTES_MAX: usize = 256 << 20;
 const ENDING: &str = ".so";
 
 /// A layer, and where it is mounted.
-pub(crate) type Mounted = (Arc<Layer<LayerBytes>>, String);
+type Mounted = (Arc<Layer<LayerBytes>>, String);
 
 /// The layers of a worker that may have side modules.
-pub(crate) fn layers(settings: &Settings) -> Vec<Mounted> {
+fn layers(settings: &Settings) -> Vec<Mounted> {
     let packages = settings.packages.iter().map(|it| (it.layer.clone(), packages_path()));
     let own = (settings.code.layer.clone(), WORKER_DIRECTORY.to_owned());
     [own].into_iter().chain(packages).collect()
@@ -74,6 +74,14 @@ fn files(layers: &[Mounted]) -> Vec<(String, &[u8])> {
     found
 }
 
+/// Compiles the side modules of a worker; with them what keeps those in the cache.
+pub(crate) fn of_worker(
+    settings: &Settings,
+    progress: Progress<'_>,
+) -> Result<(Outcomes, Vec<Held>), Error> {
+    compile(&settings.cache, settings.bundle.program.engine(), &layers(settings), progress)
+}
+
 /// What the threads that compile tell.
 enum Told<'a> {
     /// A module is not in the cache.
@@ -84,7 +92,7 @@ enum Told<'a> {
 
 /// Compiles the side modules of these layers, as many at a time as there are processors, where the cache does not have
 /// them. One that cannot be used is an error when it is loaded.
-pub(crate) fn compile(
+fn compile(
     cache: &Cache,
     engine: &Engine,
     layers: &[Mounted],
@@ -153,14 +161,12 @@ fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], missing: impl Fn()) -> 
     Ok((load(engine, &files, digest)?, held))
 }
 
-/// Where the compiled side modules of these layers are in the cache.
-pub(crate) fn entries(
-    cache: &Cache,
-    engine: &Engine,
-    layers: &[Mounted],
-) -> Result<Vec<Entry>, Error> {
+/// Where the compiled side modules of a worker are in the cache.
+pub(crate) fn entries(settings: &Settings) -> Result<Vec<Entry>, Error> {
+    let engine = settings.bundle.program.engine();
     let entry = |(_, bytes): (String, &[u8])| {
-        cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, &taipan_guest::digest(bytes)))
+        let key = key(engine, &taipan_guest::digest(bytes));
+        settings.cache.entry(WEBASSEMBLY_ENTRIES, &key)
     };
-    Ok(files(layers).into_iter().map(entry).collect::<Result<_, _>>()?)
+    Ok(files(&layers(settings)).into_iter().map(entry).collect::<Result<_, _>>()?)
 }

@@ -26,7 +26,7 @@ use crate::code::Code;
 use crate::packages::{Packages, packages_path};
 use crate::settings::Settings;
 use crate::top_level::{TopLevel, VALUES};
-use crate::{Error, webassembly};
+use crate::{Error, side_modules, windows};
 
 /// The kind of entry of the cache.
 pub const SNAPSHOT_ENTRIES: &str = "snapshot";
@@ -227,7 +227,10 @@ fn layers(bundle: &Bundle, code: &Code, packages: Option<&Packages>) -> Mounts {
 fn registry(settings: &Settings, progress: Progress<'_>) -> Result<(Registry, Vec<Held>), Error> {
     let Settings { bundle, modules, code, packages, .. } = settings;
     let (builtin, files) = (bundle.javascript.clone(), layers(bundle, code, packages.as_ref()));
-    let (compiled, held) = webassembly::compile(settings, progress)?;
+    let (mut compiled, mut held) = windows::compile(settings, progress)?;
+    let (side, entries) = side_modules::of_worker(settings, progress)?;
+    compiled.extend(side);
+    held.extend(entries);
     Ok((Registry::of_worker(builtin, modules.clone(), &files, compiled), held))
 }
 

@@ -1,6 +1,6 @@
 //! What `taipan bench` says of `samples/hello`: starts from a snapshot, and many isolates at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -16,8 +16,9 @@ const KIB_PER_MIB: f64 = 1024.0;
 
 /// How long it takes to answer without an isolate: the median process.
 pub(crate) fn cold() -> Result<Vec<Table>> {
-    let reports: Vec<_> =
-        (0..PROCESSES).map(|_| bench(&["cold", "--runs", "500"])).collect::<Result<_>>()?;
+    let reports: Vec<_> = (0..PROCESSES)
+        .map(|_| bench(&["cold", "--runs", "500"], &hello()))
+        .collect::<Result<_>>()?;
     let figure = |pointer: &str| figure(&reports, pointer);
     let mut times = Table::new(
         format!("cold: 500 starts of samples/hello, median of {PROCESSES} processes"),
@@ -42,7 +43,7 @@ pub(crate) fn cold() -> Result<Vec<Table>> {
 
 /// What many isolates take.
 pub(crate) fn density() -> Result<Vec<Table>> {
-    let report = [bench(&["density", "--workers", "10", "--isolates", "2000"])?];
+    let report = [bench(&["density", "--workers", "10", "--isolates", "2000"], &hello())?];
     let mut table =
         Table::new("density: 2,000 isolates of ten workers in one process", &["MiB (PSS)"]);
     for (name, pointer) in [
@@ -55,13 +56,17 @@ pub(crate) fn density() -> Result<Vec<Table>> {
     Ok(vec![table])
 }
 
-/// Runs `taipan bench` on hello; its report.
-fn bench(arguments: &[&str]) -> Result<Value> {
+fn hello() -> PathBuf {
+    Path::new(SAMPLES).join("hello")
+}
+
+/// Runs `taipan bench` on a worker; its report.
+pub(crate) fn bench(arguments: &[&str], worker: &Path) -> Result<Value> {
     let output = Command::new(TAIPAN)
         .args(["--quiet", "bench"])
         .args(arguments)
         .arg("--json")
-        .arg(Path::new(SAMPLES).join("hello"))
+        .arg(worker)
         .output()
         .with_context(|| format!("starting {TAIPAN}"))?;
     ensure!(
@@ -72,7 +77,7 @@ fn bench(arguments: &[&str]) -> Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn figure(reports: &[Value], pointer: &str) -> Result<f64> {
+pub(crate) fn figure(reports: &[Value], pointer: &str) -> Result<f64> {
     let figures = reports.iter().map(|report| report.pointer(pointer).and_then(Value::as_f64));
     let figures: Option<Vec<_>> = figures.collect();
     Ok(median(figures.with_context(|| format!("the report has no {pointer}"))?))

@@ -1,7 +1,7 @@
 //! The figures of `docs/internals/benchmarks.md`: each compares or measures in one run, and prints a table.
 //!
 //! ```console
-//! cargo bench --workspace --bench figures -- [cpu] [boot] [cold] [density] [http] [--json]
+//! cargo bench --workspace --bench figures -- [cpu] [boot] [cold] [density] [http] [packages] [--json]
 //! ```
 //!
 //! No test: nothing here fails for being slow. It runs the `taipan` that was
@@ -15,6 +15,7 @@ mod cpu;
 mod http;
 mod isolates;
 mod node;
+mod packages;
 mod program;
 mod server;
 mod table;
@@ -36,12 +37,13 @@ const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples");
 type Benchmark = fn() -> Result<Vec<Table>>;
 
 /// What can be measured, by name.
-const BENCHMARKS: [(&str, Benchmark); 5] = [
+const BENCHMARKS: [(&str, Benchmark); 6] = [
     ("cpu", cpu::measure),
     ("boot", boot::measure),
     ("cold", isolates::cold),
     ("density", isolates::density),
     ("http", http::measure),
+    ("packages", packages::measure),
 ];
 
 fn main() -> Result<()> {
@@ -53,7 +55,9 @@ fn main() -> Result<()> {
     if let Some(unknown) =
         wanted.iter().find(|name| !BENCHMARKS.iter().any(|(known, _)| known == **name))
     {
-        bail!("no benchmark is called {unknown}; there are cpu, boot, cold, density and http");
+        bail!(
+            "no benchmark is called {unknown}; there are cpu, boot, cold, density, http and packages"
+        );
     }
     for (name, measure) in BENCHMARKS {
         if wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name) {
