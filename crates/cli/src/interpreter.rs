@@ -2,15 +2,21 @@
 //!
 //! It is a script of the shell with the words of one `taipan python`. uv and pip are given its path.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use taipan_lock::Seen;
 use taipan_release::Release;
 use taipan_store::{Digest, Files, Held, OnReadOnly, write_program};
+use taipan_webapi::with_causes;
 
 use crate::entries::INTERPRETER_ENTRIES;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::progress::Display;
+
+/// How long one call of a build backend may take, in seconds.
+const BUILD_SECONDS_MAX: &str = "600";
 
 /// A program in the cache. It stays there at least for as long as this lives.
 #[derive(Debug)]
@@ -39,13 +45,39 @@ pub(crate) fn program(
     keep(options, &name(release), &text(release, options, &words)?, on_read_only)
 }
 
-/// The same; code sees no folders but those of `words`.
-pub(crate) fn bare_program(
-    release: &Release,
-    options: &Options,
-    words: &[String],
-) -> Result<Interpreter, Failure> {
-    keep(options, &name(release), &text(release, options, words)?, OnReadOnly::Apart)
+/// The Pythons of builds. They stay in the cache at least for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct BuildPythons<'a> {
+    release: &'static Release,
+    options: &'a Options,
+    held: RefCell<Vec<Interpreter>>,
+}
+
+impl<'a> BuildPythons<'a> {
+    /// Those of `release`.
+    pub(crate) fn new(release: &'static Release, options: &'a Options) -> Self {
+        Self { release, options, held: RefCell::default() }
+    }
+
+    /// A program that is the release's Python and sees what a build may see.
+    pub(crate) fn make(&self, seen: &Seen) -> Result<PathBuf, String> {
+        let mount = |folder: &Path, end: &str| {
+            let folder = folder.display();
+            ["--mount".to_owned(), format!("{folder}:{folder}{end}")]
+        };
+        let mut words: Vec<_> = seen.read.iter().flat_map(|folder| mount(folder, "")).collect();
+        words.extend(mount(&seen.write, ":rw"));
+        words.extend(["--wall", BUILD_SECONDS_MAX].map(str::to_owned));
+        // Of the times in the wheel: the same everywhere.
+        words.extend(["--env", "SOURCE_DATE_EPOCH=315532800"].map(str::to_owned));
+        let Self { release, options, held } = self;
+        let made = text(release, options, &words)
+            .and_then(|text| keep(options, &name(release), &text, OnReadOnly::Apart));
+        let interpreter = made.map_err(|failure| with_causes(&failure))?;
+        let path = interpreter.path();
+        held.borrow_mut().push(interpreter);
+        Ok(path)
+    }
 }
 
 fn keep(

@@ -1,27 +1,22 @@
 //! Makes and reads the lock of a worker's packages: the one way, for every command.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use taipan_lock::{
-    Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, Seen, Target, Upgrade, Uv, Wanted,
-    build, held_table, index_options, is_one_index, read_lock, resolve,
+    Builder, Builds, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, Seen, Target, Upgrade,
+    Uv, Wanted, build, held_table, index_options, is_one_index, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::Release;
-use taipan_store::{OnReadOnly, write_atomic};
-use taipan_webapi::with_causes;
+use taipan_store::{OnReadOnly, Step, write_atomic};
 
 use crate::console;
 use crate::failure::Failure;
-use crate::interpreter::{self, Interpreter};
+use crate::interpreter::{self, BuildPythons};
 use crate::options::Options;
 use crate::progress::Display;
 use crate::project::{Origin, Project, Variables, read_file};
-
-/// How long one call of a build backend may take, in seconds.
-const BUILD_SECONDS_MAX: &str = "600";
 
 /// A project whose packages are locked.
 #[derive(Debug)]
@@ -71,63 +66,112 @@ impl Locking {
     }
 
     /// Resolves, and writes the lock. Says what is held back.
-    pub(crate) fn lock(&self, options: &Options, choices: &Choices) -> Result<Resolved, Failure> {
-        let uv = uv(options)?;
-        let display = Display::new(options.quiet);
-        let python = interpreter::program(self.release, options, &[], OnReadOnly::Apart)?;
-        let directory = &self.project.directory;
-        let mut own_options = network(options, directory);
-        let address = self.release.index();
-        let texts = uv_texts(options, directory);
-        if self.wanted.pyodide_index
-            && is_one_index(&own_options, &options.indexes.variables, &texts)
-        {
-            let asked = PyodideIndex { uv: &uv, python: &python.path(), address: &address };
-            match asked.is_there(&options.cache()?)? {
-                true => own_options.extend(asked.options()),
-                false if options.quiet => (),
-                false => console::say(format_args!(
-                    "Pyodide's own index {address} cannot be reached, and is left out; \
-                     `[tool.taipan] pyodide-index = false` says so for good"
-                )),
-            }
-        }
-        let mut request = Request {
-            directory,
-            python: &python.path(),
-            target: target(self.release),
-            wanted: &self.wanted,
-            upgrade: &choices.upgrade,
-            options: &own_options,
-            built: &[],
-        };
-        let (cache, held) = (options.cache()?, RefCell::new(Vec::new()));
-        let make = |seen: &Seen| self.python_of_a_build(options, seen, &held);
-        let built = build(&uv, &request, &make, &cache, &|step| display.show(step))?;
-        request.built = &built;
-        let before = self.before.as_ref();
-        let resolved = resolve(&uv, &request, before, &|step| display.show(step))?;
-        drop(display);
-        resolved.warnings.iter().for_each(console::warn);
-        let allowed = |name: &str| {
-            choices.allow_downgrade.iter().any(|allowed| allowed == name)
-                || self.wanted.allow_downgrade.contains(name)
-        };
-        resolved.check_downgrades(before.map(|(_, lock)| lock), allowed)?;
+    pub(crate) fn lock(&self, options: &Options, choices: &Choices) -> Result<(), Failure> {
+        let Self { project, release, wanted, before } = self;
+        let directory = project.directory.as_path();
+        let asked = Asked { directory, release, wanted, before: before.as_ref(), choices };
+        let resolved = asked.resolve(options)?;
         let changed = resolved.write(directory)?;
         if !options.quiet {
             let count = resolved.lock.packages.len();
-            let Release { version, python, .. } = self.release;
+            let Release { version, python, .. } = release;
             let state = if changed { "locked" } else { "unchanged:" };
             console::say(format_args!(
                 "{LOCK_FILE} {state} {count} packages for Pyodide {version} (Python {python})"
             ));
         }
-        if !resolved.held().is_empty() {
-            console::warn(format_args!("not as elsewhere:\n{}", held_table(resolved.held())));
-        }
+        tell_held(&resolved);
+        Ok(())
+    }
+}
+
+/// What is resolved.
+struct Asked<'a> {
+    /// The folder with `pyproject.toml`.
+    directory: &'a Path,
+    release: &'static Release,
+    wanted: &'a Wanted,
+    before: Option<&'a (String, Lock)>,
+    choices: &'a Choices,
+}
+
+impl Asked<'_> {
+    /// Has uv resolve, builds what has no wheel and may be built, and refuses what stays behind too far.
+    fn resolve(&self, options: &Options) -> Result<Resolved, Failure> {
+        let Self { directory, release, wanted, before, choices } = *self;
+        let (uv, cache) = (uv(options)?, options.cache()?);
+        let display = Display::new(options.quiet);
+        let progress = |step: Step<'_>| display.show(step);
+        let python = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
+        let python = python.path();
+        let own_options = self.network(options, &uv, &python)?;
+        let (target, builds) = (target(release), Builds::default());
+        let (upgrade, options_of_uv) = (&choices.upgrade, own_options.as_slice());
+        let mut request = Request {
+            directory,
+            python: &python,
+            target,
+            wanted,
+            upgrade,
+            options: options_of_uv,
+            builds: &builds,
+        };
+        let lock_before = before.map(|(_, lock)| lock);
+        let pythons = BuildPythons::new(release, options);
+        let make = |seen: &Seen| pythons.make(seen);
+        let builder = Builder { uv: &uv, python: &make, cache: &cache, progress: &progress };
+        let builds = build(builder, &request, lock_before)?;
+        request.builds = &builds;
+        let resolved = resolve(&uv, &request, before, &progress)?;
+        drop(display);
+        resolved.warnings.iter().for_each(console::warn);
+        let allowed = |name: &str| {
+            choices.allow_downgrade.iter().any(|allowed| allowed == name)
+                || wanted.allow_downgrade.contains(name)
+        };
+        resolved.check_downgrades(lock_before, allowed)?;
         Ok(resolved)
     }
+
+    /// What uv is told about indexes, with Pyodide's own where that can be asked.
+    fn network(&self, options: &Options, uv: &Uv, python: &Path) -> Result<Vec<String>, Failure> {
+        let mut told = network(options, self.directory);
+        let address = self.release.index();
+        let texts = uv_texts(options, self.directory);
+        if !self.wanted.pyodide_index || !is_one_index(&told, &options.indexes.variables, &texts) {
+            return Ok(told);
+        }
+        let asked = PyodideIndex { uv, python, address: &address };
+        match asked.is_there(&options.cache()?)? {
+            true => told.extend(asked.options()),
+            false if options.quiet => (),
+            false => console::say(format_args!(
+                "Pyodide's own index {address} cannot be reached, and is left out; \
+                 `[tool.taipan] pyodide-index = false` says so for good"
+            )),
+        }
+        Ok(told)
+    }
+}
+
+fn tell_held(resolved: &Resolved) {
+    if !resolved.held().is_empty() {
+        console::warn(format_args!("not as elsewhere:\n{}", held_table(resolved.held())));
+    }
+}
+
+/// The text of a lock of what the `pyproject.toml` in `directory` asks for. Says what is held back.
+pub(crate) fn of_script(
+    options: &Options,
+    release: &'static Release,
+    directory: &Path,
+) -> Result<String, Failure> {
+    let wanted = wanted(directory, &[])?;
+    let choices = &Choices::default();
+    let asked = Asked { directory, release, wanted: &wanted, before: None, choices };
+    let resolved = asked.resolve(options)?;
+    tell_held(&resolved);
+    Ok(resolved.text)
 }
 
 /// Makes the lock of a project that is to have one and asks for packages, or has one that does not fit any more.
@@ -155,48 +199,13 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
         None if locking.before.is_some() => return Ok(()),
         Some(_) | None => (),
     }
-    locking.lock(options, &Choices::default()).map(drop)
+    locking.lock(options, &Choices::default())
 }
 
-impl Locking {
-    /// A program that is the release's Python and sees what a build may see; `held` keeps it.
-    fn python_of_a_build(
-        &self,
-        options: &Options,
-        seen: &Seen,
-        held: &RefCell<Vec<Interpreter>>,
-    ) -> Result<PathBuf, String> {
-        let mount = |folder: &Path, end: &str| {
-            let folder = folder.display();
-            ["--mount".to_owned(), format!("{folder}:{folder}{end}")]
-        };
-        let mut words: Vec<_> = seen.read.iter().flat_map(|folder| mount(folder, "")).collect();
-        words.extend(mount(&seen.write, ":rw"));
-        words.extend(["--wall", BUILD_SECONDS_MAX].map(str::to_owned));
-        // Of the times in the wheel: the same everywhere.
-        words.extend(["--env", "SOURCE_DATE_EPOCH=315532800"].map(str::to_owned));
-        let made = interpreter::bare_program(self.release, options, &words);
-        let interpreter = made.map_err(|failure| with_causes(&failure))?;
-        let path = interpreter.path();
-        held.borrow_mut().push(interpreter);
-        Ok(path)
-    }
-}
-
-/// What the lock of a project remembers of packages that are not as elsewhere, a line each; nothing without a lock.
-pub(crate) fn told(project: &Project) -> Result<Vec<String>, Failure> {
+/// What the lock of a project remembers of packages that are not as elsewhere; nothing without a lock.
+pub(crate) fn remembered(project: &Project) -> Result<Vec<Held>, Failure> {
     let made = read_lock(&project.directory)?.and_then(|(_, lock)| lock.made);
-    let held = made.into_iter().flat_map(|made| made.held);
-    let line = |held: Held| {
-        let taken = held.taken.as_ref().map_or("none".to_owned(), ToString::to_string);
-        let Held { name, kind, elsewhere, required_by, .. } = &held;
-        let (kind, by) = (kind.name(), required_by.join(", "));
-        let (reason, remedy) = (held.reason(), held.remedy());
-        format!(
-            "{name} is {kind}: {taken}, elsewhere {elsewhere} (required by {by}): {reason}; {remedy}"
-        )
-    };
-    Ok(held.map(line).collect())
+    Ok(made.map_or(Vec::new(), |made| made.held))
 }
 
 /// A change of `pyproject.toml`.
@@ -239,7 +248,7 @@ pub(crate) fn edit(
             })?,
         }
     }
-    outcome.map(drop)
+    outcome
 }
 
 /// Has uv change the file, and nothing else.

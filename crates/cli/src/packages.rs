@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pep440_rs::Version;
 use taipan_bundle::Bundle;
-use taipan_lock::{LOCK_FILE, Lock, Uv};
+use taipan_lock::{LOCK_FILE, Lock, MakePython, Seen, Uv};
 use taipan_manifest::PACKAGES_DIRECTORY;
 use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
@@ -15,8 +15,8 @@ use taipan_store::{Cache, OnReadOnly, Step};
 use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
-use crate::interpreter::{self, Interpreter};
-use crate::locking::network;
+use crate::interpreter::{self, BuildPythons, Interpreter};
+use crate::locking::{self, network};
 use crate::options::Options;
 use crate::progress::Display;
 use crate::project::{Origin, read_text};
@@ -66,50 +66,49 @@ pub(crate) fn of_lock(
     exclude: &[String],
     means: Means<'_>,
 ) -> Result<Packages, Failure> {
-    let Means { options, bundle, cache, guard, .. } = means;
     let text = read_text(path, "the lock")?;
     let lock = Lock::parse(LOCK_FILE, &text).map_err(taipan_packages::Error::from)?;
-    let installation = Installation { lock: &lock, path, text: &text, exclude };
+    install(Installation { lock: &lock, directory: path.parent().unwrap_or(path), exclude }, means)
+}
+
+fn install(installation: Installation<'_>, means: Means<'_>) -> Result<Packages, Failure> {
+    let Means { options, release, bundle, cache, guard } = means;
     let display = Display::new(options.quiet);
-    let directory = path.parent().unwrap_or(path);
-    let installer = || installer(directory, means, &display);
+    let pythons = BuildPythons::new(release, options);
+    let make = |seen: &Seen| pythons.make(seen);
+    let installer = || installer(installation.directory, means, &display, &make);
     taipan_packages::install(installation, installer, bundle, cache, guard, &|step| {
         display.show(step)
     })
 }
 
-/// The packages that fit requirements; none for none.
-pub(crate) fn of_requirements(
-    requirements: &[String],
-    means: Means<'_>,
-) -> Result<Option<Packages>, Failure> {
-    if requirements.is_empty() {
+/// The packages that a script asks for; none for none.
+pub(crate) fn of_script(inline: &Inline, means: Means<'_>) -> Result<Option<Packages>, Failure> {
+    if inline.dependencies.is_empty() {
         return Ok(None);
     }
-    let Means { options, release, bundle, cache, guard } = means;
+    let Means { options, release, cache, .. } = means;
     let display = Display::new(options.quiet);
+    let resolve = |folder: &Path| locking::of_script(options, release, folder);
     let progress = |step: Step<'_>| display.show(step);
-    let installer = || installer(Path::new("."), means, &display);
-    let version = release.version;
-    let chosen = taipan_packages::ephemeral(requirements, version, installer, cache, &progress)?;
-    let path = chosen.path();
-    let (lock, text) = (&chosen.lock, &chosen.text);
-    let installation = Installation { lock, path: &path, text, exclude: &[] };
-    taipan_packages::install(installation, installer, bundle, cache, guard, &progress).map(Some)
+    let chosen =
+        taipan_packages::ephemeral(&inline.project(), release.version, resolve, cache, &progress)?;
+    let (lock, directory) = (&chosen.lock, chosen.directory());
+    install(Installation { lock, directory, exclude: &[] }, means).map(Some)
 }
 
 /// What the script at `path` says that it needs.
-pub(crate) fn of_script(path: &Path, release: &Release) -> Result<Vec<String>, Failure> {
+pub(crate) fn read_inline(path: &Path, release: &Release) -> Result<Inline, Failure> {
     // A pipe is read once, by what runs it; what is no text is Python's to refuse.
     let text = path.is_file().then(|| fs_err::read_to_string(path).ok()).flatten();
     let text = text.unwrap_or_default();
     let refused = |problem| taipan_packages::Error::Inline { path: path.to_owned(), problem };
-    let Inline { dependencies, requires_python } = Inline::parse(&text).map_err(refused)?;
-    let fits = requires_python.as_ref().is_none_or(|needed| {
+    let inline = Inline::parse(&text).map_err(refused)?;
+    let fits = inline.requires_python.as_ref().is_none_or(|needed| {
         release.python.parse().is_ok_and(|python: Version| needed.contains(&python))
     });
-    match requires_python.filter(|_| !fits) {
-        None => Ok(dependencies),
+    match inline.requires_python.as_ref().filter(|_| !fits) {
+        None => Ok(inline),
         Some(needed) => Err(taipan_packages::Error::Python {
             path: path.to_owned(),
             needed: needed.to_string(),
@@ -133,14 +132,15 @@ impl AsRef<Path> for Program {
 }
 
 /// uv with the settings for a project in `directory`, and the release's own Python, which answers its questions.
-fn installer(
+fn installer<'a>(
     directory: &Path,
     means: Means<'_>,
     display: &Display,
-) -> Result<Installer<Program>, Failure> {
+    python_of_a_build: MakePython<'a>,
+) -> Result<Installer<'a, Program>, Failure> {
     let Means { options, release, cache, .. } = means;
     let uv = Uv::find(cache, &|step| display.show(step)).map_err(taipan_packages::Error::from)?;
     let program = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
     let python = Program { path: program.path(), _program: program };
-    Ok(Installer { uv, python, options: network(options, directory) })
+    Ok(Installer { uv, python, python_of_a_build, options: network(options, directory) })
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use taipan_packages::Inline;
 use taipan_pyodide::Folder;
 use taipan_pyodide::layer::Entry;
 use taipan_webapi::access::Destination;
@@ -51,6 +52,8 @@ pub(crate) struct Request {
     pub(crate) interpreter: Option<Interpreter>,
     /// What it needs of packages (PEP 508).
     pub(crate) requirements: Vec<String>,
+    /// Packages that may stay behind by a major version.
+    pub(crate) allow_downgrade: Vec<String>,
 }
 
 /// Where the text of a script is.
@@ -82,11 +85,12 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
     let (release, cache, guard) = (options.choice.release()?, options.cache()?, guard()?);
     let bundle = bundle(release, &cache, &options.sources()?, options.quiet)?;
     let means = Means { options, release, bundle: &bundle, cache: &cache, guard: &guard };
-    let inline = match &request.program {
-        Program::File(path) => packages::of_script(path, release)?,
-        _ => Vec::new(),
+    let mut inline = match &request.program {
+        Program::File(path) => packages::read_inline(path, release)?,
+        _ => Inline::default(),
     };
-    let packages = packages::of_requirements(&[request.requirements, inline].concat(), means)?;
+    inline.add(request.requirements, request.allow_downgrade);
+    let packages = packages::of_script(&inline, means)?;
     let display = Display::new(options.quiet);
     let side_modules = packages.as_ref().map_or_else(
         || Ok(SideModules::default()),

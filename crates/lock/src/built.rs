@@ -1,17 +1,23 @@
 //! A wheel that was built, and how a lock names it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use taipan_store::Files;
+use pep440_rs::Version;
+use taipan_store::{Digest, Files, Held};
 
-/// A wheel that was built.
+/// A wheel that was built, in the cache for at least as long as this lives.
 #[derive(Debug)]
 pub struct Built {
     /// The package.
     pub name: String,
-    /// The table of its source distribution, as uv writes it: one line of a lock.
-    pub(crate) sdist: String,
+    /// Its version.
+    pub version: Version,
+    /// The name of the wheel.
+    pub wheel: String,
+    /// The wheel's digest.
+    pub digest: Digest,
     pub(crate) files: Files,
+    pub(crate) _held: Held,
 }
 
 impl Built {
@@ -19,6 +25,12 @@ impl Built {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.files.folder()
+    }
+
+    /// The wheel.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder().join(&self.wheel)
     }
 }
 
@@ -30,17 +42,20 @@ pub(crate) fn block(text: &str, name: &str) -> String {
     found.map_or_else(String::new, |block| format!("{BEGIN}{}\n", block.trim_end()))
 }
 
-/// A lock's text in which packages that were built have their source distribution too, and say that they are built.
-pub(crate) fn mark(text: &str, built: &[Built]) -> String {
+/// A lock's text in which packages that were built have their source distribution in place of the wheel, which is of this
+/// machine alone, and say that they are built. `sdists` has the packages with source distributions, as uv writes them.
+pub(crate) fn mark(text: &str, built: &[Built], sdists: &str) -> String {
     let mut text = text.to_owned();
-    for Built { name, sdist, .. } in built {
+    for Built { name, digest, .. } in built {
         let own = block(&text, name);
-        if own.is_empty() || !own.contains("file://") {
-            continue;
-        }
-        let marked = own.replacen("wheels = ", &format!("{sdist}\nwheels = "), 1);
-        let marked = format!("{}\n\n[packages.tool.taipan]\nbuilt = true\n", marked.trim_end());
-        text = text.replace(own.trim_end(), marked.trim_end());
+        let sdist = block(sdists, name);
+        let sdist = sdist.lines().find(|line| line.starts_with("sdist = "));
+        // Another version may have a wheel of its own.
+        let Some(sdist) = sdist.filter(|_| own.contains(&digest.to_string())) else { continue };
+        let (before, wheels) = own.split_once("wheels = ").unwrap_or((&own, ""));
+        let after = wheels.split_once("]\n").map_or("", |(_, after)| after);
+        let marked = format!("{before}{sdist}\n{after}\n[packages.tool.taipan]\nbuilt = true");
+        text = text.replace(own.trim_end(), &marked);
     }
     text
 }

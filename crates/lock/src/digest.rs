@@ -25,7 +25,7 @@ impl Lock {
 }
 
 /// One package, of which each part is quoted, so that no two packages have the same line.
-fn line(package: &Package) -> String {
+pub(crate) fn line(package: &Package) -> String {
     let Package { name, version, marker, source, .. } = package;
     let version = version.as_ref().map(ToString::to_string);
     let mut line = format!("{name} {version:?} {marker:?}");

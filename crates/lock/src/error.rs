@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use taipan_manifest::Location;
@@ -167,6 +168,40 @@ pub enum Error {
         /// What uv and the build backend said.
         said: String,
     },
+    /// A package that has to be built, in a lock that does not say with what.
+    #[error("{name} has no wheel, and the lock names no build backends")]
+    NoBackends {
+        /// The package.
+        name: String,
+    },
+    /// A directory that is no source of a package.
+    #[error("the source of {name} in {} cannot be used: {reason}", path.display())]
+    Directory {
+        /// The package.
+        name: String,
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A build that gave another package.
+    #[error("the build of {name} made {wheel}, which is no wheel of {wanted}")]
+    BuiltOther {
+        /// The package.
+        name: String,
+        /// The wheel's name.
+        wheel: String,
+        /// What is locked.
+        wanted: String,
+    },
+    /// A source that unpacks to more than a source has, or a build that makes more.
+    #[error("the build of {name} takes more than {bytes_max} bytes")]
+    BuildTooLarge {
+        /// The package.
+        name: String,
+        /// How much it may take.
+        bytes_max: u64,
+    },
     /// A package of which a build makes native code.
     #[error("the build of {name} made {wheel}, which is not of Python alone")]
     NotPure {
@@ -205,8 +240,8 @@ impl Error {
                     names.iter().map(|name| format!("--allow-downgrade {name}")).collect();
                 return Some(
                     format!(
-                        "{} allows it, and so does `[tool.taipan] allow-downgrade` in pyproject.toml; another \
-                         release may have what is missing",
+                        "{} allows it, and so does `[tool.taipan] allow-downgrade` in pyproject.toml, or in a \
+                         script's own block; another release may have what is missing",
                         allow.join(" ")
                     )
                     .into(),
@@ -223,6 +258,14 @@ impl Error {
                 "try `pip download uv` by hand: pip's own settings say from where; or put uv on the PATH"
             }
             Self::Store(error) => return error.hint(),
+            Self::BuildTooLarge { .. } => "take another version, or another package",
+            Self::NoBackends { .. } => "`taipan lock` makes the lock again, with build backends",
+            Self::Directory { .. } => {
+                "name a directory with the source of one package, and nothing else"
+            }
+            Self::BuiltOther { .. } => {
+                "its build backend says another name or version than it has published: tell its authors"
+            }
             Self::Build { .. } | Self::NotPure { .. } => {
                 "there is no compiler in the sandbox, and no program but Python: strike it out of `allow-build`, \
                  and ask its authors for a wheel"

@@ -54,7 +54,7 @@ pub struct Package {
     pub index: Option<String>,
     /// What it is made of.
     pub source: Source,
-    /// Whether Taipan has built its wheel from the source distribution (`[packages.tool.taipan] built`).
+    /// Whether Taipan builds its wheel from the source distribution (`[packages.tool.taipan] built`).
     pub built: bool,
 }
 
@@ -156,7 +156,8 @@ impl Lock {
 }
 
 impl Package {
-    fn read(mut table: Table<'_>) -> Result<Self, Error> {
+    /// Reads the table of one.
+    pub(crate) fn read(mut table: Table<'_>) -> Result<Self, Error> {
         let normal = |name: &str| is_normalised(name).then(|| name.to_owned());
         let name =
             table.parsed("name", "a normalised name, such as \"typing-extensions\"", normal)?;
@@ -188,7 +189,7 @@ impl Package {
     }
 
     /// Whether a wheel's file name (binary distribution format, "File name convention") is of this package and version.
-    fn is_named_by(&self, wheel: &str) -> bool {
+    pub(crate) fn is_named_by(&self, wheel: &str) -> bool {
         let Some(stem) = wheel.strip_suffix(".whl") else { return false };
         let parts: Vec<_> = stem.split('-').collect();
         let [name, version, ..] = parts[..] else { return false };

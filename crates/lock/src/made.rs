@@ -1,13 +1,20 @@
 //! What a lock remembers of how it was made: the table `[tool.taipan]` of a `pylock.toml` (PEP 751, `tool`).
 
+use std::path::Path;
+
 use crate::Error;
 use crate::held::{Held, Kind};
+use crate::lock::Package;
 use crate::project::Wanted;
 use crate::reader::Table;
 use crate::wheel::Target;
+use crate::write::{list, package_table, quoted};
+
+/// The array of the build backends, with its path.
+const BACKENDS: &str = "build-backends";
 
 /// What a lock was made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Made {
     /// The version of Pyodide.
     pub release: String,
@@ -21,10 +28,17 @@ pub struct Made {
     pub settings: String,
     /// What is not as it would be elsewhere.
     pub held: Vec<Held>,
+    /// Build backends for the packages that have no wheel, and what these need. All have wheels.
+    pub backends: Vec<Package>,
 }
 
 impl Made {
-    pub(crate) fn new(target: Target, wanted: &Wanted, held: Vec<Held>) -> Self {
+    pub(crate) fn new(
+        target: Target,
+        wanted: &Wanted,
+        held: Vec<Held>,
+        backends: Vec<Package>,
+    ) -> Self {
         Self {
             release: target.release.to_owned(),
             python: target.python.to_owned(),
@@ -32,6 +46,7 @@ impl Made {
             requirements: wanted.requirements.iter().map(|one| one.text.clone()).collect(),
             settings: wanted.settings.clone(),
             held,
+            backends,
         }
     }
 
@@ -56,6 +71,9 @@ impl Made {
             text += &format!("needs = {}\n", list(&held.needs));
             text += &format!("required-by = {}\n", list(&held.required_by));
         }
+        let array = format!("tool.taipan.{BACKENDS}");
+        let backends = self.backends.iter();
+        text.extend(backends.map(|package| package_table(&array, package, Path::new(""))));
         text
     }
 
@@ -70,8 +88,10 @@ impl Made {
         let (release, python, settings) = (text("release")?, text("python")?, text("settings")?);
         let held = table.tables("held-back")?.into_iter().map(read_held);
         let held = held.collect::<Result<_, _>>()?;
+        let backends = table.tables(BACKENDS)?.into_iter().map(Package::read);
+        let backends = backends.collect::<Result<_, _>>()?;
         let (groups, requirements) = (table.texts("groups")?, table.texts("requirements")?);
-        Ok(Some(Self { release, python, groups, requirements, settings, held }))
+        Ok(Some(Self { release, python, groups, requirements, settings, held, backends }))
     }
 }
 
@@ -90,19 +110,4 @@ fn read_held(mut table: Table<'_>) -> Result<Held, Error> {
         needs: table.texts("needs")?,
         required_by: table.texts("required-by")?,
     })
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-fn list(texts: &[String]) -> String {
-    match texts {
-        [] => "[]".to_owned(),
-        texts => {
-            let lines: String =
-                texts.iter().map(|text| format!("    {},\n", quoted(text))).collect();
-            format!("[\n{lines}]")
-        }
-    }
 }

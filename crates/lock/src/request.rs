@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::Error;
-use crate::built::Built;
+use crate::build::Builds;
 use crate::project::Wanted;
 use crate::said::Said;
 use crate::uv::Uv;
@@ -28,8 +28,8 @@ pub struct Request<'a> {
     pub upgrade: &'a Upgrade,
     /// Further options of uv: indexes, `--offline`.
     pub options: &'a [String],
-    /// Wheels that were built.
-    pub built: &'a [Built],
+    /// Wheels that were built, and with what.
+    pub builds: &'a Builds,
 }
 
 /// Which versions of the existing lock are looked for anew.

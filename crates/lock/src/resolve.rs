@@ -9,10 +9,11 @@ use taipan_store::{Progress, Step, write_atomic};
 use tempfile::NamedTempFile;
 
 use crate::Error;
+use crate::build::backends;
 use crate::built::mark;
 use crate::compare::{Pin, compare, differing, read_pins};
 use crate::held::{Held, held_table};
-use crate::lock::{LOCK_FILE, Lock};
+use crate::lock::{LOCK_FILE, Lock, Package};
 use crate::made::Made;
 use crate::request::{Request, Upgrade, own_options, run};
 use crate::uv::{UV_ENTRIES, Uv};
@@ -126,9 +127,15 @@ pub fn resolve(
         (own, native)
     });
     let (text, mut warnings) = own?;
-    let text = mark(&text, request.built);
+    let text = mark(&text, &request.builds.wheels, &request.builds.sdists);
     let mut lock = Lock::parse(LOCK_FILE, &text)?;
     let before = before.map(|(_, lock)| lock);
+    let needed = lock.packages.iter().any(Package::needs_build);
+    let backends = match &request.builds.backends {
+        _ if !needed => Vec::new(),
+        known if !known.is_empty() => known.clone(),
+        _ => backends(uv, request, before)?,
+    };
     let held = match native.and_then(|pins| {
         let published = published(uv, request, &differing(&lock, &pins))?;
         Ok(compare(&lock, &pins, &published, before, request.target))
@@ -139,7 +146,7 @@ pub fn resolve(
             Vec::new()
         }
     };
-    let made = Made::new(request.target, request.wanted, held);
+    let made = Made::new(request.target, request.wanted, held, backends);
     let text = format!("{HEADER}{}{}", text.trim_start(), made.write());
     lock.made = Some(made);
     Ok(Resolved { text, lock, warnings })
@@ -157,7 +164,11 @@ fn own(
         .tempfile_in(request.directory)?;
     let mut arguments = compile(request);
     arguments.extend(
-        request.built.iter().flat_map(|built| ["--find-links".into(), built.folder().into()]),
+        request
+            .builds
+            .wheels
+            .iter()
+            .flat_map(|built| ["--find-links".into(), built.folder().into()]),
     );
     // An empty file is no lock.
     if let Some(text) = before {

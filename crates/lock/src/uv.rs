@@ -11,6 +11,7 @@ use taipan_store::{Cache, Entry, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::Error;
 use crate::program::{Call, Ended};
+use crate::unpacking::SAYS_WHAT_IS_LEFT_OUT;
 
 /// The version of uv that is fetched.
 pub const PINNED: &str = "0.13.9";
@@ -119,6 +120,8 @@ impl Uv {
         let mut call = self.call(&[]);
         call.arguments.extend(arguments);
         call.directory = Some(directory.to_owned());
+        let (name, value) = SAYS_WHAT_IS_LEFT_OUT;
+        call.variables.push((name, value.into()));
         let Ended { status, output, said } = call
             .run_while(line, goes_on)
             .map_err(|source| Error::Run { program: self.program.display().to_string(), source })?;

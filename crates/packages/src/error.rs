@@ -38,12 +38,6 @@ pub enum Error {
         /// The version that it would run on.
         python: String,
     },
-    /// The lock is another than it was when it was read.
-    #[error("{} has changed while its packages were installed", path.display())]
-    Changed {
-        /// The lock.
-        path: PathBuf,
-    },
     /// A file that cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -84,6 +78,14 @@ pub enum Error {
         line: u64,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// A file that an archive has elsewhere.
+    #[error(
+        "an archive of the packages has the file {file}, which would be outside of their directory"
+    )]
+    Outside {
+        /// The file's path.
+        file: String,
     },
     /// A file is not what its package says.
     #[error("{file} of {package} {problem}")]
@@ -183,7 +185,6 @@ impl Error {
             Self::Bundle(error) => return error.hint(),
             Self::Runtime(error) => return error.hint(),
             Self::Lock(error) => return error.hint(),
-            Self::Changed { .. } => "start again",
             Self::Inline { .. } => {
                 "it is TOML in comments: https://packaging.python.org/specifications/inline-script-metadata"
             }
@@ -202,6 +203,7 @@ impl Error {
             Self::File { .. }
             | Self::NoRecord { .. }
             | Self::Record { .. }
+            | Self::Outside { .. }
             | Self::Claim { .. }
             | Self::Unclaimed { .. }
             | Self::Metadata { .. } => {

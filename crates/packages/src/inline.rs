@@ -6,12 +6,14 @@ use pep440_rs::VersionSpecifiers;
 use toml::{Table, Value};
 
 /// What a script needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inline {
     /// Requirements (PEP 508).
     pub dependencies: Vec<String>,
     /// The versions of Python that it is for.
     pub requires_python: Option<VersionSpecifiers>,
+    /// Settings: `tool`.
+    pub tool: Table,
 }
 
 const BEGIN: &str = "# /// script";
@@ -46,7 +48,47 @@ impl Inline {
             }
             Some(_) => return Err("`requires-python` must be a text".into()),
         };
-        Ok(Self { dependencies, requires_python })
+        let tool = match table.get("tool") {
+            None => Table::new(),
+            Some(Value::Table(tool)) => tool.clone(),
+            Some(_) => return Err("`tool` must be a table".into()),
+        };
+        Ok(Self { dependencies, requires_python, tool })
+    }
+
+    /// Asks for more, and allows packages to stay behind by a major version, as `[tool.taipan] allow-downgrade` does.
+    pub fn add(&mut self, dependencies: Vec<String>, allow_downgrade: Vec<String>) {
+        self.dependencies.extend(dependencies);
+        if allow_downgrade.is_empty() {
+            return;
+        }
+        let empty = || Value::Table(Table::new());
+        let taipan = self.tool.entry("taipan").or_insert_with(empty);
+        let allowed = taipan.as_table_mut().map(|taipan| {
+            taipan.entry("allow-downgrade").or_insert_with(|| Value::Array(Vec::new()))
+        });
+        // Another value than a list is refused where it is read.
+        if let Some(Value::Array(allowed)) = allowed {
+            allowed.extend(allow_downgrade.into_iter().map(Value::from));
+        }
+    }
+
+    /// The text of a `pyproject.toml` that asks for the same. What is asked for in another order is the same.
+    #[must_use]
+    pub fn project(&self) -> String {
+        let mut dependencies = self.dependencies.clone();
+        dependencies.sort();
+        dependencies.dedup();
+        let project = Table::from_iter([
+            ("name".to_owned(), Value::from("script")),
+            ("version".to_owned(), Value::from("0")),
+            ("dependencies".to_owned(), Value::from(dependencies)),
+        ]);
+        let mut tables = Table::from_iter([("project".to_owned(), Value::Table(project))]);
+        if !self.tool.is_empty() {
+            tables.insert("tool".to_owned(), Value::Table(self.tool.clone()));
+        }
+        tables.to_string()
     }
 }
 
@@ -95,6 +137,9 @@ mod tests {
         check("# /// other\n# dependencies = ['a']\n# ///\n", Ok(&[]));
         check("    # /// script\n# dependencies = ['a']\n# ///\n", Ok(&[]));
         let python = Inline::parse("# /// script\n# requires-python = '>=3.12'\n# ///\n").unwrap();
+        let settings = "# /// script\n# dependencies = ['b', 'a', 'b']\n# [tool.uv]\n# no-index = true\n# ///\n";
+        let project = "[project]\ndependencies = [\"a\", \"b\"]\nname = \"script\"\nversion = \"0\"\n\n[tool.uv]\nno-index = true\n";
+        assert_eq!(Inline::parse(settings).unwrap().project(), project);
         assert_eq!(python.requires_python.map(|it| it.to_string()).as_deref(), Some(">=3.12"));
     }
 
@@ -103,6 +148,7 @@ mod tests {
         let block = |text: &str| format!("# /// script\n# {text}\n# ///\n");
         check(&block("dependencies = 'a'"), Err("`dependencies` must be a list of texts"));
         check(&block("dependencies = [3]"), Err("`dependencies` must be a list of texts"));
+        check(&block("tool = 3"), Err("`tool` must be a table"));
         check(&block("requires-python = 3"), Err("`requires-python` must be a text"));
         check(&format!("{0}\n{0}", block("a = 1")), Err("there are two blocks `# /// script`"));
         assert!(Inline::parse(&block("= 1")).is_err());

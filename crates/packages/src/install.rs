@@ -1,12 +1,13 @@
 //! Installs what a lock says: uv puts the files into a folder of the cache, where they are checked and become an image.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
 use taipan_bundle::Bundle;
-use taipan_lock::{Lock, Uv};
+use taipan_lock::{Builder, Lock, MakePython, Size, Unpacking, Uv, build_locked, left_out};
 use taipan_runtime::Guard;
-use taipan_store::{Cache, Digest, Progress, Step};
+use taipan_store::{Cache, Digest, Progress, Step, write_atomic};
 use taipan_worker::Packages;
 
 use crate::Error;
@@ -18,26 +19,29 @@ use crate::tree::{check_size, read_tree};
 /// The folder of an entry into which uv installs. It is gone when the entry is published.
 const TREE: &str = "tree";
 
-/// A lock to install, with what installs it.
+/// What uv installs: wheels alone.
+const WHEELS_LOCK: &str = "pylock.toml";
+
+/// A lock to install.
 #[derive(Clone, Copy, Debug)]
 pub struct Installation<'a> {
     /// The lock.
     pub lock: &'a Lock,
-    /// Its file, which uv reads, and the text that was read of it.
-    pub path: &'a Path,
-    /// That text.
-    pub text: &'a str,
+    /// The folder that it is in.
+    pub directory: &'a Path,
     /// What of the packages is left out, see [`crate::leave_out`].
     pub exclude: &'a [String],
 }
 
 /// What installs a lock.
-#[derive(Debug)]
-pub struct Installer<P> {
+#[expect(missing_debug_implementations, reason = "a function has nothing to show")]
+pub struct Installer<'a, P> {
     /// uv.
     pub uv: Uv,
     /// The program that is the release's own Python; what keeps it there.
     pub python: P,
+    /// Makes the Python of a build.
+    pub python_of_a_build: MakePython<'a>,
     /// Further options of uv: indexes, `--offline`.
     pub options: Vec<String>,
 }
@@ -47,34 +51,43 @@ pub struct Installer<P> {
 /// # Errors
 ///
 /// What uv says; what is not as the lock says; the cache; a fault of ours.
-pub fn install<P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
+pub fn install<'a, P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
     installation: Installation<'_>,
-    installer: impl FnOnce() -> Result<Installer<P>, E>,
+    installer: impl FnOnce() -> Result<Installer<'a, P>, E>,
     bundle: &Arc<Bundle>,
     cache: &Cache,
     guard: &Guard,
     progress: Progress<'_>,
 ) -> Result<Packages, E> {
     // What is installed of a lock is not what is found in a directory, even if the digests were the same.
-    let Installation { lock, exclude, .. } = installation;
-    let digest = Digest::of(format!("lock {} {exclude:?}", lock.digest()).as_bytes());
+    let Installation { lock, directory, exclude } = installation;
+    let digest = lock.digest_in(directory).map_err(Error::from)?;
+    let digest = Digest::of(format!("lock {digest} {exclude:?}").as_bytes());
     let source = Source { digest, bundle, guard };
     get_or_make(source, cache, progress, |staging| {
+        let installer = installer()?;
         let tree = staging.join(TREE);
-        run_uv(installation, &installer()?, &tree, progress)?;
+        run_uv(installation, &installer, staging, cache, progress)?;
         let entries = read_tree(&tree)?;
         remove(&tree)?;
         Ok(leave_out(check(entries, &expected(lock))?, exclude))
     })
 }
 
+/// Has uv install wheels into the folder, and what is built from source as the wheel that it becomes.
 fn run_uv<P: AsRef<Path>>(
     installation: Installation<'_>,
-    Installer { uv, python, options }: &Installer<P>,
-    tree: &Path,
+    installer: &Installer<'_, P>,
+    folder: &Path,
+    cache: &Cache,
     progress: Progress<'_>,
 ) -> Result<(), Error> {
-    let Installation { lock, path, text, .. } = installation;
+    let Installation { lock, directory, .. } = installation;
+    let Installer { uv, python, python_of_a_build, options } = installer;
+    let builder = Builder { uv, python: *python_of_a_build, cache, progress };
+    let built = build_locked(builder, lock, directory, options)?;
+    let (path, tree) = (folder.join(WHEELS_LOCK), folder.join(TREE));
+    write_atomic(&path, lock.of_wheels(directory, &built).as_bytes())?;
     let count = lock.packages.len();
     let ending = if count == 1 { "" } else { "s" };
     let label = format!("installing {count} package{ending} with uv");
@@ -82,47 +95,38 @@ fn run_uv<P: AsRef<Path>>(
     let words = ["pip", "install", "--preview-features", "pylock", "--no-build", "--no-deps"];
     let more = ["--no-compile-bytecode", "--no-progress", "--target"];
     let mut arguments: Vec<_> = words.into_iter().chain(more).map(Into::into).collect();
-    arguments.push(tree.into());
     arguments.extend([
+        tree.clone().into(),
         "--python".into(),
         python.as_ref().into(),
         "--requirement".into(),
-        path.into(),
+        path.clone().into(),
     ]);
     arguments.extend(options.iter().map(Into::into));
-    let directory = path.parent().unwrap_or(path);
-    let goes_on = || size(tree).is_ok();
-    uv.run_while("install the packages", directory, arguments, &|_| (), &goes_on).map_err(
-        |error| {
-            // It was ended for this.
-            size(tree).err().unwrap_or_else(|| error.into())
-        },
-    )?;
-    let now = fs_err::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    match now == text.as_bytes() {
-        true => Ok(()),
-        false => Err(Error::Changed { path: path.to_owned() }),
-    }
-}
-
-/// Checks how much there is in a folder that another program fills.
-fn size(folder: &Path) -> Result<(), Error> {
-    let (mut files, mut bytes) = (0, 0);
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        // What is gone meanwhile, or not there yet, takes no room.
-        let Ok(found) = fs_err::read_dir(folder) else { continue };
-        for item in found.flatten() {
-            let Ok(kind) = item.metadata() else { continue };
-            if kind.is_dir() {
-                folders.push(item.path());
-            }
-            files += 1;
-            bytes += kind.len();
-            check_size(files, bytes)?;
+    let unpacking = Unpacking::begin(uv, directory)?;
+    let check = || check_size(Size::of(&tree)).and_then(|()| check_size(unpacking.size()));
+    let outside = RefCell::new(None);
+    let line = |line: &str| {
+        if let Some(file) = left_out(line) {
+            outside.borrow_mut().get_or_insert(file.to_owned());
         }
+    };
+    let goes_on = || check().is_ok();
+    let outcome = uv.run_while("install the packages", directory, arguments, &line, &goes_on);
+    if let Err(error) = outcome {
+        // It may have been ended for this.
+        let too_much = check();
+        too_much.inspect_err(|_| unpacking.remove_largest())?;
+        return Err(error.into());
     }
-    Ok(())
+    if let Some(file) = outside.into_inner() {
+        // uv keeps what it has unpacked, and says what it left out only then.
+        let names = lock.packages.iter().map(|package| package.name.clone().into());
+        let forget = ["cache", "clean"].into_iter().map(Into::into).chain(names).collect();
+        uv.run("forget the packages", directory, forget, &|_| ())?;
+        return Err(Error::Outside { file });
+    }
+    fs_err::remove_file(&path).map_err(|source| Error::Read { path, source })
 }
 
 fn remove(tree: &Path) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use taipan_lock::Size;
 use taipan_pyodide::layer::Entry;
 use taipan_worker::PACKAGES_BYTES_MAX;
 
@@ -70,16 +71,17 @@ impl Tree {
     }
 
     fn take(&mut self, file: &Path, path: String) -> Result<(), Error> {
-        let contents =
-            fs_err::read(file).map_err(|source| Error::Read { path: file.to_owned(), source })?;
-        self.bytes += contents.len() as u64;
+        let unreadable = |source| Error::Read { path: file.to_owned(), source };
+        self.bytes += fs_err::metadata(file).map_err(unreadable)?.len();
+        check_size(Size { files: self.entries.len() + 1, bytes: self.bytes })?;
+        let contents = fs_err::read(file).map_err(unreadable)?;
         self.entries.push(Entry::file(path, contents));
-        check_size(self.entries.len(), self.bytes)
+        Ok(())
     }
 }
 
-/// Whether so many files of so many bytes are too much.
-pub(crate) fn check_size(files: usize, bytes: u64) -> Result<(), Error> {
+/// Whether this is too much.
+pub(crate) fn check_size(Size { files, bytes }: Size) -> Result<(), Error> {
     if files > FILES_MAX {
         return Err(Error::TooMuch { what: "files", maximum: FILES_MAX as u64 });
     }

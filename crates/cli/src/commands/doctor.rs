@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 use serde_json::json;
+use taipan_lock::Held;
 use taipan_runtime::{Log, Record, SnapshotFile};
 use taipan_webapi::with_causes;
 use taipan_worker::{Error, Made};
@@ -25,8 +26,8 @@ use crate::{console, locking, snapshots};
 ///
 /// That is: random values that every isolate would share, what a snapshot
 /// cannot keep, why the worker does not start, what in its configuration has no
-/// effect, and which packages its lock holds back; each with what to do. The exit code is 1 when there
-/// is something to mend.
+/// effect; each with what to do. The exit code is 1 when there is something to mend.
+/// It also tells which packages the lock holds back, which is nothing to mend: it was allowed.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The worker's directory
@@ -54,8 +55,6 @@ struct Finding {
 enum Kind {
     /// A part of the configuration that has no effect.
     Configuration,
-    /// A package that is not of the version that it would have elsewhere.
-    Package,
     /// A warning from when the snapshot was made, mostly about entropy that is in it.
     Warning,
     /// Objects of both languages that hold each other, so that they are never freed.
@@ -70,7 +69,6 @@ impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Configuration => "configuration",
-            Self::Package => "package",
             Self::Warning => "warning",
             Self::Cycle => "cycle",
             Self::Unsaved => "unsaved",
@@ -85,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let (project, warnings) =
         Project::read_quietly(directory, config.as_deref(), Variables::Configured)?;
     let mut findings = all(Kind::Configuration, warnings.iter().map(ToString::to_string));
-    findings.extend(all(Kind::Package, locking::told(&project)?));
+    let held = locking::remembered(&project)?;
     let (prepared, warnings) = prepare_quietly(options, &guard()?, project)?;
     findings.extend(all(Kind::Configuration, warnings));
     let mut settings = prepared.settings;
@@ -109,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         findings.extend(all(Kind::Cycle, cycles(options, file)?));
     }
     let report = if *json { json_report } else { text_report };
-    console::write(report(&findings, created.as_ref(), took).as_bytes())?;
+    console::write(report(&findings, &held, created.as_ref(), took).as_bytes())?;
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 
@@ -151,12 +149,26 @@ fn faults(error: Error) -> Result<Vec<Finding>, Failure> {
     Ok(all(Kind::Fault, [text]))
 }
 
-fn text_report(findings: &[Finding], created: Option<&Made>, took: Duration) -> String {
+fn text_report(
+    findings: &[Finding],
+    held: &[Held],
+    created: Option<&Made>,
+    took: Duration,
+) -> String {
     let mut text = String::new();
+    for held in held {
+        let taken = held.taken.as_ref().map_or("none".to_owned(), ToString::to_string);
+        let Held { name, kind, elsewhere, required_by, .. } = held;
+        let (kind, by) = (kind.name(), required_by.join(", "));
+        let (reason, remedy) = (held.reason(), held.remedy());
+        text += &format!(
+            "package: {name} is {kind}: {taken}, elsewhere {elsewhere} (required by {by}): {reason}; {remedy}\n"
+        );
+    }
     for Finding { kind, text: found } in findings {
         text += &format!("{kind}: {found}\n");
     }
-    if !findings.is_empty() {
+    if !text.is_empty() {
         text += "\n";
     }
     text += &match created {
@@ -177,7 +189,12 @@ fn text_report(findings: &[Finding], created: Option<&Made>, took: Duration) -> 
     }
 }
 
-fn json_report(findings: &[Finding], created: Option<&Made>, took: Duration) -> String {
+fn json_report(
+    findings: &[Finding],
+    held: &[Held],
+    created: Option<&Made>,
+    took: Duration,
+) -> String {
     let finding =
         |Finding { kind, text }: &Finding| json!({"kind": kind.to_string(), "text": text});
     let snapshot = created.map(|Made { file, made, .. }| {
@@ -188,6 +205,18 @@ fn json_report(findings: &[Finding], created: Option<&Made>, took: Duration) -> 
             "made_ms": made.then(|| took.as_secs_f64() * 1000.0),
         })
     });
+    let package = |held: &Held| {
+        json!({
+            "name": held.name,
+            "kind": held.kind.name(),
+            "taken": held.taken.as_ref().map(ToString::to_string),
+            "elsewhere": held.elsewhere.to_string(),
+            "required_by": held.required_by,
+            "reason": held.reason(),
+            "remedy": held.remedy(),
+        })
+    };
     let findings: Vec<_> = findings.iter().map(finding).collect();
-    format!("{:#}\n", json!({"findings": findings, "snapshot": snapshot}))
+    let packages: Vec<_> = held.iter().map(package).collect();
+    format!("{:#}\n", json!({"findings": findings, "packages": packages, "snapshot": snapshot}))
 }

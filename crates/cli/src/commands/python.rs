@@ -109,8 +109,17 @@ pub(crate) fn run(
     }
     let executable = executable.as_deref().map(called).transpose()?;
     let interpreter = Some(Interpreter { executable, ..interpreter });
-    let requirements = Vec::new();
-    execute(Request { program, arguments, sandbox, libraries, interpreter, requirements }, options)
+    let (requirements, allow_downgrade) = Default::default();
+    let request = Request {
+        program,
+        arguments,
+        sandbox,
+        libraries,
+        interpreter,
+        requirements,
+        allow_downgrade,
+    };
+    execute(request, options)
 }
 
 /// What is run; `None` is the help.

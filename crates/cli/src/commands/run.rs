@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     with: Vec<String>,
 
+    /// A package that may be of an older major version than elsewhere
+    #[arg(long, value_name = "NAME")]
+    allow_downgrade: Vec<String>,
+
     /// Run CODE instead of a file; what follows is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true,
           conflicts_with_all = ["words", "module"])]
@@ -64,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
 
 /// Checks what was typed.
 fn request(arguments: &Arguments) -> Result<Request, Failure> {
-    let Arguments { sandbox, with, code, module, words } = arguments;
+    let Arguments { sandbox, with, allow_downgrade, code, module, words } = arguments;
     let sandbox = Sandbox::new(sandbox)?;
     let (mut code, mut module, mut words) =
         (code.iter().cloned(), module.iter().cloned(), words.iter().cloned());
@@ -79,8 +83,17 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
             return Err(Failure::Usage { reason: reason.to_owned() });
         }
     };
-    let (libraries, requirements) = (Vec::new(), with.clone());
-    Ok(Request { program, arguments, sandbox, libraries, interpreter: None, requirements })
+    let (libraries, interpreter) = (Vec::new(), None);
+    let (requirements, allow_downgrade) = (with.clone(), allow_downgrade.clone());
+    Ok(Request {
+        program,
+        arguments,
+        sandbox,
+        libraries,
+        interpreter,
+        requirements,
+        allow_downgrade,
+    })
 }
 
 #[cfg(test)]

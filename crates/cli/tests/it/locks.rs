@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -47,9 +50,12 @@ fn place(dependencies: &str) -> Place {
         let file =
             fs_err::File::create(wheels.join(format!("{name}-{version}-{tags}.whl"))).unwrap();
         let mut zip = ZipWriter::new(file);
+        let mut list = String::new();
         let mut add = |path: &str, text: &str| {
             zip.start_file(path, SimpleFileOptions::default()).unwrap();
             zip.write_all(text.as_bytes()).unwrap();
+            let digest = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text));
+            list += &format!("{path},sha256={digest},{}\n", text.len());
         };
         let requires: String = requires.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
         let folder = format!("{name}-{version}.dist-info");
@@ -62,7 +68,8 @@ fn place(dependencies: &str) -> Place {
             &format!("{folder}/WHEEL"),
             &format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tags}\n"),
         );
-        add(&format!("{folder}/RECORD"), "");
+        zip.start_file(format!("{folder}/RECORD"), SimpleFileOptions::default()).unwrap();
+        zip.write_all(format!("{list}{folder}/RECORD,,\n").as_bytes()).unwrap();
         zip.finish().unwrap();
     }
     place
@@ -142,14 +149,52 @@ fn held_back() {
     let refused = format!(
         "78\nerror: cannot lock the packages\n  caused by: held would be of an older major version than elsewhere, or \
          without content:\n{HELD}\nhint: --allow-downgrade held allows it, and so does `[tool.taipan] \
-         allow-downgrade` in pyproject.toml; another release may have what is missing\n"
+         allow-downgrade` in pyproject.toml, or in a script's own block; another release may have what is missing\n"
     );
     check("'held'", &[], &refused, &[]);
     let allowed = format!("0\nwarning: not as elsewhere:\n{HELD}");
     let place = check("'held'", &["--allow-downgrade", "held"], &allowed, &["held 1.4"]);
     // What was allowed once is not asked again, and is still told.
     assert_eq!(run(&place, &["lock"]), allowed);
+    // It is nothing to mend.
+    let told = run(&place, &["doctor"]);
+    let line =
+        "package: held is held back: 1.4, elsewhere 2.0 (required by pyproject.toml): 2.0 needs";
+    assert!(
+        told.starts_with(&format!("0\n{line}")) && told.ends_with("\nnothing to mend\n"),
+        "{told}"
+    );
+    let report = run(&place, &["doctor", "--json"]);
+    let report: serde_json::Value =
+        serde_json::from_str(report.strip_prefix("0\n").unwrap()).unwrap();
+    assert_eq!(report["packages"][0]["elsewhere"], "2.0");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(0));
     check("'held<2'", &[], "0\n", &["held 1.4"]);
+}
+
+/// A script's packages are held back as a project's are.
+#[test]
+fn held_back_of_a_script() {
+    let place = place("");
+    place.write("script.py", "import held\nprint(held.__name__)\n");
+    let block = "# /// script\n# dependencies = ['held']\n# [tool.taipan]\n# allow-downgrade = ['held']\n# ///\n";
+    place.write("allowed.py", &format!("{block}import held\nprint(held.__name__)\n"));
+    let run = |words: &[&str]| {
+        let wheels = place.path().join("../wheels").canonicalize().unwrap();
+        let mut command = place.command(&[&["--quiet", "run"], words].concat());
+        let cache = place.path().with_file_name("cache");
+        command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").env("TAIPAN_CACHE", cache);
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        format!("{}\n{text}", output.status.code().unwrap())
+    };
+    let refused = run(&["--with", "held", "script.py"]);
+    assert!(refused.starts_with("78\n") && refused.contains(HELD), "{refused}");
+    assert!(refused.contains("--allow-downgrade held allows it"), "{refused}");
+    let allowed = format!("0\nheld\nwarning: not as elsewhere:\n{HELD}");
+    assert_eq!(run(&["--with", "held", "--allow-downgrade", "held", "script.py"]), allowed);
+    // The same is asked for, and the cache has its lock.
+    assert_eq!(run(&["allowed.py"]), "0\nheld\n");
 }
 
 #[test]
@@ -247,8 +292,9 @@ fn what_has_no_compiler_is_built() {
     let package = &lock["packages"].as_array().unwrap()[0];
     assert_eq!(package["tool"]["taipan"]["built"].as_bool(), Some(true));
     assert!(package["sdist"]["url"].as_str().unwrap().ends_with(".tar.gz"), "{package}");
-    let wheel = package["wheels"][0]["url"].as_str().unwrap();
-    assert!(wheel.ends_with("-py3-none-any.whl"), "{wheel}");
+    assert!(package.get("wheels").is_none(), "{package}");
+    let backends = lock["tool"]["taipan"]["build-backends"].as_array().unwrap();
+    assert!(backends.iter().any(|backend| backend["name"].as_str() == Some("setuptools")));
 }
 
 /// Its backend looks at what it can reach, and says it.

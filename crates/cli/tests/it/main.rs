@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
+mod builds;
 mod damage;
 mod doctor;
 mod documents;
 mod exports;
 mod fetching;
 mod fixture;
+mod hostile;
 mod housekeeping;
 mod limits;
 mod locks;

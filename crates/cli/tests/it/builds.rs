@@ -1,0 +1,221 @@
+//! Packages without a wheel: built in the sandbox, the same on each machine. The backends are from the index of pip's
+//! settings.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use taipan_lock::Lock;
+
+use crate::fixture::Serving;
+use crate::snapshots::{ANSWER_LINE, Cached};
+
+/// Of these, MarkupSafe and PyYAML have no wheel.
+const FLASK: &str = "\
+import flask, yaml
+from js import Response
+
+app = flask.Flask('app')
+
+@app.route('/')
+def index():
+    the = yaml.safe_load('{answer: 42}')
+    return flask.render_template_string('\\nthe answer is {{ it }}\\n', it=the['answer'])
+
+async def on_fetch(request):
+    return Response.new(app.test_client().get('/').text + '\\n')
+";
+
+const FLASK_PROJECT: &str = "\
+[project]
+name = 'worker'
+version = '1.0'
+dependencies = ['flask', 'pyyaml']
+[tool.taipan]
+allow-build = ['MarkupSafe', 'PyYAML']
+";
+
+/// A worker that answers with what a package says.
+const WORKER: &str = "\
+import answers
+from js import Response
+
+async def on_fetch(request):
+    return Response.new('\\n' + answers.ANSWER + '\\n')
+";
+
+const ANSWERS: &str = "ANSWER = 'the answer is 42'\n";
+
+const ANSWERS_PROJECT: &str = "\
+[project]
+name = 'answers'
+version = '1.5'
+[build-system]
+requires = ['setuptools']
+build-backend = 'setuptools.build_meta'
+[tool.setuptools]
+py-modules = ['answers']
+";
+
+#[track_caller]
+fn run(cached: &Cached, words: &[&str]) -> String {
+    let (code, text) = cached.run(words);
+    assert_eq!(code, Some(0), "{words:?} {text}");
+    text
+}
+
+#[track_caller]
+fn check_answer(cached: &Cached) {
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    let answer = server.get("/", "");
+    assert!(answer.contains(ANSWER_LINE), "{answer}");
+}
+
+fn lock_text(cached: &Cached) -> String {
+    fs_err::read_to_string(cached.worker().join("pylock.toml")).unwrap()
+}
+
+/// The entries of a kind in the cache.
+fn entries(cached: &Cached, kind: &str) -> Vec<PathBuf> {
+    let found = fs_err::read_dir(cached.cache.join("entries").join(kind)).unwrap();
+    let mut paths: Vec<_> = found.map(|found| found.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn remove(cached: &Cached, kind: &str) {
+    entries(cached, kind).iter().for_each(|path| fs_err::remove_dir_all(path).unwrap());
+}
+
+#[test]
+fn flask_and_pyyaml() {
+    let cached = Cached::new(FLASK);
+    cached.place.write("pyproject.toml", FLASK_PROJECT);
+    run(&cached, &["lock", "--quiet"]);
+    let text = lock_text(&cached);
+    assert!(!text.contains("file://") && !text.contains(cached.cache.to_str().unwrap()), "{text}");
+    let lock = Lock::parse("pylock.toml", &text).unwrap();
+    let built = lock.packages.iter().filter(|package| package.built && package.needs_build());
+    assert_eq!(built.map(|one| one.name.as_str()).collect::<Vec<_>>(), ["markupsafe", "pyyaml"]);
+    assert!(lock.backends().iter().any(|backend| backend.name == "setuptools"));
+    let image = run(&cached, &["sync", "--quiet"]);
+    check_answer(&cached);
+    // Nothing is another byte when it is locked again, nor when it is built again.
+    run(&cached, &["lock", "--quiet"]);
+    assert_eq!(lock_text(&cached), text);
+    remove(&cached, "built");
+    remove(&cached, "package-image");
+    assert_eq!(run(&cached, &["sync", "--quiet"]), image);
+    // On another machine.
+    let elsewhere = Cached::new(FLASK);
+    elsewhere.place.write("pyproject.toml", FLASK_PROJECT);
+    elsewhere.place.write("pylock.toml", &text);
+    assert_eq!(run(&elsewhere, &["sync", "--quiet"]), image);
+    check_answer(&elsewhere);
+}
+
+/// The project asks for `answers`, which is at `source`.
+fn asking(source: &str) -> String {
+    format!(
+        "[project]\nname = 'worker'\nversion = '1.0'\ndependencies = ['answers']\n[tool.uv.sources]\nanswers = {source}\n"
+    )
+}
+
+/// A worker that has `answers` from `source`, which `prepare` makes.
+#[track_caller]
+fn check(source: &str, more: &str, prepare: impl FnOnce(&Cached)) -> Cached {
+    let cached = Cached::new(WORKER);
+    prepare(&cached);
+    cached.place.write("pyproject.toml", &(asking(source) + more));
+    run(&cached, &["lock", "--quiet"]);
+    let text = lock_text(&cached);
+    assert!(!text.contains(cached.cache.to_str().unwrap()), "{text}");
+    check_answer(&cached);
+    run(&cached, &["lock", "--check"]);
+    cached
+}
+
+fn write_source(cached: &Cached, folder: &str) {
+    cached.place.write(&format!("{folder}/pyproject.toml"), ANSWERS_PROJECT);
+    cached.place.write(&format!("{folder}/answers.py"), ANSWERS);
+}
+
+#[test]
+fn directories() {
+    let cached = check("{ path = 'sub/answers', editable = true }", "", |cached| {
+        write_source(cached, "sub/answers");
+    });
+    assert!(lock_text(&cached).contains("directory = { path = \"sub/answers\""));
+    let list = run(&cached, &["packages", "--json"]);
+    assert!(list.contains("\"version\": \"1.5\""), "{list}");
+    // The folder is as it was: it was built from a copy.
+    let names = fs_err::read_dir(cached.worker().join("sub/answers")).unwrap();
+    assert_eq!(names.count(), 2);
+    // What changes in it is seen.
+    cached.place.write("sub/answers/answers.py", "ANSWER = 'another'\n");
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    assert!(server.get("/", "").contains("\nanother\n"));
+}
+
+#[test]
+fn members_of_a_workspace() {
+    let more = "[tool.uv.workspace]\nmembers = ['packages/*']\n";
+    check("{ workspace = true }", more, |cached| write_source(cached, "packages/answers"));
+}
+
+#[test]
+fn wheels_of_a_folder() {
+    check("{ path = 'wheels/answers-1.5-py3-none-any.whl' }", "", |cached| {
+        write_source(cached, "source");
+        cached.place.write("wheels/.keep", "");
+        let [source, wheels] = ["source", "wheels"].map(|name| cached.worker().join(name));
+        let mut build = Command::new("uv");
+        build.args(["build", "--quiet", "--wheel", "--out-dir"]).args([wheels, source]);
+        assert!(build.status().unwrap().success());
+    });
+}
+
+fn git(folder: &Path, words: &[&str]) -> String {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"];
+    let output = Command::new("git").args(identity).args(words).current_dir(folder).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn commits_of_git() {
+    let repository = tempfile::tempdir().unwrap();
+    let source = format!("{{ git = 'file://{}' }}", repository.path().display());
+    let cached = check(&source, "", |cached| {
+        write_source(cached, "source");
+        for name in ["pyproject.toml", "answers.py"] {
+            let from = cached.worker().join("source").join(name);
+            fs_err::copy(from, repository.path().join(name)).unwrap();
+        }
+        for words in [&["init", "-q"][..], &["add", "."], &["commit", "-q", "-m", "one"]] {
+            git(repository.path(), words);
+        }
+    });
+    let commit = git(repository.path(), &["rev-parse", "HEAD"]);
+    assert!(lock_text(&cached).contains(&commit));
+}
+
+/// What has native code cannot be built, and says so.
+#[test]
+fn a_source_that_makes_another_package() {
+    let cached = Cached::new(WORKER);
+    write_source(&cached, "answers");
+    cached.place.write("pyproject.toml", &asking("{ path = 'answers' }"));
+    run(&cached, &["lock", "--quiet"]);
+    cached.place.write(
+        "answers/pyproject.toml",
+        &ANSWERS_PROJECT.replace("'answers'\nversion", "'other'\nversion"),
+    );
+    let (code, text) = cached.run(&["sync", "--quiet"]);
+    assert!(code != Some(0), "{text}");
+    assert!(text.contains("answers"), "{text}");
+    assert!(
+        fs_err::read_dir(cached.cache.join("entries/package-image")).map_or(0, Iterator::count)
+            == 0
+    );
+}
