@@ -1,10 +1,14 @@
-//! Packages that a worker says it needs. Taipan installs none, so it warns of those that are not installed.
+//! Packages that a worker says it needs, where it has neither a lock nor a directory of packages.
 
 use crate::tree::{Entry, Node, Value};
 use crate::{Location, Warning};
 
 /// A list of packages, as `pip` reads it.
 pub const REQUIREMENTS_FILE: &str = "requirements.txt";
+
+/// What installs what a `pyproject.toml` asks for, and what a list of `pip` does.
+const LOCK: &str = "`taipan lock` writes pylock.toml, from which they are installed";
+const ADD: &str = "`taipan add` takes them into pyproject.toml, and writes pylock.toml, from which they are installed";
 
 /// Packages that are named in a warning; the rest is counted.
 const NAMED_MAX: usize = 3;
@@ -19,7 +23,7 @@ pub(crate) fn dependencies(project: &Node, at: impl Fn(usize) -> Location) -> Op
         Value::Text(text) => name(text),
         _ => None,
     });
-    not_installed(at(*offset), names)
+    not_installed(at(*offset), names, LOCK)
 }
 
 /// What the text of a `requirements.txt` called `file` asks for, if that is something.
@@ -28,14 +32,19 @@ pub fn requirements(file: &str, text: &str) -> Option<Warning> {
     let is_one = |line: &&str| !line.starts_with(['#', '-', ' ', '\t']) && !line.trim().is_empty();
     let first = text.lines().find(is_one)?;
     let offset = first.as_ptr().addr() - text.as_ptr().addr();
-    not_installed(Location::of(file, text, offset), text.lines().filter(is_one).filter_map(name))
+    let names = text.lines().filter(is_one).filter_map(name);
+    not_installed(Location::of(file, text, offset), names, ADD)
 }
 
-fn not_installed<'a>(at: Location, names: impl Iterator<Item = &'a str>) -> Option<Warning> {
+fn not_installed<'a>(
+    at: Location,
+    names: impl Iterator<Item = &'a str>,
+    remedy: &'static str,
+) -> Option<Warning> {
     let all: Vec<_> = names.collect();
     let named: Vec<_> = all.iter().take(NAMED_MAX).map(|name| (*name).to_owned()).collect();
     let more = all.len() - named.len();
-    (!named.is_empty()).then_some(Warning::NotInstalled { at, named, more })
+    (!named.is_empty()).then_some(Warning::NotInstalled { at, named, more, remedy })
 }
 
 /// The name at the beginning of a requirement (PEP 508).
@@ -64,13 +73,15 @@ mod tests {
         check(found("# none\n\n-r other.txt\n").as_ref(), "");
         check(
             found("# some\nhttpx>=1 # why\njinja2[i18n]\n").as_ref(),
-            "requirements.txt:2:1: httpx and jinja2 are asked for and not installed: \
-             `pywrangler sync` puts what `pyproject.toml` asks for into python_modules",
+            &format!(
+                "requirements.txt:2:1: httpx and jinja2 are asked for and not installed: {ADD}"
+            ),
         );
         check(
             found("a\nb\nc\nd\ne\n").as_ref(),
-            "requirements.txt:1:1: a, b, c and 2 others are asked for and not installed: \
-             `pywrangler sync` puts what `pyproject.toml` asks for into python_modules",
+            &format!(
+                "requirements.txt:1:1: a, b, c and 2 others are asked for and not installed: {ADD}"
+            ),
         );
     }
 
@@ -83,7 +94,7 @@ mod tests {
         check(
             found("[project]\ndependencies = [\"httpx>=1\"]").as_ref(),
             "pyproject.toml:2:1: httpx is asked for and not installed: \
-             `pywrangler sync` puts what `pyproject.toml` asks for into python_modules",
+             `taipan lock` writes pylock.toml, from which they are installed",
         );
     }
 }

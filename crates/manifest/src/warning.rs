@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Location, PACKAGES_DIRECTORY};
+use crate::Location;
 
 /// A part of a configuration that is left unused. The worker runs without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub enum Warning {
         named: Vec<String>,
         /// How many there are beside those.
         more: usize,
+        /// What to do.
+        remedy: &'static str,
     },
     /// Several configuration files: the first is used.
     Shadowed {
@@ -104,7 +106,7 @@ impl fmt::Display for Warning {
                 )
             }
             Self::Line { at, reason } => write!(f, "{at}: {reason}"),
-            Self::NotInstalled { at, named, more } => {
+            Self::NotInstalled { at, named, more, remedy } => {
                 let others = match more {
                     0 => None,
                     1 => Some("1 other".to_owned()),
@@ -116,11 +118,7 @@ impl fmt::Display for Warning {
                     0 => (last, "is"),
                     _ => (format!("{} and {last}", all.join(", ")), "are"),
                 };
-                write!(
-                    f,
-                    "{at}: {all} {are} asked for and not installed: `pywrangler sync` puts what `pyproject.toml` \
-                     asks for into {PACKAGES_DIRECTORY}"
-                )
+                write!(f, "{at}: {all} {are} asked for and not installed: {remedy}")
             }
             Self::Shadowed { used, ignored } => {
                 write!(f, "{used} is used, {ignored} beside it is not")
