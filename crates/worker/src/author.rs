@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use taipan_pyodide::PACKAGES_DIRECTORY;
 use taipan_runtime::{Log, Record, WORKER_DIRECTORY};
 use taipan_webapi::Fault;
 
@@ -15,18 +16,27 @@ use crate::Error;
 
 /// The author's own directory; none if the files come from nowhere.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Author(Option<Arc<str>>);
+pub(crate) struct Author(Option<Places>);
+
+#[derive(Clone, Debug)]
+struct Places {
+    /// The directory of the worker.
+    worker: Arc<str>,
+    /// Whether its packages are in a directory of it; else they come from a lock, and are nowhere.
+    has_packages: bool,
+}
 
 impl Author {
     /// Of the files in `directory`, which is absolute.
     pub(crate) fn of(directory: &Path) -> Self {
-        let directory = directory.display().to_string();
-        Self(Some(directory.trim_end_matches('/').into()))
+        let has_packages = directory.join(PACKAGES_DIRECTORY).is_dir();
+        let worker = directory.display().to_string();
+        Self(Some(Places { worker: worker.trim_end_matches('/').into(), has_packages }))
     }
 
     /// `text`, with the author's paths.
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let Some(directory) = self.0.as_deref().filter(|_| text.contains(WORKER_DIRECTORY)) else {
+        let Some(places) = self.0.as_ref().filter(|_| text.contains(WORKER_DIRECTORY)) else {
             return Cow::Borrowed(text);
         };
         let mut changed = String::with_capacity(text.len());
@@ -36,7 +46,7 @@ impl Author {
             if quotes && line.starts_with("    ") {
                 changed += line;
             } else {
-                change_line(line, directory, &mut changed);
+                change_line(line, places, &mut changed);
             }
             quotes = line.trim_start().starts_with("File \"");
         }
@@ -103,16 +113,27 @@ impl Author {
     }
 }
 
-/// Adds `line` to `changed`, with `directory` in the place of the worker's.
-fn change_line(line: &str, directory: &str, changed: &mut String) {
+/// Adds `line` to `changed`, with the author's places in that of the worker's directory.
+fn change_line(line: &str, places: &Places, changed: &mut String) {
     let mut pieces = line.split(WORKER_DIRECTORY);
     *changed += pieces.next().unwrap_or_default();
     for piece in pieces {
         // The directory itself, and what lies in it; not another with a longer name.
         let is_it = !piece.starts_with(|next: char| next.is_alphanumeric() || "-_.".contains(next));
-        *changed += if is_it { directory } else { WORKER_DIRECTORY };
+        let of_lock = Some(piece).filter(|_| is_it && !places.has_packages);
+        if let Some(package) = of_lock.and_then(of_package) {
+            *changed += package;
+            continue;
+        }
+        *changed += if is_it { &places.worker } else { WORKER_DIRECTORY };
         *changed += piece;
     }
+}
+
+/// What follows the worker's directory without its first `/`, if it is in a package: `python_modules/flask/app.py`.
+fn of_package(piece: &str) -> Option<&str> {
+    let path = piece.strip_prefix('/')?;
+    path.strip_prefix(PACKAGES_DIRECTORY)?.starts_with('/').then_some(path)
 }
 
 #[cfg(test)]
@@ -141,6 +162,19 @@ mod tests {
             "/session/metadata2/a /session/metadata-x",
             "/session/metadata2/a /session/metadata-x",
         );
+    }
+
+    /// Those of a lock are in no directory of the author's.
+    #[test]
+    fn packages() {
+        let file = "File \"/session/metadata/python_modules/flask/app.py\", line 1";
+        check(file, "File \"python_modules/flask/app.py\", line 1");
+        check("/session/metadata/python_modules2/a", "/home/me/worker/python_modules2/a");
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join(PACKAGES_DIRECTORY)).unwrap();
+        let own =
+            format!("File \"{}/python_modules/flask/app.py\", line 1", folder.path().display());
+        assert_eq!(Author::of(folder.path()).text(file), own);
     }
 
     #[test]
