@@ -54,6 +54,11 @@ impl Program {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+
+    /// The names of what the main module imports.
+    pub fn imports(&self) -> impl Iterator<Item = &str> {
+        self.imports.iter().map(|import| import.name.as_str())
+    }
 }
 
 impl fmt::Debug for Program {

@@ -20,6 +20,19 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// A module throws exceptions that the main module does not catch.
+    #[error(
+        "it has exceptions of {found} (it imports `{import}`), and this Pyodide has those of {main}"
+    )]
+    Exceptions {
+        /// The import that shows it.
+        import: String,
+        /// The kind of the module.
+        found: &'static str,
+        /// The kind of the main module.
+        main: &'static str,
+    },
+
     /// The bytes are a component, not a core module.
     #[error("found a component, expected a core module")]
     Component,
@@ -187,6 +200,9 @@ impl Error {
             }
             Self::NotSideModule { .. } => {
                 "build it as Pyodide's wheels are built (`-sSIDE_MODULE=2`), or install another wheel"
+            }
+            Self::Exceptions { .. } => {
+                "install a wheel that is built for this release of Pyodide: one for another platform tag does not fit"
             }
             Self::ReservedName { .. } => "the module is already linked; link the original",
             Self::MemoryPages { .. } => "allow the memory more pages",

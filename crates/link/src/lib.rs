@@ -27,7 +27,7 @@ pub use error::Error;
 pub use exceptions::translate_exceptions;
 pub use imports::{Import, ImportKind, Served, ServedBy, classify, imports};
 pub use link::{Options, REVISION, Variant, link};
-pub use side::{SideModule, side_module};
+pub use side::{Exceptions, SideModule, check_exceptions, side_module};
 pub use state::{Hidden, HiddenState, ImportName, RESERVED_PREFIX, hidden_state, import_export};
 pub use window::{WINDOW_DATA_PREFIX, WINDOW_MODULE, WINDOW_START, window};
 pub use wrapper::{Wrapper, WrapperType, wrapper_signature};

@@ -5,7 +5,7 @@
 //! globals, so that making the instance again must not write: the code is without data, and the start function, which
 //! computes addresses, is the export `taipan:start`.
 
-use wasmparser::{BinaryReader, Export, ExternalKind, Validator};
+use wasmparser::{BinaryReader, Export, ExternalKind, Parser, Payload, Validator};
 
 use crate::bulk::rewrite_bulk_memory;
 use crate::dylink::dylink;
@@ -27,6 +27,58 @@ pub struct SideModule {
     pub wasm: Vec<u8>,
     /// The module that is to be compiled, without its data.
     pub code: Vec<u8>,
+}
+
+/// How modules throw and catch exceptions of C++, and jump by `longjmp`. All of a process do it alike (Emscripten's
+/// `-fwasm-exceptions` and `-fexceptions`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exceptions {
+    /// By exceptions of WebAssembly.
+    WebAssembly,
+    /// By those of JavaScript, which calls what may throw: `invoke_…`.
+    JavaScript,
+}
+
+impl Exceptions {
+    /// The kind that an import of `env` with this name is of, if it is of one.
+    #[must_use]
+    pub fn of_import(name: &str) -> Option<Self> {
+        match name {
+            "__cpp_exception" | "__c_longjmp" => Some(Self::WebAssembly),
+            _ if name.starts_with("invoke_") => Some(Self::JavaScript),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::WebAssembly => "WebAssembly",
+            Self::JavaScript => "JavaScript",
+        }
+    }
+}
+
+/// Checks that a module's exceptions are those of the `main` module.
+///
+/// # Errors
+///
+/// [`Error::Exceptions`] when they are of the other kind.
+pub fn check_exceptions(wasm: &[u8], main: Exceptions) -> Result<(), Error> {
+    let mut parser = Parser::new(0);
+    parser.set_features(FEATURES);
+    for payload in parser.parse_all(wasm) {
+        // Nothing behind the imports is looked at: it is done for each module at each start.
+        let Payload::ImportSection(section) = payload? else { continue };
+        for import in section.into_imports() {
+            let name = import?.name;
+            if let Some(found) = Exceptions::of_import(name).filter(|found| *found != main) {
+                let (import, found, main) = (name.to_owned(), found.name(), main.name());
+                return Err(Error::Exceptions { import, found, main });
+            }
+        }
+        break;
+    }
+    Ok(())
 }
 
 /// Links a side module: standard exception handling, no bulk memory instructions, its whole state exported.

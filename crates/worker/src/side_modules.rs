@@ -10,7 +10,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use taipan_bundle::Bundle;
-use taipan_guest::Engine;
+use taipan_guest::{Engine, Program};
+use taipan_link::Exceptions;
 use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::Layer;
 use taipan_runtime::WORKER_DIRECTORY;
@@ -59,7 +60,7 @@ impl Packages {
         progress: Progress<'_>,
     ) -> Result<SideModules, Error> {
         let layers = [(self.layer.clone(), packages_path())];
-        let (compiled, held) = compile(cache, bundle.program.engine(), &layers, progress)?;
+        let (compiled, held) = compile(cache, &bundle.program, &layers, progress)?;
         Ok(SideModules { compiled, _held: held })
     }
 }
@@ -79,7 +80,7 @@ pub(crate) fn of_worker(
     settings: &Settings,
     progress: Progress<'_>,
 ) -> Result<(Outcomes, Vec<Held>), Error> {
-    compile(&settings.cache, settings.bundle.program.engine(), &layers(settings), progress)
+    compile(&settings.cache, &settings.bundle.program, &layers(settings), progress)
 }
 
 /// What the threads that compile tell.
@@ -94,11 +95,12 @@ enum Told<'a> {
 /// them. One that cannot be used is an error when it is loaded.
 fn compile(
     cache: &Cache,
-    engine: &Engine,
+    program: &Program,
     layers: &[Mounted],
     progress: Progress<'_>,
 ) -> Result<(Outcomes, Vec<Held>), Error> {
     let files = files(layers);
+    let (engine, exceptions) = (program.engine(), exceptions(program));
     let total = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
     let (mut compiled, mut held) = (Outcomes::new(), Vec::new());
     let next = AtomicUsize::new(0);
@@ -106,7 +108,10 @@ fn compile(
     let work = || {
         let sender = sender.clone();
         while let Some((path, bytes)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let prepared = prepare(cache, engine, bytes, || drop(sender.send(Told::Missing)));
+            let missing = || drop(sender.send(Told::Missing));
+            let prepared = taipan_link::check_exceptions(bytes, exceptions)
+                .map_err(link)
+                .and_then(|()| prepare(cache, engine, bytes, missing));
             // Whoever receives has met an error.
             if sender.send(Told::Ended(path, bytes.len() as u64, prepared)).is_err() {
                 break;
@@ -141,9 +146,21 @@ fn compile(
     })
 }
 
+fn link(source: taipan_link::Error) -> taipan_bundle::Error {
+    taipan_bundle::Error::Link { module: "a side module", source }
+}
+
+/// What exceptions of C++ are in a release. A main module without any imports that show it has those of WebAssembly.
+fn exceptions(program: &Program) -> Exceptions {
+    let is_of = |name| Exceptions::of_import(name) == Some(Exceptions::JavaScript);
+    match program.imports().any(is_of) {
+        true => Exceptions::JavaScript,
+        false => Exceptions::WebAssembly,
+    }
+}
+
 /// Compiles a side module, if the cache does not have it: `missing` is called first.
 fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], missing: impl Fn()) -> Prepared {
-    let link = |source| taipan_bundle::Error::Link { module: "a side module", source };
     let (found, max) = (bytes.len() as u64, BYTES_MAX as u64);
     if found > max {
         return Err(link(taipan_link::Error::Limit { what: "bytes of the module", found, max }));
@@ -161,12 +178,13 @@ fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], missing: impl Fn()) -> 
     Ok((load(engine, &files, digest)?, held))
 }
 
-/// Where the compiled side modules of a worker are in the cache.
+/// Where the compiled side modules of a worker are in the cache; those that cannot be used are nowhere.
 pub(crate) fn entries(settings: &Settings) -> Result<Vec<Entry>, Error> {
     let engine = settings.bundle.program.engine();
     let entry = |(_, bytes): (String, &[u8])| {
         let key = key(engine, &taipan_guest::digest(bytes));
         settings.cache.entry(WEBASSEMBLY_ENTRIES, &key)
     };
-    Ok(files(&layers(settings)).into_iter().map(entry).collect::<Result<_, _>>()?)
+    let entries = files(&layers(settings)).into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    Ok(entries.into_iter().filter(|entry| entry.path().exists()).collect())
 }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
 
-use taipan_link::{SideModule, WINDOW_START, check_stoppable, dylink, hidden_state, side_module};
+use taipan_link::{
+    Exceptions, SideModule, WINDOW_START, check_exceptions, check_stoppable, dylink, hidden_state,
+    side_module,
+};
 use wasmtime::{
     Engine, Extern, ExternType, Func, Global, Instance, Memory, MemoryType, Module, Ref, RefType,
     Store, Table, TableType, Val,
@@ -193,4 +196,22 @@ fn damage() {
             wasm[place] ^= bits;
         }
     }
+}
+
+#[test]
+fn exceptions_of_the_other_kind() {
+    let check = |text: &str, main, expect: &str| {
+        let checked = check_exceptions(&wat::parse_str(text).unwrap(), main);
+        assert_eq!(checked.err().map(|error| error.to_string()).unwrap_or_default(), expect);
+    };
+    let (ours, of_javascript) = (Exceptions::WebAssembly, Exceptions::JavaScript);
+    let tag = "(module (import \"env\" \"memory\" (memory 1)) (import \"env\" \"__cpp_exception\" (tag (param i32))))";
+    let invoke = "(module (import \"env\" \"invoke_vi\" (func (param i32 i32))))";
+    for (text, own) in [(tag, ours), (invoke, of_javascript), ("(module)", ours)] {
+        check(text, own, "");
+    }
+    let expect = "it has exceptions of WebAssembly (it imports `__cpp_exception`), and this Pyodide has those of JavaScript";
+    check(tag, of_javascript, expect);
+    let expect = "it has exceptions of JavaScript (it imports `invoke_vi`), and this Pyodide has those of WebAssembly";
+    check(invoke, ours, expect);
 }
