@@ -49,11 +49,17 @@ impl Locking {
         let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
         let before = read_lock(&project.directory)?;
         let made = before.as_ref().and_then(|(_, lock)| lock.made.as_ref());
-        let groups = match (groups, made) {
-            ([], Some(made)) => &made.groups,
-            (groups, _) => groups,
-        };
-        let wanted = wanted(&project.directory, groups)?;
+        let wanted = match (groups, made) {
+            ([], Some(made)) => match wanted(&project.directory, &made.groups) {
+                // A group that is gone is wanted no more.
+                Err(Failure::Lock(taipan_lock::Error::NoGroup { known, .. })) => {
+                    let left = made.groups.iter().filter(|name| known.contains(name)).cloned();
+                    wanted(&project.directory, &left.collect::<Vec<_>>())
+                }
+                wanted => wanted,
+            },
+            (groups, _) => wanted(&project.directory, groups),
+        }?;
         Ok(Self { release, wanted, before, project })
     }
 
@@ -76,8 +82,9 @@ impl Locking {
             let count = resolved.lock.packages.len();
             let Release { version, python, .. } = release;
             let state = if changed { "locked" } else { "unchanged:" };
+            let ending = if count == 1 { "" } else { "s" };
             console::say(format_args!(
-                "{LOCK_FILE} {state} {count} packages for Pyodide {version} (Python {python})"
+                "{LOCK_FILE} {state} {count} package{ending} for Pyodide {version} (Python {python})"
             ));
         }
         tell_held(&resolved);
@@ -102,6 +109,8 @@ impl Asked<'_> {
         let (uv, cache) = (uv(options)?, options.cache()?);
         let display = Display::new(options.quiet);
         let progress = |step: Step<'_>| display.show(step);
+        // uv would wait for it without a word.
+        taipan_bundle::prepare(release, &options.sources()?, &cache, &progress)?;
         let python = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
         let python = python.path();
         let own_options = self.network(options, &uv, &python)?;
@@ -232,7 +241,12 @@ pub(crate) fn edit(
     let path = project.directory.join(PYPROJECT_FILE);
     let before = path.exists().then(|| read_file(&path, "the file")).transpose()?;
     if before.is_none() {
-        write_atomic(&path, new_project(&project.name(), release).as_bytes())?;
+        let name = match change.words.iter().any(|word| word.starts_with(project.name().as_str())) {
+            // A project cannot depend on its own name.
+            true => format!("{}-worker", project.name()),
+            false => project.name(),
+        };
+        write_atomic(&path, new_project(&name, release).as_bytes())?;
     }
     let outcome = words_to_uv(options, &project, release, change).and_then(|()| {
         let mut groups = remembered_groups(&project)?;

@@ -130,7 +130,8 @@ fn is_the_workers(root: &Path, path: &Path) -> bool {
             let name = name.to_string_lossy();
             let hidden = name.starts_with('.') && !name.starts_with(".dev.vars");
             let written = name.ends_with('~') || name.ends_with(".log") || is_of_an_editor(&name);
-            !hidden && !written && !IGNORED_FOLDERS.contains(&&*name)
+            let draft = name.starts_with(taipan_lock::DRAFT);
+            !hidden && !written && !draft && !IGNORED_FOLDERS.contains(&&*name)
         }
         Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
             true
@@ -169,6 +170,7 @@ mod tests {
             "/w/x.log",
             "/w/#entry.py#",
             "/w/src/4913",
+            "/w/pylock.taipan-1234-abc.toml",
         ] {
             check(path, false);
         }

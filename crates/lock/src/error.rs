@@ -74,7 +74,7 @@ pub enum Error {
         at: Location,
     },
     /// A dependency group that is not there, or includes itself.
-    #[error("{file} has no dependency group `{name}`; there are {}", known.join(", "))]
+    #[error("{file} has no dependency group `{name}`; there {}", those(known))]
     NoGroup {
         /// The file.
         file: String,
@@ -230,7 +230,9 @@ impl Error {
                 "`taipan lock` writes it anew: remove the file first, or take it from where it was whole"
             }
             Self::Dynamic { .. } => "write `dependencies` into the table `project`",
-            Self::NoGroup { .. } => "`[dependency-groups]` defines groups; none includes itself",
+            Self::NoGroup { .. } => {
+                "a group is a key of `[dependency-groups]`; none includes itself"
+            }
             Self::Unsatisfiable { hints, .. } if !hints.is_empty() => {
                 return Some(hints.clone().into());
             }
@@ -273,5 +275,14 @@ impl Error {
             Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };
         Some(hint.into())
+    }
+}
+
+/// The names that there are, for people.
+fn those(names: &[String]) -> String {
+    match names {
+        [] => "is none".into(),
+        [one] => format!("is {one}"),
+        names => format!("are {}", names.join(", ")),
     }
 }

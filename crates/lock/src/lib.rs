@@ -48,7 +48,7 @@ pub use project::Wanted;
 pub use pyodide_index::PyodideIndex;
 pub use request::{Request, Upgrade};
 pub use requirement::Requirement;
-pub use resolve::{Resolved, read_lock, resolve};
+pub use resolve::{DRAFT, Resolved, read_lock, resolve};
 pub use unpacking::{Size, Unpacking, left_out};
 pub use uv::{PINNED, UV_ENTRIES, Uv};
 pub use wheel::Target;

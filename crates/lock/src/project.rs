@@ -48,14 +48,13 @@ impl Wanted {
             settings += &project.text("requires-python")?.unwrap_or_default();
         }
         let defined = Groups::read(root.table("dependency-groups")?)?;
-        for name in groups {
+        let groups: BTreeSet<_> = groups.iter().map(|name| normalised(name)).collect();
+        for name in &groups {
             for text in defined.requirements(file, name, 0)? {
                 wanted.add(&[text]);
             }
-            wanted.groups.push(normalised(name));
         }
-        wanted.groups.sort();
-        wanted.groups.dedup();
+        wanted.groups = groups.into_iter().collect();
         if let Some(mut tool) = root.table("tool")? {
             if let Some(mut taipan) = tool.table("taipan")? {
                 wanted.allow_build.extend(names(&taipan.texts("allow-build")?));

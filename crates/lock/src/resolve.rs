@@ -25,7 +25,7 @@ const ELSEWHERE: &str = "x86_64-manylinux_2_28";
 const HEADER: &str = "# Made by `taipan lock` from pyproject.toml, by means of uv.\n";
 
 /// The beginning of the name of the file that uv writes, beside the lock: uv writes paths from there on.
-const DRAFT: &str = "pylock.taipan-";
+pub const DRAFT: &str = "pylock.taipan-";
 
 /// A lock that is made and not written.
 #[derive(Clone, Debug)]
