@@ -156,7 +156,7 @@ impl Asked<'_> {
             false if options.quiet => (),
             false => console::say(format_args!(
                 "Pyodide's own index {address} cannot be reached, and is left out; \
-                 `[tool.taipan] pyodide-index = false` says so for good"
+                 `[tool.taipan] pyodide-index = false` leaves it out always"
             )),
         }
         Ok(told)

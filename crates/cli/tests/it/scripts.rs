@@ -32,8 +32,9 @@ fn modules_that_are_not_there() {
     let run = |module: &str, part: &str| {
         check(&[], &format!("taipan run -c 'import {module}'"), 1, part);
     };
-    run("requests", "\n`requests` needs sockets, and there are none: `pyfetch` of `pyodide.http`");
-    run("numpy.linalg", "\na package of Python alone is found beside the script, ");
+    run("httpx", "gives it to the script; httpx connects by sockets, and there are none, but `pyfetch`");
+    run("requests", "\nif it is a package, `taipan run --with requests` gives it to the script");
+    run("numpy.linalg", "\nif it is a package, `taipan run --with numpy` gives it to the script");
     run("tkinter", "\nthis release of Pyodide is without `tkinter` of the standard library\n");
     // A module of a package that is there, and who only looks.
     run("json.nope", "ModuleNotFoundError: No module named 'json.nope'\n");

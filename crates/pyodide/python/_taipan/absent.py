@@ -6,7 +6,7 @@ Called where an exception is reported, so that a program that looks for a module
 import sys
 
 # They connect by sockets, and there are none.
-CLIENTS = {"aiohttp", "httpx", "requests", "urllib3"}
+CLIENTS = {"aiohttp", "httpx"}
 
 
 def advise(exception, remedy):
@@ -22,7 +22,8 @@ def advise(exception, remedy):
 
 def _advice(name, remedy):
     if name in CLIENTS:
-        return f"`{name}` needs sockets, and there are none: `pyfetch` of `pyodide.http` makes requests"
+        sockets = f"{name} connects by sockets, and there are none, but `pyfetch` of `pyodide.http`"
+        return f"{remedy.format(name=name)}; {sockets}"
     if name in sys.stdlib_module_names:
         return f"this release of Pyodide is without `{name}` of the standard library"
     return remedy.format(name=name)
