@@ -8,9 +8,11 @@
 //! glue-N.code        its machine code
 //! javascript.layer   the engine's bytecode of our JavaScript and of the glue
 //! python.layer       the standard library and our Python, with `.pyc` files
+//! distribution.json  what is published beside the release: its `pyodide-lock.json`
 //! baseline.snapshot  an isolate in which Python has booted
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,8 +21,9 @@ use bytes::Bytes;
 use taipan_guest::{CompiledModule, Isolate, Parts, Program, SourceType};
 use taipan_link::{Options, Variant};
 use taipan_pyodide::layer::{self, Layer, encode};
+use taipan_pyodide::stdlib::EXTENSIONS_DIRECTORY;
 use taipan_pyodide::{Family, LayerBytes, MEMORY_BYTES_MAX, modules, patches, placement, stdlib};
-use taipan_release::{BundleId, Digest, Release, ReleaseFiles, Source};
+use taipan_release::{BundleId, Digest, Distribution, Release, ReleaseFiles, Source};
 use taipan_runtime::{
     Javascript, Mount, PARTS, PYTHON, SnapshotFile, Virtual, check_address_space,
 };
@@ -32,13 +35,18 @@ use crate::{Error, boot};
 const PAGE_BYTES: u64 = 65536;
 
 /// Bump it when what a bundle holds changes in a way that its inputs do not show.
-const FORMAT: &str = "7";
+const FORMAT: &str = "8";
 
 /// The kind of entry of the cache.
 pub const BUNDLE_ENTRIES: &str = "bundle";
 /// The bundle's own snapshot.
 pub const BASELINE: &str = "baseline.snapshot";
 const GLUE_MODULE: &str = "taipan:pyodide/glue";
+/// The release's lock.
+const DISTRIBUTION: &str = "distribution.json";
+/// What Python knows of the parts of the standard library that are published apart.
+const UNVENDORED_MODULE: &str = "_taipan/unvendored.py";
+
 /// A bundle, opened: code is mapped, nothing runs.
 pub struct Bundle {
     /// What it is made of and by what.
@@ -51,8 +59,27 @@ pub struct Bundle {
     pub python: Mount,
     /// The snapshot of an isolate in which nothing has run.
     pub baseline: SnapshotFile,
+    version: &'static str,
+    distribution: Bytes,
     /// Keeps it from being removed.
     _held: Held,
+}
+
+impl Bundle {
+    /// What is published beside the release.
+    ///
+    /// # Errors
+    ///
+    /// When the release's lock is none.
+    pub fn distribution(&self) -> Result<Distribution, Error> {
+        Ok(Distribution::parse(self.version, &self.distribution)?)
+    }
+
+    /// Where the extension modules of the standard library are.
+    #[must_use]
+    pub fn extensions_path(&self) -> String {
+        format!("{}/{EXTENSIONS_DIRECTORY}", self.python.1)
+    }
 }
 
 impl fmt::Debug for Bundle {
@@ -222,6 +249,10 @@ fn build(
     let mut entries = stdlib::entries(&read(&files.standard_library)?)
         .map_err(pyodide("unpacking the standard library"))?;
     entries.extend(PYTHON.iter().map(|(path, text)| layer::Entry::file(*path, *text)));
+    let lock = read(&files.lock)?;
+    let distribution = Distribution::parse(release.version, &lock)?;
+    entries.push(layer::Entry::file(UNVENDORED_MODULE, unvendored_module(&distribution)));
+    write_atomic(&staging.join(DISTRIBUTION), &lock)?;
     let python = layer(encode(&entries).map_err(pyodide("making a file layer"))?)?;
     let bytecode = boot::compile_modules(&program, &javascript, (python, library_path(release)))?;
     entries.extend(bytecode.into_iter().map(|(path, bytes)| layer::Entry::file(path, bytes)));
@@ -245,7 +276,19 @@ fn open(id: BundleId, release: &Release, files: &Files, held: Held) -> Result<Bu
     let baseline = SnapshotFile::of(&files.folder().join(BASELINE), files.file(BASELINE)?)?;
     let glue = files.names().filter(|name| is_glue(name)).count();
     let program = program(files.folder(), glue, &|name| Ok(files.file(name)?))?;
-    Ok(Bundle { id, program, javascript, python, baseline, _held: held })
+    let (version, distribution) = (release.version, map(DISTRIBUTION)?);
+    Ok(Bundle { id, program, javascript, python, baseline, version, distribution, _held: held })
+}
+
+/// The module that says in which files the parts of the standard library are that are published apart.
+fn unvendored_module(distribution: &Distribution) -> String {
+    let members = distribution.unvendored();
+    let files: BTreeMap<_, _> = members
+        .flat_map(|member| member.imports.iter().map(move |module| (module, &member.file)))
+        .collect();
+    let lines = files.iter().map(|(module, file)| format!("    {module:?}: {file:?},\n"));
+    let lines: String = lines.collect();
+    format!("\"\"\"The files of modules that are published apart.\"\"\"\n\nFILES = {{\n{lines}}}\n")
 }
 
 /// Whether this is the name of a module of the glue.

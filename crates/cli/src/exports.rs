@@ -9,7 +9,7 @@ use taipan_bundle::{BUNDLE_ENTRIES, bundle_id, prepare};
 use taipan_packages::IMAGE_ENTRIES;
 use taipan_release::{Release, Source, fetch, release};
 use taipan_runtime::processor;
-use taipan_store::{Cache, Entry, Import, Step};
+use taipan_store::{Cache, Entry, Import, PUBLISHED_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES};
 
 use crate::console;
@@ -94,7 +94,8 @@ pub(crate) fn write(
 }
 
 /// The kinds of entries that a worker has for itself.
-const OF_WORKERS: [&str; 3] = [SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, IMAGE_ENTRIES];
+const OF_WORKERS: [&str; 4] =
+    [SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, IMAGE_ENTRIES, PUBLISHED_ENTRIES];
 
 /// The entries of these names, of which an export says that it has them.
 fn others(about: &About, cache: &Cache, path: &Path) -> Result<Vec<Entry>, Failure> {

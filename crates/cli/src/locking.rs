@@ -4,19 +4,20 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use taipan_lock::{
-    Builder, Builds, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, Seen, Target, Upgrade,
-    Uv, Wanted, build, held_table, index_options, is_one_index, read_lock, resolve,
+    Builder, Builds, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen, Target,
+    Upgrade, Uv, Wanted, build, held_table, index_options, is_one_index, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
-use taipan_release::Release;
+use taipan_release::{Release, Source};
 use taipan_store::{OnReadOnly, Step, write_atomic};
+use taipan_webapi::with_causes;
 
-use crate::console;
 use crate::failure::Failure;
 use crate::interpreter::{self, BuildPythons};
-use crate::options::Options;
+use crate::options::{Options, absolute};
 use crate::progress::Display;
 use crate::project::{Origin, Project, Variables, read_file};
+use crate::{console, sources};
 
 /// A project whose packages are locked.
 #[derive(Debug)]
@@ -145,6 +146,7 @@ impl Asked<'_> {
     /// What uv is told about indexes, with Pyodide's own where that can be asked.
     fn network(&self, options: &Options, uv: &Uv, python: &Path) -> Result<Vec<String>, Failure> {
         let mut told = network(options, self.directory);
+        told.extend(wheels(options)?);
         let address = self.release.index();
         let texts = uv_texts(options, self.directory);
         if !self.wanted.pyodide_index || !is_one_index(&told, &options.indexes.variables, &texts) {
@@ -208,7 +210,17 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
         None if locking.before.is_some() => return Ok(()),
         Some(_) | None => (),
     }
-    locking.lock(options, &Choices::default())
+    match locking.lock(options, &Choices::default()) {
+        // A project that names no package may do without.
+        Err(failure) if locking.before.is_none() && locking.wanted.names_nothing() => {
+            console::warn(format_args!(
+                "{SDK}, from which the project imports, is not there: {}",
+                with_causes(&failure)
+            ));
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 /// What the lock of a project remembers of packages that are not as elsewhere; nothing without a lock.
@@ -330,11 +342,29 @@ pub(crate) fn network(options: &Options, directory: &Path) -> Vec<String> {
     told
 }
 
+/// The directories of `--source` that have wheels, as a further place for uv to look at.
+fn wheels(options: &Options) -> Result<Vec<String>, Failure> {
+    let mut told = Vec::new();
+    for source in options.sources()? {
+        let Source::Folder(folder) = source else { continue };
+        let listed = fs_err::read_dir(&folder).into_iter().flatten().flatten();
+        let is_wheel = |name: &Path| name.extension().is_some_and(|ending| ending == "whl");
+        if listed.map(|item| item.path()).any(|path| is_wheel(&path)) {
+            told.extend(["--find-links".to_owned(), absolute(&folder)?]);
+        }
+    }
+    Ok(told)
+}
+
 /// What the `pyproject.toml` in `directory` asks for.
 fn wanted(directory: &Path, groups: &[String]) -> Result<Wanted, Failure> {
     let text = read_file(&directory.join(PYPROJECT_FILE), "the file")?;
     let text = String::from_utf8_lossy(&text);
-    Ok(Wanted::parse(PYPROJECT_FILE, &text, groups)?)
+    let mut wanted = Wanted::parse(PYPROJECT_FILE, &text, groups)?;
+    if sources::need_sdk(directory) {
+        wanted.imply(SDK);
+    }
+    Ok(wanted)
 }
 
 fn target(release: &Release) -> Target {

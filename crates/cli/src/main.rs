@@ -9,6 +9,7 @@ mod exports;
 mod failure;
 mod interpreter;
 mod locking;
+mod means;
 mod options;
 mod packages;
 mod prepare;
@@ -22,8 +23,10 @@ mod serving;
 mod signals;
 mod size;
 mod snapshots;
+mod sources;
 mod suggested;
 mod terminal;
+mod unvendored;
 mod watching;
 
 use std::process::ExitCode;

@@ -1,35 +1,23 @@
 //! The packages of a project: where they come from, and their image.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use pep440_rs::Version;
-use taipan_bundle::Bundle;
 use taipan_lock::{LOCK_FILE, Lock, MakePython, Seen, Uv};
 use taipan_manifest::PACKAGES_DIRECTORY;
 use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
 use taipan_release::Release;
-use taipan_runtime::Guard;
-use taipan_store::{Cache, OnReadOnly, Step};
+use taipan_store::{OnReadOnly, Step};
 use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
 use crate::interpreter::{self, BuildPythons, Interpreter};
 use crate::locking::{self, network};
-use crate::options::Options;
+use crate::means::Means;
 use crate::progress::Display;
 use crate::project::{Origin, read_text};
-
-/// What packages are made with.
-#[derive(Clone, Copy)]
-pub(crate) struct Means<'a> {
-    pub(crate) options: &'a Options,
-    pub(crate) release: &'static Release,
-    pub(crate) bundle: &'a Arc<Bundle>,
-    pub(crate) cache: &'a Cache,
-    pub(crate) guard: &'a Guard,
-}
+use crate::unvendored::Libraries;
 
 /// The packages of the project in `directory`, installed and made into an image if the cache has none; with them what is
 /// left out that the author may miss.
@@ -68,16 +56,26 @@ pub(crate) fn of_lock(
 ) -> Result<Packages, Failure> {
     let text = read_text(path, "the lock")?;
     let lock = Lock::parse(LOCK_FILE, &text).map_err(taipan_packages::Error::from)?;
-    install(Installation { lock: &lock, directory: path.parent().unwrap_or(path), exclude }, means)
+    let directory = path.parent().unwrap_or(path);
+    install(&lock, directory, exclude, means)
 }
 
-fn install(installation: Installation<'_>, means: Means<'_>) -> Result<Packages, Failure> {
+fn install(
+    lock: &Lock,
+    directory: &Path,
+    exclude: &[String],
+    means: Means<'_>,
+) -> Result<Packages, Failure> {
     let Means { options, release, bundle, cache, guard } = means;
     let display = Display::new(options.quiet);
+    let needed = Libraries::of(lock, means, &display)?;
+    let libraries = &needed.published;
+    let installation = Installation { lock, directory, exclude, libraries };
     let pythons = BuildPythons::new(release, options);
     let make = |seen: &Seen| pythons.make(seen);
-    let installer = || installer(installation.directory, means, &display, &make);
-    taipan_packages::install(installation, installer, bundle, cache, guard, &|step| {
+    let installer = || installer(directory, means, &display, &make);
+    let library = |it: &_| needed.read(it);
+    taipan_packages::install(installation, installer, library, bundle, cache, guard, &|step| {
         display.show(step)
     })
 }
@@ -93,8 +91,7 @@ pub(crate) fn of_script(inline: &Inline, means: Means<'_>) -> Result<Option<Pack
     let progress = |step: Step<'_>| display.show(step);
     let chosen =
         taipan_packages::ephemeral(&inline.project(), release.version, resolve, cache, &progress)?;
-    let (lock, directory) = (&chosen.lock, chosen.directory());
-    install(Installation { lock, directory, exclude: &[] }, means).map(Some)
+    install(&chosen.lock, chosen.directory(), &[], means).map(Some)
 }
 
 /// What the script at `path` says that it needs.

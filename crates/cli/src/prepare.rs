@@ -19,13 +19,13 @@ use taipan_worker::{
 };
 
 use crate::failure::Failure;
+use crate::means::Means;
 use crate::options::Options;
-use crate::packages::Means;
 use crate::progress::Display;
 use crate::project::{Project, Variables};
 use crate::runtime::guard;
 use crate::size::{MIB, mebibytes};
-use crate::{console, locking, packages, terminal};
+use crate::{console, locking, packages, terminal, unvendored};
 
 /// A worker that is ready to be started.
 #[derive(Debug)]
@@ -66,6 +66,7 @@ pub(crate) fn prepare_quietly(
         |path: &str| is_configuration(path) || configuration.as_deref() == Some(path);
     let means = Means { options, release, bundle: &bundle, cache: &cache, guard };
     let (packages, left_out) = packages::of_project(&directory, &manifest.exclude, means)?;
+    let unvendored = unvendored::of_release(means)?;
     let apart = packages.as_ref().map(|_| PACKAGES_DIRECTORY);
     let (code, mut warnings) = from_project(&directory, &is_configuration, apart)?;
     warnings.extend(left_out);
@@ -87,6 +88,7 @@ pub(crate) fn prepare_quietly(
         cache,
         code,
         packages,
+        unvendored,
         pool,
         limits,
     };

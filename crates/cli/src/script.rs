@@ -20,15 +20,15 @@ use taipan_worker::{
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
+use crate::means::Means;
 use crate::options::Options;
-use crate::packages::Means;
 use crate::prepare::bundle;
 use crate::progress::Display;
 use crate::project::read_file;
 use crate::runtime::{guard, runtime};
 use crate::script::mounts::{Mount, OF_THE_SYSTEM, SESSION};
 use crate::script::streams::{Output, Terminal};
-use crate::{console, packages, signals, terminal};
+use crate::{console, packages, signals, terminal, unvendored};
 
 pub(crate) use sandbox::{Sandbox, SandboxArguments};
 
@@ -91,11 +91,11 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
     };
     inline.add(request.requirements, request.allow_downgrade);
     let packages = packages::of_script(&inline, means)?;
+    let unvendored = unvendored::of_release(means)?;
     let display = Display::new(options.quiet);
-    let side_modules = packages.as_ref().map_or_else(
-        || Ok(SideModules::default()),
-        |packages| packages.compile(&bundle, &cache, &|step| display.show(step)),
-    )?;
+    let libraries: Vec<_> = packages.iter().chain(&unvendored).collect();
+    let side_modules = SideModules::of(&libraries, &bundle, &cache, &|step| display.show(step))?;
+    drop(display);
     let network = fetch::Settings { access: sandbox.access, ..options.proxies.clone() };
     let output = Output::new(sandbox.output_bytes);
     // The runtime ends with the process, which is soon: the thread of a stopped script may still wait for its clock.
@@ -128,6 +128,7 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
         },
         guard,
         packages,
+        unvendored,
         side_modules,
         signals: signals::of_script()?,
         signalled,

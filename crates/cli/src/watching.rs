@@ -8,6 +8,8 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use taipan_lock::DRAFT;
+
 use crate::failure::Failure;
 
 /// How long nothing must change before a change counts: editors save in several
@@ -130,7 +132,7 @@ fn is_the_workers(root: &Path, path: &Path) -> bool {
             let name = name.to_string_lossy();
             let hidden = name.starts_with('.') && !name.starts_with(".dev.vars");
             let written = name.ends_with('~') || name.ends_with(".log") || is_of_an_editor(&name);
-            let draft = name.starts_with(taipan_lock::DRAFT);
+            let draft = name.starts_with(DRAFT);
             !hidden && !written && !draft && !IGNORED_FOLDERS.contains(&&*name)
         }
         Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {

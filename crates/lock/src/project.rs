@@ -17,6 +17,8 @@ const GROUP_DEPTH_MAX: usize = 32;
 pub struct Wanted {
     /// Dependencies of the project, and of the groups that were named, in the order of the file.
     pub requirements: Vec<Requirement>,
+    /// Those that the project does not name, and its sources import; they are among `requirements` as well.
+    pub implied: Vec<String>,
     /// The groups that were named, sorted.
     pub groups: Vec<String>,
     /// Packages that may be built from source (`[tool.taipan]` or `[tool.pywrangler] allow-build`).
@@ -69,6 +71,20 @@ impl Wanted {
         settings += &format!("{:?}", wanted.allow_build);
         wanted.settings = Digest::of(settings.as_bytes()).to_string();
         Ok(wanted)
+    }
+
+    /// Adds a package that the project's sources import, unless the project names it.
+    pub fn imply(&mut self, name: &str) {
+        if self.requirements.iter().all(|requirement| requirement.name != name) {
+            self.add(&[name.to_owned()]);
+            self.implied.push(name.to_owned());
+        }
+    }
+
+    /// Whether the project itself names no package.
+    #[must_use]
+    pub fn names_nothing(&self) -> bool {
+        self.requirements.len() == self.implied.len()
     }
 
     fn add(&mut self, texts: &[String]) {
@@ -180,6 +196,20 @@ mod tests {
         let settings = |text: &str| Wanted::parse("pyproject.toml", text, &[]).unwrap().settings;
         assert_eq!(settings(TEXT), settings(&format!("{TEXT}\n[tool.ruff]\nx = 1")));
         assert_ne!(settings(TEXT), settings(&TEXT.replace("../mcp", "../other")));
+    }
+
+    #[test]
+    fn what_sources_import() {
+        let mut wanted = wanted(&[]).unwrap();
+        wanted.imply("mcp");
+        assert!(wanted.implied.is_empty());
+        wanted.imply("workers-runtime-sdk");
+        assert_eq!(wanted.implied, ["workers-runtime-sdk"]);
+        assert_eq!(wanted.requirements.last().unwrap().name, "workers-runtime-sdk");
+        assert!(!wanted.names_nothing());
+        let mut none = Wanted::default();
+        none.imply("workers-runtime-sdk");
+        assert!(none.names_nothing());
     }
 
     #[test]

@@ -117,9 +117,11 @@ pub fn resolve(
 ) -> Result<Resolved, Error> {
     progress(Step::Begin { label: "resolving", bytes_total: None });
     remove_old_drafts(request.directory)?;
+    let implied = implied(request)?;
+    let implied = implied.as_ref().map(NamedTempFile::path);
     let (own, native) = thread::scope(|scope| {
-        let native = scope.spawn(|| native(uv, request));
-        let own = own(uv, request, before.map(|(text, _)| text.as_str()));
+        let native = scope.spawn(|| native(uv, request, implied));
+        let own = own(uv, request, implied, before.map(|(text, _)| text.as_str()));
         let native = native.join().unwrap_or_else(|_| {
             let source = std::io::Error::other("the thread that compares has panicked");
             Err(Error::Run { program: UV_ENTRIES.to_owned(), source })
@@ -156,13 +158,14 @@ pub fn resolve(
 fn own(
     uv: &Uv,
     request: &Request<'_>,
+    implied: Option<&Path>,
     before: Option<&str>,
 ) -> Result<(String, Vec<String>), Error> {
     let mut draft = tempfile::Builder::new()
         .prefix(&format!("{DRAFT}{}-", std::process::id()))
         .suffix(".toml")
         .tempfile_in(request.directory)?;
-    let mut arguments = compile(request);
+    let mut arguments = compile(request, implied);
     arguments.extend(
         request
             .builds
@@ -196,8 +199,8 @@ fn own(
 }
 
 /// What Linux would have.
-fn native(uv: &Uv, request: &Request<'_>) -> Result<Vec<Pin>, Error> {
-    let mut arguments = compile(request);
+fn native(uv: &Uv, request: &Request<'_>, implied: Option<&Path>) -> Result<Vec<Pin>, Error> {
+    let mut arguments = compile(request, implied);
     let options = ["--python-platform", ELSEWHERE, "--annotation-style", "line", "--quiet"];
     arguments.extend(options.map(OsString::from));
     let (output, _said) = run(uv, request, arguments)?;
@@ -223,10 +226,22 @@ fn published(uv: &Uv, request: &Request<'_>, pins: &[&Pin]) -> Result<Lock, Erro
     }
 }
 
-/// `uv pip compile` of the project.
-fn compile(request: &Request<'_>) -> Vec<OsString> {
+/// A file with what the project does not name and its sources import.
+fn implied(request: &Request<'_>) -> Result<Option<NamedTempFile>, Error> {
+    let names = &request.wanted.implied;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut list = tempfile::Builder::new().prefix("taipan-").suffix(".in").tempfile()?;
+    writeln!(list, "{}", names.join("\n"))?;
+    Ok(Some(list))
+}
+
+/// `uv pip compile` of the project, and of what its sources import.
+fn compile(request: &Request<'_>, implied: Option<&Path>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> =
         vec!["pip".into(), "compile".into(), taipan_manifest::PYPROJECT_FILE.into()];
+    arguments.extend(implied.map(OsString::from));
     arguments.extend(request.wanted.groups.iter().flat_map(|name| ["--group".into(), name.into()]));
     arguments.extend(common(request));
     arguments

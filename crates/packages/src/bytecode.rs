@@ -20,9 +20,9 @@ use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::Layer;
 use taipan_runtime::{Guard, Instance, IsolateImage, Log, Registry, Virtual, World, impose_on};
 use taipan_store::{Progress, Step};
-use taipan_worker::packages_path;
 
 use crate::Error;
+use crate::source::Source;
 
 /// Bytes of sources of a batch, unless it is one file: enough that resuming an isolate does not count.
 const BATCH_BYTES: u64 = 256 << 10;
@@ -44,9 +44,8 @@ type Compiled = Vec<(String, Vec<u8>)>;
 ///
 /// A fault of ours.
 pub(crate) fn compile(
-    bundle: &Arc<Bundle>,
+    Source { path, bundle, guard, .. }: Source<'_>,
     layer: &Arc<Layer<LayerBytes>>,
-    guard: &Guard,
     progress: Progress<'_>,
 ) -> Result<Compiled, Error> {
     let sources = sources(layer);
@@ -56,12 +55,18 @@ pub(crate) fn compile(
     if batches.len() > 1 {
         progress(Step::Begin { label: "compiling packages", bytes_total: Some(bytes_total) });
     }
-    let image = image(bundle, layer)?;
+    let image = image(bundle, layer, path)?;
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads.min(THREADS_MAX).min(batches.len());
     image.keep_spares(threads);
-    let work =
-        Work { image, sources: &sources, batches: &batches, next: AtomicUsize::new(0), guard };
+    let work = Work {
+        image,
+        path,
+        sources: &sources,
+        batches: &batches,
+        next: AtomicUsize::new(0),
+        guard,
+    };
     let mut all = thread::scope(|scope| {
         let (sender, receiver) = channel();
         for _ in 0..threads {
@@ -109,9 +114,13 @@ fn batches(sources: &[(String, u64)]) -> Vec<Range<usize>> {
     batches
 }
 
-/// The baseline, with the sources where packages are.
-fn image(bundle: &Bundle, layer: &Arc<Layer<LayerBytes>>) -> Result<IsolateImage, Error> {
-    let layers = vec![bundle.python.clone(), (layer.clone(), packages_path())];
+/// The baseline, with the sources where they are mounted.
+fn image(
+    bundle: &Bundle,
+    layer: &Arc<Layer<LayerBytes>>,
+    path: &str,
+) -> Result<IsolateImage, Error> {
+    let layers = vec![bundle.python.clone(), (layer.clone(), path.to_owned())];
     let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
     let (program, baseline) = (&bundle.program, &bundle.baseline);
     Ok(IsolateImage::new(program, baseline, baseline.clone(), layers, registry, &[])?)
@@ -120,6 +129,7 @@ fn image(bundle: &Bundle, layer: &Arc<Layer<LayerBytes>>) -> Result<IsolateImage
 /// What the threads share.
 struct Work<'a> {
     image: IsolateImage,
+    path: &'a str,
     sources: &'a [(String, u64)],
     batches: &'a [Range<usize>],
     next: AtomicUsize,
@@ -163,20 +173,20 @@ impl Work<'_> {
         let mut instance = self.image.resume_on(Box::new(host), world, false)?;
         impose_on(&mut instance, MEMORY_BYTES_MAX, CpuLimit::Request(BATCH_CPU), self.guard)?;
         let _turn = instance.isolate.control().begin();
-        Ok(compile_files(&mut instance, sources).ok())
+        Ok(compile_files(&mut instance, self.path, sources).ok())
     }
 }
 
 fn compile_files(
     instance: &mut Instance,
+    path: &str,
     sources: &[(String, u64)],
 ) -> Result<Compiled, taipan_runtime::Error> {
-    let path = packages_path();
     let mount = json!([{"layer": 1, "path": path}]).to_string();
     instance.call("furnishScript", &["null".into(), (&*mount).into()])?;
     let names: Vec<_> = sources.iter().map(|(name, _)| name).collect();
     let names = json!(names).to_string();
-    instance.call("compileFiles", &[(&*path).into(), (&*names).into()])?;
+    instance.call("compileFiles", &[path.into(), (&*names).into()])?;
     Ok(instance.take_bytecode())
 }
 

@@ -47,6 +47,24 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A shared library that packages need and no place has.
+    #[error("{package} needs {file}, which no index has: it is published with the release")]
+    Library {
+        /// The package of the lock.
+        package: String,
+        /// The library's file.
+        file: String,
+        /// What the places say.
+        source: taipan_store::Error,
+    },
+    /// An archive of a release's distribution.
+    #[error("{file}, which is published with the release, {problem}")]
+    Published {
+        /// Its name.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file that no package can have.
     #[error("{file} of the packages {problem}")]
     File {
@@ -185,13 +203,16 @@ impl Error {
             Self::Bundle(error) => return error.hint(),
             Self::Runtime(error) => return error.hint(),
             Self::Lock(error) => return error.hint(),
+            Self::Library { .. } => {
+                "`--source` names a directory that has this file, or a mirror of Pyodide's CDN"
+            }
             Self::Inline { .. } => {
                 "it is TOML in comments: https://packaging.python.org/specifications/inline-script-metadata"
             }
             Self::Python { .. } => {
                 "choose a release with --pyodide: `taipan bundle list` shows them"
             }
-            Self::Read { .. } => return None,
+            Self::Read { .. } | Self::Published { .. } => return None,
             Self::TooMuch { .. } => "leave out what the worker does not import",
             Self::Native { .. } => {
                 "the package needs a wheel for Pyodide: choose a version that has one, or another package"

@@ -9,10 +9,11 @@ use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::{Entry, Layer, encode};
 use taipan_runtime::{Guard, pyodide};
 use taipan_store::{Cache, Digest, OnReadOnly, Progress, write_atomic};
-use taipan_worker::Packages;
+use taipan_worker::{Packages, packages_path};
 
 use crate::Error;
 use crate::bytecode::compile;
+use crate::source::Source;
 
 /// The kind of entry of the cache.
 pub const IMAGE_ENTRIES: &str = "package-image";
@@ -22,16 +23,6 @@ const LAYER: &str = "packages.layer";
 
 /// Bump it when what an image holds changes in a way that its inputs do not show.
 const FORMAT: &str = "1";
-
-/// What an image is made from, and with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Source<'a> {
-    /// Of what it is made from.
-    pub(crate) digest: Digest,
-    /// Whose Python compiles it.
-    pub(crate) bundle: &'a Arc<Bundle>,
-    pub(crate) guard: &'a Guard,
-}
 
 /// The image of the files `entries`, which are those of installed packages; made first when the cache does not have it.
 /// A file that does not compile has no `.pyc`.
@@ -46,7 +37,8 @@ pub fn image(
     guard: &Guard,
     progress: Progress<'_>,
 ) -> Result<Packages, Error> {
-    let source = Source { digest: digest(&entries), bundle, guard };
+    let path = &packages_path();
+    let source = Source { digest: digest(&entries), path, bundle, guard };
     get_or_make(source, cache, progress, |_| Ok(entries))
 }
 
@@ -58,19 +50,19 @@ pub(crate) fn get_or_make<E: From<Error> + From<taipan_store::Error>>(
     progress: Progress<'_>,
     entries: impl FnOnce(&Path) -> Result<Vec<Entry>, E>,
 ) -> Result<Packages, E> {
-    let Source { digest, bundle, guard } = source;
+    let Source { digest, path, bundle, .. } = source;
     let key = format!("{}{digest}", image_prefix(bundle.id.as_bytes()));
     let entry = cache.entry(IMAGE_ENTRIES, &key)?;
     let held = entry.hold()?;
     let build = |staging: &Path| {
-        let image = make(entries(staging)?, bundle, guard, progress)?;
+        let image = make(entries(staging)?, source, progress)?;
         Ok::<_, E>(write_atomic(&staging.join(LAYER), &image)?)
     };
     let files = entry.get_or_build(OnReadOnly::Apart, progress, build)?;
     let bytes = map(files.folder(), LAYER, &files.file(LAYER)?).map_err(Error::from)?;
     let layer = layer(bytes)?;
     let (digest, held) = (Digest::from_bytes(layer.digest()), Arc::new(held));
-    Ok(Packages { digest, layer, entry, held })
+    Ok(Packages { path: path.to_owned(), digest, layer, entry, made_from: Vec::new(), held })
 }
 
 /// What the keys of entries begin with that are made with the bundle of this digest.
@@ -94,12 +86,11 @@ fn digest(entries: &[Entry]) -> Digest {
 
 fn make(
     mut entries: Vec<Entry>,
-    bundle: &Arc<Bundle>,
-    guard: &Guard,
+    source: Source<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<u8>, Error> {
     let sources = layer(encode_files(&entries)?.into())?;
-    let compiled = compile(bundle, &sources, guard, progress)?;
+    let compiled = compile(source, &sources, progress)?;
     drop(sources);
     entries.extend(compiled.into_iter().map(|(path, contents)| Entry::file(path, contents)));
     encode_files(&entries)

@@ -6,21 +6,27 @@ use std::sync::Arc;
 
 use taipan_bundle::Bundle;
 use taipan_lock::{Builder, Lock, MakePython, Size, Unpacking, Uv, build_locked, left_out};
+use taipan_pyodide::layer::Entry;
 use taipan_runtime::Guard;
 use taipan_store::{Cache, Digest, Progress, Step, write_atomic};
-use taipan_worker::Packages;
+use taipan_worker::{Packages, packages_path};
 
 use crate::Error;
 use crate::check::{Expected, check};
 use crate::exclude::leave_out;
-use crate::image::{Source, get_or_make};
+use crate::image::get_or_make;
+use crate::source::Source;
 use crate::tree::{check_size, read_tree};
+use crate::unvendored::{Published, unpack};
 
 /// The folder of an entry into which uv installs. It is gone when the entry is published.
 const TREE: &str = "tree";
 
 /// What uv installs: wheels alone.
 const WHEELS_LOCK: &str = "pylock.toml";
+
+/// The folder of packages in which shared libraries are looked for, as in workerd.
+const LIBRARIES: &str = "lib";
 
 /// A lock to install.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +37,8 @@ pub struct Installation<'a> {
     pub directory: &'a Path,
     /// What of the packages is left out, see [`crate::leave_out`].
     pub exclude: &'a [String],
+    /// Shared libraries that the packages need, as they are published with the release.
+    pub libraries: &'a [Published],
 }
 
 /// What installs a lock.
@@ -54,24 +62,44 @@ pub struct Installer<'a, P> {
 pub fn install<'a, P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
     installation: Installation<'_>,
     installer: impl FnOnce() -> Result<Installer<'a, P>, E>,
+    library: impl Fn(&Published) -> Result<Vec<u8>, E>,
     bundle: &Arc<Bundle>,
     cache: &Cache,
     guard: &Guard,
     progress: Progress<'_>,
 ) -> Result<Packages, E> {
     // What is installed of a lock is not what is found in a directory, even if the digests were the same.
-    let Installation { lock, directory, exclude } = installation;
+    let Installation { lock, directory, exclude, libraries } = installation;
     let digest = lock.digest_in(directory).map_err(Error::from)?;
-    let digest = Digest::of(format!("lock {digest} {exclude:?}").as_bytes());
-    let source = Source { digest, bundle, guard };
+    let mut made_of = format!("lock {digest} {exclude:?}");
+    libraries.iter().for_each(|library| made_of += &format!(" {}", library.sha256));
+    let digest = Digest::of(made_of.as_bytes());
+    let source = Source { digest, path: &packages_path(), bundle, guard };
     get_or_make(source, cache, progress, |staging| {
         let installer = installer()?;
         let tree = staging.join(TREE);
+        // What cannot be had is known before anything is installed.
+        let libraries = libraries.iter().map(|it| in_folder(it, &library(it)?));
+        let libraries = libraries.collect::<Result<Vec<_>, E>>()?.concat();
         run_uv(installation, &installer, staging, cache, progress)?;
         let entries = read_tree(&tree)?;
         remove(&tree)?;
-        Ok(leave_out(check(entries, &expected(lock))?, exclude))
+        let mut entries = leave_out(check(entries, &expected(lock))?, exclude);
+        let is_there = |library: &Entry| entries.iter().any(|entry| entry.path == library.path);
+        if let Some(twice) = libraries.iter().find(|library| is_there(library)) {
+            let (file, problem) =
+                (twice.path.clone(), "is a library of the release and of a package");
+            return Err(Error::File { file, problem }.into());
+        }
+        entries.extend(libraries);
+        Ok(entries)
     })
+}
+
+/// The files of a library, in the folder in which libraries are looked for.
+fn in_folder<E: From<Error>>(library: &Published, archive: &[u8]) -> Result<Vec<Entry>, E> {
+    let place = |entry: Entry| Entry { path: format!("{LIBRARIES}/{}", entry.path), ..entry };
+    Ok(unpack(&library.name, archive)?.into_iter().map(place).collect())
 }
 
 /// Has uv install wheels into the folder, and what is built from source as the wheel that it becomes.

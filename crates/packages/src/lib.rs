@@ -16,7 +16,9 @@ mod list;
 mod metadata;
 mod native;
 mod record;
+mod source;
 mod tree;
+mod unvendored;
 
 pub use check::{Expected, check};
 pub use ephemeral::{Ephemeral, SCRIPT_LOCK_ENTRIES, ephemeral};
@@ -27,3 +29,4 @@ pub use inline::Inline;
 pub use install::{Installation, Installer, install};
 pub use list::{Listed, list};
 pub use tree::{FILES_MAX, read_tree};
+pub use unvendored::{Published, unpack, unvendored};

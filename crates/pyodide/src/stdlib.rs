@@ -11,6 +11,9 @@ use zip::ZipArchive;
 use crate::layer::Entry;
 use crate::{Error, PYTHON};
 
+/// The directory of the standard library in which CPython looks for its extension modules.
+pub const EXTENSIONS_DIRECTORY: &str = "lib-dynload";
+
 /// The standard library of 3.14 has 567 files.
 const FILES_MAX: usize = 20_000;
 /// The largest file of 3.14 is `pydoc_data/topics.py` with 0.6 MB.
@@ -52,8 +55,8 @@ pub fn entries(archive: &[u8]) -> Result<Vec<Entry>, Error> {
     if archive.len() > FILES_MAX {
         return Err(Error::ArchiveLimit { what: "files", maximum: FILES_MAX as u64 });
     }
-    // Where CPython looks for its extension modules: it warns when it is not there.
-    let mut entries = vec![Entry::directory("lib-dynload")];
+    // CPython warns when it is not there.
+    let mut entries = vec![Entry::directory(EXTENSIONS_DIRECTORY)];
     let mut total = 0;
     for index in 0..archive.len() {
         let entry = read_entry(&mut archive, index)?;

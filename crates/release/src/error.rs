@@ -23,6 +23,14 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// The list of what is published beside a release.
+    #[error("the pyodide-lock.json of Pyodide {version} cannot be used: {reason}")]
+    Distribution {
+        /// The release.
+        version: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The files could not be fetched or kept.
     #[error("cannot get the files of Pyodide {version}")]
     Fetch {
@@ -53,6 +61,9 @@ impl Error {
                     )
                     .into(),
                 );
+            }
+            Self::Distribution { .. } => {
+                "the release in the cache may be damaged: run `taipan bundle verify`"
             }
             Self::Fetch { source, .. } => return source.hint(),
         };

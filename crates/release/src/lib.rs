@@ -5,6 +5,7 @@
 //! inside the cache entry that a [`BundleId`] names.
 
 mod development;
+mod distribution;
 mod error;
 mod fetch;
 mod id;
@@ -12,6 +13,7 @@ mod releases;
 mod version;
 
 pub use development::{DEVELOPMENT, development};
+pub use distribution::{Distribution, Member, MemberKind};
 pub use error::Error;
 pub use fetch::{ReleaseFiles, fetch};
 pub use id::BundleId;

@@ -1,13 +1,16 @@
 """What of Cloudflare's SDK for Python Workers is built in.
 
-A worker that brings the SDK itself (``workers-runtime-sdk``, as ``pywrangler sync`` does)
-has that in the place of this: its packages come first.
+A worker that brings the SDK itself (``workers-runtime-sdk``) has that in the place of this: its
+packages come before ``site-packages``, where this is.
 """
 
 import sys
 
 import _pyodide_entrypoint_helper
 from pyodide.ffi import JsException, run_sync
+
+# What the SDK has and JavaScript too.
+OF_THE_PLATFORM = {"Blob", "File", "FormData", "Headers", "Request", "Response", "fetch"}
 
 __all__ = ["env", "import_from_javascript", "waitUntil", "wait_until"]
 
@@ -36,9 +39,10 @@ def __getattr__(name):
         return _pyodide_entrypoint_helper.cloudflareWorkersModule.env
     if name in ("wait_until", "waitUntil"):
         return _pyodide_entrypoint_helper.cloudflareWorkersModule.waitUntil
+    own = f", or `from js import {name}` instead" if name in OF_THE_PLATFORM else ""
     message = (
         f"module {__name__!r} has no attribute {name!r}: Cloudflare's SDK has more, "
-        "`pywrangler sync` puts it into python_modules"
+        f"`taipan add workers-runtime-sdk` or `pywrangler sync` gets it{own}"
     )
     if _is_imported(sys._getframe(1)):
         raise ImportError(message, name=__name__)

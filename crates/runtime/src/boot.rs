@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use taipan_guest::{Argument, Handle, Host, Isolate, Program, Scope};
 use taipan_pyodide::PACKAGES_DIRECTORY;
+use taipan_pyodide::stdlib::EXTENSIONS_DIRECTORY;
 use taipan_webapi::INSTALL;
 
 use crate::event_loop::wait_for;
@@ -50,16 +51,14 @@ impl fmt::Debug for Boot<'_> {
 ///
 /// A fault of ours, or of the release.
 pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let Boot { program, registry, layers, mut environment, host, mut world } = parts;
-    // Where packages bring libraries, as in workerd, which has more such directories.
-    let libraries = format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}/lib");
-    environment.insert("LD_LIBRARY_PATH".into(), libraries);
+    let Boot { program, registry, layers, environment, host, mut world } = parts;
     let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
     let mounts: Vec<_> = layers
         .iter()
         .enumerate()
         .map(|(layer, (_, path))| json!({"layer": layer, "path": path}))
         .collect();
+    let environment = with_library_path(environment, &layers);
     let (mounts, environment) = (json!(mounts).to_string(), json!(environment).to_string());
     let log = world.log.clone();
     log.write(Record::Reached(Milestone::Isolate));
@@ -84,6 +83,19 @@ pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
     let worker = worker.map_err(guest("booting Python"))?;
     log.write(Record::Reached(Milestone::Python));
     Ok(Instance { isolate, worker, early: Vec::new(), bytes_at_first: 0 })
+}
+
+/// Adds where shared libraries are: those of the standard library's extension modules, and those of packages, as in
+/// workerd.
+fn with_library_path(
+    mut environment: BTreeMap<String, String>,
+    layers: &Mounts,
+) -> BTreeMap<String, String> {
+    let library = layers.first().map(|(_, path)| format!("{path}/{EXTENSIONS_DIRECTORY}"));
+    let packages = format!("{WORKER_DIRECTORY}/{PACKAGES_DIRECTORY}/lib");
+    let paths: Vec<_> = library.into_iter().chain([packages]).collect();
+    environment.insert("LD_LIBRARY_PATH".into(), paths.join(":"));
+    environment
 }
 
 /// Runs the platform and the worker's own module; gives the namespace of the latter.

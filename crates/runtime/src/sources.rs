@@ -21,5 +21,5 @@ pub const PYTHON: &[(&str, &str)] = &[
     ("_taipan/handlers.py", include_str!("../python/handlers.py")),
     ("_taipan/missing.py", include_str!("../python/missing.py")),
     ("_taipan/worker.py", include_str!("../python/worker.py")),
-    ("workers.py", include_str!("../python/workers.py")),
+    ("site-packages/workers.py", include_str!("../python/workers.py")),
 ];

@@ -83,7 +83,7 @@ fn nowhere(package: &Package<'_>, failures: Vec<Error>) -> Error {
 }
 
 /// Files on their way are kept in this folder of the cache.
-const PARTIAL: &str = "partial";
+pub(crate) const PARTIAL: &str = "partial";
 
 fn from_mirror(
     package: &Package<'_>,

@@ -13,6 +13,7 @@
 //! <root>/locks/<kind>/.<key>              shared by the processes that use it
 //! <root>/recent/<list>                    the last entries of a program that makes many
 //! <root>/partial/<sha256>                 a file that has been downloaded in part
+//! <root>/sought/<mirror>                  a mirror that lately had no answer
 //! ```
 
 mod arrival;
@@ -31,6 +32,7 @@ mod mirror;
 mod npm;
 mod package;
 mod progress;
+mod published;
 mod recent;
 mod tarball;
 
@@ -46,3 +48,4 @@ pub use files::Files;
 pub use mirror::Mirror;
 pub use package::{PACKAGE_ENTRIES, Package, PackageFile};
 pub use progress::{Progress, Step};
+pub use published::{PUBLISHED_ENTRIES, PublishedFile, fetch_published};

@@ -22,6 +22,9 @@ use crate::{Error, Package, PackageFile};
 /// How long a server may say nothing.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
+/// The same, for what is asked for once.
+const SILENCE_SHORT_MAX: Duration = Duration::from_secs(5);
+
 /// The pauses before a download is tried again.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
@@ -43,8 +46,11 @@ pub struct Mirror {
 
 impl Mirror {
     fn url(&self, package: &Package<'_>, file: &PackageFile<'_>) -> String {
+        self.url_of(package.name, package.version, file.path)
+    }
+
+    fn url_of(&self, name: &str, version: &str, path: &str) -> String {
         let base = self.address.trim_end_matches('/');
-        let (name, version, path) = (package.name, package.version, file.path);
         if name == PYODIDE {
             format!("{base}/v{version}/full/{path}")
         } else {
@@ -76,6 +82,32 @@ impl Mirror {
         })
     }
 
+    /// Downloads a file of a distribution, of which only the digest is known, into `target`; its address. There is one
+    /// try, and a server that says nothing is not waited for long.
+    pub(crate) fn download_once(
+        &self,
+        (version, name): (&str, &str),
+        target: &Path,
+        bytes_max: u64,
+        advance: &dyn Fn(u64),
+    ) -> Result<String, Error> {
+        let url = self.url_of(PYODIDE, version, name);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let response = self.answer(&url, name, None, SILENCE_SHORT_MAX).await?;
+            if response.status() != StatusCode::OK {
+                let status = response.status().as_u16();
+                return Err(Error::Status { url: url.clone(), status });
+            }
+            let mut options = fs_err::OpenOptions::new();
+            options.create(true).write(true).truncate(true);
+            let target = open_own(target, &mut options)?;
+            let most = Most { url: &url, file: name, bytes_max, silence: SILENCE_SHORT_MAX };
+            most.write(response, target, 0, advance).await
+        })?;
+        Ok(url)
+    }
+
     async fn try_once(
         &self,
         url: &str,
@@ -91,18 +123,44 @@ impl Mirror {
         if there == file.length {
             return Ok(());
         }
-        let lost = |source| Error::Download { url: url.to_owned(), source };
-        let silent = |_| Error::Silent { url: url.to_owned(), seconds: SILENCE_MAX.as_secs() };
+        let from = (1..file.length).contains(&there).then_some(there);
+        let response = self.answer(url, file.path, from, SILENCE_MAX).await?;
+        let done = match response.status() {
+            StatusCode::PARTIAL_CONTENT if begins_at(&response, there) => there,
+            StatusCode::OK => 0,
+            status => return Err(Error::Status { url: url.to_owned(), status: status.as_u16() }),
+        };
+        let mut options = fs_err::OpenOptions::new();
+        options.create(true).write(true).truncate(done == 0).append(done > 0);
+        let target = open_own(partial, &mut options)?;
+        let most = Most { url, file: file.path, bytes_max: file.length, silence: SILENCE_MAX };
+        let done = most.write(response, target, done, advance).await?;
+        if done < file.length {
+            return Err(Error::Short { url: url.to_owned(), expected: file.length, found: done });
+        }
+        Ok(())
+    }
+
+    /// What the server answers for `file` at `url`, from the byte `from` on; redirects are followed.
+    async fn answer(
+        &self,
+        url: &str,
+        file: &str,
+        from: Option<u64>,
+        silence: Duration,
+    ) -> Result<Response, Error> {
         let mut place = url.to_owned();
         let mut redirects = 0;
         let response = loop {
             // The pins are those of the file as it is, and so is a part of it.
             let mut request = self.client.get(&place).header(ACCEPT_ENCODING, "identity");
-            if (1..file.length).contains(&there) {
-                request = request.header(RANGE, format!("bytes={there}-"));
+            if let Some(from) = from {
+                request = request.header(RANGE, format!("bytes={from}-"));
             }
-            let response = tokio::time::timeout(SILENCE_MAX, request.send());
-            let response = response.await.map_err(silent)?.map_err(lost)?;
+            let response = tokio::time::timeout(silence, request.send());
+            let response = response.await.map_err(|_| silent(url, silence))?;
+            let response =
+                response.map_err(|source| Error::Download { url: url.to_owned(), source })?;
             let Some(next) = redirect(&response) else { break response };
             redirects += 1;
             let reason = match next {
@@ -115,36 +173,52 @@ impl Mirror {
             };
             return Err(Error::Redirect { url: url.to_owned(), reason });
         };
-        let mut done = match response.status() {
-            StatusCode::PARTIAL_CONTENT if begins_at(&response, there) => there,
-            StatusCode::OK => 0,
+        match response.status() {
             StatusCode::NOT_FOUND => {
-                let (file, place) = (file.path.to_owned(), url.to_owned());
-                return Err(Error::Missing { file, place });
+                Err(Error::Missing { file: file.to_owned(), place: url.to_owned() })
             }
-            status => return Err(Error::Status { url: url.to_owned(), status: status.as_u16() }),
-        };
-        let mut options = fs_err::OpenOptions::new();
-        options.create(true).write(true).truncate(done == 0).append(done > 0);
-        let mut target = open_own(partial, &mut options)?;
-        let mut response = response;
-        while let Some(piece) = tokio::time::timeout(SILENCE_MAX, response.chunk())
+            _ => Ok(response),
+        }
+    }
+}
+
+fn silent(url: &str, silence: Duration) -> Error {
+    Error::Silent { url: url.to_owned(), seconds: silence.as_secs() }
+}
+
+/// The most that is taken of a response.
+struct Most<'a> {
+    url: &'a str,
+    file: &'a str,
+    bytes_max: u64,
+    silence: Duration,
+}
+
+impl Most<'_> {
+    /// Writes the body behind the `done` bytes that are there; how many are there then.
+    async fn write(
+        &self,
+        mut response: Response,
+        mut target: fs_err::File,
+        mut done: u64,
+        advance: &dyn Fn(u64),
+    ) -> Result<u64, Error> {
+        let Self { url, file, bytes_max, silence } = *self;
+        let lost = |source| Error::Download { url: url.to_owned(), source };
+        while let Some(piece) = tokio::time::timeout(silence, response.chunk())
             .await
-            .map_err(silent)?
+            .map_err(|_| silent(url, silence))?
             .map_err(lost)?
         {
             done += piece.len() as u64;
-            if done > file.length {
-                let (expected, file) = (file.length, file.path.to_owned());
-                return Err(Error::Length { file, place: url.to_owned(), expected, found: done });
+            if done > bytes_max {
+                let (file, place) = (file.to_owned(), url.to_owned());
+                return Err(Error::Length { file, place, expected: bytes_max, found: done });
             }
             target.write_all(&piece)?;
             advance(done);
         }
-        if done < file.length {
-            return Err(Error::Short { url: url.to_owned(), expected: file.length, found: done });
-        }
-        Ok(())
+        Ok(done)
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::runtime;
 use crate::code::Code;
 use crate::packages::packages_path;
 use crate::settings::Settings;
+use crate::top_level::{PACKAGES, UNVENDORED};
 use crate::{Error, side_modules, start, webassembly, windows};
 
 /// How long an isolate may look at itself. A million objects take a second.
@@ -80,7 +81,10 @@ pub fn create(
     let log = found.log().map(|record| author.record(record)).collect();
     let mut entries = windows::entries(&settings)?;
     entries.extend(side_modules::entries(&settings)?);
-    entries.extend(settings.packages.map(|packages| packages.entry));
+    for library in settings.libraries() {
+        entries.push(library.entry.clone());
+        entries.extend_from_slice(&library.made_from);
+    }
     entries.push(found.entry);
     Ok(Made { file: found.file, made: found.made, cached: found.cached, entries, log })
 }
@@ -229,11 +233,14 @@ fn image(
     let runs = file.all_runs(&bundle.baseline)?;
     let touched = runs.iter().map(|run| u64::from(run.length)).sum();
     let none = Code::new(&[])?.layer;
-    let layers = vec![
-        bundle.python.clone(),
-        (none.clone(), WORKER_DIRECTORY.into()),
-        (none, packages_path()),
+    let has = |input: &str| snapshot.provenance.inputs.contains_key(input);
+    let paths = [
+        Some(WORKER_DIRECTORY.to_owned()),
+        has(PACKAGES).then(packages_path),
+        has(UNVENDORED).then(|| bundle.extensions_path()),
     ];
+    let mounted = paths.into_iter().flatten().map(|path| (none.clone(), path));
+    let layers = std::iter::once(bundle.python.clone()).chain(mounted).collect();
     let registry = Registry::builtin(bundle.javascript.clone(), BTreeSet::new());
     let own = webassembly::of_snapshot(cache, bundle.program.engine(), &snapshot.state)?;
     let (program, baseline) = (&bundle.program, &bundle.baseline);

@@ -8,15 +8,19 @@ use taipan_pyodide::{LayerBytes, PACKAGES_DIRECTORY};
 use taipan_runtime::WORKER_DIRECTORY;
 use taipan_store::{Digest, Entry, Held};
 
-/// The packages of a worker, or of a script.
+/// The packages of a worker or of a script, or the modules of the standard library that its release ships apart.
 #[derive(Clone)]
 pub struct Packages {
+    /// Where they are mounted.
+    pub path: String,
     /// Their files.
     pub layer: Arc<Layer<LayerBytes>>,
     /// Of what is in the layer: the same of the same packages on every machine.
     pub digest: Digest,
     /// Where they are in the cache, unless that can only be read.
     pub entry: Entry,
+    /// What of the cache says that they are there, beside `entry`.
+    pub made_from: Vec<Entry>,
     /// Keeps them in the cache.
     pub held: Arc<Held>,
 }

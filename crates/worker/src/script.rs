@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use crate::Error;
 use crate::code::Code;
 use crate::interpreter::Interpreter;
-use crate::packages::{Packages, packages_path};
+use crate::packages::Packages;
 use crate::side_modules::SideModules;
 
 /// Where the text of a program is that has no folder.
@@ -135,7 +135,9 @@ pub struct Script {
     pub interpreter: Option<Interpreter>,
     /// Its packages, if it has any.
     pub packages: Option<Packages>,
-    /// The side modules of these.
+    /// The modules of the standard library that its release ships apart, as far as they can be had.
+    pub unvendored: Option<Packages>,
+    /// What of both is compiled code.
     pub side_modules: SideModules,
     /// Added to `os.environ`.
     pub environment: BTreeMap<String, String>,
@@ -264,12 +266,13 @@ async fn within(
 
 fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> Result<i32, Error> {
     let Script { program, arguments, interpreter, environment, limits, guard, .. } = script;
-    let packages = script.packages.as_ref().map(|_| packages_path());
+    let path = |library: &Option<Packages>| library.as_ref().map(|library| library.path.clone());
+    let (packages, extensions) = (path(&script.packages), path(&script.unvendored));
     let files = Files {
         folder: script.folder,
         mounts: script.mounts,
         writable: script.writable,
-        packages: script.packages,
+        libraries: script.packages.into_iter().chain(script.unvendored).collect(),
     };
     let world = World {
         streams: script.streams,
@@ -296,6 +299,9 @@ fn run(script: Script, runtime: runtime::Handle, link: &Link, inbox: Inbox) -> R
         if let Some(packages) = &packages {
             settings[0]["packages"] = json!(packages);
         }
+        if let Some(extensions) = &extensions {
+            settings[0]["extensions"] = json!(extensions);
+        }
         if let Some(interpreter) = &interpreter {
             settings[0]["interpreter"] = interpreter.told();
         }
@@ -321,7 +327,7 @@ struct Files {
     folder: Option<Mount>,
     mounts: Vec<Mount>,
     writable: Vec<WritableMount>,
-    packages: Option<Packages>,
+    libraries: Vec<Packages>,
 }
 
 /// Mounts the files of a script and connects its terminal; the folder in which it looks for modules first.
@@ -345,7 +351,7 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
     let mut add_mount = |mount: &Mount| add(&mount.code.layer, &mount.path);
     let own = files.folder.as_ref().map(&mut add_mount);
     let mut mounts: Vec<_> = text.iter().chain(&files.mounts).map(add_mount).collect();
-    mounts.extend(files.packages.iter().map(|packages| add(&packages.layer, &packages_path())));
+    mounts.extend(files.libraries.iter().map(|library| add(&library.layer, &library.path)));
     let writable = files.writable.iter().enumerate();
     mounts.extend(writable.map(|(number, mount)| json!({"folder": number, "path": mount.path})));
     let folders = files.writable.iter().map(|mount| mount.folder.clone());

@@ -22,6 +22,8 @@ pub struct Settings {
     pub code: Code,
     /// Its packages, if it has any.
     pub packages: Option<Packages>,
+    /// The modules of the standard library that its release ships apart, as far as they can be had.
+    pub unvendored: Option<Packages>,
     /// Its main module, relative to its files: `src/entry.py`, or one that is among `modules`.
     pub main: String,
     /// Those of its files that JavaScript may import.
@@ -44,6 +46,13 @@ pub struct Settings {
     pub network: Network,
     /// Receives what it says.
     pub log: Log,
+}
+
+impl Settings {
+    /// What is mounted beside its files.
+    pub(crate) fn libraries(&self) -> Vec<&Packages> {
+        self.packages.iter().chain(&self.unvendored).collect()
+    }
 }
 
 /// What a worker may use. `docs/reference/limits.md` has the keys and the defaults.

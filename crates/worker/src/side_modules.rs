@@ -18,7 +18,7 @@ use taipan_runtime::WORKER_DIRECTORY;
 use taipan_store::{Cache, Entry, Held, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::Error;
-use crate::packages::{Packages, packages_path};
+use crate::packages::Packages;
 use crate::settings::Settings;
 use crate::webassembly::{
     CODE, Outcomes, Prepared, SIDE_WASM, WEBASSEMBLY_ENTRIES, key, load, outcome,
@@ -35,7 +35,7 @@ type Mounted = (Arc<Layer<LayerBytes>>, String);
 
 /// The layers of a worker that may have side modules.
 fn layers(settings: &Settings) -> Vec<Mounted> {
-    let packages = settings.packages.iter().map(|it| (it.layer.clone(), packages_path()));
+    let packages = settings.libraries().into_iter().map(mounted);
     let own = (settings.code.layer.clone(), WORKER_DIRECTORY.to_owned());
     [own].into_iter().chain(packages).collect()
 }
@@ -47,21 +47,25 @@ pub struct SideModules {
     _held: Vec<Held>,
 }
 
-impl Packages {
-    /// Compiles the side modules of packages for a script, where the cache does not have them.
+fn mounted(library: &Packages) -> Mounted {
+    (library.layer.clone(), library.path.clone())
+}
+
+impl SideModules {
+    /// Compiles the side modules of what a script is given, where the cache does not have them.
     ///
     /// # Errors
     ///
     /// What cannot be read or written.
-    pub fn compile(
-        &self,
+    pub fn of(
+        libraries: &[&Packages],
         bundle: &Bundle,
         cache: &Cache,
         progress: Progress<'_>,
-    ) -> Result<SideModules, Error> {
-        let layers = [(self.layer.clone(), packages_path())];
+    ) -> Result<Self, Error> {
+        let layers: Vec<_> = libraries.iter().map(|library| mounted(library)).collect();
         let (compiled, held) = compile(cache, &bundle.program, &layers, progress)?;
-        Ok(SideModules { compiled, _held: held })
+        Ok(Self { compiled, _held: held })
     }
 }
 

@@ -186,7 +186,7 @@ fn find_in(
         if !wanted.is_met_by(&file)? {
             return Ok(None);
         }
-        let layers = layers(bundle, &settings.code, settings.packages.as_ref());
+        let layers = layers(bundle, &settings.code, &settings.libraries());
         let own = registry.ready();
         let (program, registry) = (&bundle.program, registry.clone());
         let image =
@@ -216,8 +216,8 @@ fn key(provenance: &Provenance) -> Digest {
     Digest::of(format!("{provenance:?}").as_bytes())
 }
 
-fn layers(bundle: &Bundle, code: &Code, packages: Option<&Packages>) -> Mounts {
-    let packages = packages.map(|packages| (packages.layer.clone(), packages_path()));
+fn layers(bundle: &Bundle, code: &Code, libraries: &[&Packages]) -> Mounts {
+    let packages = libraries.iter().map(|library| (library.layer.clone(), library.path.clone()));
     let own = [bundle.python.clone(), (code.layer.clone(), WORKER_DIRECTORY.into())];
     // What is mounted in a directory of another layer comes behind that.
     own.into_iter().chain(packages).collect()
@@ -225,8 +225,9 @@ fn layers(bundle: &Bundle, code: &Code, packages: Option<&Packages>) -> Mounts {
 
 /// The worker's modules, and what keeps those in the cache that were compiled.
 fn registry(settings: &Settings, progress: Progress<'_>) -> Result<(Registry, Vec<Held>), Error> {
-    let Settings { bundle, modules, code, packages, .. } = settings;
-    let (builtin, files) = (bundle.javascript.clone(), layers(bundle, code, packages.as_ref()));
+    let Settings { bundle, modules, code, .. } = settings;
+    let files = layers(bundle, code, &settings.libraries());
+    let builtin = bundle.javascript.clone();
     let (mut compiled, mut held) = windows::compile(settings, progress)?;
     let (side, entries) = side_modules::of_worker(settings, progress)?;
     compiled.extend(side);
@@ -262,7 +263,7 @@ fn start(
     let mut instance = boot(Boot {
         program: &bundle.program,
         registry,
-        layers: layers(bundle, top_level.code, top_level.packages),
+        layers: layers(bundle, top_level.code, &top_level.libraries()),
         environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
         host: Box::new(host),
         world,

@@ -17,12 +17,16 @@ use crate::settings::{Network, Settings};
 
 /// The name of the input that is the values which the program has looked at.
 pub(crate) const VALUES: &str = "values";
+/// The names of the inputs that are mounted beside the program.
+pub(crate) const PACKAGES: &str = "packages";
+pub(crate) const UNVENDORED: &str = "unvendored";
 
 /// All that can change what is in a worker's snapshot, beside its bundle.
 pub(crate) struct TopLevel<'a> {
     pub(crate) main: &'a str,
     pub(crate) code: &'a Code,
     pub(crate) packages: Option<&'a Packages>,
+    pub(crate) unvendored: Option<&'a Packages>,
     pub(crate) modules: &'a OwnModules,
     pub(crate) warmup: &'a [String],
     pub(crate) flags: &'a BTreeMap<&'static str, bool>,
@@ -40,6 +44,7 @@ impl<'a> TopLevel<'a> {
             main: &settings.main,
             code: &settings.code,
             packages: settings.packages.as_ref(),
+            unvendored: settings.unvendored.as_ref(),
             modules: &settings.modules,
             warmup: &settings.warmup,
             flags: &settings.flags,
@@ -51,6 +56,11 @@ impl<'a> TopLevel<'a> {
         }
     }
 
+    /// What is mounted beside the program.
+    pub(crate) fn libraries(&self) -> Vec<&'a Packages> {
+        self.packages.into_iter().chain(self.unvendored).collect()
+    }
+
     /// The digests of all of it but values, by what is told when two snapshots differ.
     pub(crate) fn inputs(&self) -> BTreeMap<&'static str, Digest> {
         // Without `..`: a new field must go into a digest.
@@ -58,6 +68,7 @@ impl<'a> TopLevel<'a> {
             main,
             code,
             packages,
+            unvendored,
             modules,
             warmup,
             flags,
@@ -72,7 +83,8 @@ impl<'a> TopLevel<'a> {
         let kinds: Vec<_> = bindings.kinds().collect();
         let configuration = json!([main, kinds, warmup, flags]).to_string();
         let limits = format!("{memory_bytes} {startup_cpu:?} {inside:?}");
-        let packages = packages.map(|packages| ("packages", packages.digest));
+        let packages = packages.map(|packages| (PACKAGES, packages.digest));
+        let unvendored = unvendored.map(|modules| (UNVENDORED, modules.digest));
         let inputs = [
             ("configuration", Digest::of(configuration.as_bytes())),
             ("limits", Digest::of(limits.as_bytes())),
@@ -80,7 +92,7 @@ impl<'a> TopLevel<'a> {
             ("network", Digest::of(format!("{:?}", network.settings).as_bytes())),
             ("source", code.digest),
         ];
-        inputs.into_iter().chain(packages).collect()
+        inputs.into_iter().chain(packages).chain(unvendored).collect()
     }
 
     /// The digest of the values of these bindings, at which the program has looked; none of no values.
@@ -110,6 +122,7 @@ mod tests {
             main: "entry.py",
             code: &code,
             packages: None,
+            unvendored: None,
             modules: &modules,
             warmup: &[],
             flags: &flags,

@@ -66,6 +66,8 @@ fn pure_crates_only_compute() {
             "crates/release/src/releases.rs",
             "crates/release/src/version.rs",
             "crates/release/src/id.rs",
+            "crates/release/src/distribution.rs",
+            "crates/lock/src/sdk.rs",
             "crates/lock/src/lock.rs",
             "crates/lock/src/file.rs",
             "crates/lock/src/reader.rs",

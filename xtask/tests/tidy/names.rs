@@ -50,7 +50,6 @@ const OTHERS: &[(&str, &str, &str)] = &[
       a test of `cli` compares them",
     ),
     ("python_modules", "crates/pyodide/js/loader.js", "a message in JavaScript"),
-    ("python_modules", "crates/runtime/python/workers.py", "a message in Python"),
 ];
 
 impl Owned {

@@ -99,6 +99,7 @@ async fn start(bundle: Arc<Bundle>) -> Result<Vec<Instant>> {
         },
         code: taipan_worker::from_directory(&Path::new(SAMPLES).join("hello"))?,
         packages: None,
+        unvendored: None,
         main: "entry.py".into(),
         bindings: Bindings::default(),
         network: Network::new(taipan_webapi::fetch::Settings::default())?,

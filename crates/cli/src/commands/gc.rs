@@ -11,7 +11,7 @@ use taipan_bundle::{BUNDLE_ENTRIES, bundle_id};
 use taipan_lock::{BUILT_ENTRIES, UV_ENTRIES, Uv};
 use taipan_packages::{IMAGE_ENTRIES, SCRIPT_LOCK_ENTRIES, image_prefix};
 use taipan_release::RELEASES;
-use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, Step};
+use taipan_store::{Cache, Entry, PACKAGE_ENTRIES, PUBLISHED_ENTRIES, Step};
 use taipan_worker::{SNAPSHOT_ENTRIES, WEBASSEMBLY_ENTRIES, glance, webassembly_prefix};
 
 use crate::console;
@@ -116,7 +116,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 WEBASSEMBLY_ENTRIES => entry.name().starts_with(&webassembly),
                 IMAGE_ENTRIES => images.iter().any(|prefix| entry.name().starts_with(prefix)),
                 // Which `taipan` it starts is its own affair.
-                INTERPRETER_ENTRIES | BUILT_ENTRIES => true,
+                INTERPRETER_ENTRIES | BUILT_ENTRIES | PUBLISHED_ENTRIES => true,
                 // It is of requirements, and not of a Taipan.
                 SCRIPT_LOCK_ENTRIES => true,
                 // One that cannot be read is made again when it is next used.
@@ -126,7 +126,7 @@ fn found(cache: &Cache) -> Result<Vec<Found<Entry>>, Failure> {
                 }),
                 _ => own.contains(entry.name()),
             };
-            let is_made = ![PACKAGE_ENTRIES, UV_ENTRIES].contains(&kind);
+            let is_made = ![PACKAGE_ENTRIES, PUBLISHED_ENTRIES, UV_ENTRIES].contains(&kind);
             // A clock that was set back has seen nothing long ago.
             let age = now.duration_since(entry.last_use()?).unwrap_or_default();
             all.push(Found { useful, is_made, bytes: entry.bytes()?, age, entry });

@@ -4,6 +4,7 @@
 
 mod builds;
 mod damage;
+mod distribution;
 mod doctor;
 mod documents;
 mod exports;

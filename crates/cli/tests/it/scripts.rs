@@ -32,7 +32,10 @@ fn modules_that_are_not_there() {
     let run = |module: &str, part: &str| {
         check(&[], &format!("taipan run -c 'import {module}'"), 1, part);
     };
-    run("httpx", "gives it to the script; httpx connects by sockets, and there are none, but `pyfetch`");
+    run(
+        "httpx",
+        "gives it to the script; httpx connects by sockets, and there are none, but `pyfetch`",
+    );
     run("requests", "\nif it is a package, `taipan run --with requests` gives it to the script");
     run("numpy.linalg", "\nif it is a package, `taipan run --with numpy` gives it to the script");
     run("tkinter", "\nthis release of Pyodide is without `tkinter` of the standard library\n");

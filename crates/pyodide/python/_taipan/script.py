@@ -34,7 +34,8 @@ def run(settings):
     ``kind`` and ``what``: ``file`` and its path, ``text`` and what it is called,
     ``module`` and its name, ``code`` and the code, or ``place`` and the path of what
     has a module ``__main__``. ``folder`` is where modules are looked for first.
-    ``packages`` is there when it has some: their directory. ``interpreter`` is there
+    ``packages`` is there when it has some: their directory. ``extensions`` is there when modules
+    of the standard library were added: theirs. ``interpreter`` is there
     with ``taipan python``: what it sets.
     """
     status = _status_of(_program, settings)
@@ -51,6 +52,8 @@ def _program(settings):
     _open_streams()
     _end_with_loop(eventloop.main)
     sys.path.insert(0, what if kind == "place" else settings["folder"])
+    # It was looked into before its files came.
+    sys.path_importer_cache.pop(settings.get("extensions"), None)
     if "packages" in settings:
         _add_packages(settings["packages"])
     sys.argv[:] = [{"module": "-m", "code": "-c"}.get(kind, what), *settings["arguments"]]

@@ -15,7 +15,7 @@ PLUMBING = (*(f"{LIBRARY}{name}/" for name in ("_pyodide", "_taipan", "asyncio",
 GLUE = (
     "taipan:",
     "(native)",
-    *(f"{LIBRARY}{name}.py" for name in ("_taipan/eventloop", "_taipan/limits", "_taipan/script", "workers")),
+    *(f"{LIBRARY}{name}.py" for name in ("_taipan/eventloop", "_taipan/limits", "_taipan/script", "site-packages/workers")),
 )
 
 
