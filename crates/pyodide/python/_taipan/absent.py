@@ -3,23 +3,34 @@
 Called where an exception is reported, so that a program that looks for a module finds what it finds elsewhere.
 """
 
+import os
+import re
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 
 from . import unvendored
 
 # They connect by sockets, and there are none.
 CLIENTS = {"aiohttp", "httpx"}
 
+# The name of an extension module for a version of CPython and a platform (PEP 3149).
+OF_A_PYTHON = re.compile(r"\.cpython-3(\d+)([a-z]*)-(.+)\.so")
+
 
 def advise(exception, remedy):
     """Have ``exception``, if it is of a missing module, say what to do. ``remedy`` says how to get a package."""
     name = getattr(exception, "name", None)
-    if not isinstance(exception, ModuleNotFoundError) or not isinstance(name, str):
+    if not isinstance(exception, ImportError) or not isinstance(name, str) or hasattr(exception, "__notes__"):
         return
-    name = name.partition(".")[0]
-    if hasattr(exception, "__notes__") or name in sys.modules and name not in unvendored.FILES:
-        return
-    exception.add_note(_advice(name, remedy))
+    # `from package import _module` has both names.
+    attribute = getattr(exception, "name_from", None)
+    note = _of_another_python(f"{name}.{attribute}" if isinstance(attribute, str) else name)
+    if note is None and isinstance(exception, ModuleNotFoundError):
+        root = name.partition(".")[0]
+        is_there = root in sys.modules and root not in unvendored.FILES
+        note = None if is_there else _advice(root, remedy)
+    if note is not None:
+        exception.add_note(note)
 
 
 def _advice(name, remedy):
@@ -34,3 +45,23 @@ def _advice(name, remedy):
     if name in sys.stdlib_module_names:
         return f"this release of Pyodide is without `{name}` of the standard library"
     return remedy.format(name=name)
+
+
+def _of_another_python(name):
+    """Which file would be the module ``name`` for another Python, and what is looked for; None if there is no such file."""
+    *parents, last = name.split(".")
+    for root in sys.path:
+        folder = "/".join([root, *parents])
+        try:
+            files = os.listdir(folder)
+        except OSError:
+            continue
+        for file in files:
+            found = file.startswith(last) and OF_A_PYTHON.fullmatch(file, len(last))
+            if found and file.removeprefix(last) not in EXTENSION_SUFFIXES:
+                minor, flags, platform = found.groups()
+                return (
+                    f"{folder}/{file} is for CPython 3.{minor}{flags} on {platform}, and this is CPython "
+                    f"3.{sys.version_info.minor}: its package needs a wheel with {last}{EXTENSION_SUFFIXES[0]}"
+                )
+    return None

@@ -1,0 +1,1 @@
+from foo._bar import answer
