@@ -16,10 +16,11 @@ use taipan_store::{
 };
 
 use crate::Error;
-use crate::built::Built;
+use crate::built::{Builds, Built};
 use crate::digest::line;
-use crate::lock::{LOCK_FILE, Lock, Package, Source};
+use crate::lock::{LOCK_FILE, Lock};
 use crate::name::normalised;
+use crate::package::{Package, Source};
 use crate::request::{Request, Upgrade, own_options, run};
 use crate::tree::Tree;
 use crate::unpacking::Size;
@@ -77,17 +78,6 @@ pub struct Builder<'a> {
     pub cache: &'a Cache,
     /// What is told of the work.
     pub progress: Progress<'a>,
-}
-
-/// Wheels of source distributions, for a lock that is to be made.
-#[derive(Debug, Default)]
-pub struct Builds {
-    /// The wheels.
-    pub wheels: Vec<Built>,
-    /// What has built them; none when nothing is to be built.
-    pub backends: Vec<Package>,
-    /// uv's list of the source distributions.
-    pub(crate) sdists: String,
 }
 
 /// Builds what of the packages in `allow-build` has no wheel for the release; from the cache what was built before. The

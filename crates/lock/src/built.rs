@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use pep440_rs::Version;
 use taipan_store::{Digest, Files, Held};
 
+use crate::package::Package;
+
 /// A wheel that was built, in the cache for at least as long as this lives.
 #[derive(Debug)]
 pub struct Built {
@@ -32,6 +34,17 @@ impl Built {
     pub fn path(&self) -> PathBuf {
         self.folder().join(&self.wheel)
     }
+}
+
+/// Wheels of source distributions, for a lock that is to be made.
+#[derive(Debug, Default)]
+pub struct Builds {
+    /// The wheels.
+    pub wheels: Vec<Built>,
+    /// What has built them; none when nothing is to be built.
+    pub backends: Vec<Package>,
+    /// uv's list of the source distributions.
+    pub(crate) sdists: String,
 }
 
 /// The text of one package in a lock as uv writes it.

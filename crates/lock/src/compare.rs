@@ -9,7 +9,8 @@ use pep440_rs::Version;
 use taipan_manifest::PYPROJECT_FILE;
 
 use crate::held::{Held, Kind};
-use crate::lock::{Lock, Package, Source};
+use crate::lock::Lock;
+use crate::package::{Package, Source};
 use crate::wheel::{Target, what_exists};
 
 /// A wheel of fewer bytes than this, which is held back, has no content.

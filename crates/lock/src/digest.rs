@@ -5,7 +5,8 @@ use std::fmt::Write;
 use taipan_store::Digest;
 
 use crate::file::File;
-use crate::lock::{Lock, Package, Source};
+use crate::lock::Lock;
+use crate::package::{Package, Source};
 
 /// Begins what the digest is of. Another form is another number.
 const FORM: &str = "taipan lock 1";

@@ -8,7 +8,8 @@ use taipan_store::Digest;
 use crate::Error;
 use crate::built::Built;
 use crate::file::{File, Place};
-use crate::lock::{Lock, Package, Source};
+use crate::lock::Lock;
+use crate::package::{Package, Source};
 use crate::tree::Tree;
 use crate::write::{HEAD, PACKAGES, list, package_table, quoted};
 

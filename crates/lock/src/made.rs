@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::held::{Held, Kind};
-use crate::lock::Package;
+use crate::package::Package;
 use crate::project::Wanted;
 use crate::reader::Table;
 use crate::wheel::Target;

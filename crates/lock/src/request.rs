@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::Error;
-use crate::build::Builds;
+use crate::built::Builds;
 use crate::project::Wanted;
 use crate::said::Said;
 use crate::uv::Uv;

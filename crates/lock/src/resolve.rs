@@ -13,8 +13,9 @@ use crate::build::backends;
 use crate::built::mark;
 use crate::compare::{Pin, compare, differing, read_pins};
 use crate::held::{Held, held_table};
-use crate::lock::{LOCK_FILE, Lock, Package};
+use crate::lock::{LOCK_FILE, Lock};
 use crate::made::Made;
+use crate::package::Package;
 use crate::request::{Request, Upgrade, own_options, run};
 use crate::uv::{UV_ENTRIES, Uv};
 

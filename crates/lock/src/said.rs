@@ -78,6 +78,17 @@ impl Said {
     }
 }
 
+/// Has uv say which files of archives it leaves out, since they would be outside of the archive's folder (`uv-extract`). It
+/// also strikes them out of the list that the archive has of its files.
+pub(crate) const SAYS_WHAT_IS_LEFT_OUT: (&str, &str) = ("RUST_LOG", "uv_extract=warn");
+
+/// The file that is left out, if a line that uv has said tells of one.
+#[must_use]
+pub fn left_out(line: &str) -> Option<&str> {
+    let (_why, file) = line.strip_prefix("WARN Skipping ")?.split_once(" file name: ")?;
+    Some(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ const FILES_MAX: usize = 50_000;
 const BYTES_MAX: u64 = 256 << 20;
 
 /// Directories that hold no source, beside those whose names begin with a point.
-const SKIPPED: [&str; 3] = ["__pycache__", "node_modules", "python_modules"];
+const SKIPPED: [&str; 3] = ["__pycache__", "node_modules", taipan_manifest::PACKAGES_DIRECTORY];
 
 /// What an environment of Python has, wherever it is.
 const ENVIRONMENT: &str = "pyvenv.cfg";

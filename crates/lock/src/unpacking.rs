@@ -11,19 +11,6 @@ use crate::uv::Uv;
 /// place (`uv-cache`, as of uv 0.13).
 const BEGINNING: &str = ".tmp";
 
-/// What uv says of a file of an archive that it leaves out, since it would be outside of the archive's folder
-/// (`uv-extract`). It also strikes the file out of the list that the archive has of its files.
-const LEFT_OUT: &str = "WARN Skipping unsafe file name: ";
-
-/// Has uv say that.
-pub(crate) const SAYS_WHAT_IS_LEFT_OUT: (&str, &str) = ("RUST_LOG", "uv_extract=warn");
-
-/// The file that is left out, if a line that uv has said tells of one.
-#[must_use]
-pub fn left_out(line: &str) -> Option<&str> {
-    line.strip_prefix(LEFT_OUT)
-}
-
 /// What there is in folders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {

@@ -11,7 +11,7 @@ use taipan_store::{Cache, Entry, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::Error;
 use crate::program::{Call, Ended};
-use crate::unpacking::SAYS_WHAT_IS_LEFT_OUT;
+use crate::said::SAYS_WHAT_IS_LEFT_OUT;
 
 /// The version of uv that is fetched.
 pub const PINNED: &str = "0.13.9";

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::file::{File, Place};
-use crate::lock::{Package, Source, Vcs};
+use crate::package::{Package, Source, Vcs};
 
 /// Where an array of tables begins that has the packages of a lock.
 pub(crate) const PACKAGES: &str = "packages";

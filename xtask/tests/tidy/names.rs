@@ -30,7 +30,7 @@ const NAMES: &[Owned] = &[
 
 /// Where such a name stands for another reason.
 const OTHERS: &[(&str, &str, &str)] = &[
-    ("built", "crates/lock/src/lock.rs", "a key of a lock"),
+    ("built", "crates/lock/src/package.rs", "a key of a lock"),
     ("uv", "crates/cli/src/environment.rs", "a folder of uv's configuration"),
     ("uv", "crates/lock/src/indexes.rs", "a table of `pyproject.toml`"),
     ("uv", "crates/lock/src/project.rs", "a table of `pyproject.toml`"),

@@ -1,6 +1,8 @@
 //! Locks that are whole: what is read from them, and their digests.
 
-use taipan_lock::{Lock, Place, Source};
+use std::path::Path;
+
+use taipan_lock::{Lock, Package, Place, Source};
 
 /// A lock as uv writes it, and one of each kind of package.
 pub(crate) const SAMPLE: &str = r#"lock-version = "1.0"
@@ -49,6 +51,30 @@ fn every_kind_of_package() {
     let Source::Vcs(vcs) = &lock.packages[2].source else { panic!() };
     assert_eq!(vcs.place, Place::Url("https://host/iniconfig".to_owned()));
     assert!(matches!(&lock.packages[3].source, Source::Archive { .. }));
+}
+
+/// What an installer is given is a lock again, with absolute paths.
+#[test]
+fn locks_that_are_written() {
+    let lock = Lock::parse("pylock.toml", SAMPLE).unwrap();
+    let again = Lock::parse("pylock.toml", &lock.of_wheels(Path::new("/there"), &[])).unwrap();
+    let unlike = |package: &Package| {
+        let mut package = package.clone();
+        // They are not for installers.
+        (package.dependencies, package.index) = (Vec::new(), None);
+        match &mut package.source {
+            Source::Directory { path, editable, .. } => {
+                (*path, *editable) = (format!("/there/{path}"), false);
+            }
+            Source::Archive { file, .. } => {
+                file.place = Place::Path(format!("/there/{}", file.name));
+            }
+            Source::Files { .. } | Source::Vcs(_) => {}
+        }
+        package
+    };
+    assert_eq!(again.packages, lock.packages.iter().map(unlike).collect::<Vec<_>>());
+    assert_eq!(again.requires_python, lock.requires_python);
 }
 
 fn digest(from: &str, to: &str) -> String {
