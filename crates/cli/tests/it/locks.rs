@@ -172,6 +172,33 @@ fn held_back() {
     check("'held<2'", &[], "0\n", &["held 1.4"]);
 }
 
+/// What keeps uv from comparing lets no package pass.
+#[test]
+fn comparisons_that_fail() {
+    let place = place("'held'");
+    let path = std::env::var_os("PATH").unwrap();
+    let own = std::env::split_paths(&path).map(|folder| folder.join("uv")).find(|uv| uv.is_file());
+    let Some(own) = own else {
+        println!("skipped: there is no uv on the PATH that can be made to fail");
+        return;
+    };
+    let fails = format!(
+        "#!/bin/sh\ncase \"$*\" in *--python-platform*) echo 'error: no room' >&2; exit 2;; esac\nexec '{}' \"$@\"\n",
+        own.display()
+    );
+    let folder = place.path().with_file_name("bin");
+    fs_err::create_dir(&folder).unwrap();
+    taipan_store::write_program(&folder.join("uv"), fails.as_bytes()).unwrap();
+    let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&path)));
+    let wheels = place.path().join("../wheels").canonicalize().unwrap();
+    let mut command = place.command(&["lock", "--quiet"]);
+    command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").env("PATH", path.unwrap());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("error: no room"), "{said}");
+    assert!(!place.path().join("pylock.toml").exists());
+}
+
 /// A script's packages are held back as a project's are.
 #[test]
 fn held_back_of_a_script() {
