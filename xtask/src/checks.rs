@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use crate::program::{become_program, run, say};
+use crate::uv::path_with_uv;
 use crate::{setup, soak};
 
 /// What is built for tests, and for all that runs beside them: what differs in it would be compiled once more.
@@ -71,6 +72,7 @@ fn tests(root: &Path) -> anyhow::Result<()> {
     run("running the documentation's examples", &mut cargo(root, &examples))?;
     let mut all = cargo(root, &["nextest", "run", "--workspace"]);
     // The cases of `tests/specs` on every release of Pyodide, not on the newest alone.
+    all.env("PATH", path_with_uv(taipan()?.parent().unwrap_or(root))?);
     last("running the tests", all.env("TAIPAN_TEST_PYODIDE", "all"))
 }
 

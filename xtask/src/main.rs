@@ -11,6 +11,7 @@ mod program;
 mod requirements;
 mod setup;
 mod soak;
+mod uv;
 
 use std::process::ExitCode;
 

@@ -333,7 +333,7 @@ fn locks_that_are_made() {
         cached.place.write("pyproject.toml", &asking_for("answers"));
         let server = Serving::start(&mut cached.command(words));
         assert!(server.get("/", "").ends_with(ANSWER_LINE), "{words:?}");
-        assert!(server.before.contains("pylock.toml locked 1 packages"), "{}", server.before);
+        assert!(server.before.contains("pylock.toml locked 1 package "), "{}", server.before);
         assert!(lock.exists(), "{words:?}");
     }
 }
