@@ -1,0 +1,64 @@
+//! What a project's `case.toml` holds:
+//!
+//! ```toml
+//! about = "one line: what holds"
+//! adapter = "asgi.py"      # a file of `tests/projects` that goes beside the main module
+//! pyodide = "0.27.8"       # without it the release that the compatibility date selects
+//!
+//! [[ask]]
+//! request = "POST /path"
+//! headers = ["name: value"]
+//! body = "text"
+//! answer = "200 OK text"   # status and body
+//! contains = "text"        # or a part of that
+//! ```
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// What `case.toml` says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    #[serde(rename = "about")]
+    pub(crate) _about: String,
+    pub(crate) adapter: Option<String>,
+    pub(crate) pyodide: Option<String>,
+    #[serde(rename = "ask")]
+    pub(crate) asks: Vec<Ask>,
+}
+
+/// A request, and what answers it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ask {
+    pub(crate) request: String,
+    #[serde(default)]
+    pub(crate) headers: Vec<String>,
+    #[serde(default)]
+    pub(crate) body: String,
+    pub(crate) answer: Option<String>,
+    pub(crate) contains: Option<String>,
+}
+
+/// Reads what the case in `folder` says.
+pub(crate) fn read(folder: &Path) -> Result<Case, String> {
+    let text = fs_err::read_to_string(folder.join("case.toml")).unwrap();
+    toml::from_str(&text).map_err(|error| error.to_string())
+}
+
+impl Ask {
+    /// Compares an answer with what is expected.
+    pub(crate) fn compare(&self, found: &str) -> Result<(), String> {
+        let fits = match (&self.answer, &self.contains) {
+            (Some(answer), None) => found == answer,
+            (None, Some(part)) => found.contains(part),
+            _ => return Err(format!("{} has neither `answer` nor `contains`", self.request)),
+        };
+        let expected = self.answer.as_ref().or(self.contains.as_ref());
+        let wrong =
+            || format!("{}:\n{found}\n--- instead of:\n{}", self.request, expected.unwrap());
+        if fits { Ok(()) } else { Err(wrong()) }
+    }
+}
