@@ -6,6 +6,7 @@
 // Pyodide 314.0.7, src/js/pyodide.ts.
 
 import host from "taipan:host";
+import { serveRandomDevices } from "taipan:pyodide/devices";
 import { folderFileSystem } from "taipan:pyodide/folderfs";
 import { newImmediateQueue } from "taipan:pyodide/immediate";
 import * as interrupts from "taipan:pyodide/interrupts";
@@ -227,6 +228,7 @@ function prepareFiles(module, settings) {
   API.sitePackages = `/lib/python${API.pyVersionTuple[0]}.${API.pyVersionTuple[1]}/site-packages`;
   limitMemoryFiles(module, settings.fileBytesMaximum);
   listDescriptors(module);
+  serveRandomDevices(module);
   layers = layerFileSystem(module);
   for (const { layer, path } of settings.layers) {
     FS.mkdirTree(path);

@@ -1,7 +1,11 @@
 //! Clocks and entropy, which Python asks for through WASI: from the isolate's host,
 //! without going through JavaScript.
 
-use taipan_guest::{DefineResult, Linker, NativeCaller, NativeResult, Scope};
+use taipan_guest::{
+    Call, DefineResult, Error, Linker, NativeCaller, NativeResult, Output, Scope, Throw,
+};
+
+use crate::seeds;
 
 const WASI: &str = "wasi_snapshot_preview1";
 const SUCCESS: u32 = 0;
@@ -87,10 +91,23 @@ fn clock_res_get(scope: &mut Scope<'_>, clock: u32, result: u32) -> NativeResult
     Ok(SUCCESS)
 }
 
+/// `host.random_read(bytes)`: what a read of `/dev/urandom` gives.
+pub(crate) fn random_read(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (address, length) = call.byte_range(0)?;
+    fill(&mut call.scope, seeds::DEVICE, address, length)?;
+    Ok(Output::Undefined)
+}
+
 fn random_get(scope: &mut Scope<'_>, address: u32, length: u32) -> NativeResult<u32> {
+    fill(scope, "os.urandom()", address, length)?;
+    Ok(SUCCESS)
+}
+
+/// Entropy for a program that takes it through `what`.
+fn fill(scope: &mut Scope<'_>, what: &str, address: u32, length: u32) -> Result<(), Error> {
     // All of it must be there before any of it is written.
     scope.bytes(address, length)?;
-    scope.note_entropy("os.urandom()", length as usize);
+    scope.note_entropy(what, length as usize);
     let mut chunk = [0; RANDOM_CHUNK];
     let end = address + length;
     for start in (address..end).step_by(RANDOM_CHUNK) {
@@ -98,5 +115,5 @@ fn random_get(scope: &mut Scope<'_>, address: u32, length: u32) -> NativeResult<
         scope.host().random(chunk);
         scope.write(start, chunk)?;
     }
-    Ok(SUCCESS)
+    Ok(())
 }

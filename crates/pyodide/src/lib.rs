@@ -24,6 +24,7 @@ mod placement;
 mod references;
 mod rust_imports;
 mod saved;
+mod seeds;
 mod snapshot_reply;
 mod sources;
 mod stat;

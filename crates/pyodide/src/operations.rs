@@ -6,7 +6,7 @@ use taipan_guest::{Call, Operation, Output, Throw};
 
 use crate::layer::{Layer, NodeIndex};
 use crate::layers::{LayerBytes, Layers};
-use crate::{descriptors, stat};
+use crate::{clock, descriptors, stat};
 
 /// Bytes that one read of standard input gives.
 const READ_BYTES_MAX: u32 = 64 << 10;
@@ -23,6 +23,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "layer_path", call: descriptors::path },
     Operation { name: "layer_read", call: layer_read },
     Operation { name: "layer_stat", call: stat::layer_stat },
+    Operation { name: "random_read", call: clock::random_read },
     Operation { name: "stdio_write", call: stdio_write },
     Operation { name: "stdio_read", call: stdio_read },
     Operation { name: "stdio_is_terminal", call: stdio_is_terminal },

@@ -2,7 +2,7 @@
 
 use taipan_guest::{Locate, Origin, Place, Scope, Taken};
 
-use crate::frames;
+use crate::{frames, seeds};
 
 /// Finds out where Python is, for [`Scope::start_recording`].
 pub const LOCATE: Locate = |scope| {
@@ -14,19 +14,21 @@ pub const LOCATE: Locate = |scope| {
 const LIBRARY: &str = "/lib/python3.";
 const FROZEN: &str = "<frozen ";
 
+/// Files of numpy of which one, by version, is the first to import the module that makes the generator.
+const NUMPY_RANDOM: [&str; 2] = ["/numpy/random/__init__.py", "/numpy/random/_pickle.py"];
+
 /// The folder of a worker in which its packages are.
 pub const PACKAGES_DIRECTORY: &str = "python_modules";
 
-/// Bytes that module `random` takes to seed one generator: the whole state of a Mersenne Twister (CPython 3.14,
-/// Modules/_randommodule.c, `random_seed_urandom`).
-const SEED_BYTES: u64 = 624 * 4;
-
-/// Ends the recording; where entropy was taken that is the same in all isolates of a snapshot.
+/// Ends the recording; where entropy was taken that is the same in all isolates of a snapshot, and where numbers were
+/// `drawn` from generators.
 ///
-/// Not the entropy that seeds generators of module `random`: they are seeded again.
-pub fn entropy(scope: &mut Scope<'_>) -> Vec<Origin> {
-    let lasting = |taken: &Taken| !taken.bytes.is_multiple_of(SEED_BYTES);
-    scope.stop_recording().into_iter().filter(lasting).map(|taken| taken.origin).collect()
+/// Not the entropy that seeds generators which are seeded again, as SQLite's if `sqlite` says so, and not the hash seeds of
+/// packages.
+pub fn entropy(scope: &mut Scope<'_>, drawn: Vec<Origin>, sqlite: bool) -> Vec<Origin> {
+    let lasting = |taken: &Taken| !seeds::is_taken_again(taken, sqlite);
+    let taken = scope.stop_recording().into_iter().filter(lasting).map(|taken| taken.origin);
+    taken.chain(drawn).filter(|origin| !seeds::is_known(origin)).collect()
 }
 
 /// What a use of entropy means, in words: where it was, and what to do.
@@ -54,7 +56,8 @@ fn origin(frames: &[Place]) -> Option<Origin> {
     let (library, rest) = frames.split_at(first);
     let place = rest.first()?;
     // The generator that numpy makes for its module functions is seeded again too.
-    if place.file.ends_with("/numpy/random/__init__.py") && place.function == "<module>" {
+    let makes = NUMPY_RANDOM.iter().any(|file| place.file.ends_with(file));
+    if makes && place.function == "<module>" {
         return None;
     }
     let package = package(place);

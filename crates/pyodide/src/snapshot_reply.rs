@@ -14,6 +14,8 @@ pub enum Prepared {
         resumes: bool,
         /// Where random numbers were drawn that are the same in all isolates.
         drawn: Vec<Origin>,
+        /// Whether there is SQLite, which seeds its generator again in each isolate.
+        sqlite: bool,
         /// Generators of module `random` that are to go on elsewhere in each isolate: addresses and states.
         generators: Vec<(u32, Vec<u32>)>,
     },
@@ -32,6 +34,8 @@ struct Raw {
     resumes: bool,
     #[serde(default)]
     drawn: Vec<Drawn>,
+    #[serde(default)]
+    sqlite: bool,
     #[serde(default)]
     generators: Vec<(u32, Vec<u32>)>,
     fault: Option<(String, String)>,
@@ -59,7 +63,8 @@ pub fn prepared(json: &str) -> Result<Prepared, Error> {
         crate::origins::at(what, Place { file, line, function })
     };
     let drawn = raw.drawn.into_iter().map(origin).collect();
-    Ok(Prepared::Ready { resumes: raw.resumes, drawn, generators: raw.generators })
+    let Raw { resumes, sqlite, generators, .. } = raw;
+    Ok(Prepared::Ready { resumes, drawn, sqlite, generators })
 }
 
 /// What is told of a program that failed: the last line of the traceback, and the traceback, cut to the user's frames.
@@ -83,7 +88,7 @@ mod tests {
     fn answers() {
         let ready = prepared(
             r#"{"resumes": true, "drawn": [{"what": "random.random()", "file": "/a/python_modules/b/c.py",
-                "line": 3, "function": "<module>"}], "generators": [[8, [1, 2]]]}"#,
+                "line": 3, "function": "<module>"}], "sqlite": true, "generators": [[8, [1, 2]]]}"#,
         );
         let place =
             Place { file: "/a/python_modules/b/c.py".into(), line: 3, function: "<module>".into() };
@@ -92,7 +97,7 @@ mod tests {
         let generators = vec![(8, vec![1, 2])];
         assert_eq!(
             ready.unwrap(),
-            Prepared::Ready { resumes: true, drawn: vec![origin], generators }
+            Prepared::Ready { resumes: true, drawn: vec![origin], sqlite: true, generators }
         );
         let fault = prepared(r#"{"fault": ["ValueError: x", "Traceback"]}"#).unwrap();
         let (message, traceback) = ("ValueError: x".into(), "Traceback".into());

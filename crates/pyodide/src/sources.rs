@@ -12,6 +12,7 @@ pub struct Source {
 /// The ES modules. `taipan:pyodide/loader` is the one to start from; all import
 /// `taipan:host`, which the isolate provides.
 pub const JAVASCRIPT: &[Source] = &[
+    Source { name: "taipan:pyodide/devices", text: include_str!("../js/devices.js") },
     Source { name: "taipan:pyodide/folderfs", text: include_str!("../js/folderfs.js") },
     Source { name: "taipan:pyodide/immediate", text: include_str!("../js/immediate.js") },
     Source { name: "taipan:pyodide/interrupts", text: include_str!("../js/interrupts.js") },

@@ -329,13 +329,14 @@ fn settle(instance: &mut Instance, log: &Log) -> Result<bool, Error> {
     instance.collect().map_err(guest("running Python"))?;
     let prepared = taipan_pyodide::prepared(&prepared)
         .map_err(taipan_runtime::pyodide("preparing a snapshot"))?;
-    let (resumes, drawn, generators) = match prepared {
-        Prepared::Ready { resumes, drawn, generators } => (resumes, drawn, generators),
+    let (resumes, drawn, generators, sqlite) = match prepared {
+        Prepared::Ready { resumes, drawn, generators, sqlite } => {
+            (resumes, drawn, generators, sqlite)
+        }
         Prepared::Fault { message, traceback } => return Err(program(message, traceback)),
     };
     refuse_unsaved(instance)?;
-    let entropy = taipan_pyodide::entropy(&mut instance.isolate.scope());
-    for origin in entropy.iter().chain(&drawn) {
+    for origin in &taipan_pyodide::entropy(&mut instance.isolate.scope(), drawn, sqlite) {
         log.write(Record::Warning { text: taipan_pyodide::entropy_message(origin) });
     }
     let mut scope = instance.isolate.scope();

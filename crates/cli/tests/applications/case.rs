@@ -5,12 +5,16 @@
 //! adapter = "asgi.py"      # a file of `tests/projects` that goes beside the main module
 //! pyodide = "0.27.8"       # without it the release that the compatibility date selects
 //!
+//! wheels_of = "name==1"    # a package that has wheels among its files; they count as uv's `--find-links`
+//! warns = ["text"]         # parts of the warnings at the start; none without it
+//!
 //! [[ask]]
 //! request = "POST /path"
 //! headers = ["name: value"]
 //! body = "text"
 //! answer = "200 OK text"   # status and body
 //! contains = "text"        # or a part of that
+//! differs = true           # or an answer that no other isolate gives
 //! ```
 
 use std::path::Path;
@@ -25,6 +29,9 @@ pub(crate) struct Case {
     pub(crate) _about: String,
     pub(crate) adapter: Option<String>,
     pub(crate) pyodide: Option<String>,
+    pub(crate) wheels_of: Option<String>,
+    #[serde(default)]
+    pub(crate) warns: Vec<String>,
     #[serde(rename = "ask")]
     pub(crate) asks: Vec<Ask>,
 }
@@ -40,6 +47,8 @@ pub(crate) struct Ask {
     pub(crate) body: String,
     pub(crate) answer: Option<String>,
     pub(crate) contains: Option<String>,
+    #[serde(default)]
+    pub(crate) differs: bool,
 }
 
 /// Reads what the case in `folder` says.
@@ -49,8 +58,13 @@ pub(crate) fn read(folder: &Path) -> Result<Case, String> {
 }
 
 impl Ask {
-    /// Compares an answer with what is expected.
-    pub(crate) fn compare(&self, found: &str) -> Result<(), String> {
+    /// Compares an answer with what is expected, and with the answers so far.
+    pub(crate) fn compare(&self, found: &str, earlier: &[String]) -> Result<(), String> {
+        if self.differs {
+            let repeats = earlier.iter().any(|answer| answer == found);
+            let fits = found.starts_with("200 OK ") && !repeats;
+            return if fits { Ok(()) } else { Err(format!("{}: {found}", self.request)) };
+        }
         let fits = match (&self.answer, &self.contains) {
             (Some(answer), None) => found == answer,
             (None, Some(part)) => found.contains(part),

@@ -33,6 +33,7 @@ impl Server {
         let mut text = String::new();
         while !text.contains("listening on http://") {
             if errors.read_line(&mut text).unwrap() == 0 {
+                child.wait().unwrap();
                 return Err(format!("the server does not start:\n{text}"));
             }
         }
@@ -81,6 +82,7 @@ impl Drop for Server {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }

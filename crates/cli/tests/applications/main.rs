@@ -8,7 +8,9 @@
 
 mod case;
 mod client;
+mod wheels;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -25,6 +27,9 @@ const STARTS: [&str; 3] = ["reuse", "reuse", "fresh"];
 
 /// How often each request is asked: the second answer comes from an isolate that has answered already, or from a new one.
 const TIMES: usize = 2;
+
+/// The answers so far, by request.
+type Answers = BTreeMap<String, Vec<String>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -48,8 +53,10 @@ fn check(folder: &Path) -> Result<(), String> {
     let case = case::read(folder)?;
     let place = prepare(folder, &case);
     lock(&place, &case)?;
+    let mut answers = Answers::new();
     STARTS.iter().try_for_each(|isolation| {
-        play(&place, &case, isolation).map_err(|fault| format!("--isolation {isolation}: {fault}"))
+        play(&place, &case, isolation, &mut answers)
+            .map_err(|fault| format!("--isolation {isolation}: {fault}"))
     })
 }
 
@@ -68,25 +75,42 @@ fn prepare(folder: &Path, case: &Case) -> PathBuf {
     place
 }
 
+/// Runs a program to its end; what it said, if it fails.
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(()) } else { Err(format!("{command:?}:\n{said}")) }
+}
+
 /// Sees to it that the lock fits the project.
 fn lock(place: &Path, case: &Case) -> Result<(), String> {
     if taipan(place, case, &["lock", "--check"]).output().unwrap().status.success() {
         return Ok(());
     }
-    let locked = taipan(place, case, &["lock"]).output().unwrap();
-    let said = String::from_utf8_lossy(&locked.stderr);
-    if locked.status.success() { Ok(()) } else { Err(format!("taipan lock:\n{said}")) }
+    let mut lock = taipan(place, case, &["lock"]);
+    if let Some(package) = &case.wheels_of {
+        lock.env("UV_FIND_LINKS", wheels::of(package)?);
+    }
+    run(&mut lock)
 }
 
 /// Serves the project and asks all that the case has.
-fn play(place: &Path, case: &Case, isolation: &str) -> Result<(), String> {
+fn play(place: &Path, case: &Case, isolation: &str, answers: &mut Answers) -> Result<(), String> {
     let words = ["serve", "--port", "0", "--isolation", isolation];
     let server = Server::start(&mut taipan(place, case, &words))?;
     for ask in case.asks.iter().flat_map(|ask| [ask; TIMES]) {
         let answer = server.ask(ask)?;
-        ask.compare(&answer).map_err(|fault| format!("{fault}\n{}", server.said()))?;
+        let earlier = answers.entry(ask.request.clone()).or_default();
+        ask.compare(&answer, earlier).map_err(|fault| format!("{fault}\n{}", server.said()))?;
+        earlier.push(answer);
     }
-    Ok(())
+    let said = server.said();
+    let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
+    // A start from a snapshot that is there already says nothing of it.
+    let fits = warnings.is_empty()
+        || warnings.len() == case.warns.len()
+            && warnings.iter().zip(&case.warns).all(|(line, part)| line.contains(part));
+    if fits { Ok(()) } else { Err(said) }
 }
 
 fn taipan(place: &Path, case: &Case, words: &[&str]) -> Command {

@@ -57,6 +57,7 @@ async def prepare():
 
     ``resumes``     whether ``resumed()`` is to be called in each isolate,
     ``drawn``       where random numbers were drawn that are the same in every isolate,
+    ``sqlite``      whether there is SQLite, which seeds its generator again in each isolate,
     ``generators``  which generators the host seeds, see ``randoms.of_host``,
     ``fault``       why no snapshot can be taken: the error's last line and its traceback.
     """
@@ -69,13 +70,15 @@ async def prepare():
         return json.dumps({"fault": _describe(exception)})
     # First, so that generators that are dropped by now are not asked.
     _forget()
+    sqlite = _forget_sqlite()
     drawn = randoms.unwatch()
     gc.collect()
     # What is in the snapshot is not looked at by the collector again: it would write
     # into every object, and each isolate would have its own copy of all pages.
     gc.freeze()
     resumes = bool(_after) or randoms.to_reseed()
-    return json.dumps({"resumes": resumes, "drawn": drawn, "generators": randoms.of_host()})
+    generators = randoms.of_host()
+    return json.dumps({"resumes": resumes, "drawn": drawn, "sqlite": sqlite, "generators": generators})
 
 
 def resumed():
@@ -123,6 +126,22 @@ def _forget():
         logging._startTime = _first_record(logging)
     if linecache := sys.modules.get("linecache"):
         linecache.clearcache()
+
+
+def _forget_sqlite():
+    """Have SQLite seed its generator again when it next needs it (sqlite3_randomness of no bytes:
+    https://sqlite.org/c3ref/randomness.html). Returns whether there is one and every one does."""
+    if apsw := sys.modules.get("apsw"):
+        apsw.randomness(0)
+    if "_sqlite3" not in sys.modules:
+        return apsw is not None
+    from pyodide_js import _module
+
+    # Releases that have SQLite in a side module export no function of it.
+    randomness = getattr(_module, "_sqlite3_randomness", None)
+    if randomness is not None:
+        randomness(0, 0)
+    return randomness is not None
 
 
 def _first_record(logging):
