@@ -11,6 +11,7 @@ mod exports;
 mod fetching;
 mod fixture;
 mod hostile;
+mod hostile_modules;
 mod housekeeping;
 mod limits;
 mod locks;
