@@ -144,15 +144,36 @@ pub fn resolve(
         Ok(compare(&lock, &pins, &published, before, request.target))
     }) {
         Ok(held) => held,
-        Err(error) => {
+        // Any other failure must not let pass what it hides.
+        Err(error) if has_no_comparison(&error) => {
             warnings.push(format!("what is held back is not known: {error}"));
-            Vec::new()
+            still_held(&lock, before)
         }
+        Err(error) => return Err(error),
     };
     let made = Made::new(request.target, request.wanted, held, backends);
     let text = format!("{HEADER}{}{}", text.trim_start(), made.write());
     lock.made = Some(made);
     Ok(Resolved { text, lock, warnings })
+}
+
+/// Whether there is no solution for Linux, or none in uv's cache where there is no network.
+fn has_no_comparison(error: &Error) -> bool {
+    match error {
+        Error::Unsatisfiable { .. } => true,
+        Error::Uv { said, .. } => said.contains("Network connectivity is disabled"),
+        _ => false,
+    }
+}
+
+/// What the lock `before` held back and `lock` still does.
+fn still_held(lock: &Lock, before: Option<&Lock>) -> Vec<Held> {
+    let held = before.and_then(|before| before.made.as_ref()).map_or(&[][..], |made| &made.held);
+    let is_still = |held: &&Held| {
+        let package = lock.packages.iter().find(|package| package.name == held.name);
+        package.and_then(|package| package.version.as_ref()) == held.taken.as_ref()
+    };
+    held.iter().filter(is_still).cloned().collect()
 }
 
 /// The release's own solution: a lock as uv writes it, and uv's warnings.

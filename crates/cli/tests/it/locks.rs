@@ -1,6 +1,7 @@
 //! `taipan lock`, `add` and `remove`, with packages that are made here: uv finds them in a directory, by pip's settings.
 
 use std::io::Write;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -177,23 +178,24 @@ fn held_back() {
 #[expect(clippy::disallowed_methods, reason = "the program to be called instead is on the PATH")]
 fn comparisons_that_fail() {
     let place = place("'held'");
-    let path = std::env::var_os("PATH").unwrap();
-    let own = std::env::split_paths(&path).map(|folder| folder.join("uv")).find(|uv| uv.is_file());
-    let Some(own) = own else {
+    let asked =
+        Command::new("sh").args(["-c", "command -v uv && echo \"$PATH\""]).output().unwrap();
+    let asked = String::from_utf8(asked.stdout).unwrap();
+    let Some((own, path)) = asked.trim_end().split_once('\n') else {
         println!("skipped: there is no uv on the PATH that can be made to fail");
         return;
     };
     let fails = format!(
         "#!/bin/sh\ncase \"$*\" in *--python-platform*) echo 'error: no room' >&2; exit 2;; esac\nexec '{}' \"$@\"\n",
-        own.display()
+        own
     );
     let folder = place.path().with_file_name("bin");
     fs_err::create_dir(&folder).unwrap();
     taipan_store::write_program(&folder.join("uv"), fails.as_bytes()).unwrap();
-    let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&path)));
+    let path = format!("{}:{path}", folder.display());
     let wheels = place.path().join("../wheels").canonicalize().unwrap();
     let mut command = place.command(&["lock", "--quiet"]);
-    command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").env("PATH", path.unwrap());
+    command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").env("PATH", path);
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && said.contains("error: no room"), "{said}");
