@@ -18,6 +18,7 @@ mod own;
 mod side;
 mod state;
 mod symbols;
+mod touching;
 mod window;
 mod wrapper;
 

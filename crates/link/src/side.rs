@@ -15,6 +15,7 @@ use crate::link::remove_data;
 use crate::module::{FEATURES, SectionId, parse};
 use crate::state::{export, export_state};
 use crate::symbols::resolve_own;
+use crate::touching::touch_memory;
 use crate::window::WINDOW_START;
 
 /// The custom section that says how a module is placed.
@@ -91,7 +92,7 @@ pub fn side_module(wasm: &[u8]) -> Result<SideModule, Error> {
         return Err(Error::NotSideModule { what: "it has no `dylink.0` section" });
     }
     Validator::new_with_features(FEATURES).validate_all(wasm)?;
-    let wasm = resolve_own(wasm)?;
+    let wasm = touch_memory(&resolve_own(wasm)?)?;
     let mut module = parse(&wasm)?;
     if module.memories.items.len() != 1 || module.memories.imported != 1 {
         return Err(Error::NotSideModule { what: "it does not share the memory of Python" });

@@ -215,3 +215,26 @@ fn exceptions_of_the_other_kind() {
     let expect = "it has exceptions of JavaScript (it imports `invoke_vi`), and this Pyodide has those of WebAssembly";
     check(invoke, ours, expect);
 }
+
+/// What never touches memory could not be stopped.
+#[test]
+fn loops_and_calls_store_a_word() {
+    let module = linked(
+        r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))) (import "env" "memory" (memory 1))
+            (func (loop (br 0)))
+            (func $recursive (call $recursive))
+            (func (loop (i32.store (i32.const 8) (i32.const 1)) (br 0)))
+            (func (result i32) (i32.const 1)))"#,
+    );
+    let mut stores = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(&module.code) {
+        if let wasmparser::Payload::CodeSectionEntry(body) = payload.unwrap() {
+            let operators = body.get_operators_reader().unwrap().into_iter();
+            let is_store = |operator: &wasmparser::Operator<'_>| {
+                matches!(operator, wasmparser::Operator::I32Store { .. })
+            };
+            stores.push(operators.map(Result::unwrap).filter(is_store).count());
+        }
+    }
+    assert_eq!(stores, [1, 1, 1, 0]);
+}
