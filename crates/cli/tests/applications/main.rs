@@ -84,12 +84,12 @@ fn run(command: &mut Command) -> Result<(), String> {
 
 /// Sees to it that the lock fits the project.
 fn lock(place: &Path, case: &Case) -> Result<(), String> {
-    if taipan(place, case, &["lock", "--check"]).output().unwrap().status.success() {
-        return Ok(());
-    }
     let mut lock = taipan(place, case, &["lock"]);
     if let Some(package) = &case.wheels_of {
         lock.env("UV_FIND_LINKS", wheels::of(package)?);
+    }
+    if taipan(place, case, &["lock", "--check"]).output().unwrap().status.success() {
+        return Ok(());
     }
     run(&mut lock)
 }
@@ -118,6 +118,9 @@ fn taipan(place: &Path, case: &Case, words: &[&str]) -> Command {
     command.args(words).current_dir(place);
     if let Some(version) = &case.pyodide {
         command.args(["--experimental", "--pyodide", version]);
+    }
+    if let Some(package) = &case.wheels_of {
+        command.arg("--source").arg(wheels::folder(package)).args(["--source", "npm"]);
     }
     command
 }

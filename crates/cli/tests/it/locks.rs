@@ -175,7 +175,6 @@ fn held_back() {
 
 /// What keeps uv from comparing lets no package pass.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the program to be called instead is on the PATH")]
 fn comparisons_that_fail() {
     let place = place("'held'");
     let asked =
