@@ -36,7 +36,7 @@ impl Reencode for Touching {
         let mut function = utils::new_function_with_parsed_locals(self, &body)?;
         let operators = body.get_operators_reader()?.into_iter();
         let operators = operators.collect::<Result<Vec<_>, _>>()?;
-        if operators.iter().any(calls) && !begins_with_store(&operators) {
+        if operators.iter().any(is_call) && !begins_with_store(&operators) {
             touch(&mut function);
         }
         for (place, operator) in operators.iter().enumerate() {
@@ -58,7 +58,8 @@ fn touch(function: &mut Function) {
     function.instruction(&Instruction::I32Store(argument(0)));
 }
 
-fn calls(operator: &Operator<'_>) -> bool {
+/// Whether it calls, so that a function that has it may go on for ever without a loop.
+pub(crate) fn is_call(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
         Operator::Call { .. }

@@ -40,6 +40,7 @@ use crate::error::Error;
 use crate::exceptions::{drop_custom_of_code, translate};
 use crate::module::{Module, item, parse, size};
 use crate::state::{RESERVED_PREFIX, export, export_state};
+use crate::touching::is_call;
 
 use access::{Access, access};
 
@@ -337,10 +338,7 @@ fn rewrite(
             Operator::MemoryInit { .. } => {
                 return Err(Error::BulkMemory { function, offset, found: "memory.init" });
             }
-            Operator::Call { .. }
-            | Operator::CallIndirect { .. }
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. } => calls = true,
+            _ if is_call(&operator) => calls = true,
             _ if on_memory(indices, &mut sink, &operator) => continue,
             _ => {}
         }

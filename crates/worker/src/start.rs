@@ -38,7 +38,7 @@ pub(crate) struct Kept {
     pub(crate) image: Arc<IsolateImage>,
     /// Keeps them from being removed.
     _bundle: Arc<Bundle>,
-    _held: Vec<Held>,
+    held: Vec<Held>,
 }
 
 /// Opens the snapshot of a worker, which is made first when the cache does not have it.
@@ -79,8 +79,11 @@ pub(crate) fn find(
     progress: Progress<'_>,
 ) -> Result<Found, Error> {
     let wanted = Wanted::of(settings);
-    for entry in wanted.entries()? {
-        if let Some(found) = find_in(entry, &wanted, runtime, progress)? {
+    let entries = wanted.entries()?;
+    let (registry, mut modules) = registry(settings, progress)?;
+    for entry in entries {
+        if let Some(mut found) = find_in(entry, &wanted, &registry, runtime, progress)? {
+            found.kept.held.append(&mut modules);
             return Ok(found);
         }
     }
@@ -157,12 +160,12 @@ fn saved(digest: Digest) -> taipan_snapshot::Digest {
 fn find_in(
     entry: Entry,
     wanted: &Wanted<'_>,
+    registry: &Registry,
     runtime: &runtime::Handle,
     progress: Progress<'_>,
 ) -> Result<Option<Found>, Error> {
     let settings = wanted.settings;
     let bundle = &settings.bundle;
-    let (registry, modules) = registry(settings, progress)?;
     let made = Cell::new(false);
     let build = |staging: &Path| {
         made.set(true);
@@ -206,8 +209,7 @@ fn find_in(
         read => read,
     }?;
     let Some((image, file, cached)) = opened else { return Ok(None) };
-    let holds = modules.into_iter().chain([held]).collect();
-    let kept = Kept { image: Arc::new(image), _bundle: bundle.clone(), _held: holds };
+    let kept = Kept { image: Arc::new(image), _bundle: bundle.clone(), held: vec![held] };
     Ok(Some(Found { entry, made: made.get(), cached, file, kept }))
 }
 

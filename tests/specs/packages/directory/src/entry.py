@@ -23,7 +23,7 @@ def found():
     yield "namespace", named.one.part.WHERE
     yield "order", [name.replace(LIBRARY, "library") for name in NAMES]
     yield "shadowed", shadowed.WHERE, library.__file__.startswith("/lib/")
-    yield "compiled", Path(tool.__cached__).exists(), Path(tool.__cached__).parent.name
+    yield "compiled", Path(tool.__spec__.cached).exists(), Path(tool.__spec__.cached).parent.name
     yield "path file", importlib.import_module("beside").WHERE
     try:
         import broken
