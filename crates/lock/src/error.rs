@@ -73,6 +73,14 @@ pub enum Error {
         /// Where the project begins.
         at: Location,
     },
+    /// A project that has the name of a package that it needs: a resolver takes the project for it.
+    #[error("{at}: the project is called `{name}`, and so is a package that it needs")]
+    Itself {
+        /// Where the project begins.
+        at: Location,
+        /// The name.
+        name: String,
+    },
     /// A dependency group that is not there, or includes itself.
     #[error("{file} has no dependency group `{name}`; there {}", those(known))]
     NoGroup {
@@ -230,6 +238,7 @@ impl Error {
                 "`taipan lock` writes it anew: remove the file first, or take it from where it was whole"
             }
             Self::Dynamic { .. } => "write `dependencies` into the table `project`",
+            Self::Itself { .. } => "give the project another name in the table `project`",
             Self::NoGroup { .. } => {
                 "a group is a key of `[dependency-groups]`; none includes itself"
             }

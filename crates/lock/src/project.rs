@@ -47,6 +47,12 @@ impl Wanted {
                 return Err(Error::Dynamic { at: project.at() });
             }
             wanted.add(&project.texts("dependencies")?);
+            let name = normalised(&project.text("name")?.unwrap_or_default());
+            // With extras (`shop[mail]`) it is how a project names its own.
+            let of_itself = |one: &Requirement| one.name == name && !one.text.contains('[');
+            if wanted.requirements.iter().any(of_itself) {
+                return Err(Error::Itself { at: project.at(), name });
+            }
             settings += &project.text("requires-python")?.unwrap_or_default();
         }
         let defined = Groups::read(root.table("dependency-groups")?)?;
@@ -210,6 +216,15 @@ mod tests {
         let mut none = Wanted::default();
         none.imply("workers-runtime-sdk");
         assert!(none.names_nothing());
+    }
+
+    #[test]
+    fn a_project_with_the_name_of_what_it_needs() {
+        let text = "[project]\nname = 'Fast_API'\ndependencies = ['fast-api>=1']";
+        let error = Wanted::parse("pyproject.toml", text, &[]).unwrap_err();
+        let told = "pyproject.toml:1:1: the project is called `fast-api`, and so is a package that it needs";
+        assert_eq!(error.to_string(), told);
+        Wanted::parse("pyproject.toml", &text.replace("fast-api", "fast-api[more]"), &[]).unwrap();
     }
 
     #[test]
