@@ -8,7 +8,7 @@
 //! built with it, on the cache that the command uses.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock and its arguments")]
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 mod boot;
 mod cpu;
@@ -17,6 +17,7 @@ mod isolates;
 mod node;
 mod packages;
 mod program;
+mod project;
 mod server;
 mod table;
 

@@ -1,0 +1,8 @@
+"""numpy, imported and not called."""
+
+import numpy
+from js import Response
+
+
+async def on_fetch(request):
+    return Response.new(numpy.__version__)
