@@ -327,13 +327,8 @@ impl Failure {
             | Self::NotAFile { .. }
             | Self::NoSnapshot { .. } => NOT_FOUND,
             Self::Configuration { .. } | Self::Selection(_) => CONFIGURATION,
-            Self::Lock(
-                taipan_lock::Error::Run { .. }
-                | taipan_lock::Error::Io(_)
-                | taipan_lock::Error::NoUv { .. }
-                | taipan_lock::Error::Fetch { .. },
-            ) => SYSTEM,
-            Self::Lock(_) => CONFIGURATION,
+            Self::Lock(error) => lock_code(error),
+            Self::Packages(error) => packages_code(error),
             Self::Server(taipan_server::Error::Clock) => SYSTEM,
             Self::Server(_) => ADDRESS,
             Self::Bundle(_)
@@ -341,7 +336,6 @@ impl Failure {
             | Self::Foreign { .. }
             | Self::ForeignAbout { .. }
             | Self::NotKept { .. }
-            | Self::Packages(_)
             | Self::Damaged { .. } => CACHE,
             Self::Program { .. } | Self::Start { .. } => WORKER,
             Self::Worker(error) | Self::Snapshot(error) | Self::Stopped(error) => {
@@ -463,6 +457,27 @@ fn runtime_code(error: &taipan_runtime::Error) -> u8 {
         Error::Read { .. } | Error::AddressSpace { .. } => SYSTEM,
         Error::Snapshot { .. } | Error::Section { .. } => CACHE,
         _ => BUG,
+/// The exit code for an error of the lock, or of uv.
+fn lock_code(error: &taipan_lock::Error) -> u8 {
+    use taipan_lock::Error;
+    match error {
+        Error::Run { .. } | Error::Io(_) | Error::NoUv { .. } | Error::Fetch { .. } => SYSTEM,
+        _ => CONFIGURATION,
+    }
+}
+
+/// The exit code for packages that cannot be used.
+fn packages_code(error: &taipan_packages::Error) -> u8 {
+    use taipan_packages::Error;
+    match error {
+        Error::Lock(error) => lock_code(error),
+        Error::Read { .. } => SYSTEM,
+        // Files of Pyodide.
+        Error::Library { .. } | Error::Published { .. } => CACHE,
+        _ => CONFIGURATION,
+    }
+}
+
     }
 }
 

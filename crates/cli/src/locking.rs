@@ -10,7 +10,7 @@ use taipan_lock::{
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
 use taipan_store::{OnReadOnly, Step, write_atomic};
-use taipan_webapi::with_causes;
+use taipan_webapi::{causes, with_causes};
 
 use crate::failure::Failure;
 use crate::interpreter::{self, BuildPythons};
@@ -205,7 +205,10 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
     match stale {
         Some(failure) if !updates_lock => return Err(failure),
         Some(failure) if !options.quiet => {
-            console::say(format_args!("{failure}; it is made again"))
+            // The reason, not that there is none: that is what follows.
+            let reason =
+                causes(&failure).last().map_or_else(|| failure.to_string(), ToString::to_string);
+            console::say(format_args!("{reason}: it is made again"));
         }
         None if locking.before.is_some() => return Ok(()),
         Some(_) | None => (),

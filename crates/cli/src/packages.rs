@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
-use taipan_lock::{LOCK_FILE, Lock, MakePython, Seen, Uv};
+use taipan_lock::{LOCK_FILE, Lock, MakePython, Requirement, Seen, Uv};
 use taipan_manifest::PACKAGES_DIRECTORY;
 use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
@@ -84,6 +84,10 @@ fn install(
 pub(crate) fn of_script(inline: &Inline, means: Means<'_>) -> Result<Option<Packages>, Failure> {
     if inline.dependencies.is_empty() {
         return Ok(None);
+    }
+    let is_none = |text: &&String| Requirement::parse(text).is_none();
+    if let Some(requirement) = inline.dependencies.iter().find(is_none).cloned() {
+        return Err(taipan_packages::Error::Requirement { requirement }.into());
     }
     let Means { options, release, cache, .. } = means;
     let display = Display::new(options.quiet);

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use taipan_manifest::Location;
+use taipan_manifest::{Location, PYPROJECT_FILE};
 
 /// What can go wrong on the way to a lock, and with one.
 #[derive(Debug, thiserror::Error)]
@@ -230,13 +230,11 @@ impl Error {
     /// What the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Self::Syntax { .. }
-            | Self::Value { .. }
-            | Self::Missing { .. }
-            | Self::Package { .. }
-            | Self::TooLong { .. } => {
-                "`taipan lock` writes it anew: remove the file first, or take it from where it was whole"
-            }
+            Self::Syntax { at, .. }
+            | Self::Value { at, .. }
+            | Self::Missing { at, .. }
+            | Self::Package { at, .. } => return of_lock(&at.file),
+            Self::TooLong { file, .. } => return of_lock(file),
             Self::Dynamic { .. } => "write `dependencies` into the table `project`",
             Self::Itself { .. } => "give the project another name in the table `project`",
             Self::NoGroup { .. } => {
@@ -285,6 +283,14 @@ impl Error {
         };
         Some(hint.into())
     }
+}
+
+/// What to do about a damaged lock. A file that its author writes says by itself where it is wrong.
+fn of_lock(file: &str) -> Option<Cow<'static, str>> {
+    (file != PYPROJECT_FILE).then_some(
+        "`taipan lock` writes it anew: remove the file first, or take it from where it was whole"
+            .into(),
+    )
 }
 
 /// The names that there are, for people.

@@ -6,7 +6,7 @@ use taipan_store::Digest;
 
 use crate::Error;
 use crate::name::normalised;
-use crate::reader::Table;
+use crate::reader::{Placed, Table};
 use crate::requirement::Requirement;
 
 /// How deep dependency groups may include each other: deeper is a circle.
@@ -46,7 +46,9 @@ impl Wanted {
             if project.texts("dynamic")?.iter().any(|key| key == "dependencies") {
                 return Err(Error::Dynamic { at: project.at() });
             }
-            wanted.add(&project.texts("dependencies")?);
+            for placed in project.placed_texts("dependencies")? {
+                wanted.add(&placed)?;
+            }
             let name = normalised(&project.text("name")?.unwrap_or_default());
             // With extras (`shop[mail]`) it is how a project names its own.
             let of_itself = |one: &Requirement| one.name == name && !one.text.contains('[');
@@ -58,8 +60,8 @@ impl Wanted {
         let defined = Groups::read(root.table("dependency-groups")?)?;
         let groups: BTreeSet<_> = groups.iter().map(|name| normalised(name)).collect();
         for name in &groups {
-            for text in defined.requirements(file, name, 0)? {
-                wanted.add(&[text]);
+            for placed in defined.requirements(file, name, 0)? {
+                wanted.add(&placed)?;
             }
         }
         wanted.groups = groups.into_iter().collect();
@@ -82,7 +84,7 @@ impl Wanted {
     /// Adds a package that the project's sources import, unless the project names it.
     pub fn imply(&mut self, name: &str) {
         if self.requirements.iter().all(|requirement| requirement.name != name) {
-            self.add(&[name.to_owned()]);
+            self.requirements.extend(Requirement::parse(name));
             self.implied.push(name.to_owned());
         }
     }
@@ -93,8 +95,16 @@ impl Wanted {
         self.requirements.len() == self.implied.len()
     }
 
-    fn add(&mut self, texts: &[String]) {
-        self.requirements.extend(texts.iter().filter_map(|text| Requirement::parse(text)));
+    fn add(&mut self, placed: &Placed) -> Result<(), Error> {
+        let Placed { text, key, at } = placed;
+        let requirement = Requirement::parse(text).ok_or_else(|| Error::Value {
+            at: at.clone(),
+            key: key.clone(),
+            expected: "a requirement (PEP 508), such as \"httpx>=0.28\"",
+            found: format!("{text:?}"),
+        })?;
+        self.requirements.push(requirement);
+        Ok(())
     }
 }
 
@@ -109,7 +119,7 @@ struct Groups(BTreeMap<String, Vec<Member>>);
 /// One entry of a group.
 #[derive(Debug)]
 enum Member {
-    Requirement(String),
+    Requirement(Placed),
     /// Another group, all of it.
     Group(String),
 }
@@ -122,7 +132,7 @@ impl Groups {
             let mut members = Vec::new();
             for member in table.texts_or_tables(&name)? {
                 members.push(match member {
-                    Ok(text) => Member::Requirement(text),
+                    Ok(placed) => Member::Requirement(placed),
                     Err(mut included) => {
                         let group = included.text("include-group")?;
                         Member::Group(included.required("include-group", group)?)
@@ -135,7 +145,7 @@ impl Groups {
     }
 
     /// The requirements of a group, and of those that it includes.
-    fn requirements(&self, file: &str, name: &str, depth: usize) -> Result<Vec<String>, Error> {
+    fn requirements(&self, file: &str, name: &str, depth: usize) -> Result<Vec<Placed>, Error> {
         let group = self.0.get(&normalised(name)).filter(|_| depth < GROUP_DEPTH_MAX);
         let Some(group) = group else {
             let known = self.0.keys().cloned().collect();
@@ -144,7 +154,7 @@ impl Groups {
         let mut found = Vec::new();
         for member in group {
             match member {
-                Member::Requirement(text) => found.push(text.clone()),
+                Member::Requirement(placed) => found.push(placed.clone()),
                 Member::Group(name) => found.extend(self.requirements(file, name, depth + 1)?),
             }
         }
@@ -195,6 +205,26 @@ mod tests {
         let wanted = wanted(&[]).unwrap();
         assert_eq!(wanted.allow_build, ["markupsafe", "pyyaml"].map(str::to_owned).into());
         assert_eq!(wanted.allow_downgrade, ["mcp"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn what_is_no_requirement() {
+        let text =
+            "[project]\ndependencies = ['httpx', '>=1']\n[dependency-groups]\nmore = ['a 1.0']";
+        let said = |text: &str, groups: &[String]| {
+            let error = Wanted::parse("pyproject.toml", text, groups).unwrap_err();
+            assert_eq!(error.hint(), None, "the file is its author's");
+            error.to_string()
+        };
+        let expected = "must be a requirement (PEP 508), such as \"httpx>=0.28\", found";
+        assert_eq!(
+            said(text, &[]),
+            format!("pyproject.toml:2:26: `project.dependencies[1]` {expected} \">=1\"")
+        );
+        assert_eq!(
+            said(&text.replace(", '>=1'", ""), &["more".to_owned()]),
+            format!("pyproject.toml:4:9: `dependency-groups.more[0]` {expected} \"a 1.0\"")
+        );
     }
 
     #[test]

@@ -15,6 +15,14 @@ struct Text<'a> {
     text: &'a str,
 }
 
+/// A text of a list, with its key, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) text: String,
+    pub(crate) key: String,
+    pub(crate) at: Location,
+}
+
 /// A table, of which each value is taken once. What is left over is of no concern (PEP 751: tools ignore unknown keys).
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
@@ -107,9 +115,14 @@ impl<'a> Table<'a> {
 
     /// A list of texts; an empty one when it is not there.
     pub(crate) fn texts(&mut self, key: &str) -> Result<Vec<String>, Error> {
+        Ok(self.placed_texts(key)?.into_iter().map(|placed| placed.text).collect())
+    }
+
+    /// The same, and where each stands.
+    pub(crate) fn placed_texts(&mut self, key: &str) -> Result<Vec<Placed>, Error> {
         let text = self.text;
         let items = self.list(key, "a list of texts")?.into_iter();
-        items.map(|(path, item)| text.string(path, &item)).collect()
+        items.map(|(path, item)| text.placed(path, &item)).collect()
     }
 
     /// A table.
@@ -129,13 +142,13 @@ impl<'a> Table<'a> {
     pub(crate) fn texts_or_tables(
         &mut self,
         key: &str,
-    ) -> Result<Vec<Result<String, Self>>, Error> {
+    ) -> Result<Vec<Result<Placed, Self>>, Error> {
         let text = self.text;
         let items = self.list(key, "a list")?.into_iter();
         items
             .map(|(path, item)| match item.get_ref() {
                 DeValue::Table(_) => text.table(path, item).map(Err),
-                _ => text.string(path, &item).map(Ok),
+                _ => text.placed(path, &item).map(Ok),
             })
             .collect()
     }
@@ -183,6 +196,11 @@ impl<'a> Table<'a> {
 impl<'a> Text<'a> {
     fn at(self, offset: usize) -> Location {
         Location::of(self.file, self.text, offset)
+    }
+
+    fn placed(self, key: String, value: &Spanned<DeValue<'_>>) -> Result<Placed, Error> {
+        let at = self.at(value.span().start);
+        Ok(Placed { text: self.string(key.clone(), value)?, key, at })
     }
 
     fn string(self, key: String, value: &Spanned<DeValue<'_>>) -> Result<String, Error> {

@@ -18,8 +18,9 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    /// Reads `text`; none where it begins with no name.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads `text`; none for what is no requirement: where it begins with no name, or has what are no versions behind it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let of_name = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         let end = text.find(|letter| !of_name(letter)).unwrap_or(text.len());
@@ -39,7 +40,10 @@ impl Requirement {
         };
         let versions = versions.trim().trim_start_matches('(').trim_end_matches(')');
         let specifiers = versions.parse().ok().filter(|_| !versions.starts_with('@'));
-        Some(Self { name, specifiers, has_marker: marker, text })
+        // An address, or a version that is no version and means itself (`===`).
+        let is_understood =
+            specifiers.is_some() || versions.starts_with('@') || versions.contains("===");
+        is_understood.then_some(Self { name, specifiers, has_marker: marker, text })
     }
 }
 
@@ -64,8 +68,10 @@ mod tests {
         check("jinja2[i18n]>=3 ; python_version > '3'", "jinja2", Some(">=3"), true);
         check("a (>=1)", "a", Some(">=1"), false);
         check("thing @ file:///x/thing-1-py3-none-any.whl", "thing", None, false);
-        check("a ~ 1", "a", None, false);
-        assert_eq!(Requirement::parse(" >=1"), None);
+        check("a===one", "a", None, false);
+        for none in [" >=1", "", "a ~ 1", "a >>> 1", "a 1.0", "a[b", "a, b", "-e ."] {
+            assert_eq!(Requirement::parse(none), None, "{none}");
+        }
         assert_eq!(Requirement::parse("a  >=1").unwrap().text, "a >=1");
     }
 }

@@ -28,6 +28,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// What a script asks for is no package.
+    #[error("{requirement:?} is no requirement of a package")]
+    Requirement {
+        /// What is there.
+        requirement: String,
+    },
     /// A script for other versions of Python.
     #[error("{} needs Python {needed}, and this is {python}", path.display())]
     Python {
@@ -208,6 +214,9 @@ impl Error {
             }
             Self::Inline { .. } => {
                 "it is TOML in comments: https://packaging.python.org/specifications/inline-script-metadata"
+            }
+            Self::Requirement { .. } => {
+                "a name, and versions where not all will do: `httpx>=0.28`, `jinja2[i18n]`, `name @ file:///PATH`"
             }
             Self::Python { .. } => {
                 "choose a release with --pyodide: `taipan bundle list` shows them"

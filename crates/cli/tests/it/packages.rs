@@ -232,7 +232,7 @@ fn packages_of_a_script() {
     cached.place.write("other.py", "# /// script\n# requires-python = '<3'\n# ///\n");
     let (code, text) = cached.run(&["run", "other.py"]);
     assert!(
-        code == Some(75) && text.contains("needs Python <3, and this is 3."),
+        code == Some(78) && text.contains("needs Python <3, and this is 3."),
         "{code:?} {text}"
     );
     let (code, text) = cached.run(&["run", "--quiet", "script.py"]);
