@@ -21,6 +21,12 @@ REMEDIES = {
 
 def no_response(value):
     """Why ``value`` is no answer, and what to return instead."""
+    if type(value).__module__.partition(".")[0] == "workers":
+        name = type(value).__name__
+        return (
+            f"TypeError: the handler returned a {name} of Cloudflare's SDK, whose classes are not supported yet: "
+            "return a Response of `js`"
+        )
     kind = next((kind for kind in REMEDIES if isinstance(value, kind)), None)
     remedy = f": {REMEDIES[kind]}" if kind else ""
     name = "None" if value is None else str(type(value).__name__)

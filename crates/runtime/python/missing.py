@@ -10,6 +10,15 @@ from .handlers import KINDS
 # Names that are told; the rest is counted.
 NAMED_MAXIMUM = 5
 
+# Classes of applications, which others call: the framework, and the interface by which it is called.
+APPLICATIONS = {
+    "fastapi.applications.FastAPI": ("FastAPI", "ASGI"),
+    "starlette.applications.Starlette": ("Starlette", "ASGI"),
+    "django.core.handlers.asgi.ASGIHandler": ("Django", "ASGI"),
+    "django.core.handlers.wsgi.WSGIHandler": ("Django", "WSGI"),
+    "flask.app.Flask": ("Flask", "WSGI"),
+}
+
 
 def no_handler(name, module):
     """What was looked for in ``module``, which was imported as ``name``, and what is there."""
@@ -19,11 +28,23 @@ def no_handler(name, module):
     for key, value in own:
         method = inspect.isclass(value) and next((it for it in KINDS if callable(getattr(value, it, None))), None)
         if method:
-            return f"{missing}; `{key}.{method}` does not, since classes are not supported as entrypoints yet"
+            remedy = "write `async def on_fetch(request, env, ctx)`, which returns a Response of `js`"
+            return f"{missing}; `{key}.{method}` does not, since classes are not supported as entrypoints yet: {remedy}"
+    for key, value in vars(module).items():
+        if application := _application(value):
+            framework, interface = application
+            remedy = f"{interface} is not built in yet, and docs/guide/frameworks.md has an adapter for it"
+            return f"{missing}; `{key}` is an application of {framework}: {remedy}"
     functions = [f"`{key}`" for key, value in own if callable(value)]
     if not functions:
         return f"{missing}, nor any other"
     return f"{missing}; it defines {_counted(functions)}"
+
+
+def _application(value):
+    """The framework and the interface of an application, if ``value`` is one."""
+    names = (f"{base.__module__}.{base.__qualname__}" for base in type(value).__mro__)
+    return next((APPLICATIONS[name] for name in names if name in APPLICATIONS), None)
 
 
 def say_bindings(exception, environment):

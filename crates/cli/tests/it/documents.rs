@@ -132,6 +132,16 @@ fn deployment() {
     check("guide/deployment.md");
 }
 
+/// The adapters of the page are those by which the applications of `tests/projects` are served.
+#[test]
+fn frameworks() {
+    let page = fs_err::read_to_string("../../docs/guide/frameworks.md").unwrap();
+    for name in ["asgi.py", "wsgi.py"] {
+        let text = fs_err::read_to_string(Path::new("../../tests/projects").join(name)).unwrap();
+        assert!(page.contains(&format!("```python\n# {name}\n{text}```\n")), "{name}");
+    }
+}
+
 #[test]
 fn every_page_is_linked() {
     let readme = fs_err::read_to_string("../../README.md").unwrap();
