@@ -105,6 +105,14 @@ pub(crate) enum Failure {
     /// There is no lock of the packages, or it cannot be used.
     #[error("cannot lock the packages")]
     Lock(#[source] taipan_lock::Error),
+    /// There is no lock, since packages have no wheel for the release.
+    #[error("cannot lock the packages")]
+    NoWheels {
+        /// Which.
+        source: Box<taipan_lock::Error>,
+        /// What to do, a line each.
+        remedies: String,
+    },
     /// The server cannot start.
     #[error("cannot start the server")]
     Server(#[from] taipan_server::Error),
@@ -328,6 +336,7 @@ impl Failure {
             | Self::NoSnapshot { .. } => NOT_FOUND,
             Self::Configuration { .. } | Self::Selection(_) => CONFIGURATION,
             Self::Lock(error) => lock_code(error),
+            Self::NoWheels { source, .. } => lock_code(source),
             Self::Packages(error) => packages_code(error),
             Self::Server(taipan_server::Error::Clock) => SYSTEM,
             Self::Server(_) => ADDRESS,
@@ -355,6 +364,7 @@ impl Failure {
             Self::Configuration { source, .. } => return source.hint(),
             Self::Selection(error) => return error.hint(),
             Self::Lock(error) => return error.hint(),
+            Self::NoWheels { remedies, .. } => return Some(remedies.clone().into()),
             Self::Server(error) => return error.hint(),
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) | Self::Output(error) => return error.hint(),
@@ -448,15 +458,6 @@ fn worker_code(error: &taipan_worker::Error) -> u8 {
     }
 }
 
-/// The exit code for an error of an isolate.
-fn runtime_code(error: &taipan_runtime::Error) -> u8 {
-    use taipan_runtime::Error;
-    match error {
-        Error::Program { .. } | Error::Limit { .. } | Error::NoSnapshot { .. } => WORKER,
-        Error::Guest { source, .. } if source.is_systems() => SYSTEM,
-        Error::Read { .. } | Error::AddressSpace { .. } => SYSTEM,
-        Error::Snapshot { .. } | Error::Section { .. } => CACHE,
-        _ => BUG,
 /// The exit code for an error of the lock, or of uv.
 fn lock_code(error: &taipan_lock::Error) -> u8 {
     use taipan_lock::Error;
@@ -478,6 +479,15 @@ fn packages_code(error: &taipan_packages::Error) -> u8 {
     }
 }
 
+/// The exit code for an error of an isolate.
+fn runtime_code(error: &taipan_runtime::Error) -> u8 {
+    use taipan_runtime::Error;
+    match error {
+        Error::Program { .. } | Error::Limit { .. } | Error::NoSnapshot { .. } => WORKER,
+        Error::Guest { source, .. } if source.is_systems() => SYSTEM,
+        Error::Read { .. } | Error::AddressSpace { .. } => SYSTEM,
+        Error::Snapshot { .. } | Error::Section { .. } => CACHE,
+        _ => BUG,
     }
 }
 

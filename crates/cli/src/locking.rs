@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use taipan_lock::{
-    Builder, Builds, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen, Target,
-    Upgrade, Uv, Wanted, build, held_table, index_options, is_one_index, read_lock, resolve,
+    Builder, Builds, Change, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen,
+    Upgrade, Uv, Wanted, allow_builds, build, held_table, index_options, is_one_index, normalised,
+    pin_release, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
@@ -14,9 +15,10 @@ use taipan_webapi::{causes, with_causes};
 
 use crate::failure::Failure;
 use crate::interpreter::{self, BuildPythons};
+use crate::lacking::{Index, Situation, target};
 use crate::options::{Options, absolute};
 use crate::progress::Display;
-use crate::project::{Origin, Project, Variables, read_file};
+use crate::project::{Origin, Project, Variables, read_file, read_text};
 use crate::{console, sources};
 
 /// A project whose packages are locked.
@@ -30,11 +32,38 @@ pub(crate) struct Locking {
 }
 
 /// What a command says about the lock.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Choices {
+    /// The command as it was typed, to which a remedy adds an option.
+    pub(crate) command: String,
     pub(crate) upgrade: Upgrade,
     /// Packages that may stay behind by a major version.
     pub(crate) allow_downgrade: Vec<String>,
+    /// Packages that may be built from source, from now on.
+    pub(crate) allow_build: Vec<String>,
+    /// Whether the command adds or removes packages.
+    pub(crate) edited: bool,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            command: "taipan lock".to_owned(),
+            upgrade: Upgrade::Nothing,
+            allow_downgrade: Vec::new(),
+            allow_build: Vec::new(),
+            edited: false,
+        }
+    }
+}
+
+/// Which dependency groups are locked; without a word on it those of the existing lock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Groups<'a> {
+    /// These in place of those.
+    pub(crate) named: &'a [String],
+    /// These not.
+    pub(crate) without: &'a [String],
 }
 
 impl Locking {
@@ -43,23 +72,27 @@ impl Locking {
         options: &Options,
         directory: &Path,
         config: Option<&Path>,
-        groups: &[String],
+        groups: Groups<'_>,
     ) -> Result<Self, Failure> {
         // What has no effect is told where the worker is started.
         let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
         let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
         let before = read_lock(&project.directory)?;
         let made = before.as_ref().and_then(|(_, lock)| lock.made.as_ref());
-        let wanted = match (groups, made) {
-            ([], Some(made)) => match wanted(&project.directory, &made.groups) {
-                // A group that is gone is wanted no more.
-                Err(Failure::Lock(taipan_lock::Error::NoGroup { known, .. })) => {
-                    let left = made.groups.iter().filter(|name| known.contains(name)).cloned();
-                    wanted(&project.directory, &left.collect::<Vec<_>>())
+        let is_wanted = |name: &&String| groups.without.iter().all(|it| normalised(it) != **name);
+        let wanted = match (groups.named, made) {
+            ([], Some(made)) => {
+                let kept: Vec<_> = made.groups.iter().filter(is_wanted).cloned().collect();
+                match wanted(&project.directory, &kept) {
+                    // A group that is gone is wanted no more.
+                    Err(Failure::Lock(taipan_lock::Error::NoGroup { known, .. })) => {
+                        let left = kept.iter().filter(|name| known.contains(name)).cloned();
+                        wanted(&project.directory, &left.collect::<Vec<_>>())
+                    }
+                    wanted => wanted,
                 }
-                wanted => wanted,
-            },
-            (groups, _) => wanted(&project.directory, groups),
+            }
+            (named, _) => wanted(&project.directory, named),
         }?;
         Ok(Self { release, wanted, before, project })
     }
@@ -72,10 +105,11 @@ impl Locking {
         Ok(lock)
     }
 
-    /// Resolves, and writes the lock. Says what is held back.
+    /// Resolves, and writes the lock. Says what has changed, and what is held back.
     pub(crate) fn lock(&self, options: &Options, choices: &Choices) -> Result<(), Failure> {
         let Self { project, release, wanted, before } = self;
         let directory = project.directory.as_path();
+        self.check_upgrades(&choices.upgrade)?;
         let asked = Asked { directory, release, wanted, before: before.as_ref(), choices };
         let resolved = asked.resolve(options)?;
         let changed = resolved.write(directory)?;
@@ -87,9 +121,33 @@ impl Locking {
             console::say(format_args!(
                 "{LOCK_FILE} {state} {count} package{ending} for Pyodide {version} (Python {python})"
             ));
+            // All of a first lock is new, which is told to who has added something.
+            if before.is_some() || choices.edited {
+                let before = before.as_ref().map(|(_, lock)| lock);
+                Change::all(before, &resolved.lock).iter().for_each(console::say);
+            }
         }
         tell_held(&resolved);
         Ok(())
+    }
+}
+
+impl Locking {
+    /// Checks that what is to be upgraded is there.
+    fn check_upgrades(&self, upgrade: &Upgrade) -> Result<(), Failure> {
+        let Upgrade::Packages(names) = upgrade else { return Ok(()) };
+        let packages = self.before.iter().flat_map(|(_, lock)| &lock.packages);
+        let mut known: Vec<_> = packages.map(|package| package.name.as_str()).collect();
+        known.extend(self.wanted.requirements.iter().map(|requirement| requirement.name.as_str()));
+        match names.iter().find(|name| !known.contains(&normalised(name).as_str())) {
+            None => Ok(()),
+            Some(name) => Err(Failure::Usage {
+                reason: format!(
+                    "`--upgrade {name}`: neither {LOCK_FILE} nor {PYPROJECT_FILE} has a package of this name; \
+                     a directory goes before `--upgrade`"
+                ),
+            }),
+        }
     }
 }
 
@@ -111,10 +169,10 @@ impl Asked<'_> {
         let display = Display::new(options.quiet);
         let progress = |step: Step<'_>| display.show(step);
         // uv would wait for it without a word.
-        taipan_bundle::prepare(release, &options.sources()?, &cache, &progress)?;
+        let bundle = taipan_bundle::prepare(release, &options.sources()?, &cache, &progress)?;
         let python = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
         let python = python.path();
-        let own_options = self.network(options, &uv, &python)?;
+        let (own_options, index) = self.network(options, &uv, &python)?;
         let (target, builds) = (target(release), Builds::default());
         let (upgrade, options_of_uv) = (&choices.upgrade, own_options.as_slice());
         let mut request = Request {
@@ -132,36 +190,47 @@ impl Asked<'_> {
         let builder = Builder { uv: &uv, python: &make, cache: &cache, progress: &progress };
         let builds = build(builder, &request, lock_before)?;
         request.builds = &builds;
-        let resolved = resolve(&uv, &request, before, &progress)?;
+        let resolved = resolve(&uv, &request, before, &progress);
         drop(display);
+        let (distribution, command) = (bundle.distribution()?, choices.command.as_str());
+        let situation = Situation { release, distribution: &distribution, index, command };
+        let resolved = resolved.map_err(|error| situation.explain(error, &[]))?;
         resolved.warnings.iter().for_each(console::warn);
         let allowed = |name: &str| {
             choices.allow_downgrade.iter().any(|allowed| allowed == name)
                 || wanted.allow_downgrade.contains(name)
         };
-        resolved.check_downgrades(lock_before, allowed)?;
+        let checked = resolved.check_downgrades(lock_before, allowed);
+        checked.map_err(|error| situation.explain(error, resolved.held()))?;
         Ok(resolved)
     }
 
     /// What uv is told about indexes, with Pyodide's own where that can be asked.
-    fn network(&self, options: &Options, uv: &Uv, python: &Path) -> Result<Vec<String>, Failure> {
+    fn network(
+        &self,
+        options: &Options,
+        uv: &Uv,
+        python: &Path,
+    ) -> Result<(Vec<String>, Index), Failure> {
         let mut told = network(options, self.directory);
         told.extend(wheels(options)?);
         let address = self.release.index();
         let texts = uv_texts(options, self.directory);
         if !self.wanted.pyodide_index || !is_one_index(&told, &options.indexes.variables, &texts) {
-            return Ok(told);
+            return Ok((told, Index::LeftOut));
         }
         let asked = PyodideIndex { uv, python, address: &address };
-        match asked.is_there(&options.cache()?)? {
-            true => told.extend(asked.options()),
-            false if options.quiet => (),
-            false => console::say(format_args!(
+        if asked.is_there(&options.cache()?)? {
+            told.extend(asked.options());
+            return Ok((told, Index::Asked));
+        }
+        if !options.quiet {
+            console::say(format_args!(
                 "Pyodide's own index {address} cannot be reached, and is left out; \
                  `[tool.taipan] pyodide-index = false` leaves it out always"
-            )),
+            ));
         }
-        Ok(told)
+        Ok((told, Index::Silent))
     }
 }
 
@@ -178,7 +247,7 @@ pub(crate) fn of_script(
     directory: &Path,
 ) -> Result<String, Failure> {
     let wanted = wanted(directory, &[])?;
-    let choices = &Choices::default();
+    let choices = &Choices { command: "taipan run".to_owned(), ..Choices::default() };
     let asked = Asked { directory, release, wanted: &wanted, before: None, choices };
     let resolved = asked.resolve(options)?;
     tell_held(&resolved);
@@ -196,7 +265,8 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
     if is_directory || !directory.join(PYPROJECT_FILE).is_file() {
         return Ok(());
     }
-    let locking = Locking::open(options, directory, configuration.as_deref().map(Path::new), &[])?;
+    let configuration = configuration.as_deref().map(Path::new);
+    let locking = Locking::open(options, directory, configuration, Groups::default())?;
     let stale = match &locking.before {
         Some(_) => locking.check().err(),
         None if locking.wanted.requirements.is_empty() || !updates_lock => return Ok(()),
@@ -253,31 +323,102 @@ pub(crate) fn edit(
 ) -> Result<(), Failure> {
     let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
     let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
+    let pin = options.choice.pin_for(&project, release)?;
     let path = project.directory.join(PYPROJECT_FILE);
-    let before = path.exists().then(|| read_file(&path, "the file")).transpose()?;
-    if before.is_none() {
-        let name = match change.words.iter().any(|word| word.starts_with(project.name().as_str())) {
-            // A project cannot depend on its own name.
-            true => format!("{}-worker", project.name()),
-            false => project.name(),
-        };
-        write_atomic(&path, new_project(&name, release).as_bytes())?;
-    }
-    let outcome = words_to_uv(options, &project, release, change).and_then(|()| {
-        let mut groups = remembered_groups(&project)?;
-        groups.extend(change.group.map(str::to_owned));
-        Locking::open(options, directory, config, &groups)?.lock(options, choices)
-    });
+    or_as_before(&path, || {
+        if !path.exists() {
+            let own = project.name();
+            let name = match change.words.iter().any(|word| word.starts_with(own.as_str())) {
+                // A project cannot depend on its own name.
+                true => format!("{own}-worker"),
+                false => own,
+            };
+            write_atomic(&path, new_project(&name, release).as_bytes())?;
+        }
+        words_to_uv(options, &project, release, change)?;
+        if let Some(version) = pin {
+            options.choice.check_pin(&project, version)?;
+            rewrite(&path, |text| pin_release(PYPROJECT_FILE, text, version))?;
+            if !options.quiet {
+                console::say(format_args!(
+                    "{PYPROJECT_FILE} pins the worker to Pyodide {version}, which its configuration does not select: \
+                     `[tool.taipan] pyodide`"
+                ));
+            }
+        }
+        allow(&path, &choices.allow_build)?;
+        let locked = remembered_groups(&project)?;
+        match change.group.filter(|group| !locked.contains(&normalised(group))) {
+            None => {
+                Locking::open(options, directory, config, Groups::default())?.lock(options, choices)
+            }
+            Some(_) if options.quiet => Ok(()),
+            Some(group) => {
+                console::say(format_args!(
+                    "the worker has no packages of the dependency group `{group}`: `taipan lock --group {group}` \
+                     locks them as well"
+                ));
+                Ok(())
+            }
+        }
+    })
+}
+
+/// Locks. What `choices` allows to be built is written to `pyproject.toml`, which is as it was when that fails.
+pub(crate) fn lock(
+    options: &Options,
+    directory: &Path,
+    config: Option<&Path>,
+    groups: Groups<'_>,
+    choices: &Choices,
+) -> Result<(), Failure> {
+    let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
+    let path = project.directory.join(PYPROJECT_FILE);
+    or_as_before(&path, || {
+        allow(&path, &choices.allow_build)?;
+        let locking = Locking::open(options, directory, config, groups)?;
+        let selected = options.choice.pin_for(&project, locking.release)?;
+        locking.lock(options, choices)?;
+        if let Some(version) = selected {
+            console::warn(format_args!(
+                "{LOCK_FILE} is for Pyodide {version}, which the worker's configuration does not select: \
+                 `pyodide = \"{version}\"` in `[tool.taipan]` pins it"
+            ));
+        }
+        Ok(())
+    })
+}
+
+/// Does what may change the file at `path`; when it fails, the file is as it was.
+fn or_as_before(path: &Path, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let before = path.exists().then(|| read_file(path, "the file")).transpose()?;
+    let outcome = work();
     if outcome.is_err() {
         match before {
-            Some(text) => write_atomic(&path, &text)?,
-            None => fs_err::remove_file(&path).map_err(|source| Failure::System {
-                what: "remove the new pyproject.toml",
-                source,
+            Some(text) => write_atomic(path, &text)?,
+            None if path.exists() => fs_err::remove_file(path).map_err(|source| {
+                Failure::System { what: "remove the new pyproject.toml", source }
             })?,
+            None => (),
         }
     }
     outcome
+}
+
+/// Writes to the `pyproject.toml` at `path` that these packages may be built.
+fn allow(path: &Path, names: &[String]) -> Result<(), Failure> {
+    match names {
+        [] => Ok(()),
+        names => rewrite(path, |text| allow_builds(PYPROJECT_FILE, text, names)),
+    }
+}
+
+fn rewrite(
+    path: &Path,
+    change: impl FnOnce(&str) -> Result<String, taipan_lock::Error>,
+) -> Result<(), Failure> {
+    let text = read_text(path, "the file")?;
+    Ok(write_atomic(path, change(&text)?.as_bytes())?)
 }
 
 /// Has uv change the file, and nothing else.
@@ -368,9 +509,4 @@ fn wanted(directory: &Path, groups: &[String]) -> Result<Wanted, Failure> {
         wanted.imply(SDK);
     }
     Ok(wanted)
-}
-
-fn target(release: &Release) -> Target {
-    let Release { version, python, abi_tag, .. } = *release;
-    Target { release: version, python, platform: abi_tag }
 }

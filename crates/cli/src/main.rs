@@ -8,6 +8,7 @@ mod environment;
 mod exports;
 mod failure;
 mod interpreter;
+mod lacking;
 mod locking;
 mod means;
 mod options;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use taipan_packages::Inline;
+use taipan_packages::{Inline, Requirements};
 use taipan_pyodide::Folder;
 use taipan_pyodide::layer::Entry;
 use taipan_webapi::access::Destination;
@@ -50,10 +50,8 @@ pub(crate) struct Request {
     pub(crate) libraries: Vec<taipan_worker::Mount>,
     /// What `taipan python` sets of the interpreter.
     pub(crate) interpreter: Option<Interpreter>,
-    /// What it needs of packages (PEP 508).
-    pub(crate) requirements: Vec<String>,
-    /// Packages that may stay behind by a major version.
-    pub(crate) allow_downgrade: Vec<String>,
+    /// What it needs of packages, besides what it says itself.
+    pub(crate) requirements: Requirements,
 }
 
 /// Where the text of a script is.
@@ -89,7 +87,7 @@ pub(crate) fn execute(request: Request, options: &Options) -> Result<ExitCode, F
         Program::File(path) => packages::read_inline(path, release)?,
         _ => Inline::default(),
     };
-    inline.add(request.requirements, request.allow_downgrade);
+    inline.add(request.requirements);
     let packages = packages::of_script(&inline, means)?;
     let unvendored = unvendored::of_release(means)?;
     let display = Display::new(options.quiet);

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use taipan_manifest::{GATES, Location, Manifest, gate};
+use taipan_manifest::{GATES, Location, Manifest, PYPROJECT_FILE, gate};
 use taipan_release::{DEVELOPMENT, NEWEST, RELEASES, Release, development, release};
 
 use crate::failure::{Failure, Selection};
+use crate::project::Project;
 
 /// What the command line says about it.
 #[derive(Clone, Debug, Default)]
@@ -106,6 +107,36 @@ impl Choice {
     }
 }
 
+impl Choice {
+    /// The version that the command line names and the project's configuration would have to pin: none where that selects
+    /// the same `release`, or where it is a directory.
+    pub(crate) fn pin_for(
+        &self,
+        project: &Project,
+        release: &'static Release,
+    ) -> Result<Option<&'static str>, Failure> {
+        if self.pyodide.as_deref().is_none_or(|version| version == DEVELOPMENT) {
+            return Ok(None);
+        }
+        let configured = Self { pyodide: None, ..self.clone() };
+        let selected = configured.release_for(&project.manifest, project.pin.as_ref());
+        if selected.is_ok_and(|selected| selected.version == release.version) {
+            return Ok(None);
+        }
+        Ok(Some(release.version))
+    }
+
+    /// Checks that `pyproject.toml` may pin the worker to a `version`.
+    pub(crate) fn check_pin(&self, project: &Project, version: &str) -> Result<(), Failure> {
+        if let Some((key, at)) = project.pin.as_ref().filter(|(_, at)| at.file != PYPROJECT_FILE) {
+            let (key, at, version) = (key.clone(), at.clone(), version.to_owned());
+            return Err(Selection::PinnedElsewhere { at, key, version }.into());
+        }
+        let manifest = Manifest { pyodide: Some(version.to_owned()), ..project.manifest.clone() };
+        Self { pyodide: None, ..self.clone() }.release_for(&manifest, None).map(drop)
+    }
+}
+
 /// Says where a version that does not exist is asked for, and which there are.
 fn at_pin(failure: Failure, pin: Option<&(String, Location)>) -> Failure {
     let (Failure::Bundle(taipan_release::Error::Unknown { version }), Some((key, at))) =
@@ -188,7 +219,7 @@ fn settled(release: &'static Release, experimental: bool) -> Result<&'static Rel
 
 #[cfg(test)]
 mod tests {
-    use taipan_manifest::{FLAGS, Format, PYPROJECT_FILE, parse, parse_pyproject};
+    use taipan_manifest::{FLAGS, Format, parse, parse_pyproject};
 
     use super::*;
 

@@ -170,7 +170,12 @@ pub fn build_locked(
 }
 
 /// A lock of a list of requirements. No build backend runs for it on this machine: the Python is the sandbox's.
-fn resolved(uv: &Uv, request: &Request<'_>, list: &str, options: &[&str]) -> Result<String, Error> {
+pub(crate) fn resolved(
+    uv: &Uv,
+    request: &Request<'_>,
+    list: &str,
+    options: &[&str],
+) -> Result<String, Error> {
     let mut file = tempfile::Builder::new().prefix("taipan-").suffix(".txt").tempfile()?;
     file.write_all(list.as_bytes())?;
     let mut arguments: Vec<OsString> = ["pip", "compile"].map(OsString::from).to_vec();

@@ -7,6 +7,9 @@ use std::process::ExitStatus;
 
 use taipan_manifest::{Location, PYPROJECT_FILE};
 
+use crate::lacking::Lacking;
+use crate::wheel::Target;
+
 /// What can go wrong on the way to a lock, and with one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -92,7 +95,10 @@ pub enum Error {
         known: Vec<String>,
     },
     /// No versions fit together.
-    #[error("no packages fit Pyodide {release} (Python {python}, {platform}):\n{reason}")]
+    #[error(
+        "no packages fit Pyodide {release} (Python {python}, {platform}):\n{}",
+        why(reason, lacking, Target { release, python, platform })
+    )]
     Unsatisfiable {
         /// The release.
         release: &'static str,
@@ -104,6 +110,8 @@ pub enum Error {
         reason: String,
         /// uv's hints, a line each.
         hints: String,
+        /// The packages that have no wheel for the release, if that is the reason.
+        lacking: Box<[Lacking]>,
     },
     /// Packages that stay behind by a major version, which nobody has allowed.
     #[error(
@@ -240,7 +248,9 @@ impl Error {
             Self::NoGroup { .. } => {
                 "a group is a key of `[dependency-groups]`; none includes itself"
             }
-            Self::Unsatisfiable { hints, .. } if !hints.is_empty() => {
+            Self::Unsatisfiable { hints, lacking, .. }
+                if !hints.is_empty() && lacking.is_empty() =>
+            {
                 return Some(hints.clone().into());
             }
             Self::Unsatisfiable { .. } => return None,
@@ -282,6 +292,17 @@ impl Error {
             Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };
         Some(hint.into())
+    }
+}
+
+/// Why no versions fit: what has no wheel, else uv's derivation.
+fn why(reason: &str, lacking: &[Lacking], target: Target) -> String {
+    match lacking {
+        [] => reason.to_owned(),
+        lacking => {
+            let lines: Vec<_> = lacking.iter().map(|it| it.describe(target)).collect();
+            lines.join("\n")
+        }
     }
 }
 

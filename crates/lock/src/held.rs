@@ -88,6 +88,16 @@ impl Held {
         }
     }
 
+    /// The packages of which a wheel would let it be as elsewhere.
+    #[must_use]
+    pub fn without_wheel(&self) -> Vec<&str> {
+        let name = |needed: &'_ String| needed.find(" (").unwrap_or(needed.len());
+        match self.needs.as_slice() {
+            [] => vec![&self.name],
+            needs => needs.iter().map(|needed| &needed[..name(needed)]).collect(),
+        }
+    }
+
     /// What to do.
     #[must_use]
     pub fn remedy(&self) -> String {
@@ -101,9 +111,11 @@ impl Held {
                 .to_owned();
         }
         match &self.taken {
-            Some(taken) if *kind == Kind::Older => {
-                format!("say `{name}=={taken}` if that is what you want, or ask for a wheel")
-            }
+            Some(taken) if *kind == Kind::Older => format!(
+                "ask the authors of {} for a wheel; `{name}=={taken}` takes this version knowingly, which may be too \
+                 old for the others",
+                self.without_wheel().join(", ")
+            ),
             _ => format!("ask the authors of {name} for a wheel, or do without it"),
         }
     }

@@ -9,16 +9,20 @@
 //!                                       └──check_fits(Wanted)──► whether it has what is asked for
 //! ```
 
+mod blame;
 mod build;
 mod built;
+mod changes;
 mod compare;
 mod digest;
+mod edit;
 mod error;
 mod file;
 mod fit;
 mod held;
 mod indexes;
 mod install;
+mod lacking;
 mod lock;
 mod made;
 mod name;
@@ -40,12 +44,16 @@ mod write;
 
 pub use build::{BUILT_ENTRIES, Builder, MakePython, Seen, build, build_locked};
 pub use built::{Builds, Built};
+pub use changes::Change;
+pub use edit::{allow_builds, pin_release};
 pub use error::Error;
 pub use file::{File, Place};
 pub use held::{Held, Kind, held_table};
 pub use indexes::{is_one_index, options as index_options};
+pub use lacking::{COMPILED_OPTIONALLY, Lacking};
 pub use lock::{LOCK_FILE, Lock};
 pub use made::Made;
+pub use name::normalised;
 pub use package::{Package, Source, Vcs};
 pub use project::Wanted;
 pub use pyodide_index::PyodideIndex;

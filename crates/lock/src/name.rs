@@ -1,7 +1,8 @@
 //! Names of packages, as all tools compare them.
 
 /// A package's name as all tools compare it (PEP 503).
-pub(crate) fn normalised(name: &str) -> String {
+#[must_use]
+pub fn normalised(name: &str) -> String {
     let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-").to_lowercase()
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use taipan_manifest::PYPROJECT_FILE;
+
 use crate::Error;
 use crate::built::Builds;
 use crate::project::Wanted;
@@ -12,6 +14,12 @@ use crate::wheel::Target;
 
 /// What Taipan adds where uv says that it builds nothing.
 const ALLOW_BUILD: &str = "`[tool.taipan] allow-build` names packages that are built in the sandbox, if they need no compiler";
+
+/// No build backend runs on this machine: the code is that of whoever has published the package.
+pub(crate) const ONLY_WHEELS: [&str; 2] = ["--only-binary", ":all:"];
+
+/// The platform whose versions are those of elsewhere: nearly every package has wheels for it.
+pub(crate) const ELSEWHERE: &str = "x86_64-manylinux_2_28";
 
 /// What is to be resolved, and how.
 #[derive(Clone, Debug)]
@@ -52,6 +60,22 @@ pub(crate) fn own_options(request: &Request<'_>) -> Vec<OsString> {
     arguments
 }
 
+/// `uv pip compile` of the project, and of what its sources import. No build backend runs.
+pub(crate) fn compile(request: &Request<'_>, implied: Option<&Path>) -> Vec<OsString> {
+    let mut arguments = of_project(request, implied);
+    arguments.extend(ONLY_WHEELS.map(OsString::from));
+    arguments
+}
+
+/// The same; source distributions count too.
+pub(crate) fn of_project(request: &Request<'_>, implied: Option<&Path>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["pip".into(), "compile".into(), PYPROJECT_FILE.into()];
+    arguments.extend(implied.map(OsString::from));
+    arguments.extend(request.wanted.groups.iter().flat_map(|name| ["--group".into(), name.into()]));
+    arguments.extend(own_options(request));
+    arguments
+}
+
 /// Runs uv; what it writes, and what it says.
 pub(crate) fn run(
     uv: &Uv,
@@ -73,7 +97,8 @@ pub(crate) fn run(
             if hints.iter().any(|hint| hint.contains("building from source is disabled")) {
                 hints.push(ALLOW_BUILD.to_owned());
             }
-            Err(Error::Unsatisfiable { release, python, platform, reason, hints: hints.join("\n") })
+            let (hints, lacking) = (hints.join("\n"), Box::default());
+            Err(Error::Unsatisfiable { release, python, platform, reason, hints, lacking })
         }
         Err(error) => Err(error),
     }

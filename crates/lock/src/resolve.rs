@@ -9,6 +9,7 @@ use taipan_store::{Progress, Step, write_atomic};
 use tempfile::NamedTempFile;
 
 use crate::Error;
+use crate::blame::lacking;
 use crate::build::backends;
 use crate::built::mark;
 use crate::compare::{Pin, compare, differing, read_pins};
@@ -16,11 +17,8 @@ use crate::held::{Held, held_table};
 use crate::lock::{LOCK_FILE, Lock};
 use crate::made::Made;
 use crate::package::Package;
-use crate::request::{Request, Upgrade, own_options, run};
+use crate::request::{ELSEWHERE, ONLY_WHEELS, Request, Upgrade, compile, own_options, run};
 use crate::uv::{UV_ENTRIES, Uv};
-
-/// The platform whose versions are those of elsewhere: nearly every package has wheels for it.
-const ELSEWHERE: &str = "x86_64-manylinux_2_28";
 
 /// What stands at the top of a lock.
 const HEADER: &str = "# Made by `taipan lock` from pyproject.toml, by means of uv.\n";
@@ -129,7 +127,13 @@ pub fn resolve(
         });
         (own, native)
     });
-    let (text, mut warnings) = own?;
+    let (text, mut warnings) = own.map_err(|error| match error {
+        Error::Unsatisfiable { release, python, platform, reason, hints, .. } => {
+            let lacking = lacking(uv, request, implied).into();
+            Error::Unsatisfiable { release, python, platform, reason, hints, lacking }
+        }
+        error => error,
+    })?;
     let text = mark(&text, &request.builds.wheels, &request.builds.sdists);
     let mut lock = Lock::parse(LOCK_FILE, &text)?;
     let before = before.map(|(_, lock)| lock);
@@ -236,7 +240,8 @@ fn published(uv: &Uv, request: &Request<'_>, pins: &[&Pin]) -> Result<Lock, Erro
         writeln!(list, "{name}=={version}")?;
     }
     let mut arguments: Vec<OsString> = vec!["pip".into(), "compile".into(), list.path().into()];
-    arguments.extend(common(request));
+    arguments.extend(own_options(request));
+    arguments.extend(ONLY_WHEELS.map(OsString::from));
     arguments.extend(
         ["--universal", "--no-deps", "--quiet", "--format", "pylock.toml"].map(OsString::from),
     );
@@ -257,23 +262,6 @@ fn implied(request: &Request<'_>) -> Result<Option<NamedTempFile>, Error> {
     let mut list = tempfile::Builder::new().prefix("taipan-").suffix(".in").tempfile()?;
     writeln!(list, "{}", names.join("\n"))?;
     Ok(Some(list))
-}
-
-/// `uv pip compile` of the project, and of what its sources import.
-fn compile(request: &Request<'_>, implied: Option<&Path>) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> =
-        vec!["pip".into(), "compile".into(), taipan_manifest::PYPROJECT_FILE.into()];
-    arguments.extend(implied.map(OsString::from));
-    arguments.extend(request.wanted.groups.iter().flat_map(|name| ["--group".into(), name.into()]));
-    arguments.extend(common(request));
-    arguments
-}
-
-/// No build backend runs on this machine: the code is that of whoever has published the package.
-fn common(request: &Request<'_>) -> Vec<OsString> {
-    let mut arguments = own_options(request);
-    arguments.extend(["--only-binary", ":all:"].map(OsString::from));
-    arguments
 }
 
 fn name_of(draft: &NamedTempFile) -> OsString {

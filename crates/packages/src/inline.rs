@@ -16,6 +16,17 @@ pub struct Inline {
     pub tool: Table,
 }
 
+/// What a command line asks for besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// Requirements (PEP 508).
+    pub packages: Vec<String>,
+    /// Packages that may stay behind by a major version.
+    pub allow_downgrade: Vec<String>,
+    /// Packages that may be built from source.
+    pub allow_build: Vec<String>,
+}
+
 const BEGIN: &str = "# /// script";
 const END: &str = "# ///";
 
@@ -56,20 +67,27 @@ impl Inline {
         Ok(Self { dependencies, requires_python, tool })
     }
 
-    /// Asks for more, and allows packages to stay behind by a major version, as `[tool.taipan] allow-downgrade` does.
-    pub fn add(&mut self, dependencies: Vec<String>, allow_downgrade: Vec<String>) {
-        self.dependencies.extend(dependencies);
-        if allow_downgrade.is_empty() {
+    /// Asks for more, and allows more than `[tool.taipan]` does.
+    pub fn add(&mut self, more: Requirements) {
+        let Requirements { packages, allow_downgrade, allow_build } = more;
+        self.dependencies.extend(packages);
+        for (key, names) in [("allow-downgrade", allow_downgrade), ("allow-build", allow_build)] {
+            self.allow(key, names);
+        }
+    }
+
+    fn allow(&mut self, key: &str, names: Vec<String>) {
+        if names.is_empty() {
             return;
         }
         let empty = || Value::Table(Table::new());
         let taipan = self.tool.entry("taipan").or_insert_with(empty);
-        let allowed = taipan.as_table_mut().map(|taipan| {
-            taipan.entry("allow-downgrade").or_insert_with(|| Value::Array(Vec::new()))
-        });
+        let allowed = taipan
+            .as_table_mut()
+            .map(|taipan| taipan.entry(key).or_insert_with(|| Value::Array(Vec::new())));
         // Another value than a list is refused where it is read.
         if let Some(Value::Array(allowed)) = allowed {
-            allowed.extend(allow_downgrade.into_iter().map(Value::from));
+            allowed.extend(names.into_iter().map(Value::from));
         }
     }
 

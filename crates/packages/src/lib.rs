@@ -25,7 +25,7 @@ pub use ephemeral::{Ephemeral, SCRIPT_LOCK_ENTRIES, ephemeral};
 pub use error::{Claim, Error};
 pub use exclude::leave_out;
 pub use image::{IMAGE_ENTRIES, image, image_prefix};
-pub use inline::Inline;
+pub use inline::{Inline, Requirements};
 pub use install::{Installation, Installer, install};
 pub use list::{Listed, list};
 pub use tree::{FILES_MAX, read_tree};

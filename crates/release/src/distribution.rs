@@ -99,6 +99,11 @@ impl Distribution {
         self.members.values().filter(is_module).filter(|member| member.name != TESTS)
     }
 
+    /// The packages of an index.
+    pub fn packages(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| member.kind == MemberKind::Package)
+    }
+
     /// The member whose file has this digest.
     #[must_use]
     pub fn of_digest(&self, sha256: &str) -> Option<&Member> {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
-use taipan_lock::Upgrade;
 
 use crate::failure::Failure;
 use crate::locking::{Choices, Edit, edit};
@@ -23,6 +22,10 @@ pub(crate) struct Arguments {
     /// Let a package stay behind by a major version, as there is nothing newer for the release
     #[arg(long, value_name = "NAME")]
     allow_downgrade: Vec<String>,
+
+    /// Let a package be built from its source distribution, in the sandbox; pyproject.toml remembers it
+    #[arg(long, value_name = "NAME")]
+    allow_build: Vec<String>,
 
     #[command(flatten)]
     place: Place,
@@ -59,29 +62,45 @@ const EXAMPLES: &str = "\
 Examples:
   taipan add fastapi
   taipan add 'httpx>=0.28' 'jinja2[i18n]'
+  taipan add jinja2 --allow-build markupsafe
   taipan add --group dev pytest";
 
 /// Adds, and locks.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
-    let Arguments { requirements, allow_downgrade, place } = arguments;
-    change("add", requirements, place, allow_downgrade.clone(), options)
+    let Arguments { requirements, allow_downgrade, allow_build, place } = arguments;
+    let choices = Choices {
+        allow_downgrade: allow_downgrade.clone(),
+        allow_build: allow_build.clone(),
+        ..Choices::default()
+    };
+    change("add", requirements, place, choices, options)
 }
 
 /// Removes, and locks.
 pub(crate) fn remove(arguments: &RemoveArguments, options: &Options) -> Result<ExitCode, Failure> {
-    change("remove", &arguments.names, &arguments.place, Vec::new(), options)
+    change("remove", &arguments.names, &arguments.place, Choices::default(), options)
 }
 
 fn change(
     verb: &'static str,
     words: &[String],
     place: &Place,
-    allow_downgrade: Vec<String>,
+    choices: Choices,
     options: &Options,
 ) -> Result<ExitCode, Failure> {
     let Place { group, directory, config } = place;
     let change = Edit { verb, words, group: group.as_deref() };
-    let choices = Choices { upgrade: Upgrade::Nothing, allow_downgrade };
+    let typed: String = words.iter().map(|word| format!(" {}", quoted(word))).collect();
+    let choices = Choices { command: format!("taipan {verb}{typed}"), edited: true, ..choices };
     edit(options, directory, config.as_deref(), &change, &choices)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=@:,+".contains(letter);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use taipan_lock::Upgrade;
 
 use crate::failure::Failure;
-use crate::locking::{Choices, Locking};
+use crate::locking::{Choices, Groups, Locking, lock};
 use crate::options::Options;
 
 /// Choose the versions of the worker's packages, and write them to pylock.toml
@@ -27,19 +27,29 @@ pub(crate) struct Arguments {
     config: Option<PathBuf>,
 
     /// Take the newest versions that fit: of a package, or of all without a name
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    ///
+    /// A directory goes before it.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     upgrade: Vec<String>,
 
     /// A dependency group of pyproject.toml to lock as well; without it those of the existing lock
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
+    /// A dependency group of the existing lock that is locked no more
+    #[arg(long, value_name = "NAME", conflicts_with = "group")]
+    no_group: Vec<String>,
+
     /// Let a package stay behind by a major version, as there is nothing newer for the release
     #[arg(long, value_name = "NAME")]
     allow_downgrade: Vec<String>,
 
+    /// Let a package be built from its source distribution, in the sandbox; pyproject.toml remembers it
+    #[arg(long, value_name = "NAME")]
+    allow_build: Vec<String>,
+
     /// Write nothing; fail when the lock does not have what pyproject.toml asks for
-    #[arg(long, conflicts_with_all = ["upgrade", "allow_downgrade"])]
+    #[arg(long, conflicts_with_all = ["upgrade", "allow_downgrade", "allow_build"])]
     check: bool,
 }
 
@@ -47,15 +57,25 @@ const EXAMPLES: &str = "\
 Examples:
   taipan lock
   taipan lock --upgrade
-  taipan lock --upgrade=httpx --group dev
+  taipan lock --upgrade httpx --group dev
+  taipan lock --allow-build markupsafe
   taipan lock --check";
 
 /// Locks, or checks the lock.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
-    let Arguments { directory, config, upgrade, group, allow_downgrade, check } = arguments;
-    let locking = Locking::open(options, directory, config.as_deref(), group)?;
+    let Arguments {
+        directory,
+        config,
+        upgrade,
+        group,
+        no_group,
+        allow_downgrade,
+        allow_build,
+        check,
+    } = arguments;
+    let (config, groups) = (config.as_deref(), Groups { named: group, without: no_group });
     if *check {
-        locking.check()?;
+        Locking::open(options, directory, config, groups)?.check()?;
         return Ok(ExitCode::SUCCESS);
     }
     let upgrade = match upgrade.as_slice() {
@@ -63,7 +83,8 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         names if names.iter().any(String::is_empty) => Upgrade::Everything,
         names => Upgrade::Packages(names.to_vec()),
     };
-    let allow_downgrade = allow_downgrade.clone();
-    locking.lock(options, &Choices { upgrade, allow_downgrade })?;
+    let (allow_downgrade, allow_build) = (allow_downgrade.clone(), allow_build.clone());
+    let choices = Choices { upgrade, allow_downgrade, allow_build, ..Choices::default() };
+    lock(options, directory, config, groups, &choices)?;
     Ok(ExitCode::SUCCESS)
 }

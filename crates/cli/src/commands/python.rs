@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
 use command_line::CommandLine;
+use taipan_packages::Requirements;
 use taipan_store::OnReadOnly;
 use taipan_worker::{Interpreter, Mount};
 
@@ -109,16 +110,8 @@ pub(crate) fn run(
     }
     let executable = executable.as_deref().map(called).transpose()?;
     let interpreter = Some(Interpreter { executable, ..interpreter });
-    let (requirements, allow_downgrade) = Default::default();
-    let request = Request {
-        program,
-        arguments,
-        sandbox,
-        libraries,
-        interpreter,
-        requirements,
-        allow_downgrade,
-    };
+    let requirements = Requirements::default();
+    let request = Request { program, arguments, sandbox, libraries, interpreter, requirements };
     execute(request, options)
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueHint};
+use taipan_packages::Requirements;
 
 use crate::failure::Failure;
 use crate::options::Options;
@@ -26,6 +27,10 @@ pub(crate) struct Arguments {
     /// A package that may be of an older major version than elsewhere
     #[arg(long, value_name = "NAME")]
     allow_downgrade: Vec<String>,
+
+    /// A package that may be built from its source distribution, in the sandbox
+    #[arg(long, value_name = "NAME")]
+    allow_build: Vec<String>,
 
     /// Run CODE instead of a file; what follows is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true,
@@ -68,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
 
 /// Checks what was typed.
 fn request(arguments: &Arguments) -> Result<Request, Failure> {
-    let Arguments { sandbox, with, allow_downgrade, code, module, words } = arguments;
+    let Arguments { sandbox, with, allow_downgrade, allow_build, code, module, words } = arguments;
     let sandbox = Sandbox::new(sandbox)?;
     let (mut code, mut module, mut words) =
         (code.iter().cloned(), module.iter().cloned(), words.iter().cloned());
@@ -84,16 +89,12 @@ fn request(arguments: &Arguments) -> Result<Request, Failure> {
         }
     };
     let (libraries, interpreter) = (Vec::new(), None);
-    let (requirements, allow_downgrade) = (with.clone(), allow_downgrade.clone());
-    Ok(Request {
-        program,
-        arguments,
-        sandbox,
-        libraries,
-        interpreter,
-        requirements,
-        allow_downgrade,
-    })
+    let requirements = Requirements {
+        packages: with.clone(),
+        allow_downgrade: allow_downgrade.clone(),
+        allow_build: allow_build.clone(),
+    };
+    Ok(Request { program, arguments, sandbox, libraries, interpreter, requirements })
 }
 
 #[cfg(test)]

@@ -75,6 +75,16 @@ pub(crate) enum Selection {
         /// The release that is pinned.
         pinned: &'static str,
     },
+    /// A release is to be pinned in `pyproject.toml`, and the configuration pins another.
+    #[error("{at}: `{key}` pins the worker to another release than Pyodide {version}")]
+    PinnedElsewhere {
+        /// Where it does.
+        at: Location,
+        /// The key that pins.
+        key: String,
+        /// What is to be pinned.
+        version: String,
+    },
     /// The project requires another Python than the release has.
     #[error("{at} asks for Python {required}, and Pyodide {version} has {python}")]
     RequiresPython {
@@ -114,6 +124,7 @@ impl Selection {
                     format!("remove the pin to run on Pyodide {named}, or the flag `{flag}`");
                 return Some(hint.into());
             }
+            Self::PinnedElsewhere { .. } => "change it there, or leave out `--pyodide`",
             Self::RequiresPython { fitting: Some(fitting), .. } => {
                 let hint =
                     format!("Pyodide {fitting} has it: pin that, or say `--pyodide {fitting}`");

@@ -39,7 +39,7 @@ const WHEELS: &[(&str, &str, &str, &[&str])] = &[
 ];
 
 /// A worker with a `pyproject.toml`, and a directory with the wheels.
-fn place(dependencies: &str) -> Place {
+pub(crate) fn place(dependencies: &str) -> Place {
     let pyproject =
         format!("{PROJECT}dependencies = [{dependencies}]\n[dependency-groups]\ndev = ['side']\n");
     let place = Place::new(&[ENTRY, ("pyproject.toml", &pyproject)]);
@@ -76,10 +76,10 @@ fn place(dependencies: &str) -> Place {
     place
 }
 
-const PROJECT: &str = "[project]\nname = 'worker'\nversion = '1'\n";
+pub(crate) const PROJECT: &str = "[project]\nname = 'worker'\nversion = '1'\n";
 
 /// Runs a command: the exit code, and what was printed.
-fn run(place: &Place, words: &[&str]) -> String {
+pub(crate) fn run(place: &Place, words: &[&str]) -> String {
     let wheels = place.path().join("../wheels").canonicalize().unwrap();
     let mut command = place.command(words);
     command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").arg("--quiet");
@@ -88,12 +88,12 @@ fn run(place: &Place, words: &[&str]) -> String {
     format!("{}\n{text}", output.status.code().unwrap())
 }
 
-fn read(place: &Place, name: &str) -> String {
+pub(crate) fn read(place: &Place, name: &str) -> String {
     fs_err::read_to_string(place.path().join(name)).unwrap()
 }
 
 /// The packages of the lock, with their versions.
-fn locked(place: &Place) -> Vec<String> {
+pub(crate) fn locked(place: &Place) -> Vec<String> {
     let lock: toml::Table = read(place, "pylock.toml").parse().unwrap();
     let packages = lock.get("packages").and_then(toml::Value::as_array);
     let text = |package: &toml::Value, key: &str| package[key].as_str().unwrap().to_owned();
@@ -133,7 +133,7 @@ fn no_change_no_other_byte_and_upgrades() {
     place.write("pyproject.toml", &format!("{PROJECT}dependencies = ['plain']"));
     assert_eq!(run(&place, &["lock"]), "0\n");
     assert_eq!(locked(&place), ["plain 1.0"]);
-    assert_eq!(run(&place, &["lock", "--upgrade=plain"]), "0\n");
+    assert_eq!(run(&place, &["lock", "--upgrade", "plain"]), "0\n");
     assert_eq!(locked(&place), ["plain 1.1"]);
 }
 
@@ -142,7 +142,8 @@ const HELD: &str = "\
 PACKAGE  TAKEN  ELSEWHERE  REQUIRED BY
 held     1.4    2.0        pyproject.toml
     2.0 needs what has no wheel for cp314-pyemscripten_2026_0_wasm32: native (Linux, Windows)
-    remedy: say `held==1.4` if that is what you want, or ask for a wheel
+    remedy: ask the authors of native for a wheel; `held==1.4` takes this version knowingly, which may be too old for the \
+others
 ";
 
 #[test]

@@ -19,6 +19,7 @@ mod logs;
 mod outcomes;
 mod packages;
 mod python;
+mod remedies;
 mod resumes;
 mod scripts;
 mod serving;
