@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use taipan_lock::{Error, Held, Lacking, Target, normalised};
+use taipan_lock::{COMPILED_OPTIONALLY, Error, Held, Lacking, Target, normalised};
 use taipan_release::{Distribution, RELEASES, Release};
 
 use crate::failure::Failure;
@@ -41,9 +41,14 @@ impl Situation<'_> {
             Error::Unsatisfiable { lacking, .. } => self.remedies(lacking),
             Error::Downgrade { names, .. } => {
                 let refused = held.iter().filter(|held| names.contains(&held.name));
-                let published = self.published(refused.flat_map(Held::without_wheel));
-                let hint = error.hint().filter(|_| published.is_some());
-                hint.map(Into::into).into_iter().chain(published).collect()
+                let is_built = |name: &&str| COMPILED_OPTIONALLY.contains(name);
+                let (built, compiled): (Vec<_>, Vec<_>) =
+                    refused.flat_map(Held::without_wheel).partition(is_built);
+                let built = (!built.is_empty()).then(|| self.allow_build(&built));
+                let published = self.published(compiled.into_iter());
+                let more: Vec<_> = built.into_iter().chain(published).collect();
+                let hint = error.hint().filter(|_| !more.is_empty());
+                hint.map(Into::into).into_iter().chain(more).collect()
             }
             _ => Vec::new(),
         };
@@ -59,10 +64,8 @@ impl Situation<'_> {
             lacking.iter().partition(|it| it.needs_compiler() || !it.has_source);
         let mut remedies = Vec::new();
         if !built.is_empty() {
-            let words: String =
-                built.iter().map(|it| format!(" --allow-build {}", it.name)).collect();
             let names: Vec<_> = built.iter().map(|it| it.name.as_str()).collect();
-            remedies.push(format!("`{command}{words}` builds {} in the sandbox", names.join(", ")));
+            remedies.push(self.allow_build(&names));
         }
         for Lacking { name, has_source, .. } in compiled.iter().copied() {
             remedies.push(format!("{name} has compiled code, and the sandbox has no compiler"));
@@ -88,6 +91,12 @@ impl Situation<'_> {
             ));
         }
         remedies
+    }
+
+    /// The command that lets packages be built.
+    fn allow_build(&self, names: &[&str]) -> String {
+        let words: String = names.iter().map(|name| format!(" --allow-build {name}")).collect();
+        format!("`{}{words}` builds {} in the sandbox", self.command, names.join(", "))
     }
 
     /// The file of a package that is published with the release.

@@ -110,6 +110,9 @@ impl Held {
             return "another release of Pyodide has wheels: `taipan bundle list` shows them"
                 .to_owned();
         }
+        if needs.is_empty() && exists == looked_for {
+            return "none of its own: it goes with what requires it".to_owned();
+        }
         match &self.taken {
             Some(taken) if *kind == Kind::Older => format!(
                 "ask the authors of {} for a wheel; `{name}=={taken}` takes this version knowingly, which may be too \
@@ -148,4 +151,42 @@ pub fn held_table(held: &[Held]) -> String {
         text += &format!("    {}\n    remedy: {}\n", held.reason(), held.remedy());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Kind, exists: &str, needs: &[&str], expect: &str) {
+        let held = Held {
+            name: "a".to_owned(),
+            kind,
+            taken: "1.0".parse().ok(),
+            elsewhere: "2.0".parse().unwrap(),
+            looked_for: "cp314-x_wasm32".to_owned(),
+            exists: exists.to_owned(),
+            needs: needs.iter().map(|needed| (*needed).to_owned()).collect(),
+            required_by: Vec::new(),
+        };
+        assert_eq!(held.remedy(), expect);
+    }
+
+    #[test]
+    fn remedies() {
+        let knowingly =
+            "`a==1.0` takes this version knowingly, which may be too old for the others";
+        check(Kind::Older, "Linux", &[], &format!("ask the authors of a for a wheel; {knowingly}"));
+        check(
+            Kind::Older,
+            "cp314-x_wasm32",
+            &["b (Linux)", "c (no wheel)"],
+            &format!("ask the authors of b, c for a wheel; {knowingly}"),
+        );
+        check(Kind::Older, "cp314-x_wasm32", &[], "none of its own: it goes with what requires it");
+        let other = "another release of Pyodide has wheels: `taipan bundle list` shows them";
+        check(Kind::Older, "cp313-x_wasm32", &[], other);
+        check(Kind::Stub, "Linux", &[], "ask the authors of a for a wheel, or do without it");
+        check(Kind::Missing, "Linux", &[], "none is needed unless the worker imports it");
+    }
 }

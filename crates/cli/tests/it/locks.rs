@@ -24,6 +24,10 @@ const WHEELS: &[(&str, &str, &str, &[&str])] = &[
     ("held", "2.0", "py3-none-any", &["native"]),
     ("native", "3.0", "cp314-cp314-manylinux_2_17_x86_64", &[]),
     ("native", "3.0", "cp314-cp314-win_amd64", &[]),
+    // The newer one needs what is built without its compiled part.
+    ("yaml_reader", "1.0", "py3-none-any", &[]),
+    ("yaml_reader", "2.0", "py3-none-any", &["pyyaml"]),
+    ("pyyaml", "6.0", "cp314-cp314-manylinux_2_17_x86_64", &[]),
     // The first one only keeps the name.
     ("stubbed", "0.0.0", "py3-none-any", &[]),
     ("stubbed", "0.7", "cp315-cp315-pyemscripten_2026_5_wasm32", &[]),

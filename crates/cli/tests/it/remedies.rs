@@ -137,6 +137,15 @@ fn held_back_by_name() {
     }
 }
 
+/// What is held back for the lack of what can be built.
+#[test]
+fn held_back_for_what_is_built() {
+    let refused = run(&place("'yaml_reader'"), &["lock"]);
+    assert!(refused.contains("\n    remedy: ask the authors of pyyaml for a wheel; "), "{refused}");
+    let expect = "\n`taipan lock --allow-build pyyaml` builds pyyaml in the sandbox\n";
+    assert!(refused.starts_with("78\n") && refused.ends_with(expect), "{refused}");
+}
+
 #[test]
 fn changes_are_told() {
     let place = place("'plain<1.1'");
