@@ -339,12 +339,6 @@ pub(crate) fn edit(
         if let Some(version) = pin {
             options.choice.check_pin(&project, version)?;
             rewrite(&path, |text| pin_release(PYPROJECT_FILE, text, version))?;
-            if !options.quiet {
-                console::say(format_args!(
-                    "{PYPROJECT_FILE} pins the worker to Pyodide {version}, which its configuration does not select: \
-                     `[tool.taipan] pyodide`"
-                ));
-            }
         }
         allow(&path, &choices.allow_build)?;
         let locked = remembered_groups(&project)?;
@@ -361,7 +355,14 @@ pub(crate) fn edit(
                 Ok(())
             }
         }
-    })
+    })?;
+    if let (Some(version), false) = (pin, options.quiet) {
+        console::say(format_args!(
+            "{PYPROJECT_FILE} pins the worker to Pyodide {version}, which its configuration does not select: \
+             `[tool.taipan] pyodide`"
+        ));
+    }
+    Ok(())
 }
 
 /// Locks. What `choices` allows to be built is written to `pyproject.toml`, which is as it was when that fails.

@@ -116,5 +116,9 @@ mod tests {
             pinned("[tool.taipan]\n# why\npyodide = '314.0.7'\nwarmup = []\n"),
             "[tool.taipan]\n# why\npyodide = \"0.29.5\"\nwarmup = []\n"
         );
+        assert_eq!(
+            pinned("[tool.taipan.limits]\nmemory_mb = 64\n"),
+            "[tool.taipan]\npyodide = \"0.29.5\"\n[tool.taipan.limits]\nmemory_mb = 64\n"
+        );
     }
 }

@@ -199,12 +199,15 @@ fn releases_are_remembered() {
     let place = place("");
     let added = run_aloud(&place, &["add", "plain", "--pyodide", "0.29.5"]);
     let expect = "pyproject.toml pins the worker to Pyodide 0.29.5, which its configuration does not select: `[tool.taipan] pyodide`\n";
-    assert!(added.contains(expect), "{added}");
+    assert!(added.ends_with(expect), "{added}");
     assert!(read(&place, "pyproject.toml").ends_with("[tool.taipan]\npyodide = \"0.29.5\"\n"));
     assert_eq!(run(&place, &["lock", "--check"]), "0\n");
     let other = run_aloud(&place, &["lock", "--pyodide", "314.0.7"]);
     let expect = "warning: pylock.toml is for Pyodide 314.0.7, which the worker's configuration does not select: `pyodide = \"314.0.7\"` in `[tool.taipan]` pins it\n";
     assert!(other.ends_with(expect), "{other}");
+    let failed = run_aloud(&place, &["add", "nowhere", "--pyodide", "0.28.3"]);
+    assert!(failed.starts_with("78\n") && !failed.contains("pins"), "{failed}");
+    assert!(read(&place, "pyproject.toml").ends_with("\npyodide = \"0.29.5\"\n"));
     // The same release as the configuration has is no pin.
     assert!(!run_aloud(&place, &["add", "side", "--pyodide", "0.29.5"]).contains("pins"));
     // A pin that contradicts the configuration is not written.
