@@ -61,6 +61,7 @@ fn alone<T: Send>(
         program,
         registry: Registry::builtin(javascript.clone(), BTreeSet::new()),
         layers: vec![python],
+        packages: Vec::new(),
         environment: BTreeMap::new(),
         host: Box::new(host),
         world,

@@ -7,6 +7,7 @@
 
 import host from "taipan:host";
 import { allocateMapping, bytes, SEEK_CURRENT, SEEK_END } from "taipan:pyodide/layerfs";
+import { answering, writeEntries, writeStat } from "taipan:pyodide/systemcalls";
 
 // As Emscripten's musl numbers them.
 const EINVAL = 28;
@@ -23,13 +24,9 @@ const BLOCK_BYTES = 4096;
 /// Device number of folder 0; layers have those from 2.
 const DEVICE_FIRST = 4096;
 
-/// `struct dirent`: number, offset, length, type, name.
-const ENTRY_BYTES = 280;
-const ENTRY_TYPE_SHIFT = 12;
-
 /// The file system type for `FS.mount(type, {folder}, path)`; `folder` is the number under which the host knows it.
 export function folderFileSystem(module) {
-  const { FS, SYSCALLS } = module;
+  const { FS } = module;
   // What `FS.open` is doing: {flags, mode, file}. A file that it makes is open at once, and `file` is its number.
   let opening;
 
@@ -200,15 +197,8 @@ export function folderFileSystem(module) {
   };
 
   /// What is asked of an open file goes to that file, not to what has its name now.
-  const fileCalls = answering({
-    __syscall_fstat64(stream, address) {
-      const description = descriptionOf(stream);
-      if (SYSCALLS.writeStat === undefined) {
-        SYSCALLS.doStat(() => description, "", address >>> 0);
-      } else {
-        SYSCALLS.writeStat(address >>> 0, description);
-      }
-    },
+  const fileCalls = answering(FS, {
+    __syscall_fstat64: (stream, address) => writeStat(module, address, descriptionOf(stream)),
     __syscall_ftruncate64: (stream, size) => checked(host.file_truncate(stream.shared.file, Number(size))),
     __syscall_fchmod: (stream, mode) => checked(host.file_change_mode(stream.shared.file, mode)),
     __syscall_fdatasync: (stream) => checked(host.file_sync(stream.shared.file, true)),
@@ -221,52 +211,15 @@ export function folderFileSystem(module) {
     llseek,
   };
 
-  const directoryCalls = answering({
-    __syscall_getdents64(stream, address, length) {
-      let index = Math.floor(stream.position / ENTRY_BYTES);
-      if (index === 0) stream.shared.names = nodeOperations.readdir(stream.node);
-      const { names } = stream.shared;
-      let written = 0;
-      for (; index < names.length && written + ENTRY_BYTES <= length; index += 1) {
-        const entry = entryOf(stream.node, names[index]);
-        // What is gone meanwhile is not told of.
-        if (entry === undefined) continue;
-        writeEntry((address >>> 0) + written, names[index], entry, (index + 1) * ENTRY_BYTES);
-        written += ENTRY_BYTES;
-      }
-      stream.position = index * ENTRY_BYTES;
-      return written;
-    },
+  const directoryCalls = answering(FS, {
+    __syscall_getdents64: (stream, ...place) =>
+      writeEntries(module, stream, place, () => nodeOperations.readdir(stream.node), (name) => entryOf(stream.node, name)),
   });
 
   function entryOf(directory, name) {
     const path = name === "." || name === ".." ? place(directory) : place(directory, name);
     const found = host.folder_stat(...path);
     return isRefused(found) ? undefined : described(directory, found);
-  }
-
-  function writeEntry(address, name, { ino, mode }, next) {
-    const view = new DataView(module.HEAPU8.buffer, address, ENTRY_BYTES);
-    view.setBigUint64(0, BigInt(ino), true);
-    view.setBigUint64(8, BigInt(next), true);
-    view.setUint16(16, ENTRY_BYTES, true);
-    view.setUint8(18, (mode & 0o170000) >> ENTRY_TYPE_SHIFT);
-    const text = module.HEAPU8.subarray(address + 19, address + ENTRY_BYTES);
-    text.fill(0);
-    new TextEncoder().encodeInto(name, text.subarray(0, -1));
-  }
-
-  /// Functions that serve system calls, and answer with a number: what they throw is an error number then.
-  function answering(functions) {
-    const serve = (call) => (...values) => {
-      try {
-        return call(...values) ?? 0;
-      } catch (error) {
-        if (error instanceof FS.ErrnoError) return -error.errno;
-        throw error;
-      }
-    };
-    return Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, serve(call)]));
   }
 
   const type = {

@@ -6,6 +6,7 @@
 // the glue has finds there. What is asked often goes to the host; for all else the stream finds its node, once.
 
 import host from "taipan:host";
+import { nodeOf } from "taipan:pyodide/layerfs";
 
 // As Emscripten's musl numbers them.
 const EINVAL = 28;
@@ -36,27 +37,26 @@ function serveByStream(module, imports, name) {
   const elsewhere = imports[name];
   imports[name] = (fd, ...rest) => {
     const stream = module.FS.streams[fd];
-    const serve = stream?.calls?.[name];
-    return serve === undefined ? elsewhere(fd, ...rest) : serve(stream, ...rest);
+    return stream?.calls?.[name]?.(stream, ...rest) ?? elsewhere(fd, ...rest);
   };
 }
 
-/// What files and directories of layers serve.
+/// What files and directories of layers serve. The host answers undefined for those that Python wrote over.
 const callsOfLayers = (module) => ({
   fd_read(file, buffers, count, result) {
     const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, file.position);
-    if (read < 0) return -read;
+    if (!(read >= 0)) return errorOf(read);
     file.position += read;
     return 0;
   },
   fd_pread(file, buffers, count, position, result) {
     if (position < 0n) return EINVAL;
     const read = host.layer_read_at(file.layer, file.index, buffers >>> 0, count >>> 0, result >>> 0, Number(position));
-    return read < 0 ? -read : 0;
+    return read >= 0 ? 0 : errorOf(read);
   },
   fd_seek(file, offset, whence, result) {
     const position = host.layer_seek(file.layer, file.index, file.position, Number(offset), whence, result >>> 0);
-    if (position < 0) return -position;
+    if (!(position >= 0)) return errorOf(position);
     file.position = position;
     return 0;
   },
@@ -65,14 +65,19 @@ const callsOfLayers = (module) => ({
     file.fd = null;
     return 0;
   },
-  __syscall_fstat64: (file, result) => host.layer_node_stat(file.layer, file.index, result >>> 0),
+  __syscall_fstat64: (file, result) =>
+    host.layer_node_stat(file.layer, file.index, result >>> 0) ?? file.stream_ops.calls.__syscall_fstat64(file, result),
   __syscall_getdents64(file, address, length) {
     const first = Math.floor(file.position / ENTRY_BYTES);
     const written = host.layer_entries(file.layer, file.index, first, address >>> 0, length >>> 0);
+    if (written === undefined) return file.stream_ops.calls.__syscall_getdents64(file, address, length);
     if (written > 0) file.position = first * ENTRY_BYTES + written;
     return written;
   },
 });
+
+/// What WASI answers for what the host did, where that is no count.
+const errorOf = (answer) => (answer === undefined ? undefined : -answer);
 
 /// Calls on paths: the host answers those of a layer, or opens them.
 function servePaths(module, env, calls) {
@@ -87,13 +92,14 @@ function servePaths(module, env, calls) {
     const found = host.layer_open(path >>> 0, flags);
     if (found === undefined) return openat(directory, path, flags, ...rest);
     if (found < 0) return found;
-    open ??= opener(module.FS, calls);
+    open ??= opener(module, calls);
     return open(Math.floor(found / LAYER_UNIT), found % LAYER_UNIT, flags);
   };
 }
 
 /// Answers what opens a node of a layer: its descriptor, or a negative error number.
-function opener(FS, calls) {
+function opener(module, calls) {
+  const { FS } = module;
   class LayerStream extends FS.FSStream {
     #node;
     #path;
@@ -106,7 +112,7 @@ function opener(FS, calls) {
       this.shared = { flags, position: 0 };
     }
     get path() { return (this.#path ??= host.layer_path(this.layer, this.index)); }
-    get node() { return (this.#node ??= FS.lookupPath(this.path).node); }
+    get node() { return (this.#node ??= nodeOf(module, this.layer, this.path)); }
     get stream_ops() { return this.node.stream_ops; }
     get seekable() { return true; }
   }

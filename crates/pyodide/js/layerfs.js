@@ -1,4 +1,4 @@
-// A file layer, mounted read-only in the guest's file system.
+// A file layer, mounted in the guest's file system: to be read, or to be written over in memory (`overlay.js`).
 //
 // An Emscripten file system type: it turns look-ups into questions to the host,
 // which holds the layer (`src/layer.rs`). It keeps no contents. A directory is
@@ -7,6 +7,8 @@
 // file.
 
 import host from "taipan:host";
+import { entries, entry, isInMemory, names, overlay } from "taipan:pyodide/overlay";
+import { answering, writeEntries, writeStat } from "taipan:pyodide/systemcalls";
 
 // Error numbers as Emscripten's musl numbers them, which is not Linux's order.
 const EINVAL = 28;
@@ -15,26 +17,33 @@ const ENODEV = 43;
 const ENOENT = 44;
 const EROFS = 69;
 
-// Writable by their owner, so that a copy is, which has the same mode: what is written to a layer fails with EROFS, as on
-// any file system that is mounted read-only.
+// Writable by their owner, so that a copy is, which has the same mode: what is written to a layer that is only to be read
+// fails with EROFS, as on any file system that is mounted read-only.
 const DIRECTORY_MODE = 0o40755;
 const FILE_MODE = 0o100644;
 const BLOCK_BYTES = 4096;
 // Device number of layer 0. Emscripten's in-memory files are on device 1.
 const DEVICE_FIRST = 2;
+const ACCESS_MODE = 0o3;
 const MAP_PRIVATE = 2;
 export const SEEK_CURRENT = 1;
 export const SEEK_END = 2;
 const ROOT = 0;
+/// Numbers of nodes that no layer has begin here.
+const CREATED_FIRST = 2 ** 32;
 // Files of a layer carry no time: the same inputs give the same image. A zip file can say none before 1980, in any time
 // zone; the second day of that year is the first that none is before.
 const TIME_MILLISECONDS = 315_619_200_000;
-const TIME = new Date(TIME_MILLISECONDS);
 
-/// The file system type for `FS.mount(type, {layer}, path)`; `layer` is the
-/// number under which the host knows the layer.
-export function layerFileSystem(module) {
+/// The roots of the layers that are mounted, by their numbers.
+const roots = new Map();
+
+/// The file system type for `FS.mount(type, {layer, writable}, path)`; `layer` is the
+/// number under which the host knows the layer. `memory` counts what is written.
+export function layerFileSystem(module, memory) {
   const { FS } = module;
+  const { MEMFS } = FS.filesystems;
+  const over = overlay(module, memory);
   const missing = new FS.ErrnoError(ENOENT);
   missing.stack = "<no stack>"; // thrown at each failed look-up: made once
 
@@ -42,65 +51,122 @@ export function layerFileSystem(module) {
     const node = FS.createNode(parent, name, mode, 0);
     node.index = index;
     node.size = size;
-    node.node_ops = nodeOperations;
-    node.stream_ops = FS.isDir(mode) ? directoryStreamOperations : fileStreamOperations;
     node.atime = node.mtime = node.ctime = TIME_MILLISECONDS;
+    return served(node);
+  }
+
+  /// Gives a node our operations: one of the layer, or one that MEMFS made.
+  function served(node) {
+    if (FS.isDir(node.mode)) {
+      node.stream_ops = directoryStreamOperations;
+    } else if (FS.isFile(node.mode)) {
+      node.stream_ops = fileStreamOperations;
+    } else if (!FS.isLink(node.mode)) {
+      return node;
+    }
+    node.node_ops = nodeOperations;
     return node;
+  }
+
+  const numberOf = (node) => (node.index === undefined ? CREATED_FIRST + node.id : node.index + 1);
+
+  function sizeOf(node) {
+    if (FS.isLink(node.mode)) return node.link.length;
+    return FS.isFile(node.mode) && isInMemory(node) ? node.usedBytes : (node.size ?? 0);
   }
 
   const nodeOperations = {
     getattr(node) {
+      const size = sizeOf(node);
+      // The glues up to 0.27 set one time, of what is written.
+      const time = (own) => new Date(node.timestamp ?? own);
       return {
         dev: DEVICE_FIRST + node.mount.opts.layer,
-        ino: node.index + 1,
+        ino: numberOf(node),
         mode: node.mode,
         nlink: 1,
         uid: 0,
         gid: 0,
         rdev: 0,
-        size: node.size,
-        atime: TIME,
-        mtime: TIME,
-        ctime: TIME,
+        size,
+        atime: time(node.atime),
+        mtime: time(node.mtime),
+        ctime: time(node.ctime),
         blksize: BLOCK_BYTES,
-        blocks: Math.ceil(node.size / BLOCK_BYTES),
+        blocks: Math.ceil(size / BLOCK_BYTES),
       };
     },
-    setattr: refuse,
     lookup(parent, name) {
-      const entry = entries(parent).get(name);
-      if (entry === undefined) {
+      const found = entry(parent, name);
+      if (found === undefined) {
         throw missing;
       }
-      const mode = entry.size < 0 ? DIRECTORY_MODE : FILE_MODE;
-      return newNode(parent, name, mode, entry.index, Math.max(entry.size, 0));
+      const mode = found.size < 0 ? DIRECTORY_MODE : FILE_MODE;
+      return newNode(parent, name, mode, found.index, Math.max(found.size, 0));
     },
-    readdir(node) {
-      return [".", "..", ...entries(node).keys()];
+    readdir: names,
+    readlink(node) {
+      if (!FS.isLink(node.mode)) {
+        throw new FS.ErrnoError(EINVAL);
+      }
+      return node.link;
     },
-    mknod: refuse,
-    rename: refuse,
-    unlink: refuse,
-    rmdir: refuse,
-    symlink: refuse,
+    ...over.guarded({
+      setattr: over.setattr,
+      mknod: (parent, name, mode, device) => served(over.make(parent, name, mode, device)),
+      symlink: (parent, name, target) => served(over.symlink(parent, name, target)),
+      rename: over.rename,
+      unlink: over.unlink,
+      rmdir: over.rmdir,
+    }),
   };
 
-  const directoryStreamOperations = { llseek };
+  const calls = answering(FS, {
+    __syscall_fstat64: (stream, address) => writeStat(module, address, nodeOperations.getattr(stream.node)),
+    __syscall_getdents64(stream, ...place) {
+      const { node } = stream;
+      // What the host told of before the directory changed were the names of the layer.
+      const list = (fromBeginning) => (fromBeginning ? names(node) : [".", "..", ...entries(node).keys()]);
+      return writeEntries(module, stream, place, list, (name) => describe(node, name));
+    },
+  });
+
+  function describe(directory, name) {
+    const own = name === "." ? directory : name === ".." ? directory.parent : directory.contents?.[name];
+    if (own !== undefined) return { ino: numberOf(own), mode: own.mode };
+    const found = entry(directory, name);
+    return found && { ino: found.index + 1, mode: found.size < 0 ? DIRECTORY_MODE : FILE_MODE };
+  }
+
+  function open(stream) {
+    stream.calls = calls;
+  }
+
+  const directoryStreamOperations = { open, llseek, calls };
 
   const fileStreamOperations = {
+    open,
+    calls,
     read(stream, buffer, offset, length, position) {
+      if (isInMemory(stream.node)) {
+        return MEMFS.ops_table.file.stream.read(stream, buffer, offset, length, position);
+      }
       const remaining = Math.max(stream.node.size - position, 0);
       const destination = bytes(buffer, offset, Math.min(length, remaining));
       return host.layer_read(stream.node.mount.opts.layer, stream.node.index, position, destination);
     },
-    write: refuse,
+    write: over.write,
+    ...(MEMFS.ops_table.file.stream.allocate && { allocate: over.allocate }),
     llseek,
     mmap(stream, length, position, _protection, flags) {
       const mapping = allocateMapping(module, length, flags);
       fileStreamOperations.read(stream, module.HEAPU8, mapping.ptr, length, position);
       return mapping;
     },
-    msync() {
+    msync(stream, buffer, offset, length) {
+      // Not beyond the end of the file, as a mapping has it.
+      const count = Math.min(length, Math.max(sizeOf(stream.node) - offset, 0));
+      if (stream.flags & ACCESS_MODE) over.write(stream, buffer, 0, count, offset);
       return 0;
     },
   };
@@ -113,16 +179,12 @@ export function layerFileSystem(module) {
       if (FS.isDir(stream.node.mode)) {
         throw new FS.ErrnoError(EISDIR);
       }
-      position += stream.node.size;
+      position += sizeOf(stream.node);
     }
     if (position < 0) {
       throw new FS.ErrnoError(EINVAL);
     }
     return position;
-  }
-
-  function refuse() {
-    throw new FS.ErrnoError(EROFS);
   }
 
   const type = {
@@ -133,6 +195,7 @@ export function layerFileSystem(module) {
       host.layer_mount(mount.opts.layer, mount.mountpoint);
       const root = newNode(null, "/", DIRECTORY_MODE, ROOT, 0);
       root.mount = mount;
+      roots.set(mount.opts.layer, root);
       return root;
     },
   };
@@ -141,24 +204,19 @@ export function layerFileSystem(module) {
   const { nodePermissions } = FS;
   FS.nodePermissions = (node, wanted) => {
     const refused = nodePermissions(node, wanted);
-    return refused === 0 && wanted.includes("w") && node.mount?.type === type ? EROFS : refused;
+    const isLayer = node.mount?.type === type && !node.mount.opts.writable;
+    return refused === 0 && wanted.includes("w") && isLayer ? EROFS : refused;
   };
   return type;
 }
 
-/// What is in the directory `node`: a map from name to {index, size}, with a
-/// negative size for a directory. Read from the host at first use.
-function entries(node) {
-  if (node.entries === undefined) {
-    node.entries = new Map();
-    const listing = host.layer_list(node.mount.opts.layer, node.index);
-    // "name\0index\0size\0" for each: names hold no zero byte.
-    const fields = listing.split("\0");
-    for (let at = 0; at + 2 < fields.length; at += 3) {
-      node.entries.set(fields[at], { index: Number(fields[at + 1]), size: Number(fields[at + 2]) });
-    }
-  }
-  return node.entries;
+/// The node with the number `index` of a layer, wherever it is now; `path` is where the layer has it.
+export function nodeOf({ FS }, layer, path) {
+  const root = roots.get(layer);
+  const steps = path.slice(root.mount.mountpoint.length).split("/").filter((name) => name !== "");
+  const step = (directory, name) =>
+    root.mount.changes?.get(entries(directory).get(name).index) ?? FS.lookupNode(directory, name);
+  return steps.reduce(step, root);
 }
 
 /// Memory for what is mapped, {ptr, allocated}: as for an empty file in memory, privately, since what allocates is not to

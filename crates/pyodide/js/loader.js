@@ -56,8 +56,9 @@ let layers;
 ///   instantiate(imports)  gives {instance, module} of pyodide.asm.wasm
 ///   webAssembly           the exports of `taipan:webassembly`
 ///   environment           {NAME: value}, added to what Python needs here
-///   layers                [{layer, path}]: file layers by number, and where to
-///                         mount them; the standard library first
+///   layers                [{layer, path, writable}]: file layers by number, where to
+///                         mount them, and whether Python can write over them; the
+///                         standard library first
 ///   fileBytesMaximum      limit of all in-memory files together
 ///   isEnded(error)        whether an error only says that its request has ended, and no caller waits
 export async function boot(settings) {
@@ -226,13 +227,13 @@ function prepareFiles(module, settings) {
   const version = module.HEAPU32[module._Py_Version >>> 2];
   API.pyVersionTuple = [version >>> 24, (version >>> 16) & 0xff, (version >>> 8) & 0xff];
   API.sitePackages = `/lib/python${API.pyVersionTuple[0]}.${API.pyVersionTuple[1]}/site-packages`;
-  limitMemoryFiles(module, settings.fileBytesMaximum);
+  const memory = limitMemoryFiles(module, settings.fileBytesMaximum);
   listDescriptors(module);
   serveRandomDevices(module);
-  layers = layerFileSystem(module);
-  for (const { layer, path } of settings.layers) {
+  layers = layerFileSystem(module, memory);
+  for (const { path, ...options } of settings.layers) {
     FS.mkdirTree(path);
-    FS.mount(layers, { layer }, path);
+    FS.mount(layers, options, path);
   }
   // Pyodide's main() says that the standard library is this file, and Python 3.15 warns when it is not there.
   // `_taipan.bootstrap` takes it away.
@@ -256,15 +257,15 @@ function prepareEnvironment(module, settings) {
     PYTHONPATH: standardLibrary(settings),
     // Without it, printing a SystemExit would end the interpreter.
     PYTHONINSPECT: "1",
-    // Where modules come from is read-only, and what is made at set-up is complete.
+    // What is made at set-up is complete.
     PYTHONDONTWRITEBYTECODE: "1",
     ...settings.environment,
   });
 }
 
 /// Mounts the files of a script in a resumed interpreter, and connects its standard streams again if one is a terminal
-/// now. `own` is where the script itself is, {layer, path} or null; `mounts` are others, {layer, path} or, to write,
-/// {folder, path}. Answers the path under which the script's folder is found.
+/// now. `own` is where the script itself is, {layer, path} or null; `mounts` are others, {layer, path, writable} or
+/// directories of this machine to write, {folder, path}. Answers the path under which the script's folder is found.
 export function furnish(pyodide, own, mounts) {
   const module = pyodide._module;
   const { FS } = module;

@@ -17,8 +17,9 @@ const ENOSPC = 51;
 // 10,000 files: 700 bytes).
 const NODE_BYTES = 1024;
 
-/// Limits the in-memory files of `module` to `bytesMaximum` together, and answers
-/// a function that tells how many bytes they take now.
+/// Limits the in-memory files of `module` to `bytesMaximum` together. Answers how a file system of our own counts what is
+/// in memory of its files: `spendNode(bytes, work)` charges for a file of so many bytes, which `work` makes, and
+/// `release(node)` is for one that is removed.
 export function limitMemoryFiles(module, bytesMaximum) {
   const { FS } = module;
   const { MEMFS } = FS.filesystems;
@@ -98,7 +99,7 @@ export function limitMemoryFiles(module, bytesMaximum) {
     }
   };
 
-  return () => bytesUsed;
+  return { spendNode: (bytes, work) => spend(NODE_BYTES + bytes, work), release };
 }
 
 function capacity(node) {

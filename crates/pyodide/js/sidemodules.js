@@ -15,7 +15,13 @@ export function serveSideModules(module, imports, webAssembly) {
   /// The exports of all side modules, in the order in which they were loaded, and of which module they are.
   const loaded = new Map();
 
-  module.sideModule = (path) => webAssembly.compiledModule(module.FS.lookupPath(find(module, path)).path);
+  module.sideModule = (path) => {
+    const { node, path: found } = module.FS.lookupPath(find(module, path));
+    if (node?.changed) {
+      throw new WebAssembly.CompileError(`${found} was written over, and no code is compiled while a program runs`);
+    }
+    return webAssembly.compiledModule(found);
+  };
 
   module.clear = (address, bytes) => module.HEAPU8.fill(0, address, address + bytes);
 

@@ -3,12 +3,14 @@
 //! To open, read and close a module's file through the file system in JavaScript
 //! takes 100 µs and more. Emscripten's table of descriptors knows which node of
 //! which layer is open and at which position (`js/layerfiles.js`); what is done
-//! with it is done here, which remembers nothing.
+//! with it is done here, which remembers nothing. What Python wrote over is answered with undefined: the file system
+//! knows what became of it.
 
 use std::sync::Arc;
 
 use taipan_guest::{Call, Output, Scope, Throw};
 
+use crate::changes::{self, Change, Changes};
 use crate::layer::{Layer, Node, NodeIndex};
 use crate::layers::{LayerBytes, Layers};
 use crate::stat::{self, find_path};
@@ -68,9 +70,19 @@ fn opened(call: &mut Call<'_>) -> Result<Option<Opened>, Throw> {
     Ok(layer.map(|layer| (layer, index)))
 }
 
+/// Whether Python wrote over the node that the first two arguments name.
+fn changed(call: &mut Call<'_>) -> Result<bool, Throw> {
+    let (number, index) = (call.unsigned(0)?, NodeIndex(call.unsigned(1)?));
+    let changes = call.scope.extensions().of::<Changes>();
+    Ok(changes.is_some_and(|changes| changes.of(number, index).is_some()))
+}
+
 /// `host.layer_read_at(layer, node, buffers, count, result, position)`: how many bytes, which it also writes to
 /// `result`, or a negative error number.
 pub(crate) fn read(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if changed(call)? {
+        return Ok(Output::Undefined);
+    }
     let (buffers, count) = (call.unsigned(2)?, call.unsigned(3)?);
     let (result, position) = (call.unsigned(4)?, call.number(5)?);
     let Some((layer, index)) = opened(call)? else { return Ok((-BAD_DESCRIPTOR).into()) };
@@ -105,6 +117,9 @@ pub(crate) fn read(call: &mut Call<'_>) -> Result<Output, Throw> {
 /// `host.layer_seek(layer, node, position, offset, whence, result)`: the new position, which it also writes to `result`,
 /// or a negative error number.
 pub(crate) fn seek(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if changed(call)? {
+        return Ok(Output::Undefined);
+    }
     let (from, offset) = (call.number(2)?, call.number(3)?);
     let (whence, result) = (call.unsigned(4)?, call.unsigned(5)?);
     let Some((layer, index)) = opened(call)? else { return Ok((-BAD_DESCRIPTOR).into()) };
@@ -133,6 +148,9 @@ fn size_of(node: &Node<'_>) -> u64 {
 
 /// `host.layer_node_stat(layer, node, result)`: 0 or a negative error number.
 pub(crate) fn stat(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if changed(call)? {
+        return Ok(Output::Undefined);
+    }
     let (number, result) = (call.unsigned(0)?, call.unsigned(2)?);
     let Some((layer, index)) = opened(call)? else { return Ok((-BAD_DESCRIPTOR).into()) };
     let Some(node) = layer.node(index) else { return Ok((-BAD_DESCRIPTOR).into()) };
@@ -143,6 +161,9 @@ pub(crate) fn stat(call: &mut Call<'_>) -> Result<Output, Throw> {
 /// `host.layer_entries(layer, node, first, address, length)`: bytes of `struct dirent`s, from that of the number
 /// `first`, or a negative error number.
 pub(crate) fn entries(call: &mut Call<'_>) -> Result<Output, Throw> {
+    if changed(call)? {
+        return Ok(Output::Undefined);
+    }
     let (first, address, length) = (call.unsigned(2)?, call.unsigned(3)?, call.unsigned(4)?);
     let Some((layer, index)) = opened(call)? else { return Ok((-BAD_DESCRIPTOR).into()) };
     let Some(Node::Directory(children)) = layer.node(index) else {
@@ -193,4 +214,14 @@ pub(crate) fn path(call: &mut Call<'_>) -> Result<Output, Throw> {
         Some(if names.is_empty() { mount } else { format!("{mount}/{names}") })
     });
     Ok(path.map_or(Output::Null, Output::Text))
+}
+
+/// `host.layer_change(layer, node, whole)`: false, and nothing is noted, when the isolate may hold no more.
+pub(crate) fn change(call: &mut Call<'_>) -> Result<Output, Throw> {
+    let (layer, whole) = (call.unsigned(0)?, call.boolean(2)?);
+    let Some((_, index)) = opened(call)? else {
+        return Err(Throw::range_error(format!("no such node in the file layer {layer}")));
+    };
+    let change = if whole { Change::Whole } else { Change::Entries };
+    Ok(Output::Boolean(changes::note(&mut call.scope, (layer, index), change).is_ok()))
 }

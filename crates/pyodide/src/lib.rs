@@ -5,6 +5,7 @@
 //! serves their operations, and some imports of the main module, in an isolate
 //! of `guest`. Making and starting isolates is the work of `worker`.
 
+mod changes;
 mod clock;
 mod descriptors;
 mod error;

@@ -13,6 +13,7 @@ const READ_BYTES_MAX: u32 = 64 << 10;
 
 /// The operations.
 pub const OPERATIONS: &[Operation] = &[
+    Operation { name: "layer_change", call: descriptors::change },
     Operation { name: "layer_list", call: layer_list },
     Operation { name: "layer_mount", call: stat::layer_mount },
     Operation { name: "layer_open", call: descriptors::open },

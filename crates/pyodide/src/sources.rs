@@ -19,12 +19,14 @@ pub const JAVASCRIPT: &[Source] = &[
     Source { name: "taipan:pyodide/layerfiles", text: include_str!("../js/layerfiles.js") },
     Source { name: "taipan:pyodide/layerfs", text: include_str!("../js/layerfs.js") },
     Source { name: "taipan:pyodide/loader", text: include_str!("../js/loader.js") },
+    Source { name: "taipan:pyodide/overlay", text: include_str!("../js/overlay.js") },
     Source { name: "taipan:pyodide/procfs", text: include_str!("../js/procfs.js") },
     Source { name: "taipan:pyodide/quota", text: include_str!("../js/quota.js") },
     Source { name: "taipan:pyodide/reasons", text: include_str!("../js/reasons.js") },
     Source { name: "taipan:pyodide/runsync", text: include_str!("../js/runsync.js") },
     Source { name: "taipan:pyodide/sidemodules", text: include_str!("../js/sidemodules.js") },
     Source { name: "taipan:pyodide/snapshots", text: include_str!("../js/snapshots.js") },
+    Source { name: "taipan:pyodide/systemcalls", text: include_str!("../js/systemcalls.js") },
     Source { name: "taipan:pyodide/values", text: include_str!("../js/values.js") },
 ];
 

@@ -5,6 +5,7 @@
 
 use taipan_guest::{Call, Output, Scope, Throw};
 
+use crate::changes::{Change, Changes};
 use crate::layer::{Layer, Node, NodeIndex, ROOT};
 use crate::layers::{LayerBytes, Layers};
 
@@ -30,7 +31,7 @@ const STAT_BYTES: usize = 96;
 /// Why a path has no node here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It is in no layer, or only the file system can resolve it.
+    /// It is in no layer, or Python wrote over it, or only the file system can resolve it.
     Elsewhere,
     /// With a negative error number.
     Error(i32),
@@ -101,7 +102,10 @@ pub(crate) fn find_path(scope: &Scope<'_>, path: u32) -> Result<(u32, NodeIndex)
     let (number, rest) =
         path.and_then(|path| find_mount(mounts, path)).ok_or(Missing::Elsewhere)?;
     let layer = layers.0.get(number as usize).ok_or(Missing::Elsewhere)?;
-    resolve(layer, rest).map(|(index, _)| (number, index))
+    let none = Changes::default();
+    let changes = extensions.of::<Changes>().unwrap_or(&none);
+    let (index, _) = resolve(layer, rest, |index| changes.of(number, index))?;
+    Ok((number, index))
 }
 
 /// Where a layer is mounted.
@@ -119,8 +123,12 @@ fn find_mount<'a>(mounts: &Mounts, path: &'a str) -> Option<(u32, &'a str)> {
     rests.min_by_key(|(_, rest)| rest.len())
 }
 
-/// The node at `path`, or what to answer instead.
-fn resolve<'a>(layer: &'a Layer<LayerBytes>, path: &str) -> Result<(NodeIndex, Node<'a>), Missing> {
+/// The node at `path`, or what to answer instead. `change` says what became of a node.
+fn resolve<'a>(
+    layer: &'a Layer<LayerBytes>,
+    path: &str,
+    change: impl Fn(NodeIndex) -> Option<Change>,
+) -> Result<(NodeIndex, Node<'a>), Missing> {
     let mut index = ROOT;
     for name in path.split('/').skip(1) {
         if matches!(name, "" | "." | "..") {
@@ -128,11 +136,22 @@ fn resolve<'a>(layer: &'a Layer<LayerBytes>, path: &str) -> Result<(NodeIndex, N
         }
         match layer.node(index) {
             Some(Node::Directory(_)) => {
-                index = layer.child(index, name).ok_or(Missing::Error(NO_ENTRY))?;
+                index = match layer.child(index, name) {
+                    Some(child) if change(child) == Some(Change::Whole) => {
+                        return Err(Missing::Elsewhere);
+                    }
+                    Some(child) => child,
+                    // Python may have made it.
+                    None if change(index).is_some() => return Err(Missing::Elsewhere),
+                    None => return Err(Missing::Error(NO_ENTRY)),
+                };
             }
             Some(Node::File(_)) => return Err(Missing::Error(NOT_A_DIRECTORY)),
             None => return Err(Missing::Error(NO_ENTRY)),
         }
+    }
+    if change(index).is_some() {
+        return Err(Missing::Elsewhere);
     }
     Ok((index, layer.node(index).ok_or(Missing::Error(NO_ENTRY))?))
 }
@@ -203,7 +222,33 @@ mod tests {
             ("/json//x.py", Err(Missing::Elsewhere)),
         ];
         for (path, expected) in table {
-            assert_eq!(resolve(&layer, path).map(|(index, _)| index.0), expected, "{path}");
+            let found = resolve(&layer, path, |_| None);
+            assert_eq!(found.map(|(index, _)| index.0), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_through_what_changed() {
+        let names = ["a/kept.py", "a/gone.py", "b/inner/x.py", "c.py"];
+        let entries = names.map(|name| Entry::file(name, ""));
+        let layer = Layer::decode(LayerBytes::from(encode_layer(&entries).unwrap())).unwrap();
+        let at = |path| layer.lookup(path).unwrap();
+        let changes = [("a", Change::Entries), ("a/gone.py", Change::Whole), ("b", Change::Whole)];
+        let change = |index| changes.iter().find(|(path, _)| at(path) == index).map(|it| it.1);
+        let table = [
+            ("/a", Err(Missing::Elsewhere)),
+            ("/a/kept.py", Ok(at("a/kept.py"))),
+            ("/a/kept.py/x", Err(Missing::Error(NOT_A_DIRECTORY))),
+            ("/a/gone.py", Err(Missing::Elsewhere)),
+            ("/a/new.py", Err(Missing::Elsewhere)),
+            ("/b", Err(Missing::Elsewhere)),
+            ("/b/inner/x.py", Err(Missing::Elsewhere)),
+            ("/c.py", Ok(at("c.py"))),
+            ("/new.py", Err(Missing::Error(NO_ENTRY))),
+        ];
+        for (path, expected) in table {
+            let found = resolve(&layer, path, change);
+            assert_eq!(found.map(|(index, _)| index), expected, "{path}");
         }
     }
 

@@ -29,8 +29,10 @@ pub struct Boot<'a> {
     pub program: &'a Arc<Program>,
     /// Its modules.
     pub registry: Registry,
-    /// Its files.
+    /// Its files, which it can read.
     pub layers: Mounts,
+    /// Its packages, whose files it can also write over, in its own memory.
+    pub packages: Mounts,
     /// The environment of the program.
     pub environment: BTreeMap<String, String>,
     /// Clocks and entropy.
@@ -51,12 +53,16 @@ impl fmt::Debug for Boot<'_> {
 ///
 /// A fault of ours, or of the release.
 pub fn boot(parts: Boot<'_>) -> Result<Instance, Error> {
-    let Boot { program, registry, layers, environment, host, mut world } = parts;
+    let Boot { program, registry, layers, packages, environment, host, mut world } = parts;
+    let read_only = layers.len();
+    let layers: Mounts = layers.into_iter().chain(packages).collect();
     let mut isolate = Isolate::new(program, host).map_err(guest("making an isolate"))?;
     let mounts: Vec<_> = layers
         .iter()
         .enumerate()
-        .map(|(layer, (_, path))| json!({"layer": layer, "path": path}))
+        .map(|(layer, (_, path))| {
+            json!({"layer": layer, "path": path, "writable": layer >= read_only})
+        })
         .collect();
     let environment = with_library_path(environment, &layers);
     let (mounts, environment) = (json!(mounts).to_string(), json!(environment).to_string());

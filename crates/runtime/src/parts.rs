@@ -43,7 +43,7 @@ const PYODIDE: Part = Part {
     },
     unsaved: |_| Vec::new(),
     state: Some(PartState {
-        version: 1,
+        version: 2,
         save: |scope| Ok(taipan_pyodide::save(scope)?),
         check: |saved| Ok(taipan_pyodide::check(saved)?),
         restore: |scope, saved| Ok(taipan_pyodide::restore(scope, saved)?),

@@ -344,14 +344,14 @@ fn furnish(instance: &mut Instance, program: &Program, files: &Files) -> Result<
     let Some(layers) = extensions.of_mut::<Layers>() else {
         return Err(bug("an isolate without file layers"));
     };
-    let mut add = |layer: &Arc<Layer<LayerBytes>>, path: &str| {
+    let mut add = |layer: &Arc<Layer<LayerBytes>>, path: &str, writable: bool| {
         layers.0.push(layer.clone());
-        json!({"layer": layers.0.len() - 1, "path": path})
+        json!({"layer": layers.0.len() - 1, "path": path, "writable": writable})
     };
-    let mut add_mount = |mount: &Mount| add(&mount.code.layer, &mount.path);
+    let mut add_mount = |mount: &Mount| add(&mount.code.layer, &mount.path, false);
     let own = files.folder.as_ref().map(&mut add_mount);
     let mut mounts: Vec<_> = text.iter().chain(&files.mounts).map(add_mount).collect();
-    mounts.extend(files.libraries.iter().map(|library| add(&library.layer, &library.path)));
+    mounts.extend(files.libraries.iter().map(|library| add(&library.layer, &library.path, true)));
     let writable = files.writable.iter().enumerate();
     mounts.extend(writable.map(|(number, mount)| json!({"folder": number, "path": mount.path})));
     let folders = files.writable.iter().map(|mount| mount.folder.clone());

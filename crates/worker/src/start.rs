@@ -219,10 +219,16 @@ fn key(provenance: &Provenance) -> Digest {
 }
 
 fn layers(bundle: &Bundle, code: &Code, libraries: &[&Packages]) -> Mounts {
-    let packages = libraries.iter().map(|library| (library.layer.clone(), library.path.clone()));
-    let own = [bundle.python.clone(), (code.layer.clone(), WORKER_DIRECTORY.into())];
     // What is mounted in a directory of another layer comes behind that.
-    own.into_iter().chain(packages).collect()
+    own_layers(bundle, code).into_iter().chain(packages(libraries)).collect()
+}
+
+fn own_layers(bundle: &Bundle, code: &Code) -> Mounts {
+    vec![bundle.python.clone(), (code.layer.clone(), WORKER_DIRECTORY.into())]
+}
+
+fn packages(libraries: &[&Packages]) -> Mounts {
+    libraries.iter().map(|library| (library.layer.clone(), library.path.clone())).collect()
 }
 
 /// The worker's modules, and what keeps those in the cache that were compiled.
@@ -265,7 +271,8 @@ fn start(
     let mut instance = boot(Boot {
         program: &bundle.program,
         registry,
-        layers: layers(bundle, top_level.code, &top_level.libraries()),
+        layers: own_layers(bundle, top_level.code),
+        packages: packages(&top_level.libraries()),
         environment: BTreeMap::from([("PYTHONUNBUFFERED".into(), "1".into())]),
         host: Box::new(host),
         world,

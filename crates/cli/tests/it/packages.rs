@@ -70,6 +70,52 @@ fn the_same_image_again() {
     assert!(fs_err::read(folder.join("packages.layer")).unwrap() == first);
 }
 
+/// Counts in a file of its package, and answers with the count.
+const COUNTING: &str = "\
+import answers.one
+from js import Response
+from pathlib import Path
+
+COUNT = Path(answers.one.__file__).with_name('count.txt')
+
+def counted():
+    COUNT.write_text(str(int(COUNT.read_text()) + 1))
+
+counted()
+
+async def on_fetch(request):
+    counted()
+    return Response.new(f'\\ncounted {COUNT.read_text()}\\n')
+";
+
+/// What a request writes over the packages is in its isolate: another has what was there when the snapshot was taken. Nothing
+/// of it is on this machine.
+#[test]
+fn what_is_written_stays_in_its_isolate() {
+    let (cached, folder) = with_packages(0);
+    fs_err::remove_dir_all(folder.parent().unwrap()).unwrap();
+    cached.place.write("entry.py", COUNTING);
+    cached.place.write("python_modules/answers/count.txt", "0");
+    // Else nothing says which of several isolates answers.
+    let one = r#"{ "main": "entry.py", "taipan": { "isolates": { "max": 1 } } }"#;
+    cached.place.write("wrangler.jsonc", one);
+    cached.create();
+    let images = fs_err::read_dir(folder.parent().unwrap()).unwrap();
+    let image = images.map(|entry| entry.unwrap().path().join("packages.layer")).next().unwrap();
+    let before = fs_err::read(&image).unwrap();
+    for (isolation, counts) in [("reuse", [2, 3, 4]), ("fresh", [2, 2, 2]), ("reuse", [2, 3, 4])] {
+        let words = ["serve", "--port", "0", "--isolation", isolation];
+        let server = Serving::start(&mut cached.command(&words));
+        for count in counts {
+            let answer = server.get("/", "");
+            assert!(answer.ends_with(&format!("\ncounted {count}\n")), "{isolation}: {answer}");
+        }
+    }
+    assert!(fs_err::read(&image).unwrap() == before);
+    let count = cached.worker().join("python_modules/answers/count.txt");
+    assert_eq!(fs_err::read_to_string(count).unwrap(), "0");
+}
+
 /// A worker whose packages are those of a lock, which names wheels in the same directory.
 pub(crate) fn locked(wheels: &[Wheel<'_>]) -> Cached {
     let cached = Cached::new(WORKER);
