@@ -15,11 +15,15 @@
 //! answer = "200 OK text"   # status and body
 //! contains = "text"        # or a part of that
 //! differs = true           # or an answer that no other isolate gives
+//! picture = { size = [1, 2], pixels = { "0,1" = "rrggbb" } } # or a PNG file, and what is in it
 //! ```
 
 use std::path::Path;
 
 use serde::Deserialize;
+
+use crate::client::Answer;
+use crate::picture::Picture;
 
 /// What `case.toml` says.
 #[derive(Debug, Deserialize)]
@@ -49,6 +53,7 @@ pub(crate) struct Ask {
     pub(crate) contains: Option<String>,
     #[serde(default)]
     pub(crate) differs: bool,
+    pub(crate) picture: Option<Picture>,
 }
 
 /// Reads what the case in `folder` says.
@@ -59,7 +64,12 @@ pub(crate) fn read(folder: &Path) -> Result<Case, String> {
 
 impl Ask {
     /// Compares an answer with what is expected, and with the answers so far.
-    pub(crate) fn compare(&self, found: &str, earlier: &[String]) -> Result<(), String> {
+    pub(crate) fn compare(&self, answer: &Answer, earlier: &[String]) -> Result<(), String> {
+        let found = &answer.text();
+        if let Some(picture) = &self.picture {
+            let compared = picture.compare(&answer.body);
+            return compared.map_err(|fault| format!("{}: {fault}", self.request));
+        }
         if self.differs {
             let repeats = earlier.iter().any(|answer| answer == found);
             let fits = found.starts_with("200 OK ") && !repeats;

@@ -24,6 +24,20 @@ pub(crate) struct Server {
     said: Arc<Mutex<String>>,
 }
 
+/// What a server answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: String,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// Status and body, in words.
+    pub(crate) fn text(&self) -> String {
+        format!("{} {}", self.status, String::from_utf8_lossy(&self.body))
+    }
+}
+
 impl Server {
     /// Starts it, and waits until it listens.
     pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
@@ -48,8 +62,8 @@ impl Server {
         Ok(Self { child, address, said })
     }
 
-    /// Asks once: status and body.
-    pub(crate) fn ask(&self, ask: &Ask) -> Result<String, String> {
+    /// Asks once.
+    pub(crate) fn ask(&self, ask: &Ask) -> Result<Answer, String> {
         let (method, path) =
             ask.request.split_once(' ').ok_or("a request is a method and a path")?;
         let mut request = Request::builder().method(method);
@@ -63,9 +77,9 @@ impl Server {
             let client: Client<HttpConnector, _> =
                 Client::builder(TokioExecutor::new()).build_http();
             let response = client.request(request).await.map_err(text)?;
-            let status = response.status();
+            let status = response.status().to_string();
             let body = response.into_body().collect().await.map_err(text)?.to_bytes();
-            Ok(format!("{status} {}", String::from_utf8_lossy(&body)))
+            Ok(Answer { status, body })
         })
     }
 

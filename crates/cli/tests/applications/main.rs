@@ -8,6 +8,7 @@
 
 mod case;
 mod client;
+mod picture;
 mod wheels;
 
 use std::collections::BTreeMap;
@@ -102,7 +103,7 @@ fn play(place: &Path, case: &Case, isolation: &str, answers: &mut Answers) -> Re
         let answer = server.ask(ask)?;
         let earlier = answers.entry(ask.request.clone()).or_default();
         ask.compare(&answer, earlier).map_err(|fault| format!("{fault}\n{}", server.said()))?;
-        earlier.push(answer);
+        earlier.push(answer.text());
     }
     let said = server.said();
     let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
