@@ -49,9 +49,14 @@ fn projects() -> Vec<PathBuf> {
     folders
 }
 
-/// Locks and serves a project, and asks all that its case has.
+/// Locks and serves a project, and asks all that its case has. One whose wheels nobody has here is left out.
 fn check(folder: &Path) -> Result<(), String> {
     let case = case::read(folder)?;
+    if let Some(package) = &case.wheels_of
+        && !wheels::fetch(package)?
+    {
+        return Ok(());
+    }
     let place = prepare(folder, &case);
     lock(&place, &case)?;
     let mut answers = Answers::new();
@@ -87,7 +92,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 fn lock(place: &Path, case: &Case) -> Result<(), String> {
     let mut lock = taipan(place, case, &["lock"]);
     if let Some(package) = &case.wheels_of {
-        lock.env("UV_FIND_LINKS", wheels::of(package)?);
+        lock.env("UV_FIND_LINKS", wheels::folder(package));
     }
     if taipan(place, case, &["lock", "--check"]).output().unwrap().status.success() {
         return Ok(());

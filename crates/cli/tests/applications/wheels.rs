@@ -1,5 +1,6 @@
 //! Wheels that no index has: packages of Pyodide 0.27, which another package carries among its files.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,17 +11,22 @@ use crate::run;
 /// A shared library, which is published with the release: `--source` finds it.
 const LIBRARY: &str = "openblas-0.3.26.zip";
 
-/// The folder with the wheels that `package` has among its files, below `target`, where they stay.
-pub(crate) fn of(package: &str) -> Result<PathBuf, String> {
+/// Sees to it that the wheels are there that `package` has among its files: below `target`, where they stay. False, and it
+/// is said, where pip cannot download it.
+pub(crate) fn fetch(package: &str) -> Result<bool, String> {
     let folder = folder(package);
     if folder.exists() {
-        return Ok(folder);
+        return Ok(true);
     }
     // Trials are processes, which do not wait for each other.
     let own = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--no-deps", package, "--dest"]).arg(own.path());
-    run(&mut pip)?;
+    if let Err(error) = run(&mut pip) {
+        let said = format!("SKIPPED: pip cannot download {package}: {error}\n");
+        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        return Ok(false);
+    }
     let whole = fs_err::read_dir(own.path()).unwrap().next().unwrap().unwrap().path();
     let wheels = own.path().join("wheels");
     fs_err::create_dir(&wheels).unwrap();
@@ -30,7 +36,7 @@ pub(crate) fn of(package: &str) -> Result<PathBuf, String> {
     if fs_err::rename(&wheels, &folder).is_err() && !folder.exists() {
         return Err(format!("{} cannot be made", folder.display()));
     }
-    Ok(folder)
+    Ok(true)
 }
 
 /// Where they are, when they are there.
