@@ -118,17 +118,11 @@ fn source(suite: &Suite) -> Result<PathBuf, String> {
     let folder = place.join(&name);
     if !folder.join(&suite.tests).exists() {
         fs_err::create_dir_all(&place).unwrap();
+        // What builds it, which pip asks for its metadata, may be a wheel.
+        let package = suite.requirement.split("==").next().unwrap_or_default();
         let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--no-binary",
-            ":all:",
-            &suite.requirement,
-        ]);
-        run(pip.arg("--dest").arg(&place))?;
+        pip.args(["-m", "pip", "download", "--no-deps", "--no-binary", package]);
+        run(pip.arg(&suite.requirement).arg("--dest").arg(&place))?;
         let archive = place.join(format!("{name}.tar.gz"));
         run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&place))?;
     }
