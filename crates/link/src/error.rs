@@ -20,6 +20,32 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// A module asks for more room than a dynamic linker can give.
+    #[error("its `dylink.0` section asks for {found} {what}, and at most {max} is possible")]
+    Room {
+        /// What it asks for.
+        what: &'static str,
+        /// The number found.
+        found: u32,
+        /// The largest possible.
+        max: u32,
+    },
+
+    /// A module puts something outside of the room that it asks for.
+    #[error(
+        "its {what} from {start} to {end} would be outside of the {room} that its `dylink.0` section asks for"
+    )]
+    OutsideRoom {
+        /// What would be there: data, or elements of the table.
+        what: &'static str,
+        /// Where it begins, from where the module is loaded.
+        start: u64,
+        /// Where it ends.
+        end: u64,
+        /// The room that it asks for.
+        room: u32,
+    },
+
     /// A module throws exceptions that the main module does not catch.
     #[error(
         "it has exceptions of {found} (it imports `{import}`), and this Pyodide has those of {main}"
@@ -197,6 +223,9 @@ impl Error {
         let hint = match self {
             Self::Decode(_) | Self::Truncated { .. } | Self::Component => {
                 "the file is damaged or not a WebAssembly module; obtain it again"
+            }
+            Self::Room { .. } | Self::OutsideRoom { .. } => {
+                "the file is damaged or its metadata is wrong; obtain it again, or install another wheel"
             }
             Self::NotSideModule { .. } => {
                 "build it as Pyodide's wheels are built (`-sSIDE_MODULE=2`), or install another wheel"

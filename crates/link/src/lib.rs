@@ -15,6 +15,7 @@ mod imports;
 mod link;
 mod module;
 mod own;
+mod room;
 mod side;
 mod state;
 mod symbols;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::exceptions::translate;
 use crate::link::remove_data;
 use crate::module::{FEATURES, SectionId, parse};
+use crate::room::{check_placement, check_room};
 use crate::state::{export, export_state};
 use crate::symbols::resolve_own;
 use crate::touching::touch_memory;
@@ -86,12 +87,15 @@ pub fn check_exceptions(wasm: &[u8], main: Exceptions) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// When it cannot be read, has no `dylink.0` section or a memory of its own, or uses names of ours.
+/// When it cannot be read, has no `dylink.0` section or a memory of its own, or uses names of ours; when it asks for
+/// more room than there can be, or puts something outside of it.
 pub fn side_module(wasm: &[u8]) -> Result<SideModule, Error> {
-    if dylink(wasm)?.is_none() {
+    let Some(dylink) = dylink(wasm)? else {
         return Err(Error::NotSideModule { what: "it has no `dylink.0` section" });
-    }
+    };
+    check_room(&dylink)?;
     Validator::new_with_features(FEATURES).validate_all(wasm)?;
+    check_placement(wasm, &dylink)?;
     let wasm = touch_memory(&resolve_own(wasm)?)?;
     let mut module = parse(&wasm)?;
     if module.memories.items.len() != 1 || module.memories.imported != 1 {

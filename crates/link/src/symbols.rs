@@ -27,13 +27,13 @@ use crate::error::Error;
 use crate::module::{FEATURES, Module, SectionId, parse, size};
 
 /// The module of imported functions.
-const FUNCTIONS: &str = "env";
+pub(crate) const FUNCTIONS: &str = "env";
 /// The modules of addresses.
 const FUNCTION_ADDRESSES: &str = "GOT.func";
 const DATA_ADDRESSES: &str = "GOT.mem";
 /// Globals: where the module was placed.
-const TABLE_BASE: &str = "__table_base";
-const MEMORY_BASE: &str = "__memory_base";
+pub(crate) const TABLE_BASE: &str = "__table_base";
+pub(crate) const MEMORY_BASE: &str = "__memory_base";
 /// What the names of C++ begin with (Itanium C++ ABI, 5.1).
 const CXX_PREFIX: &str = "_Z";
 /// The number of the subsection of `dylink.0` that says how much room a module needs.

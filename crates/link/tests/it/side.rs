@@ -179,6 +179,70 @@ fn what_is_no_side_module() {
     assert!(side_module(&not_valid.unwrap()).is_err());
 }
 
+/// The error of a module whose `dylink.0` says this of its room, and which puts there what `rest` says.
+#[track_caller]
+fn refused_room(room: &str, rest: &str, expected: &str) {
+    let text = format!(
+        r#"(module (@dylink.0 (mem-info {room})) (import "env" "memory" (memory 1))
+            (import "env" "__indirect_function_table" (table 1 funcref))
+            (import "env" "__memory_base" (global $memory i32)) (import "env" "__table_base" (global $table i32))
+            (func $f) {rest})"#
+    );
+    refused(&text, expected);
+}
+
+#[test]
+fn room_that_nobody_can_give() {
+    let asks = |what: &str| format!("its `dylink.0` section asks for {what} is possible");
+    for bytes in [u32::MAX, 1 << 31, (1 << 30) + 1] {
+        let expected = asks(&format!("{bytes} bytes of memory, and at most 1073741824"));
+        refused_room(&format!("(memory {bytes} 0)"), "", &expected);
+    }
+    for exponent in [17, 28, 30, 31, 32, u32::MAX] {
+        let of = |what| {
+            asks(&format!("{exponent} as the exponent of its {what}' alignment, and at most 16"))
+        };
+        let memory = of("memory").replace("memory'", "memory's");
+        refused_room(&format!("(memory 16 {exponent})"), "", &memory);
+        // Without memory the glue computes nothing with it.
+        refused_room(&format!("(memory 0 {exponent})"), "", &memory);
+        refused_room(&format!("(table 1 {exponent})"), "", &of("elements"));
+    }
+    for elements in [u32::MAX, 1 << 31, 10_000_001] {
+        let expected = asks(&format!("{elements} elements of the table, and at most 10000000"));
+        refused_room(&format!("(table {elements} 0)"), "", &expected);
+    }
+}
+
+#[test]
+fn what_is_outside_of_its_room() {
+    let outside = |what: &str| format!("its {what} that its `dylink.0` section asks for");
+    let room = "(memory 16 0) (table 2 0)";
+    let data = "(data (offset (i32.add (global.get $memory) (i32.const 14))) \"long\")";
+    refused_room(room, data, &outside("data from 14 to 18 would be outside of the 16"));
+    let before = "(data (offset (i32.add (i32.const -8) (global.get $memory))) \"long\")";
+    let expected = outside("data from 4294967288 to 4294967292 would be outside of the 16");
+    refused_room(room, before, &expected);
+    let elements = "(elem (offset (global.get $table)) func $f $f $f)";
+    refused_room(room, elements, &outside("elements from 0 to 3 would be outside of the 2"));
+    let fixed = "not a side module of Emscripten: it has data or elements at a fixed place, not where it is loaded";
+    refused_room(room, "(data (i32.const 1024) \"long\")", fixed);
+    refused_room(room, "(elem (i32.const 1) func $f)", fixed);
+    refused_room(room, "(data (global.get $table) \"long\")", fixed);
+}
+
+#[test]
+fn all_of_its_room() {
+    linked(
+        r#"(module (@dylink.0 (mem-info (memory 16 16) (table 2 0))) (import "env" "memory" (memory 1))
+            (import "env" "__indirect_function_table" (table 1 funcref))
+            (import "env" "__memory_base" (global $memory i32)) (import "env" "__table_base" (global $table i32))
+            (table $own 3 funcref)
+            (func $f) (elem (offset (global.get $table)) func $f $f) (elem (table $own) (i32.const 1) func $f)
+            (data (offset (i32.add (global.get $memory) (i32.const 12))) "long"))"#,
+    );
+}
+
 /// Each prefix and each flipped byte of a module is refused, or linked, without a panic.
 #[test]
 fn damage() {
