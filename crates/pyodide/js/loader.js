@@ -176,7 +176,7 @@ function emscriptenSettings(settings, queue, runSync) {
       const marker = serveErrorMarker(imports);
       serveRejections(imports);
       serveLayerFiles(emscripten, imports);
-      serveSideModules(emscripten, imports, settings.webAssembly);
+      serveSideModules(emscripten, imports, settings.webAssembly, (reason) => end(emscripten, reason));
       const { instance, module } = settings.instantiate(imports);
       // Asked on every way between the languages: JavaScript need not be.
       host.wasm_serve_test("env", "JsvError_Check", marker) || host.wasm_serve_test("sentinel", "is_sentinel", marker);

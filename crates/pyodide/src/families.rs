@@ -83,8 +83,16 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Of every release.
-const ALL: &[Patch] =
-    &[SLEEP, RUN_SYNC, CALL_PROMISING, PLATFORM_FRAMES, FUNCTIONS_IN_TABLE, FUNCTIONS_OF_MODULE];
+const ALL: &[Patch] = &[
+    SLEEP,
+    RUN_SYNC,
+    CALL_PROMISING,
+    PLATFORM_FRAMES,
+    FUNCTIONS_IN_TABLE,
+    FUNCTIONS_OF_MODULE,
+    ROOM,
+    LATE_FUNCTIONS,
+];
 
 /// Of those whose main module can be relocated.
 const RELOCATABLE: &[Patch] = &[
@@ -134,8 +142,8 @@ const SIDE_MODULES: Patch = Patch {
            return flags.loadAsync?Promise.resolve(libData):libData}}var f=findLibraryFS(libName,flags.rpath);\
            if(f){var libData=FS.readFile(f,{encoding:\"binary\"});",
     replace: "function loadLibData(){if(handle){Module.clear(HEAPU32[handle+28>>>2>>>0],\
-              HEAPU32[handle+32>>>2>>>0])}var f=findLibraryFS(libName,flags.rpath);if(f){var \
-              libData=Module.sideModule(f);",
+              HEAPU32[handle+32>>>2>>>0])}{var \
+              libData=Module.sideModule(findLibraryFS(libName,flags.rpath)??libName);",
     count: 1,
 };
 
@@ -148,14 +156,14 @@ const SIDE_MODULES_OLD: Patch = Patch {
 
 const SIDE_EXPORTS_OUT_OF_TABLE: Patch = Patch {
     find: "updateGOT(moduleExports);",
-    replace: "Module.fillOffsets(module,GOT,moduleExports,{updateGOT,resolveGlobalSymbol});",
+    replace: "Module.fillOffsets(libName,module,GOT,moduleExports,{updateGOT,resolveGlobalSymbol});",
     ..EXPORTS_OUT_OF_TABLE
 };
 
 const SIDE_EXPORTS_OUT_OF_TABLE_OLD: Patch = Patch {
     find: "moduleExports=relocateExports(instance.exports,memoryBase);",
     replace: "moduleExports=relocateExports(instance.exports,memoryBase,Module);\
-              Module.fillOffsets(module,GOT,moduleExports,{updateGOT,resolveGlobalSymbol});",
+              Module.fillOffsets(libName,module,GOT,moduleExports,{updateGOT,resolveGlobalSymbol});",
     ..EXPORTS_OUT_OF_TABLE
 };
 
@@ -176,9 +184,10 @@ const FUNCTIONS_OF_MODULE: Patch = Patch {
 
 const FAILED_LOADS: Patch = Patch {
     name: "a side module that could not be loaded is not there",
-    reason: "the glue takes it for loaded the next time, and finds no symbol in it",
+    reason: "the glue takes it for loaded the next time, and finds no symbol in it; what it asked for \
+             stays undefined in the global offset table, where the glue finds it at each later load",
     find: "catch(e){dlSetError(`could not load dynamic lib: ${filename}\\n${e}`);return 0}",
-    replace: "catch(e){Module.forgetUnfinished(LDSO.loadedLibsByName);\
+    replace: "catch(e){Module.forgetUnfinished();\
               dlSetError(`could not load dynamic lib: ${filename}\\n${e}`);return 0}",
     count: 1,
 };
@@ -186,6 +195,22 @@ const FAILED_LOADS: Patch = Patch {
 const FAILED_LOADS_OLD: Patch = Patch {
     find: "catch(e){dlSetError(`Could not load dynamic lib: ${filename}\\n${e}`);return 0}",
     ..FAILED_LOADS
+};
+
+const ROOM: Patch = Patch {
+    name: "memory for a side module, or an error",
+    reason: "without memory it places the module at address 0, and up to 0.27 it clears the main module's data there",
+    find: "getMemory(metadata.memorySize+memAlign)",
+    replace: "Module.room(_calloc(metadata.memorySize+memAlign,1),metadata.memorySize,libName)",
+    count: 1,
+};
+
+const LATE_FUNCTIONS: Patch = Patch {
+    name: "functions that nobody has are named",
+    reason: "its error ends the interpreter without a word of the module that calls",
+    find: "throw new Error(`Dynamic linking error: cannot resolve symbol ${prop}`)",
+    replace: "resolved=Module.lateFunction(libName,prop)",
+    count: 1,
 };
 
 const HELD_CALLABLE: Patch = Patch {

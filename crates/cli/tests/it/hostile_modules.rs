@@ -41,71 +41,172 @@ fn initialised(name: &str, body: &str) -> Vec<u8> {
 /// A loop without an end. It touches memory, since that is what stops a guest (`guest/src/control.rs`).
 const LOOP: &str = "(loop (i32.store (i32.const 0) (i32.load (i32.const 0))) (br 0))";
 
+/// A module that asks for an address, beside what else it has.
+fn asking(name: &str, rest: &str) -> Vec<u8> {
+    module(
+        "(mem-info (memory 16 0))",
+        &format!("(import \"GOT.mem\" \"{name}\" (global (mut i32))) {rest}"),
+    )
+}
+
 const BIGGEST: u32 = u32::MAX;
 
-/// The modules: name, file, and how the answer to an import begins.
-fn modules() -> Vec<(&'static str, Vec<u8>, String)> {
-    let whole = initialised("cut", "unreachable");
+/// Bytes that the metadata may ask for, and that no isolate has.
+const LARGE: u32 = 1 << 30;
+
+/// How messages end that say what to do.
+const REMEDY: &str =
+    "install the package that has it, or a wheel that is built for this release of Pyodide";
+
+/// A module: its name, its file, and how the answer to its import begins.
+type Hostile = (&'static str, Vec<u8>, String);
+
+fn not_loaded(name: &'static str, file: Vec<u8>, why: &str) -> Hostile {
+    let path = format!("/session/metadata/python_modules/{name}.so");
+    let begin = format!("ImportError: could not load dynamic lib: {path}\n{why}");
+    (name, file, begin.replace("PATH", &path))
+}
+
+fn refused(name: &'static str, file: Vec<u8>, why: &str) -> Hostile {
+    not_loaded(name, file, &format!("CompileError: PATH cannot be used: {why}"))
+}
+
+fn without_function(name: &'static str, file: Vec<u8>) -> Hostile {
+    let begin = "ImportError: dynamic module does not define module export function (PyInit_";
+    (name, file, format!("{begin}{name})"))
+}
+
+/// One that is loaded, and does nothing.
+fn harmless(name: &'static str) -> Hostile {
+    let begin = format!("SystemError: initialization of {name} failed");
+    (name, initialised(name, "(i32.const 0)"), begin)
+}
+
+/// What they do.
+fn doing() -> Vec<Hostile> {
     let constructor = format!("(func (export \"__wasm_call_ctors\") {LOOP})");
-    let data = "(data (i32.const -8) \"0123456789abcdef\")";
-    let imports = "(import \"env\" \"nobody_has_this\" (func))";
-    let no_function = |name| {
-        format!(
-            "ImportError: dynamic module does not define module export function (PyInit_{name})"
-        )
-    };
-    let not_loaded = |name, why| {
-        let path = format!("/session/metadata/python_modules/{name}.so");
-        format!("ImportError: could not load dynamic lib: {path}\n{why}").replace("PATH", &path)
-    };
-    let damaged = "CompileError: PATH cannot be used: not a readable WebAssembly module";
     let ended = || "the worker ended while it was answering".to_owned();
     let exceeded = || "the worker exceeded its limit of CPU time".to_owned();
-    let table = format!("(mem-info (table {BIGGEST} 0))");
     vec![
         ("trap", initialised("trap", "unreachable"), ended()),
         ("loop", initialised("loop", &format!("{LOOP} (i32.const 0)")), exceeded()),
         ("constructor", module("(mem-info)", &constructor), exceeded()),
-        (
-            "nothing",
-            initialised("nothing", "(i32.const 0)"),
-            "SystemError: initialization of nothing failed".to_owned(),
+        ("calls", calling("calls"), ended()),
+        harmless("nothing"),
+    ]
+}
+
+/// What they are, and what they say of themselves.
+fn saying() -> Vec<Hostile> {
+    let whole = initialised("cut", "unreachable");
+    let damaged = "not a readable WebAssembly module";
+    let room = |what: &str| module(&format!("(mem-info ({what}))"), "");
+    let asks = |what: &str| format!("its `dylink.0` section asks for {what}, and at most");
+    let placed = |offset: &str| {
+        module("(mem-info (memory 16 0))", &format!("(data (offset {offset}) \"0123456789\")"))
+    };
+    let (memory, table) = (format!("memory {BIGGEST} 0"), format!("table {BIGGEST} 0"));
+    let no_room =
+        format!("RangeError: PATH asks for {LARGE} bytes of memory, and there is no room");
+    vec![
+        without_function("empty", module("(mem-info)", "")),
+        refused("cut", whole[..whole.len() - 4].to_vec(), damaged),
+        refused("text", b"#!/bin/sh\nexit 1\n".to_vec(), damaged),
+        refused("memory", room(&memory), &asks(&format!("{BIGGEST} bytes of memory"))),
+        refused("table", room(&table), &asks(&format!("{BIGGEST} elements of the table"))),
+        refused(
+            "aligned",
+            room("memory 16 31"),
+            &asks("31 as the exponent of its memory's alignment"),
         ),
-        ("nobody", module("(mem-info)", imports), no_function("nobody")),
-        ("memory", module(&format!("(mem-info (memory {BIGGEST} 0))"), ""), no_function("memory")),
-        ("aligned", module("(mem-info (memory 16 31))", ""), no_function("aligned")),
-        ("empty", module("(mem-info)", ""), no_function("empty")),
-        ("table", module(&table, ""), not_loaded("table", "RangeError: WebAssembly.Table.grow()")),
-        ("itself", module("(mem-info) (needed \"itself.so\")", ""), not_loaded("itself", "")),
-        ("needy", module("(mem-info) (needed \"nowhere.so\")", ""), not_loaded("needy", "")),
-        ("cut", whole[..whole.len() - 4].to_vec(), not_loaded("cut", damaged)),
-        ("text", b"#!/bin/sh\nexit 1\n".to_vec(), not_loaded("text", damaged)),
-        (
+        not_loaded("roomless", room(&format!("memory {LARGE} 0")), &no_room),
+        refused(
             "outside",
-            module("(mem-info (memory 16 0))", data),
-            not_loaded("outside", "RangeError: 16 bytes at address 4294967288 are outside"),
+            placed("(i32.add (global.get $memory) (i32.const -8))"),
+            "its data from 4294967288 to 4294967298 would be outside of the 16",
+        ),
+        refused(
+            "fixed",
+            placed("(i32.const 1024)"),
+            "not a side module of Emscripten: it has data or elements at a fixed place",
         ),
     ]
 }
 
+/// What they ask of others.
+fn missing() -> Vec<Hostile> {
+    let function = "(import \"env\" \"nobody_has_this\" (func))";
+    let address = "(import \"GOT.func\" \"nobody_has_this\" (global (mut i32)))";
+    let gift = "(global $gift i32 (i32.const 8)) (export \"_ZTI4gift\" (global $gift))";
+    let gives = format!("(import \"GOT.mem\" \"_ZTI4gift\" (global (mut i32))) {gift}");
+    let needing = |library| module(&format!("(mem-info) (needed \"{library}\")"), "");
+    let absent = |library| {
+        format!("LinkError: the shared library {library}, which PATH needs, is not there: {REMEDY}")
+    };
+    let undefined = |names| {
+        format!(
+            "LinkError: PATH asks for the address of {names}, which no module defines: {REMEDY}"
+        )
+    };
+    vec![
+        not_loaded("itself", needing("itself.so"), &absent("itself.so")),
+        not_loaded("needy", needing("nowhere.so"), &absent("nowhere.so")),
+        without_function("nobody", module("(mem-info)", function)),
+        not_loaded("address", asking("nobody_has_this", ""), &undefined("`nobody_has_this`")),
+        not_loaded("two", asking("nor_this", address), &undefined("`nor_this`, `nobody_has_this`")),
+        // What those asked for is in nobody's way.
+        harmless("after"),
+        // A module that is not loaded gives nothing.
+        not_loaded("gives", asking("nobody_has_this", &gives), &undefined("`nobody_has_this`")),
+        not_loaded("takes", asking("_ZTI4gift", ""), &undefined("`_ZTI4gift`")),
+    ]
+}
+
+/// A module that calls a function that nobody has.
+fn calling(name: &str) -> Vec<u8> {
+    module(
+        "(mem-info)",
+        &format!(
+            "(import \"env\" \"nobody_has_this\" (func $nobody)) \
+             (func (export \"PyInit_{name}\") (result i32) (call $nobody) (i32.const 0))"
+        ),
+    )
+}
+
 #[test]
 fn a_hostile_module_harms_its_own_request() {
+    check(&[]);
+}
+
+/// The dynamic linker of older releases is another.
+#[test]
+fn a_hostile_module_on_an_older_release() {
+    check(&["--experimental", "--pyodide", "0.27.8"]);
+}
+
+#[track_caller]
+fn check(release: &[&str]) {
     let place = Place::new(&[("entry.py", ENTRY), ("wrangler.jsonc", CONFIGURATION)]);
-    let modules = modules();
+    let modules = [doing(), saying(), missing()].concat();
     for (name, bytes, _) in &modules {
         let path = place.path().join(format!("python_modules/{name}.so"));
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, bytes).unwrap();
     }
-    let serving = place.serve(&["serve", "--port", "0"]);
+    let serving = place.serve(&[&["serve", "--port", "0"], release].concat());
     for (name, _, expect) in &modules {
         // The second time it is no other than the first.
         for _ in 0..2 {
             let found = answer(&serving, name);
+            let found = found.replace("Could not load", "could not load");
             assert!(found.starts_with(expect), "{name}: {found}\n--- instead of:\n{expect}");
             assert_eq!(answer(&serving, ""), "here");
         }
     }
+    let path = "/session/metadata/python_modules/calls.so";
+    serving.line_with(&format!(
+        "{path} calls the function `nobody_has_this`, which no module defines: {REMEDY}"
+    ));
 }
 
 /// The body.
