@@ -18,19 +18,37 @@ OF_A_PYTHON = re.compile(r"\.cpython-3(\d+)([a-z]*)-(.+)\.so")
 
 
 def advise(exception, remedy):
-    """Have ``exception``, if it is of a missing module, say what to do. ``remedy`` says how to get a package."""
-    name = getattr(exception, "name", None)
-    if not isinstance(exception, ImportError) or not isinstance(name, str) or hasattr(exception, "__notes__"):
-        return
-    # `from package import _module` has both names.
-    attribute = getattr(exception, "name_from", None)
-    note = _of_another_python(f"{name}.{attribute}" if isinstance(attribute, str) else name)
-    if note is None and isinstance(exception, ModuleNotFoundError):
-        root = name.partition(".")[0]
-        is_there = root in sys.modules and root not in unvendored.FILES
-        note = None if is_there else _advice(root, remedy)
-    if note is not None:
-        exception.add_note(note)
+    """Have ``exception``, if it is of a missing module, say what to do. ``remedy`` says how to get a package.
+
+    What it came of says so too, if its module is for another Python: packages put such errors into words of their own.
+    """
+    for current in _with_origins(exception):
+        if not isinstance(current, ImportError) or not isinstance(current.name, str) or hasattr(current, "__notes__"):
+            continue
+        note = _of_another_python(current)
+        if note is None and current is exception:
+            note = _of_missing(current, remedy)
+        if note is not None:
+            current.add_note(note)
+
+
+def _with_origins(exception):
+    """``exception``, and those that are printed above it."""
+    seen = set()
+    while exception is not None and id(exception) not in seen:
+        seen.add(id(exception))
+        yield exception
+        is_raised_from = exception.__cause__ is not None or exception.__suppress_context__
+        exception = exception.__cause__ if is_raised_from else exception.__context__
+
+
+def _of_missing(exception, remedy):
+    """What to do about the module that is not there, or None."""
+    if not isinstance(exception, ModuleNotFoundError):
+        return None
+    root = exception.name.partition(".")[0]
+    is_there = root in sys.modules and root not in unvendored.FILES
+    return None if is_there else _advice(root, remedy)
 
 
 def _advice(name, remedy):
@@ -47,9 +65,11 @@ def _advice(name, remedy):
     return remedy.format(name=name)
 
 
-def _of_another_python(name):
-    """Which file would be the module ``name`` for another Python, and what is looked for; None if there is no such file."""
-    *parents, last = name.split(".")
+def _of_another_python(exception):
+    """Which file would be the missing module for another Python, and what is looked for; None if there is no such file."""
+    # `from package import _module` has both names.
+    attribute = getattr(exception, "name_from", None)
+    *parents, last = (f"{exception.name}.{attribute}" if isinstance(attribute, str) else exception.name).split(".")
     for root in sys.path:
         folder = "/".join([root, *parents])
         try:

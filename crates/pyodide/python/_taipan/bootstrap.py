@@ -7,7 +7,7 @@ import sys
 
 from pyodide.ffi import JsProxy
 
-from _taipan import eventloop, futures, limits
+from _taipan import eventloop, futures, limits, tracebacks
 
 # Set for the interpreter's own start, and of no use to a program or its children.
 STARTUP_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONINSPECT", "PYTHONPATH", "LD_LIBRARY_PATH")
@@ -42,6 +42,7 @@ def finish(standard_library, timers, as_error, cpu_time_exceeded):
     eventloop.install(timers)
     futures.install(as_error)
     keep_exceptions()
+    tracebacks.import_nothing()
     # What booting left in the program's own namespace.
     vars(__main__).pop("_pyodide_core", None)
 

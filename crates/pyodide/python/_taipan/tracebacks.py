@@ -40,6 +40,33 @@ def cut(exception):
     return exception
 
 
+def import_nothing():
+    """Have Python import nothing for a traceback: it would run again what has just failed, and raise what that raises.
+
+    CPython looks in the package of a name that could not be imported, to suggest another (Lib/traceback.py,
+    ``_compute_suggestion_error``), and since 3.15 for the file that is for another Python
+    (``_find_incompatible_extension_module``), which `absent` names.
+    """
+    suggest = traceback._compute_suggestion_error
+
+    def suggest_of_imported(exception, tb, wrong_name):
+        package = _package_of_hint(exception)
+        return suggest(exception, tb, wrong_name) if not package or package in sys.modules else None
+
+    traceback._compute_suggestion_error = suggest_of_imported
+    if hasattr(traceback, "_find_incompatible_extension_module"):
+        traceback._find_incompatible_extension_module = lambda name: None
+
+
+def _package_of_hint(exception):
+    """The name of the package that Python looks in for what ``exception`` may mean; empty if in none."""
+    name = getattr(exception, "name", None)
+    if not isinstance(exception, ImportError) or not isinstance(name, str):
+        return ""
+    is_missing = isinstance(exception, ModuleNotFoundError) and getattr(exception, "name_from", None) is None
+    return name.rpartition(".")[0] if is_missing else name
+
+
 def status_of(request):
     """The exit status that the SystemExit ``request`` asks for; says what it is instead of one."""
     if request.code is None:

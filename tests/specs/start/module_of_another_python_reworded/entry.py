@@ -1,0 +1,5 @@
+import foo
+
+
+async def on_fetch(request):
+    ...
