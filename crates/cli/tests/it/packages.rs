@@ -320,16 +320,48 @@ async def on_fetch(request):
     return Response.new(f'\\nthe answer is {the[\"answer\"]}\\n')
 ";
 
-/// The same with compiled code, of which the wheel is from the index of pip's settings.
-#[test]
-fn exported_worker_with_native_modules() {
-    let cached = Cached::new(MSGPACK);
+/// A worker with msgpack, of which the wheel is from the index of pip's settings; none without an index.
+fn with_msgpack(worker: &str) -> Option<Cached> {
+    let cached = Cached::new(worker);
     let (code, text) = cached.run(&["add", "--quiet", "msgpack"]);
     if code != Some(0) && !text.contains("no packages fit") {
-        println!("skipped: there is no msgpack without an index: {text}");
-        return;
+        let said = format!("SKIPPED: there is no msgpack without an index: {text}");
+        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        return None;
     }
     assert_eq!((code, text.as_str()), (Some(0), ""));
+    Some(cached)
+}
+
+/// Writes over the extension module before anything imports it.
+const OVER_MSGPACK: &str = "\
+from importlib.util import find_spec
+from js import Response
+from pathlib import Path
+
+(extension,) = Path(find_spec('msgpack').origin).parent.glob('*.so')
+extension.write_bytes(extension.read_bytes())
+
+async def on_fetch(request):
+    try:
+        import msgpack._cmsgpack
+    except ImportError as error:
+        return Response.new(f'{error}\\n')
+";
+
+#[test]
+fn a_native_module_that_is_written_over() {
+    let Some(cached) = with_msgpack(OVER_MSGPACK) else { return };
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    let answer = server.get("/", "");
+    let expected = "emscripten.so was written over, and no code is compiled while a program runs\n";
+    assert!(answer.ends_with(expected), "{answer}");
+}
+
+/// The same with compiled code.
+#[test]
+fn exported_worker_with_native_modules() {
+    let Some(cached) = with_msgpack(MSGPACK) else { return };
     let (code, text) = cached.run(&["export", "--quiet", "-o", "../worker.taipan"]);
     assert_eq!((code, text.as_str()), (Some(0), ""));
     let there = cached.worker().with_file_name("there");
