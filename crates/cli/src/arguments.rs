@@ -30,6 +30,32 @@ mod tests {
 
     use super::*;
 
+    const PAGES: [&str; 2] = [
+        include_str!("../../../docs/reference/cli.md"),
+        include_str!("../../../docs/guide/packages.md"),
+    ];
+
+    /// The commands below `command` and their own options that no page names.
+    fn undocumented(command: &clap::Command, path: &str) -> Vec<String> {
+        let is_named = |text: &String| PAGES.iter().any(|page| page.contains(text));
+        let mut found = Vec::new();
+        for below in command.get_subcommands() {
+            let path = format!("{path} {}", below.get_name());
+            let options =
+                below.get_arguments().filter(|it| !it.is_hide_set() && !it.is_global_set());
+            let options = options.filter_map(|it| Some(format!("--{}", it.get_long()?)));
+            let words = [format!("`{path}")].into_iter().filter(|_| !below.has_subcommands());
+            found.extend(words.chain(options).filter(|text| !is_named(text)));
+            found.extend(undocumented(below, &path));
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_is_documented() {
+        assert_eq!(undocumented(&Arguments::command(), "taipan"), Vec::<String>::new());
+    }
+
     #[test]
     fn every_option_is_sound() {
         Arguments::command().debug_assert();
