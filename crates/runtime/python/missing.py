@@ -16,7 +16,10 @@ APPLICATIONS = {
     "starlette.applications.Starlette": ("Starlette", "ASGI"),
     "django.core.handlers.asgi.ASGIHandler": ("Django", "ASGI"),
     "django.core.handlers.wsgi.WSGIHandler": ("Django", "WSGI"),
+    "quart.app.Quart": ("Quart", "ASGI"),
+    "litestar.app.Litestar": ("Litestar", "ASGI"),
     "flask.app.Flask": ("Flask", "WSGI"),
+    "bottle.Bottle": ("Bottle", "WSGI"),
 }
 
 
