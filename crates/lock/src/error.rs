@@ -244,7 +244,9 @@ impl Error {
             | Self::Package { at, .. } => return of_lock(&at.file),
             Self::TooLong { file, .. } => return of_lock(file),
             Self::Dynamic { .. } => "write `dependencies` into the table `project`",
-            Self::Itself { .. } => "give the project another name in the table `project`",
+            Self::Itself { .. } => {
+                "give the project another name in the table `project`, or say which versions of the package fit"
+            }
             Self::NoGroup { .. } => {
                 "a group is a key of `[dependency-groups]`; none includes itself"
             }

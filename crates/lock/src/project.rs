@@ -50,8 +50,11 @@ impl Wanted {
                 wanted.add(&placed)?;
             }
             let name = normalised(&project.text("name")?.unwrap_or_default());
-            // With extras (`shop[mail]`) it is how a project names its own.
-            let of_itself = |one: &Requirement| one.name == name && !one.text.contains('[');
+            // uv takes a bare name for the project. With extras (`shop[mail]`) it is how a project names its own.
+            let of_itself = |one: &Requirement| {
+                let is_bare = one.specifiers.as_ref().is_some_and(|it| it.is_empty());
+                one.name == name && is_bare && !one.text.contains('[')
+            };
             if wanted.requirements.iter().any(of_itself) {
                 return Err(Error::Itself { at: project.at(), name });
             }
@@ -250,11 +253,13 @@ mod tests {
 
     #[test]
     fn a_project_with_the_name_of_what_it_needs() {
-        let text = "[project]\nname = 'Fast_API'\ndependencies = ['fast-api>=1']";
+        let text = "[project]\nname = 'Fast_API'\ndependencies = ['fast-api']";
         let error = Wanted::parse("pyproject.toml", text, &[]).unwrap_err();
         let told = "pyproject.toml:1:1: the project is called `fast-api`, and so is a package that it needs";
         assert_eq!(error.to_string(), told);
-        Wanted::parse("pyproject.toml", &text.replace("fast-api", "fast-api[more]"), &[]).unwrap();
+        for other in ["fast-api[more]", "fast-api>=1"] {
+            Wanted::parse("pyproject.toml", &text.replace("fast-api", other), &[]).unwrap();
+        }
     }
 
     #[test]
