@@ -2,6 +2,8 @@
 
 use crate::Error;
 use crate::lock::{LOCK_FILE, Lock};
+use crate::marker::holds;
+use crate::package::Package;
 use crate::project::Wanted;
 use crate::wheel::Target;
 
@@ -22,22 +24,8 @@ impl Lock {
                 "it is for Python {required}, and Pyodide {release} has {python}"
             ));
         }
-        for requirement in &wanted.requirements {
-            let mut named =
-                self.packages.iter().filter(|package| package.name == requirement.name).peekable();
-            if named.peek().is_none() && !requirement.has_marker {
-                return stale(format!("it lacks `{}`", requirement.text));
-            }
-            let fits =
-                |version| requirement.specifiers.as_ref().is_none_or(|it| it.contains(version));
-            let other =
-                named.filter_map(|package| package.version.as_ref()).find(|version| !fits(version));
-            if let Some(version) = other {
-                return stale(format!(
-                    "it has {} {version}, and `{}` is asked for",
-                    requirement.name, requirement.text
-                ));
-            }
+        if let Some(reason) = self.misses(wanted, target) {
+            return stale(reason);
         }
         let Some(made) = &self.made else { return Ok(()) };
         if made.release != target.release {
@@ -71,5 +59,92 @@ impl Lock {
                 stale("`[tool.uv]`, `allow-build` or `requires-python` has changed".to_owned())
             }
         }
+    }
+
+    /// What of the requirements the packages do not have that `target` installs.
+    fn misses(&self, wanted: &Wanted, target: Target) -> Option<String> {
+        let is_out = |marker: &String| holds(marker, target) == Some(false);
+        if !self.environments.is_empty() && self.environments.iter().all(is_out) {
+            let (environments, release) = (self.environments.join("`, `"), target.release);
+            return Some(format!("it is for `{environments}`, which Pyodide {release} is not"));
+        }
+        for requirement in &wanted.requirements {
+            let is_named = |package: &&Package| package.name == requirement.name;
+            let is_in = |package: &&Package| !package.marker.as_ref().is_some_and(is_out);
+            let mut named = self.packages.iter().filter(is_named).filter(is_in).peekable();
+            let is_wanted =
+                requirement.marker.as_ref().is_none_or(|it| holds(it, target) == Some(true));
+            if named.peek().is_none() && is_wanted {
+                let excluded = self.packages.iter().find(is_named);
+                let excluded = excluded.and_then(|package| package.marker.as_ref());
+                let why = excluded.map(|marker| {
+                    format!(" for Pyodide {}: it has it for `{marker}` alone", target.release)
+                });
+                return Some(format!("it lacks `{}`{}", requirement.text, why.unwrap_or_default()));
+            }
+            let fits =
+                |version| requirement.specifiers.as_ref().is_none_or(|it| it.contains(version));
+            let other =
+                named.filter_map(|package| package.version.as_ref()).find(|version| !fits(version));
+            if let Some(version) = other {
+                return Some(format!(
+                    "it has {} {version}, and `{}` is asked for",
+                    requirement.name, requirement.text
+                ));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Target =
+        Target { release: "314.0.7", python: "3.14.2", platform: "pyemscripten_2026_0" };
+
+    /// What is said of a lock of one package `a`, of which `lock` and `package` have more lines.
+    #[track_caller]
+    fn check(dependency: &str, lock: &str, package: &str, expect: Option<&str>) {
+        let project = format!("[project]\ndependencies = [\"{dependency}\"]");
+        let wanted = Wanted::parse("pyproject.toml", &project, &[]).unwrap();
+        let text = format!(
+            "lock-version = '1.0'\ncreated-by = 'a test'\n{lock}\n[[packages]]\nname = 'a'\n{package}\ndirectory = {{ path = 'a' }}"
+        );
+        let lock = Lock::parse(LOCK_FILE, &text).unwrap();
+        let said = lock.check_fits(&wanted, TARGET).err().map(|error| error.to_string());
+        let expect = expect.map(|reason| format!("pylock.toml does not fit: {reason}"));
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn what_markers_leave() {
+        let linux = "marker = \"sys_platform == 'linux'\"";
+        check(
+            "a",
+            "",
+            linux,
+            Some("it lacks `a` for Pyodide 314.0.7: it has it for `sys_platform == 'linux'` alone"),
+        );
+        check("a", "", "marker = \"sys_platform == 'emscripten'\"", None);
+        check("a", "", "marker = \"'dev' in dependency_groups\"", None);
+        check("a ; sys_platform == 'linux'", "", linux, None);
+        check("b ; sys_platform == 'linux'", "", "", None);
+        check(
+            "b ; sys_platform == 'emscripten'",
+            "",
+            "",
+            Some("it lacks `b ; sys_platform == 'emscripten'`"),
+        );
+        check(
+            "a",
+            "environments = [\"sys_platform == 'linux'\", \"sys_platform == 'win32'\"]",
+            "",
+            Some(
+                "it is for `sys_platform == 'linux'`, `sys_platform == 'win32'`, which Pyodide 314.0.7 is not",
+            ),
+        );
+        check("a", "environments = [\"sys_platform == 'emscripten'\"]", "", None);
     }
 }

@@ -25,6 +25,7 @@ mod install;
 mod lacking;
 mod lock;
 mod made;
+mod marker;
 mod name;
 mod package;
 mod program;

@@ -13,8 +13,8 @@ pub struct Requirement {
     pub name: String,
     /// The versions that fit; none for one with an address, or what is not understood.
     pub specifiers: Option<VersionSpecifiers>,
-    /// Whether a marker says when it counts.
-    pub has_marker: bool,
+    /// The marker that says when it counts, as it is written.
+    pub marker: Option<String>,
 }
 
 impl Requirement {
@@ -35,15 +35,15 @@ impl Requirement {
             None => rest,
         };
         let (versions, marker) = match rest.split_once(';') {
-            Some((versions, _marker)) => (versions, true),
-            None => (rest, false),
+            Some((versions, marker)) => (versions, Some(marker.trim().to_owned())),
+            None => (rest, None),
         };
         let versions = versions.trim().trim_start_matches('(').trim_end_matches(')');
         let specifiers = versions.parse().ok().filter(|_| !versions.starts_with('@'));
         // An address, or a version that is no version and means itself (`===`).
         let is_understood =
             specifiers.is_some() || versions.starts_with('@') || versions.contains("===");
-        is_understood.then_some(Self { name, specifiers, has_marker: marker, text })
+        is_understood.then_some(Self { name, specifiers, marker, text })
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
         let found = Requirement::parse(text).unwrap();
         let said = found.specifiers.map(|specifiers| specifiers.to_string());
         assert_eq!(
-            (found.name.as_str(), said.as_deref(), found.has_marker),
+            (found.name.as_str(), said.as_deref(), found.marker.is_some()),
             (name, specifiers, has_marker)
         );
     }
