@@ -19,6 +19,7 @@ mod run;
 mod serve;
 mod snapshot;
 mod sync;
+mod tied;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Bench(bench::Action),
     Flags(flags::Arguments),
     Completions(completions::Arguments),
+    #[command(hide = true)]
+    Tied(tied::Arguments),
 }
 
 impl Command {
@@ -77,6 +80,7 @@ impl Command {
             Self::Bench(action) => bench::run(action, options),
             Self::Flags(arguments) => flags::run(arguments, options),
             Self::Completions(arguments) => completions::run(arguments, grammar()),
+            Self::Tied(arguments) => tied::run(arguments),
         }
     }
 }

@@ -15,8 +15,13 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::progress::Display;
 
-/// How long one call of a build backend may take, in seconds.
-const BUILD_SECONDS_MAX: &str = "600";
+/// What one call of a build backend may take: seconds, and of CPU time; MiB of memory, and of what it prints, which uv
+/// keeps.
+const BUILD_LIMITS: [&str; 8] =
+    ["--wall", "600", "--cpu", "600", "--memory", "2048", "--output", "16"];
+
+/// Further words of the script: it ends with the process that has called it.
+const ENDS_WITH_CALLER: &str = " --end-with \"$PPID\"";
 
 /// A program in the cache. It stays there at least for as long as this lives.
 #[derive(Debug)]
@@ -42,7 +47,7 @@ pub(crate) fn program(
     on_read_only: OnReadOnly,
 ) -> Result<Interpreter, Failure> {
     let words = [&["--code-directories".to_owned()], words].concat();
-    keep(options, &name(release), &text(release, options, &words)?, on_read_only)
+    keep(options, &name(release), &text(release, options, &words, "")?, on_read_only)
 }
 
 /// The Pythons of builds. They stay in the cache at least for as long as this lives.
@@ -67,11 +72,11 @@ impl<'a> BuildPythons<'a> {
         };
         let mut words: Vec<_> = seen.read.iter().flat_map(|folder| mount(folder, "")).collect();
         words.extend(mount(&seen.write, ":rw"));
-        words.extend(["--wall", BUILD_SECONDS_MAX].map(str::to_owned));
+        words.extend(BUILD_LIMITS.map(str::to_owned));
         // Of the times in the wheel: the same everywhere.
         words.extend(["--env", "SOURCE_DATE_EPOCH=315532800"].map(str::to_owned));
         let Self { release, options, held } = self;
-        let made = text(release, options, &words)
+        let made = text(release, options, &words, ENDS_WITH_CALLER)
             .and_then(|text| keep(options, &name(release), &text, OnReadOnly::Apart));
         let interpreter = made.map_err(|failure| with_causes(&failure))?;
         let path = interpreter.path();
@@ -110,7 +115,7 @@ pub(crate) fn install(
         .map_err(|source| Failure::System { what: "look at the directory", source })?;
     let path = folder.join(name(release));
     let words = [&["--code-directories".to_owned()], words].concat();
-    write_program(&path, text(release, options, &words)?.as_bytes())?;
+    write_program(&path, text(release, options, &words, "")?.as_bytes())?;
     Ok(path)
 }
 
@@ -119,7 +124,13 @@ fn name(release: &Release) -> String {
     format!("python{}", release.python_minor())
 }
 
-fn text(release: &Release, options: &Options, words: &[String]) -> Result<String, Failure> {
+/// The script, with words of `taipan python`; `more` is text of the shell after them.
+fn text(
+    release: &Release,
+    options: &Options,
+    words: &[String],
+    more: &str,
+) -> Result<String, Failure> {
     let taipan = std::env::current_exe()
         .map_err(|source| Failure::System { what: "tell where this program is", source })?;
     let taipan = taipan.into_os_string().into_string().map_err(|path| Failure::Usage {
@@ -133,7 +144,7 @@ fn text(release: &Release, options: &Options, words: &[String]) -> Result<String
     let Release { version, python, .. } = release;
     Ok(format!(
         "#!/bin/sh\n# Python {python} of Pyodide {version}, for programs that call an interpreter: \
-         see `taipan python --help`.\nexec {} --executable \"$0\" -- \"$@\"\n",
+         see `taipan python --help`.\nexec {}{more} --executable \"$0\" -- \"$@\"\n",
         command.join(" ")
     ))
 }

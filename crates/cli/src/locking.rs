@@ -19,7 +19,7 @@ use crate::lacking::{Index, Situation, target};
 use crate::options::{Options, absolute};
 use crate::progress::Display;
 use crate::project::{Origin, Project, Variables, read_file, read_text};
-use crate::{console, sources};
+use crate::{console, lifetime, sources};
 
 /// A project whose packages are locked.
 #[derive(Debug)]
@@ -462,7 +462,7 @@ fn new_project(name: &str, release: &Release) -> String {
 
 fn uv(options: &Options) -> Result<Uv, Failure> {
     let display = Display::new(options.quiet);
-    Ok(Uv::find(&options.cache()?, &|step| display.show(step))?)
+    Ok(Uv::find(&options.cache()?, &lifetime::starter()?, &|step| display.show(step))?)
 }
 
 /// The configurations of uv, as far as they can be read.

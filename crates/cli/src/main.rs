@@ -9,6 +9,7 @@ mod exports;
 mod failure;
 mod interpreter;
 mod lacking;
+mod lifetime;
 mod locking;
 mod means;
 mod options;

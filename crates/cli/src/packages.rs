@@ -13,6 +13,7 @@ use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
 use crate::interpreter::{self, BuildPythons, Interpreter};
+use crate::lifetime;
 use crate::locking::{self, network};
 use crate::means::Means;
 use crate::progress::Display;
@@ -140,7 +141,8 @@ fn installer<'a>(
     python_of_a_build: MakePython<'a>,
 ) -> Result<Installer<'a, Program>, Failure> {
     let Means { options, release, cache, .. } = means;
-    let uv = Uv::find(cache, &|step| display.show(step)).map_err(taipan_packages::Error::from)?;
+    let uv = Uv::find(cache, &lifetime::starter()?, &|step| display.show(step))
+        .map_err(taipan_packages::Error::from)?;
     let program = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
     let python = Program { path: program.path(), _program: program };
     Ok(Installer { uv, python, python_of_a_build, options: network(options, directory) })

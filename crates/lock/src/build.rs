@@ -48,8 +48,13 @@ const PRELUDE: &str = include_str!("../python/build.py");
 /// Bump it when a build gives another wheel in a way that its inputs do not show.
 const FORM: &str = "taipan build 1";
 
-/// How much the folder of a build may hold, in bytes: source, backends and what is built.
+/// How much the folder of a build may hold, in bytes and files: source, backends and what is built. uv is asked how far it
+/// is now and then, so that a build can write somewhat more before it is ended.
 const BUILD_BYTES_MAX: u64 = 1 << 30;
+const BUILD_FILES_MAX: usize = 100_000;
+
+/// What the Python of a build says when it was ended at a limit.
+const STOPPED: &str = "error: the script was stopped: ";
 
 /// The tags of a wheel of Python alone end so.
 const PURE: &str = "-none-any.whl";
@@ -143,11 +148,22 @@ pub(crate) fn backends(
         made.filter(|made| made.python == request.target.python && !made.backends.is_empty());
     match made.filter(|_| *request.upgrade != Upgrade::Everything) {
         Some(made) => Ok(made.backends.clone()),
-        None => {
-            let text = resolved(uv, request, BACKENDS, &["--only-binary", ":all:"])?;
-            Ok(Lock::parse("uv's list of build backends", &text)?.packages)
-        }
+        None => match resolve_backends(uv, request, BACKENDS) {
+            Err(Error::Unsatisfiable { .. }) => {
+                // An index need not have them all, and a source with a backend of its own needs none.
+                let is_there = |name: &&str| resolve_backends(uv, request, name).is_ok();
+                let list: String =
+                    BACKENDS.lines().filter(is_there).map(|it| format!("{it}\n")).collect();
+                if list.is_empty() { Ok(Vec::new()) } else { resolve_backends(uv, request, &list) }
+            }
+            resolved => resolved,
+        },
     }
+}
+
+fn resolve_backends(uv: &Uv, request: &Request<'_>, list: &str) -> Result<Vec<Package>, Error> {
+    let text = resolved(uv, request, list, &["--only-binary", ":all:"])?;
+    Ok(Lock::parse("uv's list of build backends", &text)?.packages)
 }
 
 /// The packages of `lock`, in the folder `directory`, that have no wheels, built with the backends that it remembers.
@@ -162,7 +178,7 @@ pub fn build_locked(
     options: &[String],
 ) -> Result<Vec<Built>, Error> {
     let to_build: Vec<_> = lock.packages.iter().filter(|package| package.needs_build()).collect();
-    if let (Some(package), []) = (to_build.first(), lock.backends()) {
+    if let (Some(package), None) = (to_build.first(), &lock.made) {
         return Err(Error::NoBackends { name: package.name.clone() });
     }
     let wheel = |package: &&Package| builder.wheel(package, lock.backends(), directory, options);
@@ -245,13 +261,16 @@ impl Builder<'_> {
         // Where no build can write: uv runs it on this machine.
         let python = folder.join("python");
         write_program(&python, wrapper(&inner, &prelude).as_bytes())?;
-        build.install(self.uv, &backends_lock, &backends_folder, "--no-build")?;
+        // uv reads no lock without packages.
+        if !backends.is_empty() {
+            build.install(self.uv, &backends_lock, &backends_folder, "--no-build")?;
+        }
         let target = folder.join(".target");
         let outcome = build.install(self.uv, &source_lock, &target, "--no-build-isolation");
         let name = package.name.clone();
         let Some((wheel, file_name)) = find_wheel(&folder.join(CACHE))? else {
             return match outcome {
-                Err(Error::Uv { said, .. }) => Err(Error::Build { name, said }),
+                Err(Error::Uv { said, .. }) => Err(failed(name, &said, folder)),
                 Err(error) => Err(error),
                 Ok(()) => Err(Error::Build { name, said: "no wheel is left".to_owned() }),
             };
@@ -298,14 +317,26 @@ impl Build<'_> {
         arguments.extend(["--requirements".into(), lock.into()]);
         arguments.extend(["--cache-dir".into(), folder.join(CACHE).into()]);
         arguments.extend(self.options.iter().map(OsString::from));
-        let goes_on = || Size::of(folder).bytes <= BUILD_BYTES_MAX;
+        let goes_on = || {
+            let Size { files, bytes } = Size::of(folder);
+            bytes <= BUILD_BYTES_MAX && files <= BUILD_FILES_MAX
+        };
         match uv.run_while("build", folder, arguments, &|_| (), &goes_on) {
             Err(_) if !goes_on() => {
                 let name = self.package.name.clone();
-                Err(Error::BuildTooLarge { name, bytes_max: BUILD_BYTES_MAX })
+                let (bytes_max, files_max) = (BUILD_BYTES_MAX, BUILD_FILES_MAX);
+                Err(Error::BuildTooLarge { name, bytes_max, files_max })
             }
             outcome => outcome.map(drop),
         }
+    }
+}
+
+/// Why a build in `folder` has failed, of what uv says.
+fn failed(name: String, said: &str, folder: &Path) -> Error {
+    match said.lines().find_map(|line| line.trim_start().strip_prefix(STOPPED)) {
+        Some(reason) => Error::BuildStopped { name, reason: reason.to_owned() },
+        None => Error::Build { name, said: said.replace(&folder.display().to_string(), "…") },
     }
 }
 

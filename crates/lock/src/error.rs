@@ -161,13 +161,13 @@ pub enum Error {
         source: io::Error,
     },
     /// uv ran and failed.
-    #[error("uv cannot {what} ({status}): {said}")]
+    #[error("uv cannot {what}: {}", if said.is_empty() { status.to_string() } else { said.clone() })]
     Uv {
         /// What it was to do.
         what: &'static str,
         /// How it ended.
         status: ExitStatus,
-        /// What it said.
+        /// What it said of it.
         said: String,
     },
     /// There is no Python for a build.
@@ -211,12 +211,24 @@ pub enum Error {
         wanted: String,
     },
     /// A source that unpacks to more than a source has, or a build that makes more.
-    #[error("the build of {name} takes more than {bytes_max} bytes")]
+    #[error(
+        "the build of {name} takes more than {bytes_max} bytes or {files_max} files, and was ended"
+    )]
     BuildTooLarge {
         /// The package.
         name: String,
-        /// How much it may take.
+        /// How many bytes it may take.
         bytes_max: u64,
+        /// How many files.
+        files_max: usize,
+    },
+    /// A build that took or printed more than one may.
+    #[error("the build of {name} was ended: {reason}")]
+    BuildStopped {
+        /// The package.
+        name: String,
+        /// Which limit it has met.
+        reason: String,
     },
     /// A package of which a build makes native code.
     #[error("the build of {name} made {wheel}, which is not of Python alone")]
@@ -279,7 +291,10 @@ impl Error {
                 "try `pip download uv` by hand: pip's own settings say from where; or put uv on the PATH"
             }
             Self::Store(error) => return error.hint(),
-            Self::BuildTooLarge { .. } => "take another version, or another package",
+            Self::BuildTooLarge { .. } | Self::BuildStopped { .. } => {
+                "no build needs so much: take another version, or strike it out of `allow-build` and ask its authors for \
+                 a wheel"
+            }
             Self::NoBackends { .. } => "`taipan lock` makes the lock again, with build backends",
             Self::Directory { .. } => {
                 "name a directory with the source of one package, and nothing else"

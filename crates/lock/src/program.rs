@@ -1,13 +1,15 @@
 //! Runs a program of others: uv, or pip which fetches it. Nothing else of this crate starts one.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How much of what a program says is kept: its last lines say what happened.
@@ -15,6 +17,9 @@ const SAID_BYTES_MAX: usize = 64 * 1024;
 
 /// How often it is asked whether a program may go on.
 const GLANCE: Duration = Duration::from_millis(250);
+
+/// How long it is waited, once a program is ended, for those that it has started: what they do is done to its files.
+const LAST_ONES_MAX: Duration = Duration::from_secs(10);
 
 /// A program, and what it is given. It has the environment of this process, and by that the user's settings.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) directory: Option<PathBuf>,
     /// Variables that it has besides.
     pub(crate) variables: Vec<(&'static str, OsString)>,
+    /// What starts it, see [`Call::under`].
+    starter: Vec<OsString>,
 }
 
 /// How a program ended.
@@ -45,7 +52,26 @@ impl Call {
             arguments: arguments.iter().map(OsString::from).collect(),
             directory: None,
             variables: Vec::new(),
+            starter: Vec::new(),
         }
+    }
+
+    /// Has a program start this one, which becomes it: these words, and then those of the call.
+    pub(crate) fn under(mut self, starter: &[OsString]) -> Self {
+        self.starter = starter.to_vec();
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut words = self.starter.iter().map(OsString::as_os_str);
+        let Some(first) = words.next() else {
+            let mut command = Command::new(&self.program);
+            command.args(&self.arguments);
+            return command;
+        };
+        let mut command = Command::new(first);
+        command.args(words).arg(&self.program).args(&self.arguments);
+        command
     }
 
     /// Runs it to its end. `line` gets each line of its standard error as it comes.
@@ -53,21 +79,22 @@ impl Call {
         self.run_while(line, &|| true)
     }
 
-    /// As [`Call::run`]; the program is ended when `goes_on`, which is asked now and then, says no.
+    /// As [`Call::run`]; the program is ended when `goes_on`, which is asked now and then, says no. What it has started
+    /// has ended then, too, if that ends with it.
     pub(crate) fn run_while(
         &self,
         line: &dyn Fn(&str),
         goes_on: &(dyn Fn() -> bool + Sync),
     ) -> io::Result<Ended> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let mut command = self.command();
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (last, writer) = inherited_pipe()?;
         let mut child = piped.spawn()?;
+        drop(writer);
         let (output, errors) = (child.stdout.take(), child.stderr.take());
         let reader = thread::spawn(move || {
             let mut read = Vec::new();
@@ -90,9 +117,29 @@ impl Call {
             errors.map_or(Ok(String::new()), |errors| listen(BufReader::new(errors), line))
         });
         let status = child.wait()?;
+        if status.signal().is_some() {
+            wait_for_last(last);
+        }
         let output = reader.join().map_err(|_| io::Error::other("the reader has panicked"))??;
         Ok(Ended { status, output, said: said? })
     }
+}
+
+/// A pipe that everything started from here on can write to until it ends, whoever has started it.
+fn inherited_pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    fcntl_setfd(&writer, FdFlags::empty())?;
+    Ok((reader, writer))
+}
+
+/// Waits until nobody can write to the pipe any more. One that serves others, as git's memory of passwords does, may stay.
+fn wait_for_last(mut pipe: PipeReader) {
+    let (ended, last) = mpsc::channel();
+    thread::spawn(move || {
+        // Nobody writes; and nobody may listen any more.
+        let _ = ended.send(pipe.read(&mut [0]));
+    });
+    last.recv_timeout(LAST_ONES_MAX).ok();
 }
 
 /// Reads lines to the end, gives each to `line`, and keeps the last.
@@ -133,6 +180,23 @@ mod tests {
     fn ended_when_it_may_not_go_on() {
         let ended = Call::new("sleep", &["60"]).run_while(&|_| (), &|| false).unwrap();
         assert!(!ended.status.success());
+    }
+
+    /// What a program has started ends after it, and is waited for.
+    #[test]
+    fn the_last_one_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("mark");
+        let code =
+            format!("(exec >/dev/null 2>&1; sleep 1; echo > '{}') & kill -9 $$", mark.display());
+        Call::new("sh", &["-c", &code]).run(&|_| ()).unwrap();
+        assert!(mark.exists());
+    }
+
+    #[test]
+    fn started_by_another() {
+        let call = Call::new("echo", &["two"]).under(&["env".into(), "LC_ALL=C".into()]);
+        assert_eq!(call.run(&|_| ()).unwrap().output, b"two\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use taipan_store::{Cache, Entry, OnReadOnly, Progress, Step, write_atomic};
 
 use crate::Error;
 use crate::program::{Call, Ended};
-use crate::said::SAYS_WHAT_IS_LEFT_OUT;
+use crate::said::{SAYS_WHAT_IS_LEFT_OUT, Said};
 
 /// The version of uv that is fetched.
 pub const PINNED: &str = "0.13.9";
@@ -32,6 +32,9 @@ const WHEELS: [&str; 4] = [
     "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
 ];
 
+/// The exit code of a starter that cannot find the program (POSIX.1-2024, "Exit Status for Commands" of the shell).
+pub const NOT_THERE: i32 = 127;
+
 /// Programs that may be pip, in the order in which they are tried.
 const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
 
@@ -39,37 +42,52 @@ const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
 #[derive(Clone, Debug)]
 pub struct Uv {
     program: PathBuf,
+    /// What starts it.
+    starter: Vec<OsString>,
 }
 
 impl Uv {
     /// The uv on the PATH if it is new enough, else the pinned one, which pip fetches into `cache` when it is not there.
+    /// The program of the words `starter` starts both, with their own words after those, and becomes them; nothing does
+    /// where there are no words.
     ///
     /// # Errors
     ///
     /// [`Error::NoUv`] where there is neither uv nor pip, [`Error::Fetch`] where pip does not get it.
-    pub fn find(cache: &Cache, progress: Progress<'_>) -> Result<Self, Error> {
+    pub fn find(
+        cache: &Cache,
+        starter: &[OsString],
+        progress: Progress<'_>,
+    ) -> Result<Self, Error> {
         let reason = match Call::new(UV_ENTRIES, &["--version"]).run(&|_| ()) {
             Ok(ended) => match version(&ended) {
                 Some(found) if is_new_enough(&found) => {
-                    return Ok(Self { program: UV_ENTRIES.into() });
+                    let starter = starter.to_vec();
+                    return Ok(Self { program: UV_ENTRIES.into(), starter });
                 }
                 Some(found) => format!("uv {found} is on the PATH"),
                 None => format!("the uv on the PATH says no version ({})", ended.status),
             },
             Err(error) => format!("no uv on the PATH ({error})"),
         };
-        Self::pinned(cache, reason, progress)
+        Self::pinned(cache, starter, reason, progress)
     }
 
     /// The pinned version, from the cache or else from pip. `reason` says why another is not used.
-    fn pinned(cache: &Cache, reason: String, progress: Progress<'_>) -> Result<Self, Error> {
+    fn pinned(
+        cache: &Cache,
+        starter: &[OsString],
+        reason: String,
+        progress: Progress<'_>,
+    ) -> Result<Self, Error> {
         let entry = Self::entry(cache)?;
         let files = entry.get_or_build(OnReadOnly::Apart, progress, |staging| {
             let label = format!("fetching uv {PINNED} with pip");
             progress(Step::Begin { label: &label, bytes_total: None });
-            fetch(staging, reason)
+            fetch(staging, starter, reason)
         })?;
-        Ok(Self { program: files.folder().join("bin").join(UV_ENTRIES) })
+        let program = files.folder().join("bin").join(UV_ENTRIES);
+        Ok(Self { program, starter: starter.to_vec() })
     }
 
     /// The entry of `cache` that has the pinned version, or would have it.
@@ -83,7 +101,7 @@ impl Uv {
 
     /// A call of it, without colours.
     pub(crate) fn call(&self, arguments: &[&str]) -> Call {
-        let mut call = Call::new(&self.program, &["--color", "never"]);
+        let mut call = Call::new(&self.program, &["--color", "never"]).under(&self.starter);
         call.arguments.extend(arguments.iter().map(OsString::from));
         call
     }
@@ -127,7 +145,7 @@ impl Uv {
             .map_err(|source| Error::Run { program: self.program.display().to_string(), source })?;
         match status.success() {
             true => Ok(output),
-            false => Err(Error::Uv { what, status, said }),
+            false => Err(Error::Uv { what, status, said: Said::read(&said).essence(&said) }),
         }
     }
 }
@@ -143,12 +161,12 @@ fn is_new_enough(found: &Version) -> bool {
 }
 
 /// Has pip put the pinned version into `folder`.
-fn fetch(folder: &Path, mut reason: String) -> Result<(), Error> {
+fn fetch(folder: &Path, starter: &[OsString], mut reason: String) -> Result<(), Error> {
     let requirements = folder.join("requirements.txt");
     let hashes = WHEELS.map(|digest| format!(" --hash=sha256:{digest}"));
     write_atomic(&requirements, format!("uv=={PINNED}{}\n", hashes.concat()).as_bytes())?;
     for pip in PIPS {
-        let mut call = Call::new(pip[0], &pip[1..]);
+        let mut call = Call::new(pip[0], &pip[1..]).under(starter);
         let options =
             ["install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"];
         let quietly = ["--quiet", "--disable-pip-version-check", "--no-input", "--target"];
@@ -159,6 +177,9 @@ fn fetch(folder: &Path, mut reason: String) -> Result<(), Error> {
         let name = pip.join(" ");
         match call.run(&|_| ()) {
             Ok(ended) if ended.status.success() => return Ok(fs_err::remove_file(&requirements)?),
+            Ok(ended) if ended.status.code() == Some(NOT_THERE) => {
+                reason += &format!(", {name}: {}", ended.said);
+            }
             Ok(ended) if ended.said.contains("No module named pip") => {
                 reason += &format!(", {name}: no module named pip");
             }
@@ -187,11 +208,11 @@ mod tests {
     fn pip_fetches_the_pinned_one() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let uv = Uv::pinned(&cache, String::new(), &|_| ()).unwrap();
+        let uv = Uv::pinned(&cache, &[], String::new(), &|_| ()).unwrap();
         let said =
             uv.run("say its version", folder.path(), vec!["--version".into()], &|_| ()).unwrap();
         assert!(String::from_utf8_lossy(&said).starts_with(&format!("uv {PINNED} ")), "{said:?}");
         // From the cache, where nothing could be fetched.
-        Uv::pinned(&cache, String::new(), &|step| panic!("{step:?}")).unwrap();
+        Uv::pinned(&cache, &[], String::new(), &|step| panic!("{step:?}")).unwrap();
     }
 }

@@ -18,7 +18,7 @@ use crate::options::Options;
 use crate::script::{
     OF_THE_SANDBOX, Program, Request, Sandbox, SandboxArguments, execute, library, modules,
 };
-use crate::{console, interpreter};
+use crate::{console, interpreter, lifetime};
 
 /// Run the Python of a release of Pyodide, as `python3` is run
 ///
@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH", hide = true)]
     executable: Option<PathBuf>,
 
+    /// Ends when the process PID, which has started it, has ended
+    #[arg(long, value_name = "PID", hide = true)]
+    end_with: Option<i32>,
+
     // The option of every command, without its letter: `-q` is CPython's.
     /// Say nothing but warnings and errors
     #[arg(long)]
@@ -86,7 +90,11 @@ pub(crate) fn run(
     options: &Options,
     grammar: clap::Command,
 ) -> Result<ExitCode, Failure> {
-    let Arguments { sandbox, install, code_directories, executable, quiet: _, words } = arguments;
+    let Arguments { sandbox, install, code_directories, executable, end_with, quiet: _, words } =
+        arguments;
+    if let Some(parent) = end_with {
+        lifetime::end_with(*parent);
+    }
     if let Some(folder) = install {
         return make(folder.as_deref(), sandbox, options);
     }

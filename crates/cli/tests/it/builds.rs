@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use taipan_lock::Lock;
 
@@ -218,4 +220,126 @@ fn a_source_that_makes_another_package() {
         fs_err::read_dir(cached.cache.join("entries/package-image")).map_or(0, Iterator::count)
             == 0
     );
+}
+
+/// A source with a backend of its own, which needs nothing and does `more` before it makes a wheel.
+fn write_own_backend(cached: &Cached, more: &str) {
+    cached.place.write(
+        "answers/pyproject.toml",
+        "[project]\nname = 'answers'\nversion = '1.5'\n[build-system]\nrequires = []\nbuild-backend = 'own'\n\
+         backend-path = ['backend']\n",
+    );
+    let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!("{OWN_BACKEND}{more}    return make(directory)\n");
+    cached.place.write("answers/backend/own.py", &text);
+}
+
+const OWN_BACKEND: &str = "\
+import base64, hashlib, os, zipfile
+
+def make(directory):
+    name, info, lines = 'answers-1.5-py3-none-any.whl', 'answers-1.5.dist-info', ''
+    with zipfile.ZipFile(os.path.join(directory, name), 'w') as archive:
+        for path, text in [
+            ('answers.py', \"ANSWER = 'the answer is 42'\\n\"),
+            (info + '/METADATA', 'Metadata-Version: 2.1\\nName: answers\\nVersion: 1.5\\n'),
+            (info + '/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'),
+        ]:
+            archive.writestr(path, text)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            lines += f'{path},sha256={digest.rstrip(\"=\")},{len(text)}\\n'
+        archive.writestr(info + '/RECORD', lines + info + '/RECORD,,\\n')
+    return name
+
+def build_wheel(directory, settings=None, metadata=None):
+";
+
+/// The usual backends are asked of an index that has none of them.
+#[test]
+fn a_backend_of_its_own() {
+    check("{ path = 'answers' }", "[tool.uv]\nno-index = true\n", |cached| {
+        write_own_backend(cached, "");
+    });
+}
+
+#[track_caller]
+fn check_refused(more: &str, expect: &str) {
+    let cached = Cached::new(WORKER);
+    write_own_backend(&cached, more);
+    let project = asking("{ path = 'answers' }") + "[tool.uv]\nno-index = true\n";
+    cached.place.write("pyproject.toml", &project);
+    run(&cached, &["lock", "--quiet"]);
+    let (code, text) = cached.run(&["sync", "--quiet"]);
+    assert!(code != Some(0), "{text}");
+    assert!(text.contains(expect), "{text}");
+    assert!(
+        !text.contains("Using CPython") && !text.contains(cached.cache.to_str().unwrap()),
+        "{text}"
+    );
+    nothing_works(&cached);
+    assert!(!cached.cache.join("staging/built").exists() || folders(&cached, "built").is_empty());
+}
+
+/// What a build that was ended has left.
+fn folders(cached: &Cached, kind: &str) -> Vec<PathBuf> {
+    let found = fs_err::read_dir(cached.cache.join("staging").join(kind));
+    found.into_iter().flatten().map(|found| found.unwrap().path()).collect()
+}
+
+#[test]
+fn builds_that_take_too_much() {
+    let write = "data = bytes(8 << 20)\nfor number in range(1000):\n    open(f'big{number}', 'wb').write(data)";
+    check_refused(write, "the build of answers takes more than 1073741824 bytes or 100000 files");
+    let print = "while True:\n    print('x' * 100_000)";
+    check_refused(print, "the build of answers was ended: its output is longer than it may be");
+    check_refused("memory = []\nwhile True:\n    memory.append(bytes(1 << 20))", "MemoryError");
+}
+
+/// The processes that have to do with the cache: uv and the Pythons of builds.
+fn working(cached: &Cached) -> Vec<String> {
+    let cache = cached.cache.to_str().unwrap();
+    let processes = fs_err::read_dir("/proc").unwrap().flatten();
+    let words = processes.filter_map(|one| fs_err::read(one.path().join("cmdline")).ok());
+    let words = words.map(|words| String::from_utf8_lossy(&words).replace('\0', " "));
+    words.filter(|words| words.contains(cache)).collect()
+}
+
+/// Waits until nothing has to do with the cache any more.
+#[track_caller]
+fn nothing_works(cached: &Cached) {
+    for _ in 0..500 {
+        if working(cached).is_empty() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{:?}", working(cached));
+}
+
+/// However a command ends, what works for it ends, and what is left goes with the next `taipan gc`.
+#[test]
+fn a_build_ends_with_its_command() {
+    let cached = Cached::new(WORKER);
+    write_own_backend(
+        &cached,
+        "try:\n    while True: pass\nexcept KeyboardInterrupt:\n    while True: pass",
+    );
+    let project = asking("{ path = 'answers' }") + "[tool.uv]\nno-index = true\n";
+    cached.place.write("pyproject.toml", &project);
+    run(&cached, &["lock", "--quiet"]);
+    for signal in ["KILL", "INT", "TERM"] {
+        let mut command = cached.command(&["sync", "--quiet"]).spawn().unwrap();
+        while !working(&cached).iter().any(|words| words.contains("build_wheel")) {
+            assert!(command.try_wait().unwrap().is_none());
+            thread::sleep(Duration::from_millis(20));
+        }
+        let sent = Command::new("kill").args(["-s", signal, &command.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        command.wait().unwrap();
+        nothing_works(&cached);
+        assert_eq!(folders(&cached, "built").len(), 1);
+        let text = run(&cached, &["gc"]);
+        assert!(text.contains("(unfinished)"), "{text}");
+        assert_eq!(folders(&cached, "built").len(), 0);
+    }
 }
