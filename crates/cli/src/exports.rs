@@ -126,15 +126,18 @@ pub(crate) fn import(options: &Options, path: &Path) -> Result<ExitCode, Failure
         let (maker, own) = (about.maker(), own.maker());
         return Err(Failure::Foreign { path: path.to_owned(), maker, own });
     }
+    let others = others(&about, &cache, path)?;
+    let bundle = bundle(release, &cache)?;
+    for entry in others.iter().chain([&bundle]) {
+        import.check(entry)?;
+    }
     let display = Display::new(options.quiet);
     // The release is compared with the release table, as from any other place.
     for package in [&release.pyodide, &release.web_streams] {
         let folder = Source::Folder(import.folder(&package.entry(&cache)?));
         taipan_store::fetch(package, &[folder], &cache, &|step| display.show(step))?;
     }
-    import.take(&bundle(release, &cache)?, &|step| display.show(step))?;
-    let others = others(&about, &cache, path)?;
-    for entry in &others {
+    for entry in others.iter().chain([&bundle]) {
         import.take(entry, &|step| display.show(step))?;
     }
     drop(display);

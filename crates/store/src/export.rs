@@ -145,14 +145,23 @@ impl Import {
         self.folder.path().join(entry.name())
     }
 
+    /// Compares an entry with what was published: before any is taken, so that a damaged export leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] with the file.
+    pub fn check(&self, entry: &Entry) -> Result<(), Error> {
+        entry.check_files(&self.folder(entry))
+    }
+
     /// Puts an entry into the cache, unless it is there.
     ///
     /// # Errors
     ///
     /// [`Error::Damaged`] when it is not as it was published.
     pub fn take(&self, entry: &Entry, progress: Progress<'_>) -> Result<(), Error> {
+        self.check(entry)?;
         let folder = self.folder(entry);
-        entry.check_files(&folder)?;
         let files = |staging: &Path| {
             fs_err::remove_dir(staging)?;
             fs_err::rename(&folder, staging)?;
