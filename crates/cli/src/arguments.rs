@@ -14,7 +14,7 @@ use crate::options::OptionArguments;
     name = "taipan",
     version,
     propagate_version = true,
-    after_help = "Start with: taipan dev samples/hello\nMore about a command: taipan dev --help"
+    after_help = "Start with: taipan dev DIR, where DIR/entry.py has `async def on_fetch(request)`\nMore about a command: taipan dev --help"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! Makes and reads the lock of a worker's packages: the one way, for every command.
 
 use std::ffi::OsString;
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 
 use taipan_lock::{
@@ -220,15 +221,17 @@ impl Asked<'_> {
             return Ok((told, Index::LeftOut));
         }
         let asked = PyodideIndex { uv, python, address: &address };
-        if asked.is_there(&options.cache()?)? {
+        let tell = |answers: bool| {
+            if !answers && !options.quiet {
+                console::say(format_args!(
+                    "Pyodide's own index {address} cannot be reached, and is left out for six hours; \
+                     `[tool.taipan] pyodide-index = false` leaves it out always"
+                ));
+            }
+        };
+        if asked.is_there(&options.cache()?, tell)? {
             told.extend(asked.options());
             return Ok((told, Index::Asked));
-        }
-        if !options.quiet {
-            console::say(format_args!(
-                "Pyodide's own index {address} cannot be reached, and is left out; \
-                 `[tool.taipan] pyodide-index = false` leaves it out always"
-            ));
         }
         Ok((told, Index::Silent))
     }
@@ -266,6 +269,7 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
         return Ok(());
     }
     let configuration = configuration.as_deref().map(Path::new);
+    let _held = hold(options, directory);
     let locking = Locking::open(options, directory, configuration, Groups::default())?;
     let stale = match &locking.before {
         Some(_) => locking.check().err(),
@@ -296,6 +300,25 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
     }
 }
 
+/// Keeps other commands from changing the project's `pyproject.toml` and lock: one that serves the project would take what
+/// is half done for what is wanted. Nothing is kept where the system has no such locks.
+fn hold(options: &Options, directory: &Path) -> Option<fs_err::File> {
+    let folder = fs_err::File::open(directory).ok()?;
+    let held = match folder.file().try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            if !options.quiet {
+                console::say(
+                    "waiting for another taipan that changes the packages of this project",
+                );
+            }
+            folder.file().lock()
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
+    held.ok().map(|()| folder)
+}
+
 /// What the lock of a project remembers of packages that are not as elsewhere; nothing without a lock.
 pub(crate) fn remembered(project: &Project) -> Result<Vec<Held>, Failure> {
     let made = read_lock(&project.directory)?.and_then(|(_, lock)| lock.made);
@@ -324,6 +347,7 @@ pub(crate) fn edit(
     let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
     let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
     let pin = options.choice.pin_for(&project, release)?;
+    let _held = hold(options, &project.directory);
     let path = project.directory.join(PYPROJECT_FILE);
     or_as_before(&path, || {
         if !path.exists() {
@@ -374,6 +398,7 @@ pub(crate) fn lock(
     choices: &Choices,
 ) -> Result<(), Failure> {
     let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
+    let _held = hold(options, &project.directory);
     let path = project.directory.join(PYPROJECT_FILE);
     or_as_before(&path, || {
         allow(&path, &choices.allow_build)?;
@@ -462,7 +487,8 @@ fn new_project(name: &str, release: &Release) -> String {
 
 fn uv(options: &Options) -> Result<Uv, Failure> {
     let display = Display::new(options.quiet);
-    Ok(Uv::find(&options.cache()?, &lifetime::starter()?, &|step| display.show(step))?)
+    let show = |step: Step<'_>| display.show(step);
+    Ok(Uv::find(&options.cache()?, &lifetime::starter()?, options.offline, &show)?)
 }
 
 /// The configurations of uv, as far as they can be read.

@@ -141,7 +141,7 @@ fn installer<'a>(
     python_of_a_build: MakePython<'a>,
 ) -> Result<Installer<'a, Program>, Failure> {
     let Means { options, release, cache, .. } = means;
-    let uv = Uv::find(cache, &lifetime::starter()?, &|step| display.show(step))
+    let uv = Uv::find(cache, &lifetime::starter()?, options.offline, &|step| display.show(step))
         .map_err(taipan_packages::Error::from)?;
     let program = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
     let python = Program { path: program.path(), _program: program };

@@ -142,6 +142,18 @@ pub enum Error {
         /// What was found instead.
         reason: String,
     },
+    /// There is no uv, and none may be fetched.
+    #[error(
+        "uv {pinned} is not in the cache, and nothing may be fetched: {reason}, and {least} or later is needed"
+    )]
+    Offline {
+        /// The oldest that is used.
+        least: &'static str,
+        /// The one that would be fetched.
+        pinned: &'static str,
+        /// What was found on the PATH.
+        reason: String,
+    },
     /// pip ran, and uv is not there.
     #[error("pip could not fetch uv {pinned} ({status}): {said}")]
     Fetch {
@@ -286,6 +298,9 @@ impl Error {
             }
             Self::NoUv { .. } => {
                 "install uv (`pip install uv`), or Python with pip, which fetches it for Taipan alone"
+            }
+            Self::Offline { .. } => {
+                "put uv on the PATH, or lock once without `--offline`, which keeps uv in the cache"
             }
             Self::Fetch { .. } => {
                 "try `pip download uv` by hand: pip's own settings say from where; or put uv on the PATH"

@@ -33,12 +33,12 @@ pub struct PyodideIndex<'a> {
 }
 
 impl PyodideIndex<'_> {
-    /// Whether it answers; for some hours what it did before.
+    /// Whether it answers; for some hours what it did before, of which nobody is told again.
     ///
     /// # Errors
     ///
     /// What the system says; none of the index.
-    pub fn is_there(&self, cache: &Cache) -> Result<bool, Error> {
+    pub fn is_there(&self, cache: &Cache, tell: impl FnOnce(bool)) -> Result<bool, Error> {
         let folder = cache.root().join(FOLDER);
         let note = folder.join(Digest::of(self.address.as_bytes()).short());
         let age = note
@@ -52,6 +52,7 @@ impl PyodideIndex<'_> {
             return Ok(said == self.note(true));
         }
         let answers = self.answers()?;
+        tell(answers);
         // A cache that can only be read remembers nothing.
         let remembered = fs_err::create_dir_all(&folder).is_ok()
             && write_atomic(&note, self.note(answers).as_bytes()).is_ok();

@@ -76,6 +76,12 @@ pub(crate) fn of_project(request: &Request<'_>, implied: Option<&Path>) -> Vec<O
     arguments
 }
 
+/// The package that no index has, if uv says that this is why.
+pub(crate) fn unknown(reason: &str) -> Option<&str> {
+    let name = reason.split_once(" was not found in the package registry")?.0;
+    name.split_whitespace().last()
+}
+
 /// Runs uv; what it writes, and what it says.
 pub(crate) fn run(
     uv: &Uv,
@@ -97,9 +103,25 @@ pub(crate) fn run(
             if hints.iter().any(|hint| hint.contains("building from source is disabled")) {
                 hints.push(ALLOW_BUILD.to_owned());
             }
+            hints.extend(unknown(&reason).map(|name| {
+                format!("no index that was asked has a package `{name}`: is it spelled like this?")
+            }));
             let (hints, lacking) = (hints.join("\n"), Box::default());
             Err(Error::Unsatisfiable { release, python, platform, reason, hints, lacking })
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_has() {
+        let reason = "Because no-such was not found in the package registry and shop depends on no-such, we can \
+                      conclude that your requirements are unsatisfiable.";
+        assert_eq!(unknown(reason), Some("no-such"));
+        assert_eq!(unknown("Because markupsafe==3.0.4 has no usable wheels and …"), None);
     }
 }

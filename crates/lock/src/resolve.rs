@@ -17,7 +17,9 @@ use crate::held::{Held, held_table};
 use crate::lock::{LOCK_FILE, Lock};
 use crate::made::Made;
 use crate::package::Package;
-use crate::request::{ELSEWHERE, ONLY_WHEELS, Request, Upgrade, compile, own_options, run};
+use crate::request::{
+    ELSEWHERE, ONLY_WHEELS, Request, Upgrade, compile, own_options, run, unknown,
+};
 use crate::uv::{UV_ENTRIES, Uv};
 
 /// What stands at the top of a lock.
@@ -121,6 +123,9 @@ pub fn resolve(
     let (own, native) = thread::scope(|scope| {
         let native = scope.spawn(|| native(uv, request, implied));
         let own = own(uv, request, implied, before.map(|(text, _)| text.as_str()));
+        if own.is_ok() && !native.is_finished() {
+            progress(Step::Begin { label: "comparing with Linux", bytes_total: None });
+        }
         let native = native.join().unwrap_or_else(|_| {
             let source = std::io::Error::other("the thread that compares has panicked");
             Err(Error::Run { program: UV_ENTRIES.to_owned(), source })
@@ -128,7 +133,10 @@ pub fn resolve(
         (own, native)
     });
     let (text, mut warnings) = own.map_err(|error| match error {
-        Error::Unsatisfiable { release, python, platform, reason, hints, .. } => {
+        Error::Unsatisfiable { release, python, platform, reason, hints, .. }
+            if unknown(&reason).is_none() =>
+        {
+            progress(Step::Begin { label: "looking for what has no wheel", bytes_total: None });
             let lacking = lacking(uv, request, implied).into();
             Error::Unsatisfiable { release, python, platform, reason, hints, lacking }
         }

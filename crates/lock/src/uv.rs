@@ -49,14 +49,16 @@ pub struct Uv {
 impl Uv {
     /// The uv on the PATH if it is new enough, else the pinned one, which pip fetches into `cache` when it is not there.
     /// The program of the words `starter` starts both, with their own words after those, and becomes them; nothing does
-    /// where there are no words.
+    /// where there are no words. Nothing is fetched when it is `offline`.
     ///
     /// # Errors
     ///
-    /// [`Error::NoUv`] where there is neither uv nor pip, [`Error::Fetch`] where pip does not get it.
+    /// [`Error::NoUv`] where there is neither uv nor pip, [`Error::Fetch`] where pip does not get it, [`Error::Offline`]
+    /// where it may not.
     pub fn find(
         cache: &Cache,
         starter: &[OsString],
+        offline: bool,
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
         let reason = match Call::new(UV_ENTRIES, &["--version"]).run(&|_| ()) {
@@ -70,18 +72,22 @@ impl Uv {
             },
             Err(error) => format!("no uv on the PATH ({error})"),
         };
-        Self::pinned(cache, starter, reason, progress)
+        Self::pinned(cache, starter, offline, reason, progress)
     }
 
     /// The pinned version, from the cache or else from pip. `reason` says why another is not used.
     fn pinned(
         cache: &Cache,
         starter: &[OsString],
+        offline: bool,
         reason: String,
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
         let entry = Self::entry(cache)?;
         let files = entry.get_or_build(OnReadOnly::Apart, progress, |staging| {
+            if offline {
+                return Err(Error::Offline { least: LEAST, pinned: PINNED, reason });
+            }
             let label = format!("fetching uv {PINNED} with pip");
             progress(Step::Begin { label: &label, bytes_total: None });
             fetch(staging, starter, reason)
@@ -203,16 +209,25 @@ mod tests {
         assert!(!check("0.12.99") && !check("0.9.0"));
     }
 
+    #[test]
+    fn offline() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let error = Uv::pinned(&cache, &[], true, "no uv on the PATH".into(), &|_| ()).unwrap_err();
+        let told = "uv 0.13.9 is not in the cache, and nothing may be fetched: no uv on the PATH, and 0.13.0 or later is needed";
+        assert_eq!(error.to_string(), told);
+    }
+
     /// The real one, by the real pip.
     #[test]
     fn pip_fetches_the_pinned_one() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(folder.path()).unwrap();
-        let uv = Uv::pinned(&cache, &[], String::new(), &|_| ()).unwrap();
+        let uv = Uv::pinned(&cache, &[], false, String::new(), &|_| ()).unwrap();
         let said =
             uv.run("say its version", folder.path(), vec!["--version".into()], &|_| ()).unwrap();
         assert!(String::from_utf8_lossy(&said).starts_with(&format!("uv {PINNED} ")), "{said:?}");
         // From the cache, where nothing could be fetched.
-        Uv::pinned(&cache, &[], String::new(), &|step| panic!("{step:?}")).unwrap();
+        Uv::pinned(&cache, &[], true, String::new(), &|step| panic!("{step:?}")).unwrap();
     }
 }

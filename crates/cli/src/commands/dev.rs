@@ -84,6 +84,7 @@ async fn keep_current(
         fs_err::canonicalize(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     let found = arguments.with_directory(root);
     let mut project = Ok(project);
+    let mut is_again = false;
     loop {
         let worker = match project {
             Ok(project) => {
@@ -94,12 +95,19 @@ async fn keep_current(
             Err(failure) => Err(failure),
         };
         state.send_replace(match worker {
-            Ok(worker) => State::Running(Arc::new(worker)),
+            Ok(worker) => {
+                // The first time the server says so, with its address.
+                if is_again && !options.quiet {
+                    console::say("the worker has started again");
+                }
+                State::Running(Arc::new(worker))
+            }
             Err(failure) => {
                 report(&failure);
                 State::Broken(broken(&failure))
             }
         });
+        is_again = true;
         changes.next().await;
         state.send_replace(State::Starting);
         if !options.quiet {

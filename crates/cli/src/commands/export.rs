@@ -50,7 +50,11 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     }
     exports::write(options, release, made.entries, output)?;
     if !options.quiet {
-        console::say(format_args!("the worker is in {}", output.display()));
+        console::say(format_args!(
+            "what the worker starts from is in {file}: `taipan bundle import {file}` puts it into another cache; the \
+             worker's own files are not in it",
+            file = output.display()
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

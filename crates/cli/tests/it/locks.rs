@@ -1,7 +1,7 @@
 //! `taipan lock`, `add` and `remove`, with packages that are made here: uv finds them in a directory, by pip's settings.
 
-use std::io::Write;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -138,6 +138,26 @@ fn no_change_no_other_byte_and_upgrades() {
     assert_eq!(run(&place, &["lock"]), "0\n");
     assert_eq!(locked(&place), ["plain 1.0"]);
     assert_eq!(run(&place, &["lock", "--upgrade", "plain"]), "0\n");
+    assert_eq!(locked(&place), ["plain 1.1"]);
+}
+
+/// One command at a time: `taipan dev` would take what `taipan add` has half done for what is wanted.
+#[test]
+fn waits_for_another_command() {
+    let place = place("'plain'");
+    let held = fs_err::File::open(place.path()).unwrap();
+    held.file().lock().unwrap();
+    let wheels = place.path().join("../wheels").canonicalize().unwrap();
+    let mut command = place.command(&["lock"]);
+    command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").stderr(Stdio::piped());
+    let mut running = command.spawn().unwrap();
+    let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
+    let told = "waiting for another taipan that changes the packages of this project";
+    assert_eq!(lines.next().unwrap().unwrap(), told);
+    assert!(!place.path().join("pylock.toml").exists());
+    drop(held);
+    let rest: Vec<_> = lines.map(Result::unwrap).collect();
+    assert!(running.wait().unwrap().success(), "{rest:?}");
     assert_eq!(locked(&place), ["plain 1.1"]);
 }
 
