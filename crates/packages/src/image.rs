@@ -1,5 +1,6 @@
 //! The image of packages: made once, kept in the cache.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -92,7 +93,12 @@ fn make(
     let sources = layer(encode_files(&entries)?.into())?;
     let compiled = compile(source, &sources, progress)?;
     drop(sources);
-    entries.extend(compiled.into_iter().map(|(path, contents)| Entry::file(path, contents)));
+    // A file may have the name of the directory for bytecode: then there is none.
+    let files: BTreeSet<_> = entries.iter().map(|entry| entry.path.clone()).collect();
+    let has_place =
+        |path: &str| path.rsplit_once('/').is_none_or(|(place, _)| !files.contains(place));
+    let compiled = compiled.into_iter().filter(|(path, _)| has_place(path));
+    entries.extend(compiled.map(|(path, contents)| Entry::file(path, contents)));
     encode_files(&entries)
 }
 

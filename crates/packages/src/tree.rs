@@ -51,8 +51,14 @@ impl Tree {
             };
             let kind = item.file_type().map_err(unreadable)?;
             let path = format!("{prefix}{name}");
-            if kind.is_dir() && name == BYTECODE_DIRECTORY {
-                continue;
+            if name == BYTECODE_DIRECTORY {
+                if kind.is_dir() {
+                    continue;
+                }
+                return Err(Error::File {
+                    file: path,
+                    problem: "is where the directory for bytecode goes",
+                });
             }
             if kind.is_dir() && depth < DEPTH_MAX {
                 self.add(&item.path(), &format!("{path}/"), depth + 1)?;

@@ -45,6 +45,10 @@ export function names(node) {
 /// Whether what is in the file `node` is in memory.
 export const isInMemory = (node) => node.contents !== undefined;
 
+/// Whether the file `node` of a layer has other contents than what the layer has at its path.
+export const isReplaced = (node) =>
+  node.mount.opts?.layer !== undefined && (isInMemory(node) || node.parent.contents?.[node.name] === node);
+
 /// The operations that change something. `memory` counts it (`quota.js`).
 export function overlay({ FS }, memory) {
   const { MEMFS } = FS.filesystems;
@@ -157,7 +161,8 @@ export function overlay({ FS }, memory) {
       if (FS.isDir(node.mode)) {
         change(node, false);
       } else if (!FS.isLink(node.mode)) {
-        bring(node, Math.min(node.size, attributes.size ?? node.size));
+        if (attributes.size !== undefined) bring(node, Math.min(node.size, attributes.size));
+        change(node, true);
       }
       MEMFS.ops_table.file.node.setattr(node, attributes);
     },

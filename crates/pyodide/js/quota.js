@@ -24,6 +24,8 @@ export function limitMemoryFiles(module, bytesMaximum) {
   const { FS } = module;
   const { MEMFS } = FS.filesystems;
   let bytesUsed = 0;
+  // Files that are no longer counted, whatever is written to them.
+  const released = new WeakSet();
 
   function charge(amount) {
     if (amount > 0 && bytesUsed + amount > bytesMaximum) {
@@ -45,6 +47,12 @@ export function limitMemoryFiles(module, bytesMaximum) {
 
   function release(node) {
     bytesUsed -= NODE_BYTES + capacity(node);
+    released.add(node);
+  }
+
+  /// Does `work`, which takes `amount` for the file `node`.
+  function spendFor(node, amount, work) {
+    return spend(released.has(node) ? 0 : amount, work);
   }
 
   const { createNode, expandFileStorage, resizeFileStorage } = MEMFS;
@@ -57,14 +65,14 @@ export function limitMemoryFiles(module, bytesMaximum) {
     if (wanted <= before) {
       return;
     }
-    spend(wanted - before, () => expandFileStorage(node, wanted));
+    spendFor(node, wanted - before, () => expandFileStorage(node, wanted));
     // It takes more than was wanted, to grow seldom: counted, never refused.
-    bytesUsed += capacity(node) - wanted;
+    if (!released.has(node)) bytesUsed += capacity(node) - wanted;
   };
 
   MEMFS.resizeFileStorage = (node, size) => {
     if (size !== node.usedBytes) {
-      spend(size - capacity(node), () => resizeFileStorage(node, size));
+      spendFor(node, size - capacity(node), () => resizeFileStorage(node, size));
     }
   };
 
@@ -76,7 +84,7 @@ export function limitMemoryFiles(module, bytesMaximum) {
     const owned = canOwn && buffer.buffer !== module.HEAP8.buffer;
     const replaces = owned || (stream.node.usedBytes === 0 && position === 0);
     const added = replaces && length > 0 ? length - before : 0;
-    return spend(added, () => write(stream, buffer, offset, length, position, canOwn));
+    return spendFor(stream.node, added, () => write(stream, buffer, offset, length, position, canOwn));
   };
 
   const directory = MEMFS.ops_table.dir.node;

@@ -1,6 +1,8 @@
 // What Emscripten's dynamic linker needs of us: the side modules, which were compiled at set-up, and addresses in the
 // global offset table (https://github.com/WebAssembly/tool-conventions/blob/main/DynamicLinking.md).
 
+import { isReplaced } from "taipan:pyodide/overlay";
+
 /// The file of a library: where it says it is, or else in a directory of `LD_LIBRARY_PATH`, where glues up to 0.27 do
 /// not look; undefined if it is in none.
 function find({ FS, ENV }, path) {
@@ -27,7 +29,7 @@ export function serveSideModules(module, imports, webAssembly, end) {
     const file = find(module, path);
     if (file !== undefined) {
       const { node, path: found } = module.FS.lookupPath(file);
-      if (node.changed) {
+      if (isReplaced(node)) {
         throw new WebAssembly.CompileError(`${found} was written over, and no code is compiled while a program runs`);
       }
       return webAssembly.compiledModule(found);

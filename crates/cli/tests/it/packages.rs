@@ -333,6 +333,35 @@ fn with_msgpack(worker: &str) -> Option<Cached> {
     Some(cached)
 }
 
+/// Sets times and mode of the extension module before anything imports it.
+const TOUCHED_MSGPACK: &str = "\
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+(extension,) = Path(find_spec('msgpack').origin).parent.glob('*.so')
+os.utime(extension)
+extension.chmod(0o755)
+
+";
+
+#[test]
+fn a_native_module_that_is_touched() {
+    let worker = format!("{TOUCHED_MSGPACK}{MSGPACK}");
+    let Some(cached) = with_msgpack(&worker) else { return };
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    let answer = server.get("/", "");
+    assert!(answer.ends_with(ANSWER_LINE), "{answer}");
+}
+
+#[test]
+fn a_file_where_bytecode_goes() {
+    let (cached, _) = with_packages(0);
+    cached.place.write("python_modules/answers/__pycache__", "");
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    assert!(server.get("/", "").ends_with(ANSWER_LINE));
+}
+
 /// Writes over the extension module before anything imports it.
 const OVER_MSGPACK: &str = "\
 from importlib.util import find_spec
