@@ -58,6 +58,19 @@ impl Default for Choices {
     }
 }
 
+/// Reads the name of a package on the command line (PEP 508, "Names").
+pub(crate) fn package_name(text: &str) -> Result<String, &'static str> {
+    let ends = text.starts_with(|it: char| it.is_ascii_alphanumeric())
+        && text.ends_with(|it: char| it.is_ascii_alphanumeric());
+    let is_name = text.chars().all(|it| it.is_ascii_alphanumeric() || "-_.".contains(it));
+    match ends && is_name {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("it is a package's name, of letters, digits, `-`, `_` and `.`, without a version")
+        }
+    }
+}
+
 /// Which dependency groups are locked; without a word on it those of the existing lock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Groups<'a> {

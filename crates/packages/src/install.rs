@@ -81,9 +81,16 @@ pub fn install<'a, P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
         // What cannot be had is known before anything is installed.
         let libraries = libraries.iter().map(|it| in_folder(it, &library(it)?));
         let libraries = libraries.collect::<Result<Vec<_>, E>>()?.concat();
-        run_uv(installation, &installer, staging, cache, progress)?;
-        let entries = read_tree(&tree)?;
-        remove(&tree)?;
+        let entries = match lock.packages.as_slice() {
+            // uv reads no lock without packages.
+            [] => Vec::new(),
+            _ => {
+                run_uv(installation, &installer, staging, cache, progress)?;
+                let entries = read_tree(&tree)?;
+                remove(&tree)?;
+                entries
+            }
+        };
         let mut entries = leave_out(check(entries, &expected(lock))?, exclude);
         let is_there = |library: &Entry| entries.iter().any(|entry| entry.path == library.path);
         if let Some(twice) = libraries.iter().find(|library| is_there(library)) {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueHint};
 
 use crate::failure::Failure;
-use crate::locking::{Choices, Edit, edit};
+use crate::locking::{Choices, Edit, edit, package_name};
 use crate::options::Options;
 
 /// Add packages to pyproject.toml, and lock
@@ -20,11 +20,11 @@ pub(crate) struct Arguments {
     requirements: Vec<String>,
 
     /// Let a package stay behind by a major version, as there is nothing newer for the release
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = package_name)]
     allow_downgrade: Vec<String>,
 
     /// Let a package be built from its source distribution, in the sandbox; pyproject.toml remembers it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = package_name)]
     allow_build: Vec<String>,
 
     #[command(flatten)]

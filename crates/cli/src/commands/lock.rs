@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use taipan_lock::Upgrade;
 
 use crate::failure::Failure;
-use crate::locking::{Choices, Groups, Locking, lock};
+use crate::locking::{Choices, Groups, Locking, lock, package_name};
 use crate::options::Options;
 
 /// Choose the versions of the worker's packages, and write them to pylock.toml
@@ -41,11 +41,11 @@ pub(crate) struct Arguments {
     no_group: Vec<String>,
 
     /// Let a package stay behind by a major version, as there is nothing newer for the release
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = package_name)]
     allow_downgrade: Vec<String>,
 
     /// Let a package be built from its source distribution, in the sandbox; pyproject.toml remembers it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = package_name)]
     allow_build: Vec<String>,
 
     /// Write nothing; fail when the lock does not have what pyproject.toml asks for

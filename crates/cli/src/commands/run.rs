@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 use taipan_packages::Requirements;
 
 use crate::failure::Failure;
+use crate::locking::package_name;
 use crate::options::Options;
 use crate::script::{Program, Request, Sandbox, SandboxArguments, execute};
 
@@ -25,11 +26,11 @@ pub(crate) struct Arguments {
     with: Vec<String>,
 
     /// A package that may be of an older major version than elsewhere
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = package_name)]
     allow_downgrade: Vec<String>,
 
     /// A package that may be built from its source distribution, in the sandbox
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = package_name)]
     allow_build: Vec<String>,
 
     /// Run CODE instead of a file; what follows is for the script

@@ -161,6 +161,25 @@ fn waits_for_another_command() {
     assert_eq!(locked(&place), ["plain 1.1"]);
 }
 
+#[test]
+fn a_lock_without_packages() {
+    let place = place("\"plain ; sys_platform == 'win32'\"");
+    assert_eq!(run(&place, &["lock"]), "0\n");
+    let synced = run(&place, &["sync"]);
+    assert!(synced.starts_with("0\n0 packages (0 B), image "), "{synced}");
+}
+
+#[test]
+fn names_that_are_none() {
+    let place = place("'plain'");
+    let before = read(&place, "pyproject.toml");
+    for name in ["", "../plain", "--plain", "plain==1", "a b"] {
+        let said = run(&place, &["lock", &format!("--allow-build={name}")]);
+        assert!(said.contains("it is a package's name, of letters"), "{said}");
+    }
+    assert_eq!(read(&place, "pyproject.toml"), before);
+}
+
 /// What is said when `held` is held back.
 const HELD: &str = "\
 PACKAGE  TAKEN  ELSEWHERE  REQUIRED BY
