@@ -39,7 +39,7 @@ mod tests {
     fn undocumented(command: &clap::Command, path: &str) -> Vec<String> {
         let is_named = |text: &String| PAGES.iter().any(|page| page.contains(text));
         let mut found = Vec::new();
-        for below in command.get_subcommands() {
+        for below in command.get_subcommands().filter(|it| !it.is_hide_set()) {
             let path = format!("{path} {}", below.get_name());
             let options =
                 below.get_arguments().filter(|it| !it.is_hide_set() && !it.is_global_set());
