@@ -150,8 +150,8 @@ fn text(
 }
 
 /// A word as the shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-=:,".contains(&byte);
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-=:,@+".contains(&byte);
     match !word.is_empty() && word.bytes().all(plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
@@ -167,6 +167,7 @@ mod tests {
         for (word, expect) in [
             ("--cache", "--cache"),
             ("/a/b-1.py", "/a/b-1.py"),
+            ("a@file:///b+c", "a@file:///b+c"),
             ("", "''"),
             ("a b", "'a b'"),
             ("$(x)", "'$(x)'"),

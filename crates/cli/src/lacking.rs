@@ -119,7 +119,8 @@ impl Situation<'_> {
         (!files.is_empty()).then(|| {
             format!(
                 "Pyodide {version} publishes {} on its own index {place}{state}: `--source DIR` takes wheels from a \
-                 directory, such as the unpacked `pyodide-{version}.tar.bz2` of Pyodide's releases, and uv's settings (`UV_INDEX`, `[[tool.uv.index]]`) from a mirror of that index",
+                 directory, such as the unpacked `pyodide-{version}.tar.bz2` of Pyodide's releases, and uv's settings \
+                 (`UV_INDEX`, `[[tool.uv.index]]`) from a mirror of that index",
                 files.join(", ")
             )
         })

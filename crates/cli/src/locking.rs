@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use taipan_lock::{
     Builder, Builds, Change, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen,
-    Upgrade, Uv, Wanted, allow_builds, build, held_table, index_options, is_one_index, normalised,
-    pin_release, read_lock, resolve,
+    Upgrade, Uv, Wanted, allow_builds, build, held_table, index_options, is_name, is_one_index,
+    normalised, pin_release, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
@@ -60,10 +60,7 @@ impl Default for Choices {
 
 /// Reads the name of a package on the command line (PEP 508, "Names").
 pub(crate) fn package_name(text: &str) -> Result<String, &'static str> {
-    let ends = text.starts_with(|it: char| it.is_ascii_alphanumeric())
-        && text.ends_with(|it: char| it.is_ascii_alphanumeric());
-    let is_name = text.chars().all(|it| it.is_ascii_alphanumeric() || "-_.".contains(it));
-    match ends && is_name {
+    match is_name(text) {
         true => Ok(text.to_owned()),
         false => {
             Err("it is a package's name, of letters, digits, `-`, `_` and `.`, without a version")
@@ -144,9 +141,7 @@ impl Locking {
         tell_held(&resolved);
         Ok(())
     }
-}
 
-impl Locking {
     /// Checks that what is to be upgraded is there.
     fn check_upgrades(&self, upgrade: &Upgrade) -> Result<(), Failure> {
         let Upgrade::Packages(names) = upgrade else { return Ok(()) };

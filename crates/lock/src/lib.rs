@@ -54,7 +54,7 @@ pub use indexes::{is_one_index, options as index_options};
 pub use lacking::{COMPILED_OPTIONALLY, Lacking};
 pub use lock::{LOCK_FILE, Lock};
 pub use made::Made;
-pub use name::normalised;
+pub use name::{is_name, normalised};
 pub use package::{Package, Source, Vcs};
 pub use project::Wanted;
 pub use pyodide_index::PyodideIndex;

@@ -2,7 +2,7 @@
 
 use pep440_rs::VersionSpecifiers;
 
-use crate::name::normalised;
+use crate::name::{is_of_name, normalised};
 
 /// What a project asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +22,7 @@ impl Requirement {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let of_name = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        let end = text.find(|letter| !of_name(letter)).unwrap_or(text.len());
+        let end = text.find(|letter| !is_of_name(letter)).unwrap_or(text.len());
         let (written, rest) = text.split_at(end);
         let name = normalised(written);
         if name.is_empty() {

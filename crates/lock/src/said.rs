@@ -1,5 +1,7 @@
 //! What uv says when it fails, taken apart: `error: WHAT`, `  cause: WHY`, `hint: WHAT TO DO`.
 
+use crate::name::is_name;
+
 /// The parts, each without its word before it; lines that go on are indented less.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -108,9 +110,6 @@ impl Said {
 
 /// A line without the name of the project, which uv puts before some.
 fn of_project(line: &str) -> &str {
-    let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|it| it.is_ascii_alphanumeric() || "-_.".contains(it))
-    };
     match line.split_once(": ").filter(|(name, _)| is_name(name)) {
         Some((_, rest))
             if ["error: ", "hint: ", "warning: "].iter().any(|it| rest.starts_with(it)) =>

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueHint};
 
 use crate::failure::Failure;
+use crate::interpreter::quoted;
 use crate::locking::{Choices, Edit, edit, package_name};
 use crate::options::Options;
 
@@ -94,13 +95,4 @@ fn change(
     let choices = Choices { command: format!("taipan {verb}{typed}"), edited: true, ..choices };
     edit(options, directory, config.as_deref(), &change, &choices)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=@:,+".contains(letter);
-    match word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
