@@ -462,7 +462,11 @@ fn worker_code(error: &taipan_worker::Error) -> u8 {
 fn lock_code(error: &taipan_lock::Error) -> u8 {
     use taipan_lock::Error;
     match error {
-        Error::Run { .. } | Error::Io(_) | Error::NoUv { .. } | Error::Fetch { .. } => SYSTEM,
+        Error::Run { .. }
+        | Error::Io(_)
+        | Error::NoUv { .. }
+        | Error::Offline { .. }
+        | Error::Fetch { .. } => SYSTEM,
         _ => CONFIGURATION,
     }
 }

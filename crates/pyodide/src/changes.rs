@@ -17,7 +17,7 @@ const NODE_BYTES: usize = 64;
 pub(crate) enum Change {
     /// A directory has other entries, another mode or other times. What else is in it is where it was.
     Entries,
-    /// A file or a directory is gone or elsewhere, or a file has other contents.
+    /// A file or a directory is gone or elsewhere, or a file has other contents, another mode or other times.
     Whole,
 }
 
