@@ -64,5 +64,5 @@ pub use resolve::{DRAFT, Resolved, read_lock, resolve};
 pub use said::left_out;
 pub use sdk::{SDK, needs_sdk};
 pub use unpacking::{Size, Unpacking};
-pub use uv::{NOT_THERE, PINNED, UV_ENTRIES, Uv};
+pub use uv::{NOT_THERE, PINNED, RUN_PIP, UV_ENTRIES, Uv};
 pub use wheel::Target;

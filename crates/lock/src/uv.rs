@@ -35,8 +35,12 @@ const WHEELS: [&str; 4] = [
 /// The exit code of a starter that cannot find the program (POSIX.1-2024, "Exit Status for Commands" of the shell).
 pub const NOT_THERE: i32 = 127;
 
+/// What `python3 -m pip` runs, for `python3 -c`. At the words `-m pip` pyenv's shim registers new programs afterwards, for
+/// which it waits a minute for a lock, and fails without it (`pyenv.d/exec/pip-rehash.bash` of pyenv 2).
+pub const RUN_PIP: &str = "import runpy; runpy.run_module('pip', run_name='__main__')";
+
 /// Programs that may be pip, in the order in which they are tried.
-const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
+const PIPS: [&[&str]; 3] = [&["python3", "-c", RUN_PIP], &["pip3"], &["pip"]];
 
 /// The uv program.
 #[derive(Clone, Debug)]
@@ -180,7 +184,7 @@ fn fetch(folder: &Path, starter: &[OsString], mut reason: String) -> Result<(), 
         call.arguments.extend([folder.into(), "--requirement".into(), requirements.clone().into()]);
         // A user's settings for her own environments, which contradict `--target`.
         call.variables = vec![("PIP_USER", "0".into()), ("PIP_REQUIRE_VIRTUALENV", "0".into())];
-        let name = pip.join(" ");
+        let name = if pip[0] == "python3" { "python3 -m pip" } else { pip[0] };
         match call.run(&|_| ()) {
             Ok(ended) if ended.status.success() => return Ok(fs_err::remove_file(&requirements)?),
             Ok(ended) if ended.status.code() == Some(NOT_THERE) => {

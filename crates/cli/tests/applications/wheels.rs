@@ -21,7 +21,8 @@ pub(crate) fn fetch(package: &str) -> Result<bool, String> {
     // Trials are processes, which do not wait for each other.
     let own = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--no-deps", package, "--dest"]).arg(own.path());
+    pip.args(["-c", taipan_lock::RUN_PIP, "download", "--no-deps", package, "--dest"])
+        .arg(own.path());
     if let Err(error) = run(&mut pip) {
         let said = format!("SKIPPED: pip cannot download {package}: {error}\n");
         std::io::stderr().write_all(said.as_bytes()).unwrap();

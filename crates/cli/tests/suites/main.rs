@@ -121,7 +121,7 @@ fn source(suite: &Suite) -> Result<PathBuf, String> {
         // What builds it, which pip asks for its metadata, may be a wheel.
         let package = suite.requirement.split("==").next().unwrap_or_default();
         let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "download", "--no-deps", "--no-binary", package]);
+        pip.args(["-c", taipan_lock::RUN_PIP, "download", "--no-deps", "--no-binary", package]);
         run(pip.arg(&suite.requirement).arg("--dest").arg(&place))?;
         let archive = place.join(format!("{name}.tar.gz"));
         run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&place))?;
