@@ -31,6 +31,12 @@ const KNOWN: &[Known] = &[
     // Seeds of Rust's hash tables. Random numbers are drawn from other generators, which are seeded at their first use.
     Known { package: "pydantic_core", file: "pydantic_core/__init__.py", function: TOP },
     Known { package: "pydantic", file: "pydantic/types.py", function: "Secret" },
+    // Where Cloudflare's SDK has pydantic_core draw the last of them.
+    Known {
+        package: "_workers_sdk_entropy_import_context",
+        file: "python_modules/_workers_sdk_entropy_import_context.py",
+        function: "pydantic_core_context",
+    },
     Known { package: "jiter", file: "jiter/__init__.py", function: TOP },
     Known { package: "uuid_utils", file: "uuid_utils/__init__.py", function: TOP },
     // A part of the names of keys, which are compared within one process.

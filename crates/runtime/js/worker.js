@@ -106,14 +106,20 @@ function lookIn(first, packages, last) {
 const done = "{}";
 const failed = (message, traceback) => JSON.stringify({ fault: [message, traceback] });
 
+/// The class of Python that answers what names no entrypoint.
+const DEFAULT_ENTRYPOINT = "Default";
+
 /// Imports the Python module `name`, and serves its handlers. Answers as `done` and `failed` say.
 export async function loadPython(name) {
   const worker = pyodide.pyimport("_taipan.worker");
   const outcome = await worker.load(name, dispatch.environment, dispatch.HandlerFault, host.owner());
   if (outcome instanceof dispatch.HandlerFault) return failed(outcome.message, outcome.detail);
-  for (const [kind, answer] of Object.entries(outcome)) {
-    // Python keeps the environment, so that it need not be made a Python object each time.
-    dispatch.setHandler(kind, (subject, _environment, context) => answer(subject, context));
+  for (const [entrypoint, answers] of Object.entries(outcome)) {
+    const name = entrypoint === DEFAULT_ENTRYPOINT ? undefined : entrypoint;
+    for (const [kind, answer] of Object.entries(answers)) {
+      // Python keeps the environment, so that it need not be made a Python object each time.
+      dispatch.setHandler(kind, (subject, _environment, context) => answer(subject, context), name);
+    }
   }
   return done;
 }

@@ -4,53 +4,67 @@ import inspect
 import sys
 from typing import NamedTuple
 
+from pyodide.ffi import JsProxy
+
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 # What to return instead of a value that is no Response, by its type.
 REMEDIES = {
     type(None): "does each way through it end with `return`?",
-    str: "return Response.new(…)",
-    bytes: "return Response.new(…)",
-    bytearray: "return Response.new(…)",
-    memoryview: "return Response.new(…)",
-    tuple: "return Response.new(body, status=…, headers={…})",
+    str: "return {response}(…)",
+    bytes: "return {response}(…)",
+    bytearray: "return {response}(…)",
+    memoryview: "return {response}(…)",
+    tuple: "return {response}(body, status=…, headers={{…}})",
     dict: "return Response.json(…)",
     list: "return Response.json(…)",
 }
 
 
-def no_response(value):
-    """Why ``value`` is no answer, and what to return instead."""
-    if type(value).__module__.partition(".")[0] == "workers":
-        name = type(value).__name__
-        return (
-            f"TypeError: the handler returned a {name} of Cloudflare's SDK, whose classes are not supported yet: "
-            "return a Response of `js`"
-        )
+class NoAnswer(Exception):
+    """Why what a handler returned is no answer, and what to return instead."""
+
+
+def response(value):
+    """The Response of JavaScript that ``value`` is, or has: the SDK's ``Response`` and Pyodide's ``FetchResponse`` have one.
+
+    :exc:`NoAnswer` where it is none.
+    """
+    if isinstance(value, JsProxy):
+        return value
+    inner = getattr(value, "js_response", None)
+    if isinstance(inner, JsProxy):
+        return inner
     kind = next((kind for kind in REMEDIES if isinstance(value, kind)), None)
-    remedy = f": {REMEDIES[kind]}" if kind else ""
+    # In JavaScript's class, what is called is `new`.
+    named = "Response" if hasattr(sys.modules.get("workers"), "Response") else "Response.new"
+    remedy = f": {REMEDIES[kind].format(response=named)}" if kind else ""
     name = "None" if value is None else str(type(value).__name__)
     if name not in ("None", "bytes"):
         name = f"{'an' if name[:1].lower() in tuple('aeiou') else 'a'} {name}"
-    return f"TypeError: the handler returned {name}, not a Response{remedy}"
+    raise NoAnswer(f"TypeError: the handler returned {name}, not a Response{remedy}")
 
 
 class Kind(NamedTuple):
     """A kind of call, as Python has it."""
 
-    # The function of the main module that answers it.
+    # The method of an entrypoint that answers it.
+    method: str
+    # The function of the main module that answers it where there is no such class.
     function: str
-    # What that is given.
+    # What these are given.
     arguments: tuple
-    # What it would do, for a module that does not have it.
+    # What they would do, for a module that has neither.
     purpose: str
-    # Why a value that is not JavaScript's is no answer.
-    no_answer: object
+    # The class of the SDK that the first argument becomes for a method.
+    subject: str
+    # What the outcome is for JavaScript.
+    answer: object
 
 
 # All of them, by the names that the host has for them (`call.rs`).
 KINDS = {
-    "fetch": Kind("on_fetch", ("request", "env", "ctx"), "answer requests", no_response),
+    "fetch": Kind("fetch", "on_fetch", ("request", "env", "ctx"), "answer requests", "Request", response),
 }
 
 
@@ -58,9 +72,8 @@ class Unusable(Exception):
     """Why a handler can answer no call of its kind."""
 
 
-def check(name, kind, handler):
-    """Raise :exc:`Unusable` if ``handler`` of the main module ``name`` can answer no call of its kind."""
-    found = f"`{kind.function}` of {name.replace('.', '/')}.py"
+def check(found, kind, handler):
+    """Raise :exc:`Unusable` if ``handler``, which was ``found`` as errors say, can answer no call of its kind."""
     if not callable(handler):
         raise Unusable(f"{found} is no function, but a value of the type `{type(handler).__name__}`")
     called = (handler, getattr(type(handler), "__call__", None))
@@ -77,6 +90,16 @@ def check(name, kind, handler):
     if needed > len(given):
         names = f"{', '.join(given[:-1])} and {given[-1]}"
         raise Unusable(f"{found} needs {needed} arguments, and gets {len(given)}: {names}")
+
+
+def relaxed(kind, handler):
+    """What calls ``handler`` with as many arguments as it takes."""
+    taken = taken_by(kind, handler)
+
+    def call(*given):
+        return handler(*given[:taken])
+
+    return call
 
 
 def taken_by(kind, handler):

@@ -5,6 +5,7 @@ import inspect
 from js import Object
 from pyodide.ffi import JsProxy
 
+from .entrypoints import DEFAULT
 from .handlers import KINDS
 
 # Names that are told; the rest is counted.
@@ -26,17 +27,17 @@ APPLICATIONS = {
 def no_handler(name, module):
     """What was looked for in ``module``, which was imported as ``name``, and what is there."""
     looked_for = ", or ".join(f"`{kind.function}`, which would {kind.purpose}" for kind in KINDS.values())
-    missing = f"{name.replace('.', '/')}.py defines no function {looked_for}"
+    missing = f"{name.replace('.', '/')}.py defines no entrypoint `{DEFAULT}`, and no function {looked_for}"
     own = [(key, value) for key, value in vars(module).items() if getattr(value, "__module__", None) == name]
     for key, value in own:
-        method = inspect.isclass(value) and next((it for it in KINDS if callable(getattr(value, it, None))), None)
-        if method:
-            remedy = "write `async def on_fetch(request, env, ctx)`, which returns a Response of `js`"
-            return f"{missing}; `{key}.{method}` does not, since classes are not supported as entrypoints yet: {remedy}"
+        if inspect.isclass(value) and any(callable(getattr(value, it.method, None)) for it in KINDS.values()):
+            remedy = f"write `class {DEFAULT}(WorkerEntrypoint)`, with `from workers import WorkerEntrypoint`"
+            return f"{missing}; `{key}` is a class that does not derive from `WorkerEntrypoint`: {remedy}"
     for key, value in vars(module).items():
         if application := _application(value):
             framework, interface = application
-            remedy = f"{interface} is not built in yet, and docs/guide/frameworks.md has an adapter for it"
+            module = interface.lower()
+            remedy = f"write `{DEFAULT} = {module}.entrypoint({key})`, with `from workers import {module}`"
             return f"{missing}; `{key}` is an application of {framework}: {remedy}"
     functions = [f"`{key}`" for key, value in own if callable(value)]
     if not functions:

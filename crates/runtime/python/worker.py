@@ -15,9 +15,9 @@ from importlib.machinery import PathFinder
 
 from js import Object
 from js import Response as JsResponse
-from pyodide.ffi import JsProxy, to_js
+from pyodide.ffi import to_js
 
-from . import absent, eventloop, handlers, missing, tasks, tracebacks
+from . import absent, entrypoints, eventloop, handlers, missing, tasks, tracebacks
 from .limits import CpuTimeLimitExceeded
 
 def describe(exception, environment):
@@ -32,7 +32,7 @@ def describe(exception, environment):
 async def load(name, environment, fault, owner):
     """Import the module ``name``, in the name of ``owner``.
 
-    Returns the functions that answer calls, by kind, or a ``fault``: why there is none.
+    Returns the functions that answer calls, by entrypoint and kind, or a ``fault``: why there is none.
     """
     eventloop.request.set(owner)
     try:
@@ -43,16 +43,29 @@ async def load(name, environment, fault, owner):
     except BaseException as exception:
         return fault.new(*describe(exception, environment))
     tasks.remember_context()
-    answers = {key: serving(handlers.KINDS[key], handler, environment, fault) for key, handler in found.items()}
+    answers = {
+        entrypoint: {key: serving(handlers.KINDS[key], handler, environment, fault) for key, handler in its.items()}
+        for entrypoint, its in found.items()
+    }
     return to_js(answers, dict_converter=Object.fromEntries)
 
 
 def handlers_of(module, name):
-    """The handlers of ``module``, which was imported as ``name``, by the kinds of their calls."""
-    found = {key: getattr(module, kind.function, None) for key, kind in handlers.KINDS.items()}
-    found = {key: handler for key, handler in found.items() if handler is not None}
-    for key, handler in found.items():
-        handlers.check(name, handlers.KINDS[key], handler)
+    """What answers calls in ``module``, which was imported as ``name``, by entrypoint and kind.
+
+    Each takes what all handlers are given: a subject, the environment, the context.
+    """
+    place = f"{name.replace('.', '/')}.py"
+    found = {key: entrypoints.handlers_of(it, key, place) for key, it in entrypoints.classes_of(module).items()}
+    if entrypoints.DEFAULT not in found:
+        functions = {key: getattr(module, kind.function, None) for key, kind in handlers.KINDS.items()}
+        functions = {key: function for key, function in functions.items() if function is not None}
+        for key, function in functions.items():
+            handlers.check(f"`{handlers.KINDS[key].function}` of {place}", handlers.KINDS[key], function)
+        if functions:
+            found[entrypoints.DEFAULT] = {
+                key: handlers.relaxed(handlers.KINDS[key], function) for key, function in functions.items()
+            }
     if not found:
         raise handlers.Unusable(missing.no_handler(name, module))
     return found
@@ -62,19 +75,19 @@ def serving(kind, handler, environment, fault):
     """The function that answers calls of ``kind`` with ``handler``."""
     # Types that are known to be of JavaScript's objects: `isinstance` asks Python code, which takes 2 µs.
     proxies = {type(JsResponse.new())}
-    taken = handlers.taken_by(kind, handler)
     loop = eventloop.main
 
     async def answer(subject, context):
         try:
-            outcome = handler(*(subject, environment, context)[:taken])
+            outcome = handler(subject, environment, context)
             if inspect.isawaitable(outcome):
                 outcome = await outcome
             if type(outcome) not in proxies:
-                if not isinstance(outcome, JsProxy):
-                    return fault.new(kind.no_answer(outcome), "", "not_a_response")
+                outcome = kind.answer(outcome)
                 proxies.add(type(outcome))
             return outcome
+        except handlers.NoAnswer as why:
+            return fault.new(str(why), "", "not_a_response")
         except SystemExit as request:
             # The end of the program, not of the request alone.
             os._exit(tracebacks.status_of(request))

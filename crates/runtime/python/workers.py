@@ -12,9 +12,6 @@ from pyodide.ffi import JsException, run_sync
 # What the SDK has and JavaScript too.
 OF_THE_PLATFORM = {"Blob", "File", "FormData", "Headers", "Request", "Response", "fetch"}
 
-# The SDK's base classes of entrypoints.
-ENTRYPOINTS = {"DurableObject", "WorkerEntrypoint", "WorkflowEntrypoint"}
-
 __all__ = ["env", "import_from_javascript", "waitUntil", "wait_until"]
 
 
@@ -42,12 +39,9 @@ def __getattr__(name):
         return _pyodide_entrypoint_helper.cloudflareWorkersModule.env
     if name in ("wait_until", "waitUntil"):
         return _pyodide_entrypoint_helper.cloudflareWorkersModule.waitUntil
-    message = f"module {__name__!r} has no attribute {name!r}: "
-    if name in ENTRYPOINTS:
-        message += "classes are not supported as entrypoints yet: write `async def on_fetch(request, env, ctx)` instead"
-    else:
-        own = f", or `from js import {name}` instead" if name in OF_THE_PLATFORM else ""
-        message += f"Cloudflare's SDK has more, `taipan add workers-runtime-sdk` or `pywrangler sync` gets it{own}"
+    own = f", or `from js import {name}` instead" if name in OF_THE_PLATFORM else ""
+    remedy = f"Cloudflare's SDK has more, `taipan add workers-runtime-sdk` or `pywrangler sync` gets it{own}"
+    message = f"module {__name__!r} has no attribute {name!r}: {remedy}"
     if _is_imported(sys._getframe(1)):
         raise ImportError(message, name=__name__)
     raise AttributeError(message)

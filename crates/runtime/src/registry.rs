@@ -32,6 +32,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 
 /// The built-in modules that a worker may import, and the gate that each is behind.
 const PUBLIC: &[(&str, Option<&str>)] = &[
+    ("cloudflare:sockets", None),
     ("cloudflare:workers", None),
     ("pyodide:python", Some("python_from_javascript")),
     ("pyodide:python-entrypoint-helper", None),

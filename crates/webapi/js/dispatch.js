@@ -34,6 +34,9 @@ const entrypoints = new Map();
 /** The second argument of every handler. */
 export let environment = Object.freeze({});
 
+/** What a module that imports the environment finds. */
+export let importedEnvironment = environment;
+
 /** request id → { kind, subject, waiting: how much must still settle, canceled: why, stop: ends what is still sent } */
 const active = new Map();
 
@@ -47,7 +50,14 @@ export function setHandler(kind, handler, entrypoint = "") {
 
 /** Sets what is the second argument of every handler from now on. */
 export function setEnvironment(value) {
-  environment = value;
+  environment = importedEnvironment = value;
+}
+
+/** Sets what a module finds that imports the environment; returns what it found before. */
+export function replaceImportedEnvironment(value) {
+  const before = importedEnvironment;
+  importedEnvironment = value;
+  return before;
 }
 
 /** Begins what an entrypoint is asked to do; the rest is told through host operations. */

@@ -2,8 +2,7 @@
 //!
 //! ```toml
 //! about = "one line: what holds"
-//! adapter = "asgi.py"      # a file of `tests/projects` that goes beside the main module
-//! pyodide = "0.27.8"       # without it the release that the compatibility date selects
+//! releases = ["0.27.8"]    # of Pyodide, each a trial; without it the one that the compatibility date selects
 //!
 //! wheels_of = "name==1"    # a package that has wheels among its files; they count as uv's `--find-links`
 //! warns = ["text"]         # parts of the warnings at the start; none without it
@@ -26,13 +25,13 @@ use crate::client::Answer;
 use crate::picture::Picture;
 
 /// What `case.toml` says.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
     #[serde(rename = "about")]
     pub(crate) _about: String,
-    pub(crate) adapter: Option<String>,
-    pub(crate) pyodide: Option<String>,
+    #[serde(default)]
+    pub(crate) releases: Vec<String>,
     pub(crate) wheels_of: Option<String>,
     #[serde(default)]
     pub(crate) warns: Vec<String>,
@@ -41,7 +40,7 @@ pub(crate) struct Case {
 }
 
 /// A request, and what answers it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ask {
     pub(crate) request: String,

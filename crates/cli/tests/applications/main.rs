@@ -34,51 +34,120 @@ type Answers = BTreeMap<String, Vec<String>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = projects().into_iter().map(|folder| {
-        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        Trial::test(name, move || check(&folder).map_err(Failed::from))
+    let trials = folders().into_iter().flat_map(|folder| {
+        projects(folder).into_iter().map(|project| {
+            Trial::test(project.name(), move || project.check().map_err(Failed::from))
+        })
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// The folders that have a case.
-fn projects() -> Vec<PathBuf> {
+fn folders() -> Vec<PathBuf> {
     let items = fs_err::read_dir(PROJECTS).unwrap().map(|item| item.unwrap().path());
     let mut folders: Vec<_> = items.filter(|path| path.join("case.toml").is_file()).collect();
     folders.sort();
     folders
 }
 
-/// Locks and serves a project, and asks all that its case has. One whose wheels nobody has here is left out.
-fn check(folder: &Path) -> Result<(), String> {
-    let case = case::read(folder)?;
-    if let Some(package) = &case.wheels_of
-        && !wheels::fetch(package)?
-    {
-        return Ok(());
-    }
-    let place = prepare(folder, &case);
-    lock(&place, &case)?;
-    let mut answers = Answers::new();
-    STARTS.iter().try_for_each(|isolation| {
-        play(&place, &case, isolation, &mut answers)
-            .map_err(|fault| format!("--isolation {isolation}: {fault}"))
-    })
+/// The project in `folder`, on each of its releases.
+fn projects(folder: PathBuf) -> Vec<Project> {
+    let case = case::read(&folder).unwrap();
+    let releases = if case.releases.is_empty() {
+        vec![None]
+    } else {
+        case.releases.iter().cloned().map(Some).collect()
+    };
+    let project = |release| Project { folder: folder.clone(), case: case.clone(), release };
+    releases.into_iter().map(project).collect()
 }
 
-/// The project in a folder below `target`, with the lock of the last time.
-fn prepare(folder: &Path, case: &Case) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("applications");
-    let place = place.join(folder.file_name().unwrap());
-    fs_err::create_dir_all(place.join("src")).unwrap();
-    let copy = |from: PathBuf, to: &str| fs_err::copy(from, place.join(to)).map(drop).unwrap();
-    copy(folder.join("pyproject.toml"), "pyproject.toml");
-    copy(Path::new(PROJECTS).join("wrangler.jsonc"), "wrangler.jsonc");
-    copy(folder.join("src/entry.py"), "src/entry.py");
-    if let Some(adapter) = &case.adapter {
-        copy(Path::new(PROJECTS).join(adapter), &format!("src/{adapter}"));
+/// A project on a release of Pyodide, or else on the one that its configuration selects.
+struct Project {
+    folder: PathBuf,
+    case: Case,
+    release: Option<String>,
+}
+
+impl Project {
+    fn name(&self) -> String {
+        let name = self.folder.file_name().unwrap().to_string_lossy();
+        match &self.release {
+            Some(release) => format!("{name} ({release})"),
+            None => name.into_owned(),
+        }
     }
-    place
+
+    /// Locks and serves it, and asks all that its case has. One whose wheels nobody has here is left out.
+    fn check(&self) -> Result<(), String> {
+        if let Some(package) = &self.case.wheels_of
+            && !wheels::fetch(package)?
+        {
+            return Ok(());
+        }
+        let place = self.prepare();
+        self.lock(&place)?;
+        let mut answers = Answers::new();
+        STARTS.iter().try_for_each(|isolation| {
+            self.play(&place, isolation, &mut answers)
+                .map_err(|fault| format!("--isolation {isolation}: {fault}"))
+        })
+    }
+
+    /// It in a folder below `target`, with the lock of the last time.
+    fn prepare(&self) -> PathBuf {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("applications").join(self.name());
+        fs_err::create_dir_all(place.join("src")).unwrap();
+        let copy = |from: PathBuf, to: &str| fs_err::copy(from, place.join(to)).map(drop).unwrap();
+        copy(self.folder.join("pyproject.toml"), "pyproject.toml");
+        copy(Path::new(PROJECTS).join("wrangler.jsonc"), "wrangler.jsonc");
+        copy(self.folder.join("src/entry.py"), "src/entry.py");
+        place
+    }
+
+    /// Sees to it that the lock fits.
+    fn lock(&self, place: &Path) -> Result<(), String> {
+        let mut lock = self.taipan(place, &["lock"]);
+        if let Some(package) = &self.case.wheels_of {
+            lock.env("UV_FIND_LINKS", wheels::folder(package));
+        }
+        if self.taipan(place, &["lock", "--check"]).output().unwrap().status.success() {
+            return Ok(());
+        }
+        run(&mut lock)
+    }
+
+    /// Serves it and asks all that the case has.
+    fn play(&self, place: &Path, isolation: &str, answers: &mut Answers) -> Result<(), String> {
+        let words = ["serve", "--port", "0", "--isolation", isolation];
+        let server = Server::start(&mut self.taipan(place, &words))?;
+        for ask in self.case.asks.iter().flat_map(|ask| [ask; TIMES]) {
+            let answer = server.ask(ask)?;
+            let earlier = answers.entry(ask.request.clone()).or_default();
+            ask.compare(&answer, earlier).map_err(|fault| format!("{fault}\n{}", server.said()))?;
+            earlier.push(answer.text());
+        }
+        let said = server.said();
+        let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
+        let expected = &self.case.warns;
+        // A start from a snapshot that is there already says nothing of it.
+        let fits = warnings.is_empty()
+            || warnings.len() == expected.len()
+                && warnings.iter().zip(expected).all(|(line, part)| line.contains(part));
+        if fits { Ok(()) } else { Err(said) }
+    }
+
+    fn taipan(&self, place: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
+        command.args(words).current_dir(place);
+        if let Some(version) = &self.release {
+            command.args(["--experimental", "--pyodide", version]);
+        }
+        if let Some(package) = &self.case.wheels_of {
+            command.arg("--source").arg(wheels::folder(package)).args(["--source", "npm"]);
+        }
+        command
+    }
 }
 
 /// Runs a program to its end; what it said, if it fails.
@@ -86,47 +155,4 @@ fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() { Ok(()) } else { Err(format!("{command:?}:\n{said}")) }
-}
-
-/// Sees to it that the lock fits the project.
-fn lock(place: &Path, case: &Case) -> Result<(), String> {
-    let mut lock = taipan(place, case, &["lock"]);
-    if let Some(package) = &case.wheels_of {
-        lock.env("UV_FIND_LINKS", wheels::folder(package));
-    }
-    if taipan(place, case, &["lock", "--check"]).output().unwrap().status.success() {
-        return Ok(());
-    }
-    run(&mut lock)
-}
-
-/// Serves the project and asks all that the case has.
-fn play(place: &Path, case: &Case, isolation: &str, answers: &mut Answers) -> Result<(), String> {
-    let words = ["serve", "--port", "0", "--isolation", isolation];
-    let server = Server::start(&mut taipan(place, case, &words))?;
-    for ask in case.asks.iter().flat_map(|ask| [ask; TIMES]) {
-        let answer = server.ask(ask)?;
-        let earlier = answers.entry(ask.request.clone()).or_default();
-        ask.compare(&answer, earlier).map_err(|fault| format!("{fault}\n{}", server.said()))?;
-        earlier.push(answer.text());
-    }
-    let said = server.said();
-    let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("warning: ")).collect();
-    // A start from a snapshot that is there already says nothing of it.
-    let fits = warnings.is_empty()
-        || warnings.len() == case.warns.len()
-            && warnings.iter().zip(&case.warns).all(|(line, part)| line.contains(part));
-    if fits { Ok(()) } else { Err(said) }
-}
-
-fn taipan(place: &Path, case: &Case, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
-    command.args(words).current_dir(place);
-    if let Some(version) = &case.pyodide {
-        command.args(["--experimental", "--pyodide", version]);
-    }
-    if let Some(package) = &case.wheels_of {
-        command.arg("--source").arg(wheels::folder(package)).args(["--source", "npm"]);
-    }
-    command
 }

@@ -132,14 +132,18 @@ fn deployment() {
     check("guide/deployment.md");
 }
 
-/// The adapters of the page are those by which the applications of `tests/projects` are served.
+/// Examples that need packages are among the applications of `tests/projects`.
 #[test]
-fn frameworks() {
-    let page = fs_err::read_to_string("../../docs/guide/frameworks.md").unwrap();
-    for name in ["asgi.py", "wsgi.py"] {
-        let text = fs_err::read_to_string(Path::new("../../tests/projects").join(name)).unwrap();
-        assert!(page.contains(&format!("```python\n# {name}\n{text}```\n")), "{name}");
-    }
+fn examples_with_packages() {
+    let check = |page: &str, project: &str| {
+        let page = fs_err::read_to_string(Path::new("../../docs/guide").join(page)).unwrap();
+        let entry = Path::new("../../tests/projects").join(project).join("src/entry.py");
+        let text = fs_err::read_to_string(entry).unwrap();
+        assert!(page.contains(&format!("```python\n# entry.py\n{text}```\n")), "{project}");
+    };
+    check("handlers.md", "documented_class");
+    check("frameworks.md", "documented_asgi");
+    check("frameworks.md", "documented_wsgi");
 }
 
 #[test]

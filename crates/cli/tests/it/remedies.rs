@@ -300,31 +300,7 @@ fn applications_without_a_handler() {
     assert!(added.starts_with("0\n"), "{added}");
     place.write("entry.py", "from starlette.applications import Starlette\napp = Starlette()\n");
     let refused = run_with_index(&place, &["serve", "--port", "0"]);
-    let expect = "65\nerror: the worker does not start: entry.py defines no function `on_fetch`, which would answer requests; \
-                  `app` is an application of Starlette: ASGI is not built in yet, and docs/guide/frameworks.md has an adapter for it\n";
+    let expect = "65\nerror: the worker does not start: entry.py defines no entrypoint `Default`, and no function `on_fetch`, which would answer requests; \
+                  `app` is an application of Starlette: write `Default = asgi.entrypoint(app)`, with `from workers import asgi`\n";
     assert_eq!(refused, expect);
-}
-
-/// What a project made for pywrangler is told.
-#[test]
-fn classes_of_the_sdk() {
-    let place = Place::new(&[(
-        "entry.py",
-        "from workers import Response\ndef on_fetch(request):\n    return Response('')\n",
-    )]);
-    place.write("pyproject.toml", &format!("{PROJECT}dependencies = []\n"));
-    assert_eq!(run_with_index(&place, &["lock"]), "0\n");
-    let server = place.serve(&["serve", "--port", "0"]);
-    server.get("/", "");
-    let expect = "error: TypeError: the handler returned a Response of Cloudflare's SDK, whose classes are not supported yet: return a Response of `js`";
-    assert_eq!(server.line_with("TypeError"), expect);
-    place.write(
-        "entry.py",
-        "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint):\n    async def fetch(self, request): ...\n",
-    );
-    let refused = run_with_index(&place, &["serve", "--port", "0"]);
-    assert!(
-        refused.contains("classes are not supported as entrypoints yet: write `async def on_fetch"),
-        "{refused}"
-    );
 }

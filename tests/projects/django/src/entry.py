@@ -1,7 +1,6 @@
 """Django in one file: settings, routes, a form, a template, its ORM on SQLite in memory."""
 
 import django
-import wsgi
 from django.conf import settings
 
 settings.configure(
@@ -19,6 +18,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, JsonResponse
 from django.template import Context, Template
 from django.urls import path
+from workers import wsgi
 
 
 class Order(forms.Form):
@@ -47,6 +47,4 @@ def again(request):
 urlpatterns = [path("hello/<str:name>", index), path("order", order), path("again", again)]
 app = get_wsgi_application()
 
-
-async def on_fetch(request):
-    return await wsgi.answer(app, request)
+Default = wsgi.entrypoint(app)

@@ -1,10 +1,10 @@
 """FastAPI with models of pydantic, and a request to another server by httpx."""
 
-import asgi
 import httpx
 from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import BaseModel, Field, field_validator
 from pyodide.http import pyfetch
+from workers import asgi
 
 
 class Fetch(httpx.AsyncBaseTransport):
@@ -68,6 +68,4 @@ async def again() -> str:
 
     return f"{len(get_redoc_html(openapi_url='/x', title='x').body) > 100} {schema_json_of(list[int])[:16]}"
 
-
-async def on_fetch(request):
-    return await asgi.answer(app, request)
+Default = asgi.entrypoint(app)

@@ -1,7 +1,7 @@
 """Flask with templates of jinja2 and a session; MarkupSafe is built from source."""
 
-import wsgi
 from flask import Flask, jsonify, render_template_string, request, session
+from workers import wsgi
 
 app = Flask("shop")
 app.secret_key = "of the test"
@@ -30,6 +30,4 @@ def again():
 
     return SandboxedEnvironment().from_string("{{ 6 * 7 }}").render()
 
-
-async def on_fetch(request):
-    return await wsgi.answer(app, request)
+Default = wsgi.entrypoint(app)

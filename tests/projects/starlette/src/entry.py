@@ -1,12 +1,12 @@
 """Starlette without FastAPI: routes, middleware, a streamed answer, a task after the answer."""
 
-import asgi
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
+from workers import asgi
 
 done = []
 
@@ -42,6 +42,4 @@ routes = [
 ]
 app = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware)])
 
-
-async def on_fetch(request):
-    return await asgi.answer(app, request)
+Default = asgi.entrypoint(app)
