@@ -1,5 +1,7 @@
 //! Whether a lock fits what a project asks for.
 
+use pep440_rs::{Version, VersionSpecifiers};
+
 use crate::Error;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::marker::holds;
@@ -16,8 +18,12 @@ impl Lock {
     /// [`Error::Stale`] with the requirement that it lacks.
     pub fn check_fits(&self, wanted: &Wanted, target: Target) -> Result<(), Error> {
         let stale = |reason| Err(Error::Stale { lock: LOCK_FILE, reason });
+        // A release candidate counts as its release, as it does for uv.
+        let fits = |required: &VersionSpecifiers, python: &Version| {
+            required.contains(&python.only_release())
+        };
         if let Some(required) = &self.requires_python
-            && target.python.parse().is_ok_and(|python| !required.contains(&python))
+            && target.python.parse().is_ok_and(|python| !fits(required, &python))
         {
             let Target { release, python, .. } = target;
             return stale(format!(
@@ -116,6 +122,26 @@ mod tests {
         let said = lock.check_fits(&wanted, TARGET).err().map(|error| error.to_string());
         let expect = expect.map(|reason| format!("pylock.toml does not fit: {reason}"));
         assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn pythons() {
+        let check = |required: &str, python, expect| {
+            let text = format!(
+                "lock-version = '1.0'\ncreated-by = 'a test'\nrequires-python = '{required}'\npackages = []"
+            );
+            let lock = Lock::parse(LOCK_FILE, &text).unwrap();
+            let target = Target { python, ..TARGET };
+            assert_eq!(
+                lock.check_fits(&Wanted::default(), target).is_ok(),
+                expect,
+                "{required} {python}"
+            );
+        };
+        check(">=3.14", "3.14.2", true);
+        check(">=3.15", "3.14.2", false);
+        check(">=3.15", "3.15.0rc1", true);
+        check(">=3.15.1", "3.15.0rc1", false);
     }
 
     #[test]
