@@ -1,5 +1,6 @@
 //! What is asked of uv, and how it answers.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -12,8 +13,9 @@ use crate::said::Said;
 use crate::uv::Uv;
 use crate::wheel::Target;
 
-/// What Taipan adds where uv says that it builds nothing.
-const ALLOW_BUILD: &str = "`[tool.taipan] allow-build` names packages that are built in the sandbox, if they need no compiler";
+/// What uv says of a package that has a source distribution alone.
+const NOT_BUILT: (&str, &str) =
+    ("Wheels are required for `", "` because building from source is disabled");
 
 /// No build backend runs on this machine: the code is that of whoever has published the package.
 pub(crate) const ONLY_WHEELS: [&str; 2] = ["--only-binary", ":all:"];
@@ -100,8 +102,17 @@ pub(crate) fn run(
             let Target { release, python, platform } = request.target;
             let reason = said.causes.join("\n");
             let mut hints = said.hints;
-            if hints.iter().any(|hint| hint.contains("building from source is disabled")) {
-                hints.push(ALLOW_BUILD.to_owned());
+            let not_built = |hint: &String| {
+                let (_, named) = hint.split_once(NOT_BUILT.0)?;
+                Some(format!("--allow-build {}", named.split_once(NOT_BUILT.1)?.0))
+            };
+            let options: BTreeSet<_> = hints.iter().filter_map(not_built).collect();
+            if !options.is_empty() {
+                let options: Vec<_> = options.into_iter().collect();
+                let options = options.join(" ");
+                hints = vec![format!(
+                    "`{options}` has it built in the sandbox, if it needs no compiler"
+                )];
             }
             hints.extend(unknown(&reason).map(|name| {
                 format!("no index that was asked has a package `{name}`: is it spelled like this?")

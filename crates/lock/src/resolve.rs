@@ -158,7 +158,11 @@ pub fn resolve(
         Ok(held) => held,
         // Any other failure must not let pass what it hides.
         Err(error) if has_no_comparison(&error) => {
-            warnings.push(format!("what is held back is not known: {error}"));
+            let reason = match error {
+                Error::Unsatisfiable { reason, .. } => format!("no versions fit Linux: {reason}"),
+                error => error.to_string(),
+            };
+            warnings.push(format!("what is held back is not known: {reason}"));
             still_held(&lock, before)
         }
         Err(error) => return Err(error),
@@ -200,13 +204,7 @@ fn own(
         .suffix(".toml")
         .tempfile_in(request.directory)?;
     let mut arguments = compile(request, implied);
-    arguments.extend(
-        request
-            .builds
-            .wheels
-            .iter()
-            .flat_map(|built| ["--find-links".into(), built.folder().into()]),
-    );
+    arguments.extend(built_wheels(request));
     // An empty file is no lock.
     if let Some(text) = before {
         draft.write_all(text.as_bytes())?;
@@ -232,9 +230,16 @@ fn own(
     Ok((text, said.warnings))
 }
 
+/// Where uv finds what was built: wheels without compiled code, which fit all platforms.
+fn built_wheels(request: &Request<'_>) -> impl Iterator<Item = OsString> {
+    let folders = request.builds.wheels.iter().map(|built| built.folder().into());
+    folders.flat_map(|folder| ["--find-links".into(), folder])
+}
+
 /// What Linux would have.
 fn native(uv: &Uv, request: &Request<'_>, implied: Option<&Path>) -> Result<Vec<Pin>, Error> {
     let mut arguments = compile(request, implied);
+    arguments.extend(built_wheels(request));
     let options = ["--python-platform", ELSEWHERE, "--annotation-style", "line", "--quiet"];
     arguments.extend(options.map(OsString::from));
     let (output, _said) = run(uv, request, arguments)?;
