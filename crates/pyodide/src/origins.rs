@@ -17,6 +17,9 @@ const FROZEN: &str = "<frozen ";
 /// Files of numpy of which one, by version, is the first to import the module that makes the generator.
 const NUMPY_RANDOM: [&str; 2] = ["/numpy/random/__init__.py", "/numpy/random/_pickle.py"];
 
+/// Draws a key for connections between processes when it is imported: a worker is one process.
+const PROCESS_KEY: &str = "/multiprocessing/process.py";
+
 /// The folder of a worker in which its packages are.
 pub const PACKAGES_DIRECTORY: &str = "python_modules";
 
@@ -58,6 +61,9 @@ fn origin(frames: &[Place]) -> Option<Origin> {
     // The generator that numpy makes for its module functions is seeded again too.
     let makes = NUMPY_RANDOM.iter().any(|file| place.file.ends_with(file));
     if makes && place.function == "<module>" {
+        return None;
+    }
+    if library.iter().any(|place| place.file.ends_with(PROCESS_KEY)) {
         return None;
     }
     let package = package(place);
@@ -145,6 +151,8 @@ mod tests {
         let outer = ("/lib/python3.14/email/__init__.py", 4, "message");
         check(&[inner, outer, MAIN], Some(("email.message()", 7, "", None)));
         check(&[uuid, IMPORT, MAIN], Some(("import", 7, "", None)));
+        let key = ("/lib/python3.14/multiprocessing/process.py", 367, "__init__");
+        check(&[key, IMPORT, MAIN], None);
     }
 
     #[test]

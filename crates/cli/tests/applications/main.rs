@@ -35,7 +35,7 @@ type Answers = BTreeMap<String, Vec<String>>;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let trials = folders().into_iter().flat_map(|folder| {
-        projects(folder).into_iter().map(|project| {
+        projects(&folder).into_iter().map(|project| {
             Trial::test(project.name(), move || project.check().map_err(Failed::from))
         })
     });
@@ -51,14 +51,14 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// The project in `folder`, on each of its releases.
-fn projects(folder: PathBuf) -> Vec<Project> {
-    let case = case::read(&folder).unwrap();
+fn projects(folder: &Path) -> Vec<Project> {
+    let case = case::read(folder).unwrap();
     let releases = if case.releases.is_empty() {
         vec![None]
     } else {
         case.releases.iter().cloned().map(Some).collect()
     };
-    let project = |release| Project { folder: folder.clone(), case: case.clone(), release };
+    let project = |release| Project { folder: folder.to_owned(), case: case.clone(), release };
     releases.into_iter().map(project).collect()
 }
 

@@ -204,7 +204,7 @@ def _calls(user, module, generator):
     for name, value in list(vars(user).items()):
         if value is generator or (is_module and value is module):
             prefixes.add(name)
-        elif is_module and getattr(value, "__self__", None) is generator:
+        elif getattr(value, "__self__", None) is generator:
             names.add(name)
     if not prefixes and not names:
         return
