@@ -103,6 +103,7 @@ pub fn prepare(
     let engine = taipan_guest::engine().map_err(guest("starting the WebAssembly engine"))?;
     let id = identify(release, &engine)?;
     let entry = cache.entry(BUNDLE_ENTRIES, &id.to_string())?;
+    let entry = entry.called(format!("the bundle of Pyodide {}", release.version));
     let build = |staging: &Path| {
         let files = taipan_release::fetch(release, sources, cache, progress)?;
         build(id, release, &files, staging, progress)

@@ -93,6 +93,7 @@ fn keep(
 ) -> Result<Interpreter, Failure> {
     let cache = options.cache()?;
     let entry = cache.entry(INTERPRETER_ENTRIES, &Digest::of(text.as_bytes()).to_string())?;
+    let entry = entry.called(format!("the program `{name}`"));
     let held = entry.hold()?;
     let display = Display::new(options.quiet);
     let files = entry.get_or_build(on_read_only, &|step| display.show(step), |folder| {

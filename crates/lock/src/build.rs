@@ -227,7 +227,8 @@ impl Builder<'_> {
         let contents = tree.as_ref().map(Tree::digest);
         let text = format!("{}\n{contents:?}\n{}", line(package), with_backends(backends));
         let key = Digest::of(text.as_bytes()).to_string();
-        let entry = self.cache.entry(BUILT_ENTRIES, &key)?;
+        let what = format!("the wheel of {}", package.name);
+        let entry = self.cache.entry(BUILT_ENTRIES, &key)?.called(what);
         let held = entry.hold()?;
         let files = entry.get_or_build(OnReadOnly::Apart, self.progress, |folder| {
             let label = format!("building {} in the sandbox", package.name);

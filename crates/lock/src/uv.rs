@@ -106,7 +106,8 @@ impl Uv {
     ///
     /// None that its name could cause.
     pub fn entry(cache: &Cache) -> Result<Entry, taipan_store::Error> {
-        cache.entry(UV_ENTRIES, &format!("{PINNED}-{}", std::env::consts::ARCH))
+        let entry = cache.entry(UV_ENTRIES, &format!("{PINNED}-{}", std::env::consts::ARCH))?;
+        Ok(entry.called(format!("uv {PINNED}")))
     }
 
     /// A call of it, without colours.

@@ -44,6 +44,7 @@ pub fn ephemeral<E: From<Error> + From<taipan_store::Error>>(
 ) -> Result<Ephemeral, E> {
     let key = Digest::of(format!("{FORM} {release}\n{project}").as_bytes());
     let entry = cache.entry(SCRIPT_LOCK_ENTRIES, &key.to_string())?;
+    let entry = entry.called("the lock of these requirements");
     let _held = entry.hold()?;
     let files = entry.get_or_build(OnReadOnly::Apart, progress, |staging| {
         write_atomic(&staging.join(taipan_manifest::PYPROJECT_FILE), project.as_bytes())?;

@@ -53,7 +53,7 @@ pub(crate) fn get_or_make<E: From<Error> + From<taipan_store::Error>>(
 ) -> Result<Packages, E> {
     let Source { digest, path, bundle, .. } = source;
     let key = format!("{}{digest}", image_prefix(bundle.id.as_bytes()));
-    let entry = cache.entry(IMAGE_ENTRIES, &key)?;
+    let entry = cache.entry(IMAGE_ENTRIES, &key)?.called("the image of these packages");
     let held = entry.hold()?;
     let build = |staging: &Path| {
         let image = make(entries(staging)?, source, progress)?;

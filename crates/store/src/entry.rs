@@ -36,6 +36,8 @@ pub enum OnReadOnly {
 #[derive(Debug, Clone)]
 pub struct Entry {
     name: String,
+    /// What it is, for people.
+    what: String,
     path: PathBuf,
     staging: PathBuf,
     aside: PathBuf,
@@ -55,6 +57,7 @@ impl Entry {
         check_name(key)?;
         Ok(Self {
             name: format!("{kind}/{key}"),
+            what: format!("{kind}/{key}"),
             path: Self::folder(root, kind)?.join(key),
             staging: root.join("staging").join(kind).join(key),
             // No key begins with a point, so this is no other entry's folder.
@@ -62,6 +65,12 @@ impl Entry {
             lock: root.join("locks").join(kind).join(key),
             used: root.join("locks").join(kind).join(format!(".{key}")),
         })
+    }
+
+    /// The same, which people hear of by `what` it is, as a key is a digest that tells them nothing.
+    #[must_use]
+    pub fn called(self, what: impl Into<String>) -> Self {
+        Self { what: what.into(), ..self }
     }
 
     /// Where the entries of one kind are.
@@ -183,7 +192,7 @@ impl Entry {
         let _lock = match (lock, on_read_only) {
             (Ok(lock), _) => lock,
             (Err(error), OnReadOnly::Apart) if error.is_read_only() => {
-                progress(Step::Apart { entry: &self.name });
+                progress(Step::Apart { entry: &self.what });
                 return self.build_apart(build);
             }
             (Err(error), OnReadOnly::Refuse) if error.is_read_only() => {
@@ -337,7 +346,7 @@ impl Entry {
         match looked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                progress(Step::Waiting { entry: &self.name });
+                progress(Step::Waiting { entry: &self.what });
                 file.file().lock().map_err(cannot)?;
             }
             Err(TryLockError::Error(source)) => return Err(cannot(source)),

@@ -35,7 +35,7 @@ impl Package<'_> {
 
     /// The cache's entry that has its files, or would have them.
     pub fn entry(&self, cache: &Cache) -> Result<Entry, Error> {
-        cache.entry(PACKAGE_ENTRIES, &self.key())
+        Ok(cache.entry(PACKAGE_ENTRIES, &self.key())?.called(self.specifier()))
     }
 
     /// The cache key: another set of pins is another entry, and so is one with another kind of inventory.

@@ -22,12 +22,12 @@ pub enum Step<'a> {
     },
     /// This entry is made for this process alone, since the cache can only be read.
     Apart {
-        /// The entry, as `kind/key`.
+        /// The entry, for people: `kind/key` where nobody has called it otherwise.
         entry: &'a str,
     },
     /// Another process builds this entry; it is waited for.
     Waiting {
-        /// The entry, as `kind/key`.
+        /// The entry, for people: `kind/key` where nobody has called it otherwise.
         entry: &'a str,
     },
 }

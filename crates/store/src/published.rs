@@ -41,7 +41,7 @@ impl PublishedFile<'_> {
     ///
     /// None that is known: a digest is a name.
     pub fn entry(&self, cache: &Cache) -> Result<Entry, Error> {
-        cache.entry(PUBLISHED_ENTRIES, &self.sha256.to_string())
+        Ok(cache.entry(PUBLISHED_ENTRIES, &self.sha256.to_string())?.called(self.specifier()))
     }
 
     /// The file, as people see it.

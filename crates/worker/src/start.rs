@@ -128,7 +128,10 @@ impl<'a> Wanted<'a> {
     /// place for its own values, which is the first once it is there. It is the first as well while another process
     /// makes what would be shared: that can take as long as a start with other values.
     pub(crate) fn entries(&self) -> Result<[Entry; 2], Error> {
-        let entry = |key: Digest| self.settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string());
+        let entry = |key: Digest| {
+            let entry = self.settings.cache.entry(SNAPSHOT_ENTRIES, &key.to_string())?;
+            Ok::<_, taipan_store::Error>(entry.called("the snapshot of this worker"))
+        };
         let (shared, own) = (entry(key(&self.provenance))?, entry(self.key_of_values())?);
         // What cannot be looked at, as in a cache that can only be read, no process makes.
         let is_made = || shared.remove_unfinished(true).is_ok_and(|can_be_removed| !can_be_removed);

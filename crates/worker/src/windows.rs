@@ -59,6 +59,7 @@ fn prepare(
     let wasm = taipan_link::window(bytes).map_err(link)?;
     let digest = taipan_guest::digest(&wasm);
     let entry = cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, &digest))?;
+    let entry = entry.called(format!("the code of {path}"));
     let build = |staging: &Path| {
         progress(Step::Begin { label: &format!("compiling {path}"), bytes_total: None });
         write_atomic(&staging.join(WASM), &wasm)?;

@@ -189,7 +189,7 @@ fn a_cache_that_can_only_be_read_serves() {
         cached.unlock();
         assert!(answer.ends_with(ANSWER_LINE), "{answer}");
         assert_eq!(
-            said.contains("warning: the cache can only be read, so snapshot/"),
+            said.contains("warning: the cache can only be read, so the snapshot of this worker is"),
             warns,
             "{said}"
         );
