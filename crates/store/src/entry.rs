@@ -2,7 +2,7 @@
 //!
 //! An entry is built in a staging folder by one process at a time, gets its
 //! inventory last, and becomes visible by one rename. A process that dies on
-//! the way leaves a staging folder, which the next build of that entry removes.
+//! the way leaves a staging folder, which the next build of an entry of that kind removes.
 
 use std::fs::TryLockError;
 use std::io;
@@ -209,6 +209,7 @@ impl Entry {
             }
             Err(error) => return Err(error.into()),
         }
+        self.clear_unfinished();
         create_folder(&self.staging)?;
         // It is said before the work, not after it.
         create_parent(&self.path)?;
@@ -376,6 +377,34 @@ impl Entry {
 
     fn clear_staging(&self) -> Result<(), Error> {
         remove(&self.staging)
+    }
+
+    /// Removes what killed processes have left of other entries of this kind. What cannot be removed is `taipan gc`'s.
+    fn clear_unfinished(&self) {
+        let listed = self.staging.parent().map(fs_err::read_dir);
+        for found in listed.into_iter().flatten().flatten().flatten() {
+            let name = found.file_name();
+            let key = name.to_str().map(|name| name.strip_prefix('.').unwrap_or(name));
+            if let Some(other) = key.and_then(|key| self.of_the_same_kind(key)) {
+                // Of this one, and of those that are built, another file has the lock.
+                other.remove_unfinished(false).ok();
+            }
+        }
+    }
+
+    fn of_the_same_kind(&self, key: &str) -> Option<Self> {
+        check_name(key).ok()?;
+        let (kind, _) = self.name.split_once('/')?;
+        let hidden = format!(".{key}");
+        Some(Self {
+            name: format!("{kind}/{key}"),
+            what: format!("{kind}/{key}"),
+            path: self.path.with_file_name(key),
+            staging: self.staging.with_file_name(key),
+            aside: self.aside.with_file_name(&hidden),
+            lock: self.lock.with_file_name(key),
+            used: self.used.with_file_name(&hidden),
+        })
     }
 
     fn damaged(&self, file: &str, damage: Damage) -> Error {

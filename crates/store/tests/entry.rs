@@ -414,3 +414,51 @@ fn names_with_a_dot() {
     let unfinished = cache.unfinished("things").unwrap();
     assert_eq!(unfinished.iter().map(Entry::name).collect::<Vec<_>>(), ["things/gone"]);
 }
+
+/// What a killed process has left goes when another entry of the kind is built; what one builds now stays.
+#[test]
+fn what_others_have_left() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let staging = root.path().join("staging/things");
+    fs_err::create_dir_all(staging.join("left/folder")).unwrap();
+    fs_err::create_dir_all(staging.join(".aside")).unwrap();
+    let build = |entry: Entry, inside: &dyn Fn()| {
+        let fill = |folder: &Path| {
+            inside();
+            write_atomic(&folder.join("file"), b"")
+        };
+        entry.get_or_build(OnReadOnly::Refuse, &|_| (), fill).unwrap();
+    };
+    let entry = |key: &str| cache.entry("things", key).unwrap();
+    build(entry("one"), &|| {
+        build(entry("two"), &|| {
+            let there = fs_err::read_dir(&staging).unwrap().map(|found| found.unwrap().file_name());
+            let mut there: Vec<_> = there.collect();
+            there.sort();
+            assert_eq!(there, ["one", "two"]);
+        });
+    });
+    assert_eq!(fs_err::read_dir(&staging).unwrap().count(), 0);
+}
+
+/// Who waits hears what for.
+#[test]
+fn waits_for_what_is_called_so() {
+    let root = tempfile::tempdir().unwrap();
+    let cache = Cache::open(root.path()).unwrap();
+    let entry = cache.entry("things", "one").unwrap().called("the first thing");
+    let lock = root.path().join("locks/things/one");
+    fs_err::create_dir_all(lock.parent().unwrap()).unwrap();
+    let lock = fs_err::File::create(lock).unwrap();
+    lock.file().lock().unwrap();
+    let heard = std::cell::Cell::new(false);
+    let progress = |step: Step<'_>| {
+        assert_eq!(step, Step::Waiting { entry: "the first thing" });
+        heard.set(true);
+        lock.file().unlock().unwrap();
+    };
+    let fill = |folder: &Path| write_atomic(&folder.join("file"), b"");
+    entry.get_or_build(OnReadOnly::Refuse, &progress, fill).unwrap();
+    assert!(heard.get());
+}
