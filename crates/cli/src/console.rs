@@ -1,6 +1,8 @@
 //! Prints. Standard output has what the user asked for, and what the user's program writes; standard error has all
 //! that Taipan says by itself.
 //!
+//! What Taipan says shows no password of an address, whoever has said it first.
+//!
 //! A server prints in the background ([`start_log`]), because its reader may be slow, or stop.
 
 mod escape;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use http::StatusCode;
+use taipan_lock::without_passwords;
 use taipan_server::{Event, Fault, Outcome, Summary};
 
 use crate::failure::Failure;
@@ -120,6 +123,9 @@ fn is_colored(stream: Stream) -> bool {
 
 /// Writes what was asked for.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
+    // A name of a file need not be text, and what is no text has no address.
+    let text = std::str::from_utf8(bytes).map(without_passwords);
+    let bytes = text.as_ref().map_or(bytes, |text| text.as_bytes());
     let mut output = anstream::stdout().lock();
     match output.write_all(bytes).and_then(|()| output.flush()) {
         // The reader has enough, as `| head` has.
@@ -132,7 +138,8 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Says something by the way.
 pub(crate) fn say(text: impl Display) {
-    let line = format!("{text}\n");
+    let text = text.to_string();
+    let line = format!("{}\n", without_passwords(&text));
     let line = match is_colored(Stream::Errors) {
         true => line,
         false => anstream::adapter::strip_str(&line).to_string(),

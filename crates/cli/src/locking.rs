@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use taipan_lock::{
     Builder, Builds, Change, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen,
-    Upgrade, Uv, Wanted, allow_builds, build, held_table, index_options, is_name, is_one_index,
-    normalised, pin_release, read_lock, resolve,
+    Upgrade, Uv, Wanted, address_with_password, allow_builds, build, held_table, index_options,
+    is_name, is_one_index, normalised, pin_release, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
@@ -353,6 +353,10 @@ pub(crate) fn edit(
     choices: &Choices,
 ) -> Result<(), Failure> {
     let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
+    // uv would write it, or leave it out and have none.
+    if let Some(address) = change.words.iter().find_map(|word| address_with_password(word)) {
+        return Err(taipan_lock::Error::Password { file: PYPROJECT_FILE, address }.into());
+    }
     let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
     let pin = options.choice.pin_for(&project, release)?;
     let _held = hold(options, &project.directory);

@@ -42,7 +42,10 @@ use crate::options::Options;
 use crate::report::report;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return report::refused(&error),
+    };
     arguments.options.color.apply();
     let code = run(arguments).unwrap_or_else(|failure| report(&failure));
     console::finish();

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use taipan_lock::without_passwords;
 use taipan_store::Step;
 
 use crate::console;
@@ -74,7 +75,7 @@ impl Display {
         let style = ProgressStyle::with_template(template);
         let bar = ProgressBar::new(bytes_total.unwrap_or(0))
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-            .with_message(label.to_owned());
+            .with_message(without_passwords(label).into_owned());
         bar.enable_steady_tick(TICK);
         if let Some(last) = self.bar.replace(Some(bar)) {
             last.finish_and_clear();

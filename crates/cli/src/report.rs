@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use taipan_lock::without_passwords;
 use taipan_webapi::causes;
 
 use crate::console::{self, Stream};
@@ -18,4 +19,15 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
         console::hint(remedy);
     }
     ExitCode::from(failure.code())
+}
+
+/// Prints what clap says of the words that were typed: that they are wrong, or the help that they ask for.
+pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    match without_passwords(&text) == text {
+        // With its colours. An error of printing cannot be printed either.
+        true => error.print().unwrap_or_default(),
+        false => console::say(text.trim_end()),
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or_default())
 }

@@ -125,6 +125,14 @@ pub enum Error {
         table: String,
     },
     /// A lock that does not fit what is asked for.
+    /// An address with a password, which would stand in a file that others get.
+    #[error("{file} would have the password of the address {address}, and is a file to share")]
+    Password {
+        /// The file.
+        file: &'static str,
+        /// The address without it.
+        address: String,
+    },
     #[error("{lock} does not fit: {reason}")]
     Stale {
         /// The lock.
@@ -320,6 +328,11 @@ impl Error {
             Self::Build { .. } | Self::NotPure { .. } => {
                 "there is no compiler in the sandbox, and no program but Python: strike it out of `allow-build`, \
                  and ask its authors for a wheel"
+            }
+            Self::Password { .. } => {
+                "leave it out of the address. uv takes passwords from `~/.netrc` (`machine HOST login USER password \
+                 PASSWORD`) and keyrings, those of an index from `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD`; \
+                 git has helpers that remember them (`git help credentials`)"
             }
             Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };

@@ -17,6 +17,7 @@ use crate::held::{Held, held_table};
 use crate::lock::{LOCK_FILE, Lock};
 use crate::made::Made;
 use crate::package::Package;
+use crate::password::address_with_password;
 use crate::request::{
     ELSEWHERE, ONLY_WHEELS, Request, Upgrade, compile, own_options, run, unknown,
 };
@@ -80,7 +81,7 @@ impl Resolved {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// [`Error::Password`] when the lock would have one; what the system says.
     pub fn write(&self, directory: &Path) -> Result<bool, Error> {
         let path = directory.join(LOCK_FILE);
         if fs_err::read(&path).is_ok_and(|old| old == self.text.as_bytes()) {
@@ -88,6 +89,10 @@ impl Resolved {
         }
         write_atomic(&path, self.text.as_bytes())?;
         Ok(true)
+        // uv leaves out those of indexes, and writes those of single files.
+        if let Some(address) = address_with_password(&self.text) {
+            return Err(Error::Password { file: LOCK_FILE, address });
+        }
     }
 }
 

@@ -147,7 +147,9 @@ impl Uv {
         goes_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<u8>, Error> {
         let mut call = self.call(&[]);
+        let (arguments, variables) = indexes_apart(arguments);
         call.arguments.extend(arguments);
+        call.variables.extend(variables);
         call.directory = Some(directory.to_owned());
         let (name, value) = SAYS_WHAT_IS_LEFT_OUT;
         call.variables.push((name, value.into()));
@@ -159,6 +161,34 @@ impl Uv {
             false => Err(Error::Uv { what, status, said: Said::read(&said).essence(&said) }),
         }
     }
+}
+
+/// Options of uv that name indexes, and the variables that do.
+const INDEXES: [(&str, &str); 2] =
+    [("--default-index", "UV_DEFAULT_INDEX"), ("--index", "UV_INDEX")];
+
+/// The arguments without those that name indexes, and the variables that name them. Every user of the machine sees the
+/// words of a command, and an address may have a password. uv is given indexes only where none of its variables is set.
+fn indexes_apart(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<(&'static str, OsString)>) {
+    let (mut rest, mut variables) = (Vec::new(), Vec::<(&'static str, OsString)>::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let variable = INDEXES.iter().find(|(option, _)| argument == *option);
+        let Some(((_, variable), address)) =
+            variable.and_then(|found| Some((found, arguments.next()?)))
+        else {
+            rest.push(argument);
+            continue;
+        };
+        match variables.iter_mut().find(|(name, _)| name == variable) {
+            Some((_, addresses)) => {
+                addresses.push(" ");
+                addresses.push(address);
+            }
+            None => variables.push((variable, address)),
+        }
+    }
+    (rest, variables)
 }
 
 /// The version in `uv 0.13.9 (x86_64-unknown-linux-gnu)`.
@@ -212,6 +242,14 @@ mod tests {
         let check = |found: &str| is_new_enough(&found.parse().unwrap());
         assert!(check(PINNED) && check(LEAST) && check("1.0.0"));
         assert!(!check("0.12.99") && !check("0.9.0"));
+    }
+
+    #[test]
+    fn indexes_are_not_among_the_words() {
+        let words = ["pip", "--index", "a", "--default-index", "b", "--index", "c", "--offline"];
+        let (words, variables) = indexes_apart(words.map(OsString::from).to_vec());
+        assert_eq!(words, ["pip", "--offline"]);
+        assert_eq!(variables, [("UV_INDEX", "a c".into()), ("UV_DEFAULT_INDEX", "b".into())]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod locks;
 mod logs;
 mod outcomes;
 mod packages;
+mod passwords;
 mod python;
 mod remedies;
 mod resumes;
