@@ -122,7 +122,7 @@ pub(crate) enum Failure {
     /// The cache cannot be used.
     #[error("cannot use the cache")]
     Store(#[source] taipan_store::Error),
-    /// A file that was named cannot be written.
+    /// A file that was named, or is of the project, cannot be written.
     #[error(transparent)]
     Output(taipan_store::Error),
     /// An exported bundle that another Taipan has made.
@@ -227,7 +227,9 @@ pub(crate) enum Failure {
 impl From<taipan_store::Error> for Failure {
     fn from(error: taipan_store::Error) -> Self {
         match error {
-            taipan_store::Error::Output { .. } => Self::Output(error),
+            taipan_store::Error::Output { .. } | taipan_store::Error::Project { .. } => {
+                Self::Output(error)
+            }
             other => Self::Store(other),
         }
     }

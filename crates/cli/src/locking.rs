@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use taipan_lock::{
     Builder, Builds, Change, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen,
-    Upgrade, Uv, Wanted, address_with_password, allow_builds, build, held_table, index_options,
-    is_name, is_one_index, normalised, pin_release, read_lock, resolve,
+    Upgrade, Uv, Wanted, address_with_password, allow_builds, build, draft_prefix, held_table,
+    index_options, is_name, is_one_index, normalised, pin_release, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
-use taipan_store::{OnReadOnly, Step, write_atomic};
+use taipan_store::{Kept, OnReadOnly, Step, write_of_project};
 use taipan_webapi::{causes, with_causes};
 
 use crate::failure::Failure;
@@ -369,7 +369,7 @@ pub(crate) fn edit(
                 true => format!("{own}-worker"),
                 false => own,
             };
-            write_atomic(&path, new_project(&name, release).as_bytes())?;
+            write_of_project(&path, new_project(&name, release).as_bytes())?;
         }
         words_to_uv(options, &project, release, change)?;
         if let Some(version) = pin {
@@ -412,7 +412,7 @@ pub(crate) fn lock(
     let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
     let _held = hold(options, &project.directory);
     let path = project.directory.join(PYPROJECT_FILE);
-    or_as_before(&path, || {
+    let work = || {
         allow(&path, &choices.allow_build)?;
         let locking = Locking::open(options, directory, config, groups)?;
         let selected = options.choice.pin_for(&project, locking.release)?;
@@ -424,23 +424,17 @@ pub(crate) fn lock(
             ));
         }
         Ok(())
-    })
+    };
+    if choices.allow_build.is_empty() { work() } else { or_as_before(&path, work) }
 }
 
-/// Does what may change the file at `path`; when it fails, the file is as it was.
+/// Does what changes the file at `path`; when it fails, the file is as it was.
 fn or_as_before(path: &Path, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-    let before = path.exists().then(|| read_file(path, "the file")).transpose()?;
-    let outcome = work();
-    if outcome.is_err() {
-        match before {
-            Some(text) => write_atomic(path, &text)?,
-            None if path.exists() => fs_err::remove_file(path).map_err(|source| {
-                Failure::System { what: "remove the new pyproject.toml", source }
-            })?,
-            None => (),
-        }
-    }
-    outcome
+    let kept = Kept::keep(path, &draft_prefix())?;
+    work().or_else(|failure| {
+        kept.restore()?;
+        Err(failure)
+    })
 }
 
 /// Writes to the `pyproject.toml` at `path` that these packages may be built.
@@ -456,7 +450,11 @@ fn rewrite(
     change: impl FnOnce(&str) -> Result<String, taipan_lock::Error>,
 ) -> Result<(), Failure> {
     let text = read_text(path, "the file")?;
-    Ok(write_atomic(path, change(&text)?.as_bytes())?)
+    let changed = change(&text)?;
+    match changed == text {
+        true => Ok(()),
+        false => Ok(write_of_project(path, changed.as_bytes())?),
+    }
 }
 
 /// Has uv change the file, and nothing else.
@@ -475,8 +473,10 @@ fn words_to_uv(
     arguments.extend(options.offline.then(|| "--offline".into()));
     arguments.push("--".into());
     arguments.extend(words.iter().map(OsString::from));
-    uv(options)?.run("change pyproject.toml", &project.directory, arguments, &|_| ())?;
-    Ok(())
+    let outcome =
+        uv(options)?.run("change pyproject.toml", &project.directory, arguments, &|_| ());
+    let path = project.directory.join(PYPROJECT_FILE);
+    Ok(outcome.map(drop).map_err(|error| error.of_file(&path))?)
 }
 
 fn remembered_groups(project: &Project) -> Result<Vec<String>, Failure> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use taipan_manifest::{Location, PYPROJECT_FILE};
@@ -275,7 +275,27 @@ impl Error {
             | Self::Missing { at, .. }
             | Self::Package { at, .. } => return of_lock(&at.file),
             Self::TooLong { file, .. } => return of_lock(file),
+/// What uv says of a file that it cannot write (`uv-fs`, as of uv 0.13), and what stands before the system's number.
+const UNWRITTEN: &str = "failed to write to file ";
+const NUMBER: &str = "(os error ";
+
             Self::Dynamic { .. } => "write `dependencies` into the table `project`",
+    /// The same; where uv could not write, it names the file of the project at `path`, which it wrote for.
+    #[must_use]
+    pub fn of_file(self, path: &Path) -> Self {
+        let source = match &self {
+            Self::Uv { said, .. } if said.contains(UNWRITTEN) => {
+                let number = said.rsplit_once(NUMBER).and_then(|(_, rest)| rest.split_once(')'));
+                number.and_then(|(number, _)| number.parse().ok())
+            }
+            _ => None,
+        };
+        match source.map(io::Error::from_raw_os_error) {
+            Some(source) => taipan_store::Error::Project { path: path.to_owned(), source }.into(),
+            None => self,
+        }
+    }
+
             Self::Itself { .. } => {
                 "give the project another name in the table `project`, or say which versions of the package fit"
             }

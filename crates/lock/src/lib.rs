@@ -62,7 +62,7 @@ pub use password::{address_with_password, without_passwords};
 pub use pyodide_index::PyodideIndex;
 pub use request::{Request, Upgrade};
 pub use requirement::Requirement;
-pub use resolve::{DRAFT, Resolved, read_lock, resolve};
+pub use resolve::{DRAFT, Resolved, draft_prefix, read_lock, resolve};
 pub use said::left_out;
 pub use sdk::{SDK, needs_sdk};
 pub use unpacking::{Size, Unpacking};

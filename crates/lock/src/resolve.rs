@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::thread;
 
-use taipan_store::{Progress, Step, write_atomic};
+use taipan_store::{Progress, Step, write_of_project};
 use tempfile::NamedTempFile;
 
 use crate::Error;
@@ -28,6 +28,12 @@ const HEADER: &str = "# Made by `taipan lock` from pyproject.toml, by means of u
 
 /// The beginning of the name of the file that uv writes, beside the lock: uv writes paths from there on.
 pub const DRAFT: &str = "pylock.taipan-";
+
+/// How the name of a draft of this process begins: of another process it is removed once that has ended.
+#[must_use]
+pub fn draft_prefix() -> String {
+    format!("{DRAFT}{}-", std::process::id())
+}
 
 /// A lock that is made and not written.
 #[derive(Clone, Debug)]
@@ -83,16 +89,16 @@ impl Resolved {
     ///
     /// [`Error::Password`] when the lock would have one; what the system says.
     pub fn write(&self, directory: &Path) -> Result<bool, Error> {
-        let path = directory.join(LOCK_FILE);
-        if fs_err::read(&path).is_ok_and(|old| old == self.text.as_bytes()) {
-            return Ok(false);
-        }
-        write_atomic(&path, self.text.as_bytes())?;
-        Ok(true)
         // uv leaves out those of indexes, and writes those of single files.
         if let Some(address) = address_with_password(&self.text) {
             return Err(Error::Password { file: LOCK_FILE, address });
         }
+        let path = directory.join(LOCK_FILE);
+        if fs_err::read(&path).is_ok_and(|old| old == self.text.as_bytes()) {
+            return Ok(false);
+        }
+        write_of_project(&path, self.text.as_bytes())?;
+        Ok(true)
     }
 }
 
@@ -204,15 +210,17 @@ fn own(
     implied: Option<&Path>,
     before: Option<&str>,
 ) -> Result<(String, Vec<String>), Error> {
-    let mut draft = tempfile::Builder::new()
-        .prefix(&format!("{DRAFT}{}-", std::process::id()))
-        .suffix(".toml")
-        .tempfile_in(request.directory)?;
+    let prefix = draft_prefix();
+    let mut named = tempfile::Builder::new();
+    named.prefix(&prefix).suffix(".toml");
+    let path = request.directory.join(LOCK_FILE);
+    let cannot = |source| taipan_store::Error::Project { path: path.clone(), source };
+    let mut draft = named.tempfile_in(request.directory).map_err(cannot)?;
     let mut arguments = compile(request, implied);
     arguments.extend(built_wheels(request));
     // An empty file is no lock.
     if let Some(text) = before {
-        draft.write_all(text.as_bytes())?;
+        draft.write_all(text.as_bytes()).map_err(cannot)?;
     } else {
         arguments.push("--upgrade".into());
     }
@@ -230,7 +238,7 @@ fn own(
         "--output-file".into(),
         name_of(&draft),
     ]);
-    let said = run(uv, request, arguments)?.1;
+    let said = run(uv, request, arguments).map_err(|error| error.of_file(&path))?.1;
     let text = fs_err::read_to_string(draft.path())?;
     Ok((text, said.warnings))
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::Error;
+use crate::disk::open_file;
 
 /// The mode of a written file, before the user's umask: tempfile's own default
 /// hides it from every other user.
@@ -37,6 +38,27 @@ pub fn write_program(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 pub fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let cannot = |source| Error::Output { path: path.to_owned(), source };
     write_with(path, PRIVATE_FILE_MODE, cannot, |file| file.write_all(bytes).map_err(cannot))
+}
+
+/// As [`write_atomic`], for a file of the user's project: it keeps its mode, a link stays one, and a file that its owner
+/// has made read-only stays as it is.
+///
+/// # Errors
+///
+/// [`Error::Project`], with the file as it was.
+pub fn write_of_project(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let cannot = |source| Error::Project { path: path.to_owned(), source };
+    let place = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = match open_file(&place, fs_err::OpenOptions::new().write(true)) {
+        Ok(Some(file)) => Some(file.metadata().map_err(cannot)?.permissions()),
+        Ok(None) => return Err(cannot(io::ErrorKind::IsADirectory.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot(error)),
+    };
+    write_with(&place, FILE_MODE, cannot, |file| {
+        let kept = mode.map_or(Ok(()), |mode| file.set_permissions(mode));
+        kept.and_then(|()| file.write_all(bytes)).map_err(cannot)
+    })
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {

@@ -36,6 +36,14 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// A file of the user's project could not be written.
+    #[error("cannot write {path}, which is as it was")]
+    Project {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The lock of an entry could not be taken.
     #[error("cannot lock {path}")]
     Lock {
@@ -346,6 +354,7 @@ impl Error {
                 return io_hint(source);
             }
             Self::Output { source, .. } => return output_hint(source),
+            Self::Project { source, .. } => return project_hint(source),
             Self::Damaged { damage, .. } if damage.is_forbidden() => {
                 "make it readable for this user, as its owner (`chmod -R a+rX`), or set TAIPAN_CACHE to \
                  another folder"
@@ -414,6 +423,22 @@ fn output_hint(source: &io::Error) -> Option<Cow<'static, str>> {
         PermissionDenied | ReadOnlyFilesystem => "name a file with --output where you may write",
         NotFound | NotADirectory => "name a file with --output in a folder that is there",
         IsADirectory => "name a file with --output, not a folder",
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+fn project_hint(source: &io::Error) -> Option<Cow<'static, str>> {
+    use io::ErrorKind::{
+        FileTooLarge, IsADirectory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem,
+        StorageFull,
+    };
+    let hint = match source.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "free some space on the disk of the project",
+        PermissionDenied | ReadOnlyFilesystem => {
+            "let this user write the file and the directory that it is in, or do this where the project can be written"
+        }
+        IsADirectory => "remove what is in the place of the file",
         _ => return None,
     };
     Some(hint.into())

@@ -118,19 +118,24 @@ fn bombs() {
 }
 
 /// A file system of a few bytes, while this lives.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// None where this user cannot mount any.
-    fn mount(at: &Path) -> Option<Self> {
+    pub(crate) fn mount(at: &Path) -> Option<Self> {
         let size = ["-t", "tmpfs", "-o", "size=2m", "tmpfs"];
         let done = Command::new("mount").args(size).arg(at).status();
         done.is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
     }
 
     fn grow(&self) {
-        let size = ["-o", "remount,size=64m"];
-        assert!(Command::new("mount").args(size).arg(&self.0).status().unwrap().success());
+        self.remount("size=64m");
+    }
+
+    pub(crate) fn remount(&self, option: &str) {
+        let mut command = Command::new("mount");
+        command.args(["-o", &format!("remount,{option}")]).arg(&self.0);
+        assert!(command.status().unwrap().success());
     }
 }
 

@@ -25,6 +25,7 @@ mod resumes;
 mod scripts;
 mod serving;
 mod snapshots;
+mod unwritable;
 mod values;
 mod waits;
 mod warnings;
