@@ -16,6 +16,7 @@ use taipan_store::{
 };
 
 use crate::Error;
+use crate::build_failure::build_failure;
 use crate::built::{Builds, Built};
 use crate::digest::line;
 use crate::lock::{LOCK_FILE, Lock};
@@ -31,7 +32,7 @@ use crate::write::{HEAD, PACKAGES, package_table};
 pub const BUILT_ENTRIES: &str = "built";
 
 /// Build backends, all of Python alone, and what extends them.
-const BACKENDS: &str = "setuptools\nsetuptools-scm\nwheel\nhatchling\nhatch-vcs\nflit-core\npoetry-core\npdm-backend\n";
+pub(crate) const BACKENDS: &str = "setuptools\nsetuptools-scm\nwheel\nhatchling\nhatch-vcs\nflit-core\npoetry-core\npdm-backend\n";
 
 /// Folders in that of an entry while it is built: uv's cache, where the source is; the backends; what runs before them.
 const CACHE: &str = ".cache";
@@ -52,9 +53,6 @@ const FORM: &str = "taipan build 1";
 /// is now and then, so that a build can write somewhat more before it is ended.
 const BUILD_BYTES_MAX: u64 = 1 << 30;
 const BUILD_FILES_MAX: usize = 100_000;
-
-/// What the Python of a build says when it was ended at a limit.
-const STOPPED: &str = "error: the script was stopped: ";
 
 /// The tags of a wheel of Python alone end so.
 const PURE: &str = "-none-any.whl";
@@ -271,7 +269,7 @@ impl Builder<'_> {
         let name = package.name.clone();
         let Some((wheel, file_name)) = find_wheel(&folder.join(CACHE))? else {
             return match outcome {
-                Err(Error::Uv { said, .. }) => Err(failed(name, &said, folder)),
+                Err(Error::Uv { said, .. }) => Err(build_failure(name, &said, folder)),
                 Err(error) => Err(error),
                 Ok(()) => Err(Error::Build { name, said: "no wheel is left".to_owned() }),
             };
@@ -330,14 +328,6 @@ impl Build<'_> {
             }
             outcome => outcome.map(drop),
         }
-    }
-}
-
-/// Why a build in `folder` has failed, of what uv says.
-fn failed(name: String, said: &str, folder: &Path) -> Error {
-    match said.lines().find_map(|line| line.trim_start().strip_prefix(STOPPED)) {
-        Some(reason) => Error::BuildStopped { name, reason: reason.to_owned() },
-        None => Error::Build { name, said: said.replace(&folder.display().to_string(), "…") },
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 
 use taipan_manifest::{Location, PYPROJECT_FILE};
 
+use crate::build::BACKENDS;
 use crate::lacking::Lacking;
 use crate::wheel::Target;
 
@@ -124,7 +125,6 @@ pub enum Error {
         /// The table that tells of them.
         table: String,
     },
-    /// A lock that does not fit what is asked for.
     /// An address with a password, which would stand in a file that others get.
     #[error("{file} would have the password of the address {address}, and is a file to share")]
     Password {
@@ -133,6 +133,7 @@ pub enum Error {
         /// The address without it.
         address: String,
     },
+    /// A lock that does not fit what is asked for.
     #[error("{lock} does not fit: {reason}")]
     Stale {
         /// The lock.
@@ -220,6 +221,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A build backend that ended well, and has made no wheel that can be used.
+    #[error("the build backend of {name} {fault}")]
+    Backend {
+        /// The package.
+        name: String,
+        /// What it did in place of that.
+        fault: String,
+    },
     /// A build that gave another package.
     #[error("the build of {name} made {wheel}, which is no wheel of {wanted}")]
     BuiltOther {
@@ -266,20 +275,11 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-impl Error {
-    /// What the reader can do about it, where there is something.
-    pub fn hint(&self) -> Option<Cow<'static, str>> {
-        let hint = match self {
-            Self::Syntax { at, .. }
-            | Self::Value { at, .. }
-            | Self::Missing { at, .. }
-            | Self::Package { at, .. } => return of_lock(&at.file),
-            Self::TooLong { file, .. } => return of_lock(file),
 /// What uv says of a file that it cannot write (`uv-fs`, as of uv 0.13), and what stands before the system's number.
 const UNWRITTEN: &str = "failed to write to file ";
 const NUMBER: &str = "(os error ";
 
-            Self::Dynamic { .. } => "write `dependencies` into the table `project`",
+impl Error {
     /// The same; where uv could not write, it names the file of the project at `path`, which it wrote for.
     #[must_use]
     pub fn of_file(self, path: &Path) -> Self {
@@ -296,6 +296,15 @@ const NUMBER: &str = "(os error ";
         }
     }
 
+    /// What the reader can do about it, where there is something.
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::Syntax { at, .. }
+            | Self::Value { at, .. }
+            | Self::Missing { at, .. }
+            | Self::Package { at, .. } => return of_lock(&at.file),
+            Self::TooLong { file, .. } => return of_lock(file),
+            Self::Dynamic { .. } => "write `dependencies` into the table `project`",
             Self::Itself { .. } => {
                 "give the project another name in the table `project`, or say which versions of the package fit"
             }
@@ -319,6 +328,11 @@ const NUMBER: &str = "(os error ";
                     )
                     .into(),
                 );
+            }
+            Self::Password { .. } => {
+                "leave it out of the address. uv takes passwords from `~/.netrc` (`machine HOST login USER password \
+                 PASSWORD`) and keyrings, those of an index from `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD`; \
+                 git has helpers that remember them (`git help credentials`)"
             }
             Self::Stale { .. } => "`taipan lock` brings it up to date",
             Self::Version { .. } => {
@@ -345,18 +359,40 @@ const NUMBER: &str = "(os error ";
             Self::BuiltOther { .. } => {
                 "its build backend says another name or version than it has published: tell its authors"
             }
-            Self::Build { .. } | Self::NotPure { .. } => {
-                "there is no compiler in the sandbox, and no program but Python: strike it out of `allow-build`, \
-                 and ask its authors for a wheel"
+            Self::Backend { .. } => {
+                "this is a fault of the package: tell its authors, and ask them for a wheel"
             }
-            Self::Password { .. } => {
-                "leave it out of the address. uv takes passwords from `~/.netrc` (`machine HOST login USER password \
-                 PASSWORD`) and keyrings, those of an index from `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD`; \
-                 git has helpers that remember them (`git help credentials`)"
-            }
+            Self::Build { said, .. } => return Some(build_hint(said)),
+            Self::NotPure { .. } => NO_COMPILER,
             Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };
         Some(hint.into())
+    }
+}
+
+/// What to do about a package that is not of Python alone.
+const NO_COMPILER: &str = "there is no compiler in the sandbox, and no program but Python: a package that needs one cannot be \
+     built, ask its authors for a wheel";
+
+/// What to do about a build backend that has said this.
+fn build_hint(said: &str) -> Cow<'static, str> {
+    // A program was called: by CPython's `subprocess`, and by setuptools, which tells which.
+    const CALLS: [&str; 2] = ["does not support processes", "error: command '"];
+    if CALLS.iter().any(|call| said.contains(call)) {
+        return NO_COMPILER.into();
+    }
+    let missing =
+        said.lines().find_map(|line| line.strip_prefix("ModuleNotFoundError: No module named "));
+    match missing {
+        Some(module) => {
+            let there: Vec<_> = BACKENDS.lines().collect();
+            format!(
+                "a build has {} and what these need, and {module} is none of them: ask its authors for a wheel",
+                there.join(", ")
+            )
+            .into()
+        }
+        None => "its build backend says why; its authors may have a wheel".into(),
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod blame;
 mod build;
+mod build_failure;
 mod built;
 mod changes;
 mod compare;

@@ -295,6 +295,43 @@ fn builds_that_take_too_much() {
     check_refused("memory = []\nwhile True:\n    memory.append(bytes(1 << 20))", "MemoryError");
 }
 
+/// What a backend does wrong is said in its words, and not in those of what runs it.
+#[test]
+fn backends_that_make_no_wheel() {
+    check_refused(
+        "os._exit(0)",
+        "the build backend of answers has ended Python before it has named a wheel\n\nhint: this is a fault of the package",
+    );
+    check_refused("return None", "the build backend of answers has given no name of a wheel\n");
+    check_refused(
+        "make(directory)\nreturn '../../evil.whl'",
+        "the build backend of answers has named a wheel that it has not made\n",
+    );
+    check_refused(
+        "os.rename(os.path.join(directory, make(directory)), os.path.join(directory, 'x.txt'))\nreturn 'x.txt'",
+        "the build backend of answers has made a file that is not called as a wheel is: The wheel filename `x.txt`",
+    );
+    let other = "answers-2.0-py3-none-any.whl";
+    check_refused(
+        &format!(
+            "os.rename(os.path.join(directory, make(directory)), os.path.join(directory, '{other}'))\nreturn '{other}'"
+        ),
+        "the build backend of answers has made a wheel of something else: Package metadata version `1.5`",
+    );
+    check_refused(
+        "name = make(directory)\nopen(os.path.join(directory, name), 'w').write('no archive')\nreturn name",
+        "the build backend of answers has made a wheel that is no archive\n",
+    );
+    check_refused(
+        "import subprocess\nsubprocess.run(['cc'])",
+        "\n\nhint: there is no compiler in the sandbox",
+    );
+    check_refused(
+        "raise ValueError('no luck')",
+        "ValueError: no luck\n\nhint: its build backend says why",
+    );
+}
+
 /// The processes that have to do with the cache: uv and the Pythons of builds.
 fn working(cached: &Cached) -> Vec<String> {
     let cache = cached.cache.to_str().unwrap();
