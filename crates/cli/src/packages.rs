@@ -12,6 +12,7 @@ use taipan_store::{OnReadOnly, Step};
 use taipan_worker::{Packages, packages_of_project};
 
 use crate::failure::Failure;
+use crate::console;
 use crate::interpreter::{self, BuildPythons, Interpreter};
 use crate::lifetime;
 use crate::locking::{self, network};
@@ -135,6 +136,12 @@ impl AsRef<Path> for Program {
 
 /// uv with the settings for a project in `directory`, and the release's own Python, which answers its questions.
 fn installer<'a>(
+    if let Some(line) = inline.not_closed {
+        console::warn(format_args!(
+            "{}:{line}: no line `# ///` ends the block `# /// script`, so that it says nothing (PEP 723)",
+            path.display()
+        ));
+    }
     directory: &Path,
     means: Means<'_>,
     display: &Display,

@@ -14,6 +14,8 @@ pub struct Inline {
     pub requires_python: Option<VersionSpecifiers>,
     /// Settings: `tool`.
     pub tool: Table,
+    /// The line that begins a block that no line ends: PEP 723 has it passed over.
+    pub not_closed: Option<usize>,
 }
 
 /// What a command line asks for besides.
@@ -30,6 +32,9 @@ pub struct Requirements {
 const BEGIN: &str = "# /// script";
 const END: &str = "# ///";
 
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 impl Inline {
     /// Reads what the `text` of a script says; nothing for one that says nothing.
     ///
@@ -37,13 +42,21 @@ impl Inline {
     ///
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut blocks = blocks(text).into_iter();
-        let Some(block) = blocks.next() else { return Ok(Self::default()) };
-        if blocks.next().is_some() {
-            return Err("there are two blocks `# /// script`".into());
-        }
-        let table: Table =
-            block.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        // Python passes over the mark of UTF-8, too.
+        let blocks = blocks(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))?;
+        let (closed, open): (Vec<_>, Vec<_>) = blocks.into_iter().partition(|it| it.is_closed);
+        let not_closed = open.first().map(|block| block.line);
+        let block = match closed.as_slice() {
+            [] => return Ok(Self { not_closed, ..Self::default() }),
+            [block] => block,
+            [one, two, ..] => {
+                return Err(format!(
+                    "lines {} and {} each begin a block `{BEGIN}`, and PEP 723 allows one",
+                    one.line, two.line
+                ));
+            }
+        };
+        let table: Table = block.text.parse().map_err(|error| syntax(block, &error))?;
         let dependencies = match table.get("dependencies") {
             None => Vec::new(),
             Some(Value::Array(items)) => {
@@ -64,7 +77,7 @@ impl Inline {
             Some(Value::Table(tool)) => tool.clone(),
             Some(_) => return Err("`tool` must be a table".into()),
         };
-        Ok(Self { dependencies, requires_python, tool })
+        Ok(Self { dependencies, requires_python, tool, not_closed })
     }
 
     /// Asks for more, and allows more than `[tool.taipan]` does.
@@ -110,26 +123,69 @@ impl Inline {
     }
 }
 
-/// The contents of the blocks of a script, without the beginnings of comments.
-fn blocks(text: &str) -> Vec<String> {
-    let mut lines = text.lines().map(str::trim_end).peekable();
+/// A block of a script.
+#[derive(Debug, Default)]
+struct Block {
+    /// The line that begins it, from 1 on.
+    line: usize,
+    /// What it says, without the beginnings of comments.
+    text: String,
+    /// Whether a line ends it.
+    is_closed: bool,
+}
+
+/// The blocks of a script.
+///
+/// # Errors
+///
+/// A block that begins inside of another: as the lines of all are comments, an empty line or code has to stand between.
+fn blocks(text: &str) -> Result<Vec<Block>, String> {
+    let mut lines = text.lines().map(str::trim_end).enumerate().peekable();
     let mut blocks = Vec::new();
-    while let Some(line) = lines.next() {
+    while let Some((number, line)) = lines.next() {
         if line != BEGIN {
             continue;
         }
-        let mut block = Vec::new();
-        while let Some(line) = lines.next_if(|line| *line == "#" || line.starts_with("# ")) {
-            block.push(line);
+        let is_comment = |(_, line): &(usize, &str)| *line == "#" || line.starts_with("# ");
+        let begin = number + 1;
+        let mut inside = Vec::new();
+        while let Some((_, line)) = lines.next_if(is_comment) {
+            inside.push(line);
         }
         // The last line of this kind ends it; without one it is none.
-        if let Some(end) = block.iter().rposition(|line| *line == END) {
-            let content =
-                block[..end].iter().map(|line| line[1..].strip_prefix(' ').unwrap_or_default());
-            blocks.push(content.map(|line| format!("{line}\n")).collect());
+        let end = inside.iter().rposition(|line| *line == END);
+        let before_end = &inside[..end.unwrap_or(0)];
+        if let Some(other) = before_end.iter().position(|line| begins_block(line)) {
+            let (nested, line) = (begin + 1 + other, before_end[other]);
+            return Err(match before_end[..other].contains(&END) {
+                true => format!(
+                    "line {nested}, `{line}`, begins a block right behind the one of line {begin}: PEP 723 asks for a line \
+                     that is no comment between two blocks"
+                ),
+                false => format!(
+                    "line {nested}, `{line}`, begins a block inside of the one of line {begin}: PEP 723 asks for a line \
+                     `{END}` at the end of each, and a line that is no comment between two"
+                ),
+            });
         }
+        let content = before_end.iter().map(|line| line[1..].strip_prefix(' ').unwrap_or_default());
+        let text = content.map(|line| format!("{line}\n")).collect();
+        blocks.push(Block { line: begin, text, is_closed: end.is_some() });
     }
-    blocks
+    Ok(blocks)
+}
+
+/// Whether a line begins a block, of any type.
+fn begins_block(line: &str) -> bool {
+    let is_of_type = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    line.strip_prefix("# /// ").is_some_and(|kind| !kind.is_empty() && kind.chars().all(is_of_type))
+}
+
+/// What is wrong with the TOML of a block, with the line of the script.
+fn syntax(block: &Block, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| block.text.get(..span.start)).unwrap_or_default();
+    let line = block.line + 1 + before.matches('\n').count();
+    format!("line {line}: {}", error.message())
 }
 
 #[cfg(test)]
@@ -162,13 +218,36 @@ mod tests {
     }
 
     #[test]
+    fn blocks_that_are_not_closed() {
+        let line = |text: &str| Inline::parse(text).map(|inline| inline.not_closed);
+        assert_eq!(
+            line("import x\n# /// script\n# dependencies = ['a']\nimport x\n# ///\n"),
+            Ok(Some(2))
+        );
+        assert_eq!(line("# /// script\n# a = 1\n# ///\n"), Ok(None));
+    }
+
+    #[test]
+    fn a_byte_order_mark() {
+        check("\u{feff}# /// script\n# dependencies = ['a']\n# ///\n", Ok(&["a"]));
+    }
+
+    #[test]
     fn mistakes() {
         let block = |text: &str| format!("# /// script\n# {text}\n# ///\n");
         check(&block("dependencies = 'a'"), Err("`dependencies` must be a list of texts"));
         check(&block("dependencies = [3]"), Err("`dependencies` must be a list of texts"));
         check(&block("tool = 3"), Err("`tool` must be a table"));
         check(&block("requires-python = 3"), Err("`requires-python` must be a text"));
-        check(&format!("{0}\n{0}", block("a = 1")), Err("there are two blocks `# /// script`"));
+        check(&block("a = [\n# 3"), Err("line 3: unclosed array, expected `]`"));
+        let two = "lines 1 and 5 each begin a block `# /// script`, and PEP 723 allows one";
+        check(&format!("{0}\n{0}", block("a = 1")), Err(two));
+        let beside = "line 4, `# /// script`, begins a block right behind the one of line 1: PEP 723 asks for a line that is \
+                      no comment between two blocks";
+        check(&format!("{0}{0}", block("a = 1")), Err(beside));
+        let inside = "line 3, `# /// other`, begins a block inside of the one of line 1: PEP 723 asks for a line `# ///` at \
+                      the end of each, and a line that is no comment between two";
+        check("# /// script\n# a = 1\n# /// other\n# ///\n", Err(inside));
         assert!(Inline::parse(&block("= 1")).is_err());
         assert!(Inline::parse(&block("requires-python = 'x'")).is_err());
     }
