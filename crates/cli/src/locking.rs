@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use taipan_lock::{
     Builder, Builds, Change, Held, LOCK_FILE, Lock, PyodideIndex, Request, Resolved, SDK, Seen,
     Upgrade, Uv, Wanted, address_with_password, allow_builds, build, draft_prefix, held_table,
-    index_options, is_name, is_one_index, normalised, pin_release, read_lock, resolve,
+    in_form_of, index_options, is_name, is_one_index, normalised, pin_release, read_lock, resolve,
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
@@ -372,7 +372,9 @@ pub(crate) fn edit(
             write_of_project(&path, new_project(&name, release).as_bytes())?;
         }
         words_to_uv(options, &project, release, change)?;
+        let before = read_text(&path, "the file")?;
         if let Some(version) = pin {
+        rewrite(&path, |after| Ok(in_form_of(&before, after)))?;
             options.choice.check_pin(&project, version)?;
             rewrite(&path, |text| pin_release(PYPROJECT_FILE, text, version))?;
         }

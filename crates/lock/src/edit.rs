@@ -61,7 +61,28 @@ fn edited(
     if let Some(taipan) = taipan.and_then(Item::as_table_like_mut) {
         change(taipan);
     }
-    Ok(document.to_string())
+    Ok(in_form_of(text, &document.to_string()))
+}
+
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The text `after` with the ends of lines and the byte order mark that all of `before` has, which it was made of: tools
+/// that change a file drop both.
+#[must_use]
+pub fn in_form_of(before: &str, after: &str) -> String {
+    let text = after.strip_prefix(BYTE_ORDER_MARK).unwrap_or(after).replace("\r\n", "\n");
+    let lines = before.matches('\n').count();
+    let text = match lines > 0 && before.matches("\r\n").count() == lines {
+        true => text.replace('\n', "\r\n"),
+        // Its author mixes them.
+        false if before.contains("\r\n") => return after.to_owned(),
+        false => text,
+    };
+    match before.strip_prefix(BYTE_ORDER_MARK) {
+        Some(_) => format!("{BYTE_ORDER_MARK}{text}"),
+        None => text,
+    }
 }
 
 /// Checks that what is changed has the values that it can have.
@@ -106,6 +127,20 @@ mod tests {
             "pyproject.toml:2:10: `tool.taipan` must be a table, found 3",
         );
         check_builds("[x\n", &[], "pyproject.toml:1:3: unclosed table, expected `]`");
+    }
+
+    #[test]
+    fn ends_of_lines() {
+        let check = |before: &str, after: &str, expect: &str| {
+            assert_eq!(in_form_of(before, after), expect);
+        };
+        check("\u{feff}a\r\nb\r\n", "a\nc\n", "\u{feff}a\r\nc\r\n");
+        check("a\n", "\u{feff}a\r\nc", "a\nc");
+        check("a\r\nb\n", "a\r\nc\n", "a\r\nc\n");
+        check("", "a\n", "a\n");
+        let text = "\u{feff}[project]\r\nname = 'a' # é\r\n";
+        let pinned = format!("{text}\r\n[tool.taipan]\r\npyodide = \"1\"\r\n");
+        assert_eq!(pin_release("pyproject.toml", text, "1").unwrap(), pinned);
     }
 
     #[test]

@@ -48,7 +48,7 @@ mod write;
 pub use build::{BUILT_ENTRIES, Builder, MakePython, Seen, build, build_locked};
 pub use built::{Builds, Built};
 pub use changes::Change;
-pub use edit::{allow_builds, pin_release};
+pub use edit::{allow_builds, in_form_of, pin_release};
 pub use error::Error;
 pub use file::{File, Place};
 pub use held::{Held, Kind, held_table};

@@ -346,6 +346,23 @@ fn adding_and_removing() {
 
 /// With the real index, for the backends and for what is built.
 fn run_with_index(place: &Place) -> String {
+#[test]
+fn ends_of_lines_stay() {
+    let place = place("");
+    let text = format!("\u{feff}{PROJECT}dependencies = ['plain']\n").replace('\n', "\r\n");
+    place.write("pyproject.toml", &text);
+    assert_eq!(run(&place, &["add", "side", "--allow-build", "plain"]), "0\n");
+    let added = read(&place, "pyproject.toml");
+    assert!(
+        added.starts_with('\u{feff}')
+            && added.contains("\"side\"")
+            && added.contains("allow-build = [\"plain\"]"),
+        "{added}"
+    );
+    assert_eq!(added.matches('\n').count(), added.matches("\r\n").count());
+    assert_eq!(run(&place, &["remove", "side"]), "0\n");
+}
+
     let wheels = place.path().join("../wheels").canonicalize().unwrap();
     let output =
         place.command(&["lock", "--quiet"]).env("PIP_FIND_LINKS", wheels).output().unwrap();
