@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Take the newest versions that fit: of a package, or of all without a name
     ///
     /// A directory goes before it.
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = ALL, value_parser = upgraded)]
     upgrade: Vec<String>,
 
     /// A dependency group of pyproject.toml to lock as well; without it those of the existing lock
@@ -51,6 +51,19 @@ pub(crate) struct Arguments {
     /// Write nothing; fail when the lock does not have what pyproject.toml asks for
     #[arg(long, conflicts_with_all = ["upgrade", "allow_downgrade", "allow_build"])]
     check: bool,
+}
+
+/// What `--upgrade` means without a name; no package is called so.
+const ALL: &str = "*";
+
+/// Reads what is to be upgraded. An empty text is most likely a variable that is not set, and not all packages.
+fn upgraded(text: &str) -> Result<String, &'static str> {
+    let is_all = text == ALL;
+    let name = if is_all { Ok(ALL.to_owned()) } else { package_name(text) };
+    name.map_err(|_| {
+        "it is a package's name, of letters, digits, `-`, `_` and `.`, without a version; `--upgrade` alone is for all \
+         packages"
+    })
 }
 
 const EXAMPLES: &str = "\
@@ -80,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     }
     let upgrade = match upgrade.as_slice() {
         [] => Upgrade::Nothing,
-        names if names.iter().any(String::is_empty) => Upgrade::Everything,
+        names if names.iter().any(|name| name == ALL) => Upgrade::Everything,
         names => Upgrade::Packages(names.to_vec()),
     };
     let (allow_downgrade, allow_build) = (allow_downgrade.clone(), allow_build.clone());

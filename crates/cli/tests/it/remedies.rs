@@ -160,6 +160,12 @@ fn changes_are_told() {
         unknown.starts_with("2\nerror: `--upgrade Plan`: neither pylock.toml nor"),
         "{unknown}"
     );
+    let empty = run_aloud(&place, &["lock", "--upgrade", ""]);
+    assert!(
+        empty.starts_with("2\nerror: invalid value '' for '--upgrade [<NAME>]': it is a package's name, of letters")
+            && empty.contains("`--upgrade` alone is for all packages"),
+        "{empty}"
+    );
     let upgraded = run_aloud(&place, &["lock", "--upgrade"]);
     assert!(upgraded.ends_with(")\nchanged plain 1.0 → 1.1\n"), "{upgraded}");
     let added = run_aloud(&place, &["add", "side", "old_only"]);
