@@ -174,7 +174,7 @@ impl Asked<'_> {
     /// Has uv resolve, builds what has no wheel and may be built, and refuses what stays behind too far.
     fn resolve(&self, options: &Options) -> Result<Resolved, Failure> {
         let Self { directory, release, wanted, before, choices } = *self;
-        let (uv, cache) = (uv(options)?, options.cache()?);
+        let (uv, cache) = (uv::<taipan_lock::Error>(options)?, options.cache()?);
         let display = Display::new(options.quiet);
         let progress = |step: Step<'_>| display.show(step);
         // uv would wait for it without a word.
@@ -475,8 +475,8 @@ fn words_to_uv(
     arguments.extend(options.offline.then(|| "--offline".into()));
     arguments.push("--".into());
     arguments.extend(words.iter().map(OsString::from));
-    let outcome =
-        uv(options)?.run("change pyproject.toml", &project.directory, arguments, &|_| ());
+    let uv = uv::<taipan_lock::Error>(options)?;
+    let outcome = uv.run("change pyproject.toml", &project.directory, arguments, &|_| ());
     let path = project.directory.join(PYPROJECT_FILE);
     Ok(outcome.map(drop).map_err(|error| error.of_file(&path))?)
 }
@@ -499,10 +499,19 @@ fn new_project(name: &str, release: &Release) -> String {
     )
 }
 
-fn uv(options: &Options) -> Result<Uv, Failure> {
+/// uv, which a command looks for once. `E` says what it is needed for.
+pub(crate) fn uv<E: From<taipan_lock::Error>>(options: &Options) -> Result<Uv, Failure>
+where
+    Failure: From<E>,
+{
+    if let Some(uv) = options.uv.get() {
+        return Ok(uv.clone());
+    }
     let display = Display::new(options.quiet);
     let show = |step: Step<'_>| display.show(step);
-    Ok(Uv::find(&options.cache()?, &lifetime::starter()?, options.offline, &show)?)
+    let found = Uv::find(&options.cache()?, &lifetime::starter()?, options.offline, &show);
+    let found = found.map_err(E::from)?;
+    Ok(options.uv.get_or_init(|| found).clone())
 }
 
 /// The configurations of uv, as far as they can be read.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueEnum, ValueHint};
+use taipan_lock::Uv;
 use taipan_manifest::GATES;
 use taipan_release::{Mirror, Release, Source};
 use taipan_store::{Cache, root};
@@ -108,6 +110,8 @@ pub(crate) struct Options {
     pub(crate) proxies: fetch::Settings,
     /// The variables of this machine that `taipan python` gives its program.
     pub(crate) python: BTreeMap<String, String>,
+    /// uv, once it was looked for.
+    pub(crate) uv: Arc<OnceLock<Uv>>,
 }
 
 impl Options {
@@ -144,7 +148,8 @@ impl Options {
         let choice = Choice { pyodide, experimental, gates: gate, development };
         let indexes = environment.indexes.clone();
         let (proxies, python) = (environment.proxies.clone(), environment.python.clone());
-        Ok(Self { cache_root, sources, choice, quiet, offline, indexes, proxies, python })
+        let uv = Arc::default();
+        Ok(Self { cache_root, sources, choice, quiet, offline, indexes, proxies, python, uv })
     }
 
     /// Where releases that the cache does not have are fetched from, in order.

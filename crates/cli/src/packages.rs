@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
-use taipan_lock::{LOCK_FILE, Lock, MakePython, Requirement, Seen, Uv};
+use taipan_lock::{LOCK_FILE, Lock, MakePython, Requirement, Seen};
 use taipan_manifest::PACKAGES_DIRECTORY;
 use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
@@ -14,7 +14,6 @@ use taipan_worker::{Packages, packages_of_project};
 use crate::failure::Failure;
 use crate::console;
 use crate::interpreter::{self, BuildPythons, Interpreter};
-use crate::lifetime;
 use crate::locking::{self, network};
 use crate::means::Means;
 use crate::progress::Display;
@@ -75,7 +74,7 @@ fn install(
     let installation = Installation { lock, directory, exclude, libraries };
     let pythons = BuildPythons::new(release, options);
     let make = |seen: &Seen| pythons.make(seen);
-    let installer = || installer(directory, means, &display, &make);
+    let installer = || installer(directory, means, &make);
     let library = |it: &_| needed.read(it);
     taipan_packages::install(installation, installer, library, bundle, cache, guard, &|step| {
         display.show(step)
@@ -144,12 +143,10 @@ fn installer<'a>(
     }
     directory: &Path,
     means: Means<'_>,
-    display: &Display,
     python_of_a_build: MakePython<'a>,
 ) -> Result<Installer<'a, Program>, Failure> {
-    let Means { options, release, cache, .. } = means;
-    let uv = Uv::find(cache, &lifetime::starter()?, options.offline, &|step| display.show(step))
-        .map_err(taipan_packages::Error::from)?;
+    let Means { options, release, .. } = means;
+    let uv = locking::uv::<taipan_packages::Error>(options)?;
     let program = interpreter::program(release, options, &[], OnReadOnly::Apart)?;
     let python = Program { path: program.path(), _program: program };
     Ok(Installer { uv, python, python_of_a_build, options: network(options, directory) })
