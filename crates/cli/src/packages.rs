@@ -1,19 +1,21 @@
 //! The packages of a project: where they come from, and their image.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pep440_rs::Version;
-use taipan_lock::{LOCK_FILE, Lock, MakePython, Requirement, Seen};
-use taipan_manifest::PACKAGES_DIRECTORY;
+use taipan_lock::{LOCK_FILE, Lock, MakePython, Requirement, Seen, Wanted, normalised};
+use taipan_manifest::{PACKAGES_DIRECTORY, PYPROJECT_FILE};
 use taipan_packages::{Inline, Installation, Installer, leave_out};
 use taipan_pyodide::layer::Entry;
 use taipan_release::Release;
 use taipan_store::{OnReadOnly, Step};
 use taipan_worker::{Packages, packages_of_project};
 
-use crate::failure::Failure;
 use crate::console;
+use crate::failure::Failure;
 use crate::interpreter::{self, BuildPythons, Interpreter};
+use crate::lacking::target;
 use crate::locking::{self, network};
 use crate::means::Means;
 use crate::progress::Display;
@@ -32,15 +34,43 @@ pub(crate) fn of_project(
         Origin::Lock(lock) => Ok((Some(of_lock(&lock, exclude, means)?), Vec::new())),
         Origin::Directory => {
             let (entries, mut left_out) = packages_of_project(directory, PACKAGES_DIRECTORY)?;
-            let packages = of_entries(leave_out(entries, exclude), means)?;
             if directory.join(LOCK_FILE).exists() {
                 left_out.push(format!(
                     "packages are taken from {PACKAGES_DIRECTORY}, not as {LOCK_FILE} says: remove one of them"
                 ));
+            } else if let Some(lacking) = lacking(directory, &entries, means.release) {
+                left_out.push(format!(
+                    "packages are taken from {PACKAGES_DIRECTORY}, not as {PYPROJECT_FILE} says, and `{lacking}` is not \
+                     among them: make {PACKAGES_DIRECTORY} again by the tool that has made it, or remove it and run \
+                     `taipan lock`"
+                ));
             }
+            let packages = of_entries(leave_out(entries, exclude), means)?;
             Ok((Some(packages), left_out))
         }
     }
+}
+
+/// The first requirement of `pyproject.toml`, if there is one, that is not among the packages of a directory.
+fn lacking(directory: &Path, entries: &[Entry], release: &Release) -> Option<String> {
+    let text = fs_err::read_to_string(directory.join(PYPROJECT_FILE)).ok()?;
+    // What is wrong with it is told where it is used.
+    let wanted = Wanted::parse(PYPROJECT_FILE, &text, &[]).ok()?;
+    let tops: BTreeSet<_> =
+        entries.iter().filter_map(|entry| entry.path.split('/').next()).collect();
+    let mut installed: Vec<_> = tops.iter().filter_map(|name| of_metadata(name)).collect();
+    // What has no metadata is of a version that nobody knows.
+    let modules = tops.iter().map(|name| normalised(name.strip_suffix(".py").unwrap_or(name)));
+    let modules: Vec<_> =
+        modules.filter(|name| installed.iter().all(|(known, _)| known != name)).collect();
+    installed.extend(modules.into_iter().map(|name| (name, None)));
+    Some(wanted.lacking(&installed, target(release))?.text.clone())
+}
+
+/// The package whose folder of metadata is called `name` (Python Packaging User Guide, "Recording installed projects").
+fn of_metadata(name: &str) -> Option<(String, Option<Version>)> {
+    let (name, version) = name.strip_suffix(".dist-info")?.split_once('-')?;
+    Some((normalised(name), version.parse().ok()))
 }
 
 fn of_entries(entries: Vec<Entry>, means: Means<'_>) -> Result<Packages, Failure> {
@@ -106,6 +136,12 @@ pub(crate) fn read_inline(path: &Path, release: &Release) -> Result<Inline, Fail
     let text = text.unwrap_or_default();
     let refused = |problem| taipan_packages::Error::Inline { path: path.to_owned(), problem };
     let inline = Inline::parse(&text).map_err(refused)?;
+    if let Some(line) = inline.not_closed {
+        console::warn(format_args!(
+            "{}:{line}: no line `# ///` ends the block `# /// script`, so that it says nothing (PEP 723)",
+            path.display()
+        ));
+    }
     let fits = inline.requires_python.as_ref().is_none_or(|needed| {
         release.python.parse().is_ok_and(|python: Version| needed.contains(&python))
     });
@@ -135,12 +171,6 @@ impl AsRef<Path> for Program {
 
 /// uv with the settings for a project in `directory`, and the release's own Python, which answers its questions.
 fn installer<'a>(
-    if let Some(line) = inline.not_closed {
-        console::warn(format_args!(
-            "{}:{line}: no line `# ///` ends the block `# /// script`, so that it says nothing (PEP 723)",
-            path.display()
-        ));
-    }
     directory: &Path,
     means: Means<'_>,
     python_of_a_build: MakePython<'a>,

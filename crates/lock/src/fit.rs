@@ -7,6 +7,7 @@ use crate::lock::{LOCK_FILE, Lock};
 use crate::marker::holds;
 use crate::package::Package;
 use crate::project::Wanted;
+use crate::requirement::Requirement;
 use crate::wheel::Target;
 
 impl Lock {
@@ -100,6 +101,28 @@ impl Lock {
             }
         }
         None
+    }
+}
+
+impl Wanted {
+    /// The first requirement for `target` that none of these packages is, of those that were installed in another way than
+    /// by a lock.
+    #[must_use]
+    pub fn lacking(
+        &self,
+        installed: &[(String, Option<Version>)],
+        target: Target,
+    ) -> Option<&Requirement> {
+        self.requirements.iter().find(|requirement| {
+            let Requirement { name, specifiers, marker, .. } = requirement;
+            let is_wanted = marker.as_ref().is_none_or(|it| holds(it, target) == Some(true));
+            let fits = |version: &Option<Version>| match (specifiers, version) {
+                (Some(specifiers), Some(version)) => specifiers.contains(version),
+                (None, _) | (_, None) => true,
+            };
+            let is_there = installed.iter().any(|(it, version)| it == name && fits(version));
+            is_wanted && !is_there
+        })
     }
 }
 

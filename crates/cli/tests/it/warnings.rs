@@ -60,3 +60,21 @@ fn servers() {
         check_said_once(&[command], "warning", &(server.before.clone() + &server.rest()));
     }
 }
+
+/// A directory of packages goes before `pyproject.toml`. That is told when it has not what is asked for.
+#[test]
+fn a_directory_of_packages_in_the_way() {
+    let cached = Cached::new(WORKER);
+    let project = "[project]\nname = 'worker'\ndependencies = ['one>=2', \"two ; sys_platform == 'linux'\", 'three']\n";
+    cached.place.write("pyproject.toml", project);
+    let list = |path: &str, text: &str| cached.place.write(&format!("python_modules/{path}"), text);
+    list("three.py", "");
+    list("one-2.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: one\nVersion: 2.1\n");
+    let (code, said) = cached.run(&["snapshot", "create"]);
+    assert!(code == Some(0) && !said.contains("warning: "), "{said}");
+    cached.place.write("pyproject.toml", &project.replace("'one>=2'", "'one>=3'"));
+    let (code, said) = cached.run(&["snapshot", "create"]);
+    let told = "warning: packages are taken from python_modules, not as pyproject.toml says, and `one>=3` is not among them: \
+                make python_modules again by the tool that has made it, or remove it and run `taipan lock`\n";
+    assert!(code == Some(0) && said.contains(told), "{said}");
+}
