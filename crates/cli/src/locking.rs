@@ -11,7 +11,7 @@ use taipan_lock::{
 };
 use taipan_manifest::PYPROJECT_FILE;
 use taipan_release::{Release, Source};
-use taipan_store::{Kept, OnReadOnly, Step, write_of_project};
+use taipan_store::{Digest, Kept, OnReadOnly, Step, write_of_project};
 use taipan_webapi::{causes, with_causes};
 
 use crate::failure::Failure;
@@ -116,8 +116,8 @@ impl Locking {
         Ok(lock)
     }
 
-    /// Resolves, and writes the lock. Says what has changed, and what is held back.
-    pub(crate) fn lock(&self, options: &Options, choices: &Choices) -> Result<(), Failure> {
+    /// Resolves, and writes the lock; gives its digest. Says what has changed, and what is held back.
+    fn lock(&self, options: &Options, choices: &Choices) -> Result<Digest, Failure> {
         let Self { project, release, wanted, before } = self;
         let directory = project.directory.as_path();
         self.check_upgrades(&choices.upgrade)?;
@@ -139,7 +139,7 @@ impl Locking {
             }
         }
         tell_held(&resolved);
-        Ok(())
+        Ok(Digest::of(resolved.text.as_bytes()))
     }
 
     /// Checks that what is to be upgraded is there.
@@ -265,23 +265,24 @@ pub(crate) fn of_script(
     Ok(resolved.text)
 }
 
-/// Makes the lock of a project that is to have one and asks for packages, or has one that does not fit any more.
+/// Makes the lock of a project that is to have one and asks for packages, or has one that does not fit any more; gives the
+/// digest of what it has written.
 ///
 /// # Errors
 ///
 /// When the lock does not fit, and is not to be changed.
-pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
+pub(crate) fn fit(options: &Options, project: &Project) -> Result<Option<Digest>, Failure> {
     let Project { directory, configuration, updates_lock, .. } = project;
     let is_directory = matches!(Origin::of(directory), Origin::Directory);
     if is_directory || !directory.join(PYPROJECT_FILE).is_file() {
-        return Ok(());
+        return Ok(None);
     }
     let configuration = configuration.as_deref().map(Path::new);
     let _held = hold(options, directory);
     let locking = Locking::open(options, directory, configuration, Groups::default())?;
     let stale = match &locking.before {
         Some(_) => locking.check().err(),
-        None if locking.wanted.requirements.is_empty() || !updates_lock => return Ok(()),
+        None if locking.wanted.requirements.is_empty() || !updates_lock => return Ok(None),
         None => None,
     };
     match stale {
@@ -292,7 +293,7 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
                 causes(&failure).last().map_or_else(|| failure.to_string(), ToString::to_string);
             console::say(format_args!("{reason}: it is made again"));
         }
-        None if locking.before.is_some() => return Ok(()),
+        None if locking.before.is_some() => return Ok(None),
         Some(_) | None => (),
     }
     match locking.lock(options, &Choices::default()) {
@@ -302,9 +303,9 @@ pub(crate) fn fit(options: &Options, project: &Project) -> Result<(), Failure> {
                 "{SDK}, from which the project imports, is not there: {}",
                 with_causes(&failure)
             ));
-            Ok(())
+            Ok(None)
         }
-        outcome => outcome,
+        outcome => outcome.map(Some),
     }
 }
 
@@ -352,11 +353,11 @@ pub(crate) fn edit(
     change: &Edit<'_>,
     choices: &Choices,
 ) -> Result<(), Failure> {
-    let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
     // uv would write it, or leave it out and have none.
     if let Some(address) = change.words.iter().find_map(|word| address_with_password(word)) {
         return Err(taipan_lock::Error::Password { file: PYPROJECT_FILE, address }.into());
     }
+    let (project, _warnings) = Project::read_quietly(directory, config, Variables::Configured)?;
     let release = options.choice.release_for(&project.manifest, project.pin.as_ref())?;
     let pin = options.choice.pin_for(&project, release)?;
     let _held = hold(options, &project.directory);
@@ -371,10 +372,10 @@ pub(crate) fn edit(
             };
             write_of_project(&path, new_project(&name, release).as_bytes())?;
         }
-        words_to_uv(options, &project, release, change)?;
         let before = read_text(&path, "the file")?;
-        if let Some(version) = pin {
+        words_to_uv(options, &project, release, change)?;
         rewrite(&path, |after| Ok(in_form_of(&before, after)))?;
+        if let Some(version) = pin {
             options.choice.check_pin(&project, version)?;
             rewrite(&path, |text| pin_release(PYPROJECT_FILE, text, version))?;
         }
@@ -382,7 +383,8 @@ pub(crate) fn edit(
         let locked = remembered_groups(&project)?;
         match change.group.filter(|group| !locked.contains(&normalised(group))) {
             None => {
-                Locking::open(options, directory, config, Groups::default())?.lock(options, choices)
+                let locking = Locking::open(options, directory, config, Groups::default())?;
+                locking.lock(options, choices).map(drop)
             }
             Some(_) if options.quiet => Ok(()),
             Some(group) => {

@@ -13,12 +13,11 @@ use taipan_daemon::{Current, Routes, Service, State};
 use taipan_manifest::Isolation;
 use taipan_runtime::Guard;
 use taipan_server::{Backend, Drained, Listener, Settings, serve};
-use taipan_store::Step;
+use taipan_store::{Digest, Step};
 use taipan_worker::Worker;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::console;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::prepare::{Prepared, prepare};
@@ -27,6 +26,7 @@ use crate::project::{Project, Variables};
 use crate::runtime::runtime;
 use crate::signals::{self, Signals};
 use crate::suggested::Suggested;
+use crate::{console, locking};
 
 /// How many workers a command serves.
 pub(crate) const WORKERS: usize = 1;
@@ -119,6 +119,19 @@ fn take_all_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     // Where it is not to be raised, the server has what there is.
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
+}
+
+/// Makes the lock of a project before its worker is started; gives the digest of what was written, if that was necessary.
+pub(crate) async fn fit(
+    options: &Options,
+    project: Project,
+) -> Result<(Project, Option<Digest>), Failure> {
+    let options = options.clone();
+    let fitted = spawn_blocking(move || {
+        let written = locking::fit(&options, &project)?;
+        Ok((Project { updates_lock: false, ..project }, written))
+    });
+    fitted.await.map_err(|panic| Failure::Bug { what: panic.to_string() })?
 }
 
 /// Starts the worker of a project.

@@ -8,7 +8,8 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use taipan_lock::DRAFT;
+use taipan_lock::{DRAFT, LOCK_FILE};
+use taipan_store::Digest;
 
 use crate::failure::Failure;
 
@@ -30,6 +31,10 @@ pub(crate) struct Changes {
     /// Which directory is watched; none once it was seen to be gone.
     watched: Option<Identity>,
     changes: mpsc::Receiver<()>,
+    /// Changes of the lock alone, which Taipan writes by itself.
+    locks: mpsc::Receiver<()>,
+    /// The lock as Taipan has written it last, before the worker was started with it.
+    written: Option<Digest>,
     _watcher: RecommendedWatcher,
 }
 
@@ -38,33 +43,57 @@ impl Changes {
     pub(crate) fn watch(directory: &Path) -> Result<Self, Failure> {
         let watched = Identity::of(directory);
         // One place: a change that waits in it stands for all that follow.
-        let (sender, changes) = mpsc::channel(1);
+        let ((sender, changes), (lock_sender, locks)) = (mpsc::channel(1), mpsc::channel(1));
         let root = directory.to_owned();
         let own = Output::of_this_process();
         let refused = |source| Failure::Watch { directory: directory.to_owned(), source };
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<_>| {
             // An error says that events were lost: then anything may have changed.
-            if event.map_or(true, |event| matters(&root, &own, &event)) {
-                sender.try_send(()).ok();
-            }
+            match event.map_or(Some(What::Any), |event| what(&root, &own, &event)) {
+                Some(What::Any) => sender.try_send(()).ok(),
+                Some(What::Lock) => lock_sender.try_send(()).ok(),
+                None => None,
+            };
         })
         .map_err(refused)?;
         watcher.watch(directory, RecursiveMode::Recursive).map_err(refused)?;
-        Ok(Self { directory: directory.to_owned(), watched, changes, _watcher: watcher })
+        let (directory, written) = (directory.to_owned(), None);
+        Ok(Self { directory, watched, changes, locks, written, _watcher: watcher })
+    }
+
+    /// Is told what Taipan has written as the lock, if it has: that is no change for a worker that is started with it.
+    pub(crate) fn pass_over(&mut self, written: Option<Digest>) {
+        self.written = written.or(self.written);
     }
 
     /// Waits until something was saved, and then until all is quiet.
     pub(crate) async fn next(&mut self) {
         loop {
-            match timeout(GLANCE, self.changes.recv()).await {
-                Ok(Some(())) => break,
+            match timeout(GLANCE, self.event()).await {
+                Ok(Some(What::Lock)) if self.is_written() => {}
+                Ok(Some(_)) => break,
                 // The watcher ended; there will be no more changes.
                 Ok(None) => std::future::pending().await,
                 Err(_) if self.watch_another() => break,
                 Err(_) => {}
             }
         }
-        while timeout(QUIET_TIME, self.changes.recv()).await.is_ok() {}
+        while timeout(QUIET_TIME, self.event()).await.is_ok() {}
+    }
+
+    async fn event(&mut self) -> Option<What> {
+        tokio::select! {
+            change = self.changes.recv() => change.map(|()| What::Any),
+            lock = self.locks.recv() => lock.map(|()| What::Lock),
+        }
+    }
+
+    /// Whether the lock is as Taipan has written it. Once it is another, that is forgotten: the worker is started with the
+    /// other.
+    fn is_written(&mut self) -> bool {
+        let lock = fs_err::read(self.directory.join(LOCK_FILE)).map(|text| Digest::of(&text));
+        self.written = self.written.filter(|written| lock.is_ok_and(|lock| lock == *written));
+        self.written.is_some()
     }
 
     /// Watches what has taken the place of the directory; false when nothing has, or it cannot be watched yet.
@@ -77,6 +106,14 @@ impl Changes {
         let another = Self::watch(&self.directory.clone());
         another.map(|another| *self = another).is_ok()
     }
+}
+
+/// What has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// The lock, and nothing else.
+    Lock,
+    Any,
 }
 
 /// Which directory has a name. Numbers are used again, so the time at which the directory was made is part of it.
@@ -109,19 +146,25 @@ fn identity(path: impl AsRef<Path>) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// Whether an event can change what a worker does.
-fn matters(root: &Path, own: &Output, event: &notify::Event) -> bool {
-    let changes = match event.kind {
-        EventKind::Access(_) => false,
+/// What of that which decides what a worker does an event has changed; none where it has changed nothing.
+fn what(root: &Path, own: &Output, event: &notify::Event) -> Option<What> {
+    // The system lost count of the changes: any file may be among them.
+    if event.need_rescan() {
+        return Some(What::Any);
+    }
+    match event.kind {
+        EventKind::Access(_) => return None,
         EventKind::Any
         | EventKind::Create(_)
         | EventKind::Modify(_)
         | EventKind::Remove(_)
-        | EventKind::Other => true,
-    };
-    // The system lost count of the changes: any file may be among them.
-    event.need_rescan()
-        || changes && event.paths.iter().any(|path| is_the_workers(root, path) && !own.has(path))
+        | EventKind::Other => {}
+    }
+    let lock = root.join(LOCK_FILE);
+    let changed = event.paths.iter().filter(|path| is_the_workers(root, path) && !own.has(path));
+    changed
+        .map(|path| if *path == lock { What::Lock } else { What::Any })
+        .reduce(|one, other| if one == other { one } else { What::Any })
 }
 
 /// Whether a path below `root` is the worker's, and not a tool's or an editor's.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use http::StatusCode;
 use taipan_daemon::{Current, Service, State};
+use taipan_lock::without_passwords;
 use taipan_runtime::Guard;
 use taipan_server::{Backend, Details, Fault, Hosts, Listener, Settings};
 use taipan_webapi::causes;
@@ -89,7 +90,7 @@ async fn keep_current(
         let worker = match project {
             Ok(project) => {
                 let directory = project.directory.clone();
-                let worker = serving::start(options, guard, project).await;
+                let worker = start(options, guard, project, &mut changes).await;
                 worker.inspect(|service| keep_few(options, &directory, service))
             }
             Err(failure) => Err(failure),
@@ -128,6 +129,18 @@ async fn keep_current(
     }
 }
 
+/// Starts the worker. That the lock is written for it is no change for which it would have to be started again.
+async fn start(
+    options: &Options,
+    guard: &Guard,
+    project: Project,
+    changes: &mut Changes,
+) -> Result<Service, Failure> {
+    let (project, written) = serving::fit(options, project).await?;
+    changes.pass_over(written);
+    serving::start(options, guard, project).await
+}
+
 /// Keeps the last few snapshots of a worker in the cache, and no more: each save makes another.
 fn keep_few(options: &Options, directory: &Path, service: &Service) {
     let kept = options.cache().and_then(|cache| {
@@ -160,5 +173,7 @@ fn broken(failure: &Failure) -> Fault {
     if !failure.traceback().is_empty() {
         detail += &format!("\n\n{}", failure.traceback());
     }
+    // Whoever asks sees it.
+    let detail = without_passwords(&detail).into_owned();
     Fault::new(StatusCode::INTERNAL_SERVER_ERROR, WHAT).with_detail(detail)
 }

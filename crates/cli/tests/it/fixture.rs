@@ -154,6 +154,11 @@ impl Serving {
         }
     }
 
+    /// What it has said since, if anything.
+    pub(crate) fn lines_so_far(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
     /// All that it says until it ends.
     pub(crate) fn rest(&self) -> String {
         self.lines.iter().map(|line| line + "\n").collect()

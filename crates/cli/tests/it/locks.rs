@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -9,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::fixture::Place;
+use crate::fixture::{Place, Serving};
 
 const ENTRY: (&str, &str) = ("entry.py", "async def on_fetch(request):\n    ...\n");
 
@@ -344,8 +346,6 @@ fn adding_and_removing() {
     assert_eq!(locked(&place), ["plain 1.1"]);
 }
 
-/// With the real index, for the backends and for what is built.
-fn run_with_index(place: &Place) -> String {
 #[test]
 fn ends_of_lines_stay() {
     let place = place("");
@@ -363,6 +363,8 @@ fn ends_of_lines_stay() {
     assert_eq!(run(&place, &["remove", "side"]), "0\n");
 }
 
+/// With the real index, for the backends and for what is built.
+fn run_with_index(place: &Place) -> String {
     let wheels = place.path().join("../wheels").canonicalize().unwrap();
     let output =
         place.command(&["lock", "--quiet"]).env("PIP_FIND_LINKS", wheels).output().unwrap();
@@ -437,4 +439,21 @@ fn no_code_of_a_package_runs() {
         "{refused}"
     );
     assert!(!ran.exists());
+}
+
+/// That `taipan dev` writes the lock is no reason to start again; that its author does is one.
+#[test]
+fn dev_starts_once_with_the_lock_that_it_writes() {
+    let place = place("'plain<1.1'");
+    let wheels = place.path().join("../wheels").canonicalize().unwrap();
+    let mut command = place.command(&["dev", "--port", "0"]);
+    let server = Serving::start(command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1"));
+    assert_eq!(locked(&place), ["plain 1.0"]);
+    // Longer than a change is waited for.
+    thread::sleep(Duration::from_secs(1));
+    assert!(server.lines_so_far().iter().all(|line| !line.contains("a file has changed")));
+    let lock = read(&place, "pylock.toml");
+    place.write("pylock.toml", &format!("{lock}\n"));
+    server.line_with("a file has changed");
+    server.line_with("the worker has started again");
 }
