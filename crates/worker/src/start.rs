@@ -38,6 +38,7 @@ pub(crate) struct Kept {
     pub(crate) image: Arc<IsolateImage>,
     /// Keeps them from being removed.
     _bundle: Arc<Bundle>,
+    _packages: Vec<Arc<Held>>,
     held: Vec<Held>,
 }
 
@@ -212,7 +213,13 @@ fn find_in(
         read => read,
     }?;
     let Some((image, file, cached)) = opened else { return Ok(None) };
-    let kept = Kept { image: Arc::new(image), _bundle: bundle.clone(), held: vec![held] };
+    let packages = settings.libraries().into_iter().map(|it| it.held.clone()).collect();
+    let kept = Kept {
+        image: Arc::new(image),
+        _bundle: bundle.clone(),
+        _packages: packages,
+        held: vec![held],
+    };
     Ok(Some(Found { entry, made: made.get(), cached, file, kept }))
 }
 

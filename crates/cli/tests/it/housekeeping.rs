@@ -359,3 +359,17 @@ fn garbage_of_who_was_killed() {
     assert!(code == Some(0) && text.contains(&line("removed")), "{text}");
     assert!(!staging.exists());
 }
+
+/// What a server maps stays, its packages too.
+#[test]
+fn packages_of_a_server_are_in_use() {
+    let cached = Cached::apart(WORKER);
+    cached.place.write("python_modules/six.py", "");
+    cached.create();
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    let (code, text) = cached.run(&["gc", "--older-than", "0", "--quiet"]);
+    assert!(code == Some(0) && text.contains("in use   package-image/"), "{text}");
+    drop(server);
+    let (code, text) = cached.run(&["gc", "--older-than", "0", "--quiet"]);
+    assert!(code == Some(0) && text.contains("removed  package-image/"), "{text}");
+}
