@@ -112,8 +112,24 @@ impl Locking {
     pub(crate) fn check(&self) -> Result<&Lock, Failure> {
         let path = self.project.directory.join(LOCK_FILE);
         let (_, lock) = self.before.as_ref().ok_or(Failure::NotFound { what: "the lock", path })?;
-        lock.check_fits(&self.wanted, target(self.release))?;
+        let target = target(self.release);
+        lock.check_fits(&self.wanted, target)?;
+        for (name, folder) in lock.folders(target) {
+            let path = self.project.directory.join(folder).join(PYPROJECT_FILE);
+            // What is wrong with it, or dynamic, its build tells.
+            let text = fs_err::read_to_string(path).ok();
+            let own = text.and_then(|text| Wanted::parse(PYPROJECT_FILE, &text, &[]).ok());
+            own.map_or(Ok(()), |wanted| lock.check_folder(name, &wanted, target))?;
+        }
         Ok(lock)
+    }
+
+    /// Checks that there is a lock if packages are asked for.
+    pub(crate) fn check_is_there(&self) -> Result<(), Failure> {
+        match self.wanted.requirements.is_empty() {
+            true => Ok(()),
+            false => self.check().map(drop),
+        }
     }
 
     /// Resolves, and writes the lock; gives its digest. Says what has changed, and what is held back.

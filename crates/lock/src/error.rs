@@ -278,6 +278,8 @@ pub enum Error {
 /// What uv says of a file that it cannot write (`uv-fs`, as of uv 0.13), and what stands before the system's number.
 const UNWRITTEN: &str = "failed to write to file ";
 const NUMBER: &str = "(os error ";
+/// How uv says that a disk is full (ENOSPC).
+const NO_SPACE: &str = "(os error 28)";
 
 impl Error {
     /// The same; where uv could not write, it names the file of the project at `path`, which it wrote for.
@@ -364,6 +366,7 @@ impl Error {
             }
             Self::Build { said, .. } => return Some(build_hint(said)),
             Self::NotPure { .. } => NO_COMPILER,
+            Self::Uv { said, .. } if said.contains(NO_SPACE) => taipan_store::FULL,
             Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };
         Some(hint.into())

@@ -1,11 +1,13 @@
 //! Whether a lock fits what a project asks for.
 
+use std::path::{Path, PathBuf};
+
 use pep440_rs::{Version, VersionSpecifiers};
 
 use crate::Error;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::marker::holds;
-use crate::package::Package;
+use crate::package::{Package, Source};
 use crate::project::Wanted;
 use crate::requirement::Requirement;
 use crate::wheel::Target;
@@ -34,7 +36,9 @@ impl Lock {
         if let Some(reason) = self.misses(wanted, target) {
             return stale(reason);
         }
-        let Some(made) = &self.made else { return Ok(()) };
+        let Some(made) = &self.made else {
+            return self.without_file(wanted, target).map_or(Ok(()), stale);
+        };
         if made.release != target.release {
             return stale(format!(
                 "it is for Pyodide {}, and {} is chosen",
@@ -66,6 +70,44 @@ impl Lock {
                 stale("`[tool.uv]`, `allow-build` or `requires-python` has changed".to_owned())
             }
         }
+    }
+
+    /// The packages that are made of folders for `target`, and where these are; a relative path begins at the lock's.
+    pub fn folders(&self, target: Target) -> impl Iterator<Item = (&str, PathBuf)> {
+        self.packages.iter().filter_map(move |package| match &package.source {
+            Source::Directory { path, subdirectory, .. } if package.is_installed(target) => {
+                let folder = Path::new(path).join(subdirectory.as_deref().unwrap_or_default());
+                Some((package.name.as_str(), folder))
+            }
+            _ => None,
+        })
+    }
+
+    /// Checks that the lock has what its package `name` asks for, which is made of a folder and may have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`] with the requirement that it lacks.
+    pub fn check_folder(&self, name: &str, wanted: &Wanted, target: Target) -> Result<(), Error> {
+        let stale = |reason| {
+            Err(Error::Stale { lock: LOCK_FILE, reason: format!("{name} has changed: {reason}") })
+        };
+        self.misses(wanted, target).map_or(Ok(()), stale)
+    }
+
+    /// A package of which `target` can install no file, as of a lock for another platform.
+    fn without_file(&self, wanted: &Wanted, target: Target) -> Option<String> {
+        let cannot = |package: &&Package| match &package.source {
+            Source::Files { wheels, sdist } => {
+                let is_built = sdist.is_some() && wanted.allow_build.contains(&package.name);
+                !is_built && !wheels.iter().any(|wheel| target.takes(&wheel.name))
+            }
+            Source::Directory { .. } | Source::Vcs(_) | Source::Archive { .. } => false,
+        };
+        let Package { name, version, .. } =
+            self.packages.iter().filter(|it| it.is_installed(target)).find(cannot)?;
+        let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        Some(format!("{name}{version} has no wheel for {} in it", target.looked_for()))
     }
 
     /// What of the requirements the packages do not have that `target` installs.
@@ -101,6 +143,13 @@ impl Lock {
             }
         }
         None
+    }
+}
+
+impl Package {
+    /// Whether its marker, if it can be told, does not leave it out.
+    fn is_installed(&self, target: Target) -> bool {
+        self.marker.as_ref().is_none_or(|it| holds(it, target) != Some(false))
     }
 }
 
@@ -165,6 +214,26 @@ mod tests {
         check(">=3.15", "3.14.2", false);
         check(">=3.15", "3.15.0rc1", true);
         check(">=3.15.1", "3.15.0rc1", false);
+    }
+
+    #[test]
+    fn files_of_another_platform() {
+        let check = |file: &str, expect: Option<&str>| {
+            let text = format!(
+                "lock-version = '1.0'\ncreated-by = 'a test'\n[[packages]]\nname = 'a'\nversion = '1'\n{file}\n\
+                 url = 'https://files.example/a'\nhashes = {{ sha256 = '{:064}' }}",
+                0
+            );
+            let lock = Lock::parse(LOCK_FILE, &text).unwrap();
+            let wanted = Wanted::default();
+            let said = lock.check_fits(&wanted, TARGET).err().map(|error| error.to_string());
+            assert_eq!(said.as_deref(), expect);
+        };
+        check("[[packages.wheels]]\nname = 'a-1-py3-none-any.whl'", None);
+        let linux = "[[packages.wheels]]\nname = 'a-1-cp314-cp314-manylinux_2_28_x86_64.whl'";
+        let expect =
+            "pylock.toml does not fit: a 1 has no wheel for cp314-pyemscripten_2026_0_wasm32 in it";
+        check(linux, Some(expect));
     }
 
     #[test]

@@ -394,12 +394,13 @@ impl Error {
     }
 }
 
+/// What to do when the disk of the cache is full.
+pub const FULL: &str = "free some space: `taipan gc --dry-run` lists what of the cache is not used, `taipan gc` removes it; \
+                        or set TAIPAN_CACHE to a folder on a larger disk";
+
 fn io_hint(source: &io::Error) -> Option<Cow<'static, str>> {
     let hint = match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space: `taipan gc --dry-run` lists what of the cache is not used, `taipan gc` removes it; \
-             or set TAIPAN_CACHE to a folder on a larger disk"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FULL,
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::NotADirectory => "set TAIPAN_CACHE to a folder that can be written",

@@ -42,7 +42,7 @@ pub use cache::{Cache, Surroundings, root};
 pub use contents::ContentDigest;
 pub use digest::Digest;
 pub use entry::{Entry, Held, OnReadOnly};
-pub use error::{Damage, Error};
+pub use error::{Damage, Error, FULL};
 pub use export::{Import, export};
 pub use fetch::{Source, fetch};
 pub use files::Files;

@@ -8,6 +8,7 @@ use taipan_packages::{Listed, list};
 
 use crate::console;
 use crate::failure::Failure;
+use crate::locking::{Groups, Locking};
 use crate::options::Options;
 use crate::prepare;
 use crate::size::size;
@@ -35,9 +36,14 @@ Examples:
 
 /// Installs the packages, and says what is there then.
 pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, Failure> {
-    let settings = prepare::settings(options, &arguments.directory, arguments.config.as_deref())?;
+    let Arguments { directory, config } = arguments;
+    let settings = prepare::settings(options, directory, config.as_deref())?;
     let text = match &settings.packages {
-        None => "the worker has no packages\n".to_owned(),
+        None => {
+            let groups = Groups::default();
+            Locking::open(options, directory, config.as_deref(), groups)?.check_is_there()?;
+            "the worker has no packages\n".to_owned()
+        }
         Some(packages) => {
             let listed = list(&packages.layer);
             let bytes = listed.iter().map(|Listed { bytes, .. }| bytes).sum();

@@ -156,6 +156,12 @@ fn directories() {
     cached.place.write("sub/answers/answers.py", "ANSWER = 'another'\n");
     let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
     assert!(server.get("/", "").contains("\nanother\n"));
+    // And so is what it needs now.
+    let needs = ANSWERS_PROJECT.replacen("version", "dependencies = ['six>=1']\nversion", 1);
+    cached.place.write("sub/answers/pyproject.toml", &needs);
+    let (code, text) = cached.run(&["lock", "--check"]);
+    let expect = "pylock.toml does not fit: answers has changed: it lacks `six>=1`\n";
+    assert!(code == Some(78) && text.contains(expect), "{text}");
 }
 
 #[test]

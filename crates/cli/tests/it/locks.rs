@@ -457,3 +457,12 @@ fn dev_starts_once_with_the_lock_that_it_writes() {
     server.line_with("a file has changed");
     server.line_with("the worker has started again");
 }
+
+/// What is asked for and not locked cannot be installed.
+#[test]
+fn nothing_to_install() {
+    let place = place("'plain'");
+    let refused = run(&place, &["sync"]);
+    assert!(refused.contains("no lock at ") || refused.contains("pylock.toml"), "{refused}");
+    assert!(!refused.starts_with("0\n"), "{refused}");
+}
