@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use taipan_lock::{COMPILED_OPTIONALLY, Error, Held, Lacking, Target, normalised};
+use taipan_lock::{ANOTHER_RELEASE, COMPILED_OPTIONALLY, Error, Held, Lacking, Target, normalised};
 use taipan_release::{Distribution, RELEASES, Release};
 
 use crate::failure::Failure;
@@ -42,13 +42,15 @@ impl Situation<'_> {
             Error::Downgrade { names, .. } => {
                 let refused = held.iter().filter(|held| names.contains(&held.name));
                 let is_built = |name: &&str| COMPILED_OPTIONALLY.contains(name);
-                let (built, compiled): (Vec<_>, Vec<_>) =
-                    refused.flat_map(Held::without_wheel).partition(is_built);
+                let lacking: BTreeSet<_> = refused.clone().flat_map(Held::without_wheel).collect();
+                let (built, compiled): (Vec<_>, Vec<_>) = lacking.into_iter().partition(is_built);
                 let built = (!built.is_empty()).then(|| self.allow_build(&built));
                 let published = self.published(compiled.into_iter());
-                let more: Vec<_> = built.into_iter().chain(published).collect();
-                let hint = error.hint().filter(|_| !more.is_empty());
-                hint.map(Into::into).into_iter().chain(more).collect()
+                let is_elsewhere = refused.clone().any(Held::is_of_another_release);
+                let another = is_elsewhere.then(|| ANOTHER_RELEASE.to_owned());
+                // What gives the newer version goes first.
+                let newer = built.into_iter().chain(published).chain(another);
+                newer.chain(error.hint().map(Into::into)).collect()
             }
             _ => Vec::new(),
         };
@@ -108,7 +110,10 @@ impl Situation<'_> {
     /// Which of these packages are published with the release, and how to take them from there.
     fn published<'b>(&self, names: impl Iterator<Item = &'b str>) -> Option<String> {
         let names: BTreeSet<_> = names.collect();
-        let files: Vec<_> = names.into_iter().filter_map(|name| self.file_of(name)).collect();
+        let files = names.into_iter().filter_map(|name| self.file_of(name));
+        // The name and the version of the wheel's name.
+        let files: Vec<_> =
+            files.map(|file| file.splitn(3, '-').take(2).collect::<Vec<_>>().join(" ")).collect();
         let state = match self.index {
             Index::Asked => "",
             Index::Silent => ", which cannot be reached",

@@ -263,7 +263,7 @@ impl Asked<'_> {
 
 fn tell_held(resolved: &Resolved) {
     if !resolved.held().is_empty() {
-        console::warn(format_args!("not as elsewhere:\n{}", held_table(resolved.held())));
+        console::warn(format_args!("not as on Linux:\n{}", held_table(resolved.held())));
     }
 }
 

@@ -3,6 +3,7 @@
 //! A resolver takes silently what fits. So its solution is compared with the one for a platform for which nearly every
 //! package has wheels.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
@@ -106,9 +107,42 @@ pub(crate) fn compare(
             },
             needs: if fits { needs.collect() } else { Vec::new() },
             required_by: pin.required_by.clone(),
+            goes_with: None,
         })
     });
-    held.collect()
+    let mut held: Vec<_> = held.collect();
+    group(&mut held, native);
+    held
+}
+
+/// Says of packages that are older for a reason that another has as well with which one they go. What has to be allowed, and
+/// what the project asks for, goes with nothing before it: that is what its author knows.
+fn group(held: &mut [Held], native: &[Pin]) {
+    let needed: BTreeMap<_, _> =
+        held.iter().map(|one| (one.name.clone(), needed(&one.name, native))).collect();
+    let mut order: Vec<_> = (0..held.len()).collect();
+    order.sort_by_key(|place| {
+        let one = &held[*place];
+        (!one.is_drastic(), !one.is_asked_for(), Reverse(needed[&one.name].len()))
+    });
+    for (place, own) in order.iter().enumerate().skip(1) {
+        let one = &held[*own];
+        if one.kind != Kind::Older || one.is_drastic() && one.is_asked_for() {
+            continue;
+        }
+        let lacking = one.without_wheel();
+        let is_first = |other: &&Held| {
+            let of_other = other.without_wheel();
+            let is_connected = needed[&other.name].contains(one.name.as_str())
+                || needed[&one.name].contains(other.name.as_str());
+            other.goes_with.is_none()
+                && other.kind != Kind::Missing
+                && is_connected
+                && lacking.iter().all(|name| of_other.contains(name))
+        };
+        let first = order[..place].iter().map(|place| &held[*place]).find(is_first);
+        held[*own].goes_with = first.map(|first| first.name.clone());
+    }
 }
 
 /// Whether the lock before has the same version, and did not hold it back: then it is only not upgraded.
@@ -142,12 +176,88 @@ fn is_stub(package: &Package) -> bool {
 }
 
 /// All that a package needs, in a solution.
-fn needed<'a>(name: &'a str, native: &'a [Pin]) -> BTreeSet<&'a str> {
+fn needed<'a>(name: &str, native: &'a [Pin]) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     let mut open = vec![name];
     while let Some(parent) = open.pop() {
-        let children = native.iter().filter(|pin| pin.required_by.iter().any(|by| by == parent));
-        open.extend(children.map(|pin| pin.name.as_str()).filter(|name| found.insert(*name)));
+        for child in native.iter().filter(|pin| pin.required_by.iter().any(|by| by == parent)) {
+            if found.insert(child.name.as_str()) {
+                open.push(&child.name);
+            }
+        }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAGS: &str = "cp314-x_wasm32";
+
+    /// A package that is held back, of a major version or not.
+    fn held(name: &str, is_drastic: bool, needs: &[&str], required_by: &[&str]) -> Held {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Held {
+            name: name.to_owned(),
+            kind: Kind::Older,
+            taken: "1.0".parse().ok(),
+            elsewhere: if is_drastic { "2.0" } else { "1.1" }.parse().unwrap(),
+            looked_for: TAGS.to_owned(),
+            exists: TAGS.to_owned(),
+            needs: texts(needs),
+            required_by: texts(required_by),
+            goes_with: None,
+        }
+    }
+
+    /// Which go with which, where `native` says what is required by what.
+    #[track_caller]
+    fn check(native: &str, mut all: Vec<Held>, expect: &[(&str, &str)]) {
+        group(&mut all, &read_pins(native));
+        let with = |one: &Held| Some((one.name.clone(), one.goes_with.clone()?));
+        let found: Vec<_> = all.iter().filter_map(with).collect();
+        let pair = |(one, other): &(&str, &str)| ((*one).to_owned(), (*other).to_owned());
+        assert_eq!(found, expect.iter().map(pair).collect::<Vec<_>>());
+    }
+
+    /// As of langchain-core.
+    #[test]
+    fn what_an_asked_for_package_needs() {
+        let project = &[PYPROJECT_FILE][..];
+        check(
+            "chain==2.0  # via worker (pyproject.toml)\nsmith==1.1  # via chain\ntenacity==2.0  # via chain\nfast==1  # via smith",
+            vec![
+                held("chain", true, &["fast (Linux)", "yaml (Linux)"], project),
+                held("smith", false, &["fast (Linux)"], &["chain"]),
+                held("tenacity", true, &[], &["chain"]),
+            ],
+            &[("smith", "chain"), ("tenacity", "chain")],
+        );
+        let reason = &["slow (Linux)"][..];
+        check(
+            "chain==2.0  # via worker (pyproject.toml)\nsmith==1.1  # via chain",
+            vec![
+                held("chain", true, &["fast (Linux)"], project),
+                held("smith", true, reason, &["chain"]),
+            ],
+            &[],
+        );
+    }
+
+    /// As of FastAPI and pydantic: what has to be allowed is named.
+    #[test]
+    fn what_has_to_be_allowed() {
+        let project = &[PYPROJECT_FILE][..];
+        let (core, native) = (
+            &["core (Linux)"][..],
+            "api==1.1  # via worker (pyproject.toml)\nmodels==2.0  # via api\n",
+        );
+        let all = vec![held("api", false, core, project), held("models", true, core, &["api"])];
+        check(native, all, &[("api", "models")]);
+        let all = vec![held("api", true, core, project), held("models", true, core, project)];
+        check(native, all, &[]);
+        let all = vec![held("api", true, core, project), held("models", true, core, &["api"])];
+        check(native, all, &[("models", "api")]);
+    }
 }

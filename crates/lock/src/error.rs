@@ -115,13 +115,12 @@ pub enum Error {
         lacking: Box<[Lacking]>,
     },
     /// Packages that stay behind by a major version, which nobody has allowed.
-    #[error(
-        "{} would be of an older major version than elsewhere, or without content:\n{table}",
-        names.join(", ")
-    )]
+    #[error("{}:\n{table}", complaints.join("; "))]
     Downgrade {
         /// Their names.
         names: Vec<String>,
+        /// What each would be.
+        complaints: Vec<String>,
         /// The table that tells of them.
         table: String,
     },
@@ -324,8 +323,8 @@ impl Error {
                     names.iter().map(|name| format!("--allow-downgrade {name}")).collect();
                 return Some(
                     format!(
-                        "{} allows it, and so does `[tool.taipan] allow-downgrade` in pyproject.toml, or in a \
-                         script's own block; another release may have what is missing",
+                        "`{}` takes the older version, as `[tool.taipan] allow-downgrade` does in pyproject.toml, or in a \
+                         script's own block",
                         allow.join(" ")
                     )
                     .into(),

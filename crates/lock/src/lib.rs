@@ -51,7 +51,7 @@ pub use changes::Change;
 pub use edit::{allow_builds, in_form_of, pin_release};
 pub use error::Error;
 pub use file::{File, Place};
-pub use held::{Held, Kind, held_table};
+pub use held::{ANOTHER_RELEASE, Held, Kind, held_table};
 pub use indexes::{is_one_index, options as index_options};
 pub use lacking::{COMPILED_OPTIONALLY, Lacking};
 pub use lock::{LOCK_FILE, Lock};

@@ -70,6 +70,9 @@ impl Made {
             text += &format!("exists = {}\n", quoted(&held.exists));
             text += &format!("needs = {}\n", list(&held.needs));
             text += &format!("required-by = {}\n", list(&held.required_by));
+            if let Some(other) = &held.goes_with {
+                text += &format!("goes-with = {}\n", quoted(other));
+            }
         }
         let array = format!("tool.taipan.{BACKENDS}");
         let backends = self.backends.iter();
@@ -109,5 +112,6 @@ fn read_held(mut table: Table<'_>) -> Result<Held, Error> {
         exists: table.text("exists")?.unwrap_or_default(),
         needs: table.texts("needs")?,
         required_by: table.texts("required-by")?,
+        goes_with: table.text("goes-with")?,
     })
 }

@@ -13,7 +13,7 @@ use crate::blame::lacking;
 use crate::build::backends;
 use crate::built::mark;
 use crate::compare::{Pin, compare, differing, read_pins};
-use crate::held::{Held, held_table};
+use crate::held::{Held, table_without_remedies};
 use crate::lock::{LOCK_FILE, Lock};
 use crate::made::Made;
 use crate::package::Package;
@@ -70,17 +70,16 @@ impl Resolved {
                 .iter()
                 .any(|old| old.name == held.name && old.taken == held.taken && old.is_drastic())
         };
-        let drastic = self
-            .held()
-            .iter()
-            .filter(|held| held.is_drastic() && !held.is_consequence(self.held()));
+        let drastic =
+            self.held().iter().filter(|held| held.is_drastic() && held.goes_with.is_none());
         let refused: Vec<_> =
             drastic.filter(|held| !is_known(held) && !is_allowed(&held.name)).collect();
         if refused.is_empty() {
             return Ok(());
         }
         let names = refused.iter().map(|held| held.name.clone()).collect();
-        Err(Error::Downgrade { names, table: held_table(self.held()) })
+        let complaints = refused.iter().map(|held| held.complaint()).collect();
+        Err(Error::Downgrade { names, complaints, table: table_without_remedies(self.held()) })
     }
 
     /// Puts the lock into the folder, in one step; whether that changed it.

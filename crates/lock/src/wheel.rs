@@ -83,6 +83,10 @@ pub(crate) fn what_exists<'a>(wheels: impl Iterator<Item = &'a str>) -> String {
             });
         }
     }
+    // Who has the one has the other.
+    if known.contains("Linux") {
+        known.remove("Linux (musl)");
+    }
     match known.is_empty() {
         true => "no wheel".to_owned(),
         false => known.into_iter().collect::<Vec<_>>().join(", "),

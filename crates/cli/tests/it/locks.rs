@@ -184,22 +184,23 @@ fn names_that_are_none() {
 
 /// What is said when `held` is held back.
 const HELD: &str = "\
-PACKAGE  TAKEN  ELSEWHERE  REQUIRED BY
-held     1.4    2.0        pyproject.toml
+PACKAGE  TAKEN  ON LINUX  REQUIRED BY
+held     1.4    2.0       pyproject.toml
     2.0 needs what has no wheel for cp314-pyemscripten_2026_0_wasm32: native (Linux, Windows)
-    remedy: ask the authors of native for a wheel; `held==1.4` takes this version knowingly, which may be too old for the \
-others
 ";
+
+/// What to do about it, where it is allowed.
+const REMEDY: &str = "    remedy: a wheel of native, from its authors or by `--source`; `held==1.4` takes this version knowingly\n";
 
 #[test]
 fn held_back() {
     let refused = format!(
-        "78\nerror: cannot lock the packages\n  caused by: held would be of an older major version than elsewhere, or \
-         without content:\n{HELD}\nhint: --allow-downgrade held allows it, and so does `[tool.taipan] \
-         allow-downgrade` in pyproject.toml, or in a script's own block; another release may have what is missing\n"
+        "78\nerror: cannot lock the packages\n  caused by: held would be 1.4, and Linux gets 2.0, a newer major version:\n\
+         {HELD}\nhint: `--allow-downgrade held` takes the older version, as `[tool.taipan] allow-downgrade` does in \
+         pyproject.toml, or in a script's own block\n"
     );
     check("'held'", &[], &refused, &[]);
-    let allowed = format!("0\nwarning: not as elsewhere:\n{HELD}");
+    let allowed = format!("0\nwarning: not as on Linux:\n{HELD}{REMEDY}");
     let place = check("'held'", &["--allow-downgrade", "held"], &allowed, &["held 1.4"]);
     // What was allowed once is not asked again, and is still told.
     assert_eq!(run(&place, &["lock"]), allowed);
@@ -219,25 +220,29 @@ fn held_back() {
     check("'held<2'", &[], "0\n", &["held 1.4"]);
 }
 
+/// A folder with a uv that does `first`, which is of the shell, and then what uv does; none where no uv is on the PATH. And
+/// the PATH with that folder.
+fn with_own_uv(place: &Place, first: &str) -> Option<String> {
+    let asked =
+        Command::new("sh").args(["-c", "command -v uv && echo \"$PATH\""]).output().unwrap();
+    let asked = String::from_utf8(asked.stdout).unwrap();
+    let (own, path) = asked.trim_end().split_once('\n')?;
+    let folder = place.path().with_file_name("bin");
+    fs_err::create_dir(&folder).unwrap();
+    let program = format!("#!/bin/sh\n{first}\nexec '{own}' \"$@\"\n");
+    taipan_store::write_program(&folder.join("uv"), program.as_bytes()).unwrap();
+    Some(format!("{}:{path}", folder.display()))
+}
+
 /// What keeps uv from comparing lets no package pass.
 #[test]
 fn comparisons_that_fail() {
     let place = place("'held'");
-    let asked =
-        Command::new("sh").args(["-c", "command -v uv && echo \"$PATH\""]).output().unwrap();
-    let asked = String::from_utf8(asked.stdout).unwrap();
-    let Some((own, path)) = asked.trim_end().split_once('\n') else {
+    let fails = "case \"$*\" in *--python-platform*) echo 'error: no room' >&2; exit 2;; esac";
+    let Some(path) = with_own_uv(&place, fails) else {
         println!("skipped: there is no uv on the PATH that can be made to fail");
         return;
     };
-    let fails = format!(
-        "#!/bin/sh\ncase \"$*\" in *--python-platform*) echo 'error: no room' >&2; exit 2;; esac\nexec '{}' \"$@\"\n",
-        own
-    );
-    let folder = place.path().with_file_name("bin");
-    fs_err::create_dir(&folder).unwrap();
-    taipan_store::write_program(&folder.join("uv"), fails.as_bytes()).unwrap();
-    let path = format!("{}:{path}", folder.display());
     let wheels = place.path().join("../wheels").canonicalize().unwrap();
     let mut command = place.command(&["lock", "--quiet"]);
     command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").env("PATH", path);
@@ -245,6 +250,23 @@ fn comparisons_that_fail() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && said.contains("uv cannot resolve: no room"), "{said}");
     assert!(!place.path().join("pylock.toml").exists());
+}
+
+/// A command that edits and locks, or locks and installs, looks for uv once.
+#[test]
+fn uv_is_looked_for_once() {
+    let place = place("'plain'");
+    let list = place.path().with_file_name("calls");
+    let Some(path) = with_own_uv(&place, &format!("echo \"$1\" >> '{}'", list.display())) else {
+        println!("skipped: there is no uv on the PATH that can count its calls");
+        return;
+    };
+    let wheels = place.path().join("../wheels").canonicalize().unwrap();
+    let mut command = place.command(&["add", "side", "--quiet"]);
+    command.env("PIP_FIND_LINKS", wheels).env("PIP_NO_INDEX", "1").env("PATH", path);
+    assert!(command.status().unwrap().success());
+    let calls = fs_err::read_to_string(list).unwrap();
+    assert_eq!(calls.lines().filter(|word| *word == "--version").count(), 1, "{calls}");
 }
 
 /// A script's packages are held back as a project's are.
@@ -265,8 +287,8 @@ fn held_back_of_a_script() {
     };
     let refused = run(&["--with", "held", "script.py"]);
     assert!(refused.starts_with("78\n") && refused.contains(HELD), "{refused}");
-    assert!(refused.contains("--allow-downgrade held allows it"), "{refused}");
-    let allowed = format!("0\nheld\nwarning: not as elsewhere:\n{HELD}");
+    assert!(refused.contains("`--allow-downgrade held` takes the older version"), "{refused}");
+    let allowed = format!("0\nheld\nwarning: not as on Linux:\n{HELD}{REMEDY}");
     assert_eq!(run(&["--with", "held", "--allow-downgrade", "held", "script.py"]), allowed);
     // The same is asked for, and the cache has its lock.
     assert_eq!(run(&["allowed.py"]), "0\nheld\n");
@@ -276,18 +298,18 @@ fn held_back_of_a_script() {
 fn stubs_and_what_markers_leave_out() {
     let told = "\
 0
-warning: not as elsewhere:
-PACKAGE  TAKEN         ELSEWHERE  REQUIRED BY
-stubbed  0.0.0 (stub)  0.7        pyproject.toml
+warning: not as on Linux:
+PACKAGE  TAKEN         ON LINUX  REQUIRED BY
+stubbed  0.0.0 (stub)  0.7       pyproject.toml
     0.7 has no wheel for cp314-pyemscripten_2026_0_wasm32: there is Linux, cp315-pyemscripten_2026_5_wasm32
     remedy: another release of Pyodide has wheels: `taipan bundle list` shows them
 ";
     check("'stubbed'", &["--allow-downgrade", "stubbed"], told, &["stubbed 0.0.0"]);
     let told = "\
 0
-warning: not as elsewhere:
-PACKAGE  TAKEN  ELSEWHERE  REQUIRED BY
-native   -      3.0        marked
+warning: not as on Linux:
+PACKAGE  TAKEN  ON LINUX  REQUIRED BY
+native   -      3.0       marked
     what requires it leaves it out on this platform
     remedy: none is needed unless the worker imports it
 ";
