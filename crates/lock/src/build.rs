@@ -16,6 +16,7 @@ use taipan_store::{
 };
 
 use crate::Error;
+use crate::backends::BACKENDS;
 use crate::build_failure::build_failure;
 use crate::built::{Builds, Built};
 use crate::digest::line;
@@ -30,9 +31,6 @@ use crate::write::{HEAD, PACKAGES, package_table};
 
 /// The kind of the cache's entries that hold a wheel that was built.
 pub const BUILT_ENTRIES: &str = "built";
-
-/// Build backends, all of Python alone, and what extends them.
-pub(crate) const BACKENDS: &str = "setuptools\nsetuptools-scm\nwheel\nhatchling\nhatch-vcs\nflit-core\npoetry-core\npdm-backend\n";
 
 /// Folders in that of an entry while it is built: uv's cache, where the source is; the backends; what runs before them.
 const CACHE: &str = ".cache";

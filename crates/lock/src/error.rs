@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 
 use taipan_manifest::{Location, PYPROJECT_FILE};
 
-use crate::build::BACKENDS;
+use crate::backends::{NO_COMPILER, build_hint};
 use crate::lacking::Lacking;
 use crate::wheel::Target;
 
@@ -369,32 +369,6 @@ impl Error {
             Self::Run { .. } | Self::Python { .. } | Self::Uv { .. } | Self::Io(_) => return None,
         };
         Some(hint.into())
-    }
-}
-
-/// What to do about a package that is not of Python alone.
-const NO_COMPILER: &str = "there is no compiler in the sandbox, and no program but Python: a package that needs one cannot be \
-     built, ask its authors for a wheel";
-
-/// What to do about a build backend that has said this.
-fn build_hint(said: &str) -> Cow<'static, str> {
-    // A program was called: by CPython's `subprocess`, and by setuptools, which tells which.
-    const CALLS: [&str; 2] = ["does not support processes", "error: command '"];
-    if CALLS.iter().any(|call| said.contains(call)) {
-        return NO_COMPILER.into();
-    }
-    let missing =
-        said.lines().find_map(|line| line.strip_prefix("ModuleNotFoundError: No module named "));
-    match missing {
-        Some(module) => {
-            let there: Vec<_> = BACKENDS.lines().collect();
-            format!(
-                "a build has {} and what these need, and {module} is none of them: ask its authors for a wheel",
-                there.join(", ")
-            )
-            .into()
-        }
-        None => "its build backend says why; its authors may have a wheel".into(),
     }
 }
 

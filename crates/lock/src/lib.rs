@@ -9,6 +9,7 @@
 //!                                       └──check_fits(Wanted)──► whether it has what is asked for
 //! ```
 
+mod backends;
 mod blame;
 mod build;
 mod build_failure;
