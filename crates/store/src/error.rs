@@ -164,6 +164,14 @@ pub enum Error {
         /// What came, in bytes.
         found: u64,
     },
+    /// An export that is another file than was written.
+    #[error("{} is a damaged export: {what}", path.display())]
+    DamagedExport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A file that is no export of a cache.
     #[error("{path} is no export of a bundle: {what}")]
     NoExport {
@@ -374,7 +382,12 @@ impl Error {
                 "try again: a download goes on where it stopped; --source names another place, and \
                  http_proxy, https_proxy and SSL_CERT_FILE are respected"
             }
-            Self::NoExport { .. } => "`taipan bundle export` writes one; copy it again",
+            Self::DamagedExport { .. } => {
+                "copy the file again from where it was exported; if that does not help, export it again there"
+            }
+            Self::NoExport { .. } => {
+                "`taipan export` and `taipan bundle export` write one; if this was one, copy it again"
+            }
             Self::Offline { .. } => {
                 "run `taipan bundle fetch` without --offline first, or name a directory with --source"
             }

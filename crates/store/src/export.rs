@@ -3,15 +3,16 @@
 //! A tar archive, not compressed:
 //!
 //! ```text
-//! taipan-export           "taipan export 1\n", then the exporter's description of it
+//! taipan-export           "taipan export 2\n", then the exporter's description of it
 //! <kind>/<key>/<path>     each file of each entry, its inventory among them
 //! ```
 //!
-//! An import compares each file with the inventory that came along. That finds damage; it does not tell who made the
-//! file.
+//! Behind it is the digest of all of that (`seal.rs`). An import compares it, and each file with the inventory that came
+//! along. That finds damage; it does not tell who made the file.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -20,11 +21,12 @@ use tar::{Archive, Builder, EntryType, Header};
 
 use crate::disk::{create_folder, open_file};
 use crate::inventory::{self, Inventory};
+use crate::seal::{Seal, Sealing};
 use crate::tarball::stays_inside;
 use crate::{Cache, Entry, Error, OnReadOnly, Progress, atomic};
 
 const FIRST_MEMBER: &str = "taipan-export";
-const FIRST_LINE: &str = "taipan export 1\n";
+const FIRST_LINE: &str = "taipan export 2\n";
 
 /// The mode of other files in an export; what they get when they are unpacked depends on the user's umask.
 const FILE_MODE: u32 = 0o644;
@@ -46,7 +48,7 @@ const OTHERS: u32 = 0o077;
 pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> {
     let cannot = |source| Error::Output { path: path.to_owned(), source };
     atomic::write_with(path, atomic::PRIVATE_FILE_MODE, cannot, |file| {
-        let mut archive = Builder::new(io::BufWriter::new(file));
+        let mut archive = Builder::new(Sealing::new(io::BufWriter::new(file)));
         let about = format!("{FIRST_LINE}{about}");
         add(&mut archive, FIRST_MEMBER, FILE_MODE, about.as_bytes()).map_err(cannot)?;
         for entry in entries {
@@ -60,7 +62,7 @@ pub fn export(entries: &[Entry], about: &str, path: &Path) -> Result<(), Error> 
                 add(&mut archive, &name, mode, &bytes).map_err(cannot)?;
             }
         }
-        archive.into_inner().and_then(|mut buffer| buffer.flush()).map_err(cannot)
+        archive.into_inner().and_then(Sealing::seal).map_err(cannot)
     })
 }
 
@@ -71,6 +73,29 @@ fn add(archive: &mut Builder<impl Write>, name: &str, mode: u32, bytes: &[u8]) -
     header.set_mode(if mode & OTHERS == 0 { atomic::PRIVATE_FILE_MODE } else { FILE_MODE });
     header.set_size(bytes.len() as u64);
     archive.append_data(&mut header, name, bytes)
+}
+
+/// Refuses a file that was an export and is another now.
+fn check_whole(
+    path: &Path,
+    file: &mut fs::File,
+    unreadable: impl Fn(io::Error) -> Error,
+) -> Result<(), Error> {
+    let damaged = |what| Err(Error::DamagedExport { path: path.to_owned(), what });
+    match Seal::of(file).map_err(&unreadable)? {
+        Seal::Whole => Ok(()),
+        Seal::Broken => damaged("it is not as it was written"),
+        Seal::Missing if begins_as_one(file).map_err(unreadable)? => damaged("its end is missing"),
+        // What it is instead comes out when it is read.
+        Seal::Missing => Ok(()),
+    }
+}
+
+fn begins_as_one(file: &mut fs::File) -> io::Result<bool> {
+    let mut first = Vec::new();
+    (&mut *file).take(FIRST_MEMBER.len() as u64).read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(first == FIRST_MEMBER.as_bytes())
 }
 
 /// An export, unpacked and not believed yet.
@@ -85,7 +110,8 @@ impl Import {
     ///
     /// # Errors
     ///
-    /// [`Error::NoExport`] for a file that `export` does not write.
+    /// [`Error::DamagedExport`] for a file that is not as `export` wrote it, [`Error::NoExport`] for one that it does not
+    /// write.
     pub fn open(path: &Path, cache: &Cache) -> Result<Self, Error> {
         let staging = cache.root().join("staging");
         create_folder(&staging)?;
@@ -95,7 +121,8 @@ impl Import {
         let opened = open_file(path, fs_err::OpenOptions::new().read(true));
         let opened = opened
             .map_err(|source| Error::Unreadable { place: path.display().to_string(), source })?;
-        let opened = opened.ok_or_else(|| refused("it is no file"))?;
+        let mut opened = opened.ok_or_else(|| refused("it is no file"))?;
+        check_whole(path, opened.file_mut(), unreadable)?;
         let mut archive = Archive::new(io::BufReader::new(opened));
         let mut members = archive.entries().map_err(unreadable)?;
         let first = members.next().ok_or_else(|| refused("it is empty"))?.map_err(unreadable)?;

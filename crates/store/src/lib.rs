@@ -35,6 +35,7 @@ mod package;
 mod progress;
 mod published;
 mod recent;
+mod seal;
 mod tarball;
 
 pub use atomic::{write_atomic, write_of_project, write_output, write_private, write_program};

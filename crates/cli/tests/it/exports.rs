@@ -108,20 +108,39 @@ fn there_and_damaged() {
         assert!(!done && text.contains(said), "{what}: {text}");
         let (_, list) = run(Some(&cache), &["bundle", "list"]);
         assert!(!list.contains("ready"), "{what}: {list}");
+        let left = fs_err::read_dir(cache.join("staging")).unwrap().count();
+        assert_eq!(left, 0, "{what}");
     };
-    check_refused("half", &sound[..sound.len() / 2], "is no export of a bundle");
+    let again = "copy the file again from where it was exported";
+    let damaged = |problem: &str| {
+        format!("caused by: {name} is a damaged export: {problem}\n\nhint: {again}")
+    };
+    for length in [1 << 10, 100_000, sound.len() / 2, sound.len() - 73, sound.len() - 1] {
+        check_refused("cut short", &sound[..length], &damaged("its end is missing"));
+    }
+    let no_export = "is no export of a bundle: ";
+    check_refused("nothing", b"", &format!("{no_export}it is empty"));
+    check_refused("another file", &[b'x'; 5000], no_export);
+    check_refused("what it was", &sound[..9], "if this was one, copy it again");
+    check_refused("two", &[&*sound, &*sound].concat(), &damaged("it is not as it was written"));
+
     let find = |text: &[u8]| sound.windows(text.len()).position(|it| it == text).unwrap();
-    let changed = |place: usize| {
+    for (what, place) in [
+        ("its first member's name", 0),
+        ("its first member's length", 124 + 11),
+        ("its description", find(b"\"bundle\":\"") + 10),
+        ("a member's name", find(b"pyodide.asm.wasm\0")),
+        ("a member's mode", find(b"main.code\0") + 106),
+        ("a file of the release", find(b"pyodide.asm.wasm\0") + 512 + 100_000),
+        ("machine code", find(b"main.code\0") + 512 + 100_000),
+        ("an inventory", find(b".inventory\0") + 512 + 40),
+        ("the end of the archive", sound.len() - 72 - 100),
+        ("the digest", sound.len() - 10),
+    ] {
         let mut bytes = sound.clone();
         bytes[place] ^= 1;
-        bytes
-    };
-    let release = find(b"pyodide.asm.wasm\0") + 512 + 100_000;
-    check_refused("release", &changed(release), "pyodide.asm.wasm");
-    let code = find(b"main.code\0") + 512 + 100_000;
-    check_refused("code", &changed(code), "is damaged: main.code: blake3");
-    let id = find(b"\"bundle\":\"") + 10;
-    check_refused("another's", &changed(id), "is for another Taipan: it was made by Taipan");
+        check_refused(what, &bytes, &damaged("it is not as it was written"));
+    }
 
     fs_err::write(&file, &sound).unwrap();
     let (done, text) = run(Some(&cache), &["bundle", "import", name]);
