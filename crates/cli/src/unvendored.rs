@@ -84,17 +84,20 @@ impl Looked<'_> {
         let list: Vec<_> = files.iter().map(published).collect();
         let read = |file: &Published| {
             let member = files.iter().find(|member| member.sha256 == file.sha256);
-            let none = || {
-                taipan_packages::Error::from(taipan_runtime::Error::Bug {
-                    what: "a file of a distribution is unknown".into(),
-                })
-            };
-            Ok::<_, Failure>(self.fetch(member.ok_or_else(none)?)?)
+            Ok::<_, Failure>(self.fetch(known(member.copied(), file)?)?)
         };
         let image = unvendored(&list, read, bundle, cache, guard, &|step| self.display.show(step))?;
         let entries = files.iter().map(|member| self.distribution.published(member).entry(cache));
         Ok(Packages { made_from: entries.collect::<Result<_, _>>()?, ..image })
     }
+}
+
+/// What the distribution says of a file that it was asked for.
+fn known<'a>(member: Option<&'a Member>, file: &Published) -> Result<&'a Member, Failure> {
+    let name = &file.name;
+    member.ok_or_else(|| Failure::Bug {
+        what: format!("{name} is of the distribution, which does not know it"),
+    })
 }
 
 /// The bytes of a file that is published with a release, fetched first if the cache does not have them.
@@ -151,13 +154,8 @@ impl<'a> Libraries<'a> {
         let needed = listed.into_iter().find(|(it, _)| *it == library);
         let package = needed.map_or(String::new(), |(_, package)| package.clone());
         let member = distribution.of_digest(&library.sha256.to_string());
-        let none = || {
-            taipan_packages::Error::from(taipan_runtime::Error::Bug {
-                what: "a library of a distribution is unknown".into(),
-            })
-        };
         let file = library.name.clone();
-        Ok(fetch(member.ok_or_else(none)?, distribution, sources, means.cache, display)
+        Ok(fetch(known(member, library)?, distribution, sources, means.cache, display)
             .map_err(|source| taipan_packages::Error::Library { package, file, source })?)
     }
 }
