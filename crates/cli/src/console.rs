@@ -22,7 +22,7 @@ use taipan_lock::without_passwords;
 use taipan_server::{Event, Fault, Outcome, Summary};
 
 use crate::failure::Failure;
-use escape::{Colors, from_line, labelled, within_line, worker_lines};
+use escape::{Colors, from_line, labelled, own_lines, within_line, worker_lines};
 use printer::Printer;
 pub(crate) use printer::Stream;
 
@@ -64,7 +64,7 @@ pub(crate) fn start_log(development: bool, workers: usize) -> Result<(), Failure
             // Writing to a string does not fail.
             write!(text, "\n{backtrace}").ok();
         }
-        say(from_line(&text));
+        say_styled(from_line(&text));
     }));
     Ok(())
 }
@@ -121,6 +121,11 @@ fn is_colored(stream: Stream) -> bool {
     choice != ColorChoice::Never
 }
 
+/// Writes text that was asked for, for people: names in it may be anybody's, and no control character is.
+pub(crate) fn write_text(text: &str) -> Result<(), Failure> {
+    write(own_lines(text).as_bytes())
+}
+
 /// Writes what was asked for.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     // A name of a file need not be text, and what is no text has no address.
@@ -136,8 +141,13 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Says something by the way.
+/// Says something by the way. Names in it may be anybody's.
 pub(crate) fn say(text: impl Display) {
+    say_styled(own_lines(&text.to_string()));
+}
+
+/// Says what may have our colours: what is others' in it is escaped before.
+fn say_styled(text: impl Display) {
     let text = text.to_string();
     let line = format!("{}\n", without_passwords(&text));
     let line = match is_colored(Stream::Errors) {
@@ -156,7 +166,7 @@ pub(crate) fn warn(text: impl Display) {
 pub(crate) fn warn_of(worker: Option<&str>, text: impl Display) {
     let style = color(AnsiColor::Yellow).bold();
     let text = format!("{style}warning{style:#}: {}", from_line(&text.to_string()));
-    say(named(worker, text));
+    say_styled(named(worker, text));
 }
 
 /// Says what went wrong, in the first line of a report.
@@ -167,25 +177,25 @@ pub(crate) fn error(text: impl Display) {
 fn error_of(worker: Option<&str>, text: impl Display) {
     let style = color(AnsiColor::Red).bold();
     let text = format!("{style}error{style:#}: {}", from_line(&text.to_string()));
-    say(named(worker, text));
+    say_styled(named(worker, text));
 }
 
 /// Says why, below an error.
 pub(crate) fn cause(text: impl Display) {
-    say(format_args!("  caused by: {}", from_line(&text.to_string())));
+    say_styled(format_args!("  caused by: {}", from_line(&text.to_string())));
 }
 
 /// Says what to do, at the end of a report.
 pub(crate) fn hint(text: impl Display) {
     let style = color(AnsiColor::Cyan).bold();
-    say(format_args!("\n{style}hint{style:#}: {text}"));
+    say_styled(format_args!("\n{style}hint{style:#}: {}", own_lines(&text.to_string())));
 }
 
 /// Tells what happened in the server; with `quiet` only what is wrong.
 pub(crate) fn tell(event: &Event<'_>, quiet: bool) {
     match event {
         Event::Done(summary) if !quiet => {
-            say(named(summary.backend.as_deref(), request_line(summary)));
+            say_styled(named(summary.backend.as_deref(), request_line(summary)));
         }
         Event::Faulted { backend, fault, .. } if is_ours(fault) => {
             let detail = fault.detail.as_deref().unwrap_or_default();

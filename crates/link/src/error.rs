@@ -46,6 +46,17 @@ pub enum Error {
         room: u32,
     },
 
+    /// A module has a name that nobody can look up, or that no message can show.
+    #[error("the name {name:?} of {what} {problem}")]
+    Name {
+        /// Whose name it is.
+        what: &'static str,
+        /// The name, or its beginning.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
     /// A module throws exceptions that the main module does not catch.
     #[error(
         "it has exceptions of {found} (it imports `{import}`), and this Pyodide has those of {main}"
@@ -224,7 +235,7 @@ impl Error {
             Self::Decode(_) | Self::Truncated { .. } | Self::Component => {
                 "the file is damaged or not a WebAssembly module; obtain it again"
             }
-            Self::Room { .. } | Self::OutsideRoom { .. } => {
+            Self::Room { .. } | Self::OutsideRoom { .. } | Self::Name { .. } => {
                 "the file is damaged or its metadata is wrong; obtain it again, or install another wheel"
             }
             Self::NotSideModule { .. } => {

@@ -14,6 +14,7 @@ mod globals;
 mod imports;
 mod link;
 mod module;
+mod names;
 mod own;
 mod room;
 mod side;

@@ -13,7 +13,7 @@ use crate::own::own_memory;
 use crate::state::export_state;
 
 /// Changes whenever a module is linked to something else than before: what was made from one is made again.
-pub const REVISION: u32 = 7;
+pub const REVISION: u32 = 8;
 
 /// The custom section of names, for functions and locals.
 const NAMES: &str = "name";

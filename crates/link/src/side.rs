@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::exceptions::translate;
 use crate::link::remove_data;
 use crate::module::{FEATURES, SectionId, parse};
+use crate::names::{check_libraries, check_symbols};
 use crate::room::{check_placement, check_room};
 use crate::state::{export, export_state};
 use crate::symbols::resolve_own;
@@ -88,16 +89,18 @@ pub fn check_exceptions(wasm: &[u8], main: Exceptions) -> Result<(), Error> {
 /// # Errors
 ///
 /// When it cannot be read, has no `dylink.0` section or a memory of its own, or uses names of ours; when it asks for
-/// more room than there can be, or puts something outside of it.
+/// more room than there can be, or puts something outside of it; when it has names that nobody can look up or show.
 pub fn side_module(wasm: &[u8]) -> Result<SideModule, Error> {
     let Some(dylink) = dylink(wasm)? else {
         return Err(Error::NotSideModule { what: "it has no `dylink.0` section" });
     };
     check_room(&dylink)?;
+    check_libraries(&dylink)?;
     Validator::new_with_features(FEATURES).validate_all(wasm)?;
     check_placement(wasm, &dylink)?;
     let wasm = touch_memory(&resolve_own(wasm)?)?;
     let mut module = parse(&wasm)?;
+    check_symbols(&module.imports, &module.exports)?;
     if module.memories.items.len() != 1 || module.memories.imported != 1 {
         return Err(Error::NotSideModule { what: "it does not share the memory of Python" });
     }

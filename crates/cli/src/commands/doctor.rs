@@ -106,8 +106,10 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
         findings.extend(all(Kind::Warning, warnings));
         findings.extend(all(Kind::Cycle, cycles(options, file)?));
     }
-    let report = if *json { json_report } else { text_report };
-    console::write(report(&findings, &held, created.as_ref(), took).as_bytes())?;
+    match json {
+        true => console::write(json_report(&findings, &held, created.as_ref(), took).as_bytes())?,
+        false => console::write_text(&text_report(&findings, &held, created.as_ref(), took))?,
+    }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 

@@ -35,8 +35,10 @@ pub(crate) fn run(arguments: &Arguments, options: &Options) -> Result<ExitCode, 
     let settings = prepare::settings(options, &arguments.directory, arguments.config.as_deref())?;
     let listed = settings.packages.as_ref().map(|it| list(&it.layer)).unwrap_or_default();
     let digest = settings.packages.map(|packages| packages.digest);
-    let text = if arguments.json { json_list(&listed, digest) } else { text_list(&listed) };
-    console::write(text.as_bytes())?;
+    match arguments.json {
+        true => console::write(json_list(&listed, digest).as_bytes())?,
+        false => console::write_text(&text_list(&listed))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

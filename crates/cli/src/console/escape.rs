@@ -48,6 +48,11 @@ pub(crate) fn within_line(text: &str) -> String {
     line
 }
 
+/// Lines of Taipan's, in which names of others may be.
+pub(crate) fn own_lines(text: &str) -> String {
+    text.split('\n').map(within_line).collect::<Vec<_>>().join("\n")
+}
+
 /// Text within a line of Taipan's, which goes on with lines of the worker when it has more than one.
 pub(crate) fn from_line(text: &str) -> String {
     match text.trim_end().split_once('\n') {
@@ -222,5 +227,6 @@ mod tests {
         assert_eq!(within_line("a\nGET / 200 OK\t\r"), "a\\nGET / 200 OK\t\\r");
         assert_eq!(from_line("one\r\nGET / 200 OK\n"), "one\nworker: GET / 200 OK");
         assert_eq!(from_line("one\n"), "one");
+        assert_eq!(own_lines("a\x1b[2Jb\u{9b}\n\tc\n"), "a\\x1b[2Jb\\x9b\n\tc\n");
     }
 }

@@ -31,6 +31,19 @@ fn hostile_wheels() {
     check(Wheel { files: &[other], ..ANSWERS }, "Multiple .dist-info directories found");
 }
 
+/// No name of a package reaches a terminal as it is: one could clear it, or write what Taipan never said.
+#[test]
+fn names_with_control_characters() {
+    let cached = locked(&[]);
+    fs_err::remove_file(cached.worker().join("pylock.toml")).unwrap();
+    cached.place.write("python_modules/answers/one.py", "ANSWER = 42\n");
+    let directory = "python_modules/evil\x1b[2J-1\u{9b}31m.dist-info";
+    cached.place.write(&format!("{directory}/RECORD"), "");
+    let (code, text) = cached.run(&["packages", "--quiet"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("\nevil\\x1b[2j") && text.contains(" 1\\x9b31m "), "{text}");
+}
+
 /// What is left out by uv is named, also when uv has it unpacked already.
 #[test]
 fn files_outside() {

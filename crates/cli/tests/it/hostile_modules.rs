@@ -4,12 +4,16 @@ use crate::fixture::{Place, Serving};
 
 const ENTRY: &str = "\
 import importlib
+from ctypes import CDLL
+from importlib.util import find_spec
 from js import URL, Response
 
 async def on_fetch(request):
     name = URL.new(request.url).pathname[1:]
     if not name:
         return Response.new('here')
+    if name.startswith('run/'):
+        return Response.new(f'ran {CDLL(find_spec(name[4:]).origin).run()}')
     try:
         importlib.import_module(name)
     except Exception as error:
@@ -121,6 +125,27 @@ fn saying() -> Vec<Hostile> {
         ),
         not_loaded("roomless", room(&format!("memory {LARGE} 0")), &no_room),
         refused(
+            "path",
+            needing("../../etc/x.so"),
+            "the name \"../../etc/x.so\" of a shared library",
+        ),
+        refused(
+            "nameless",
+            needing(""),
+            "the name \"\" of a shared library that it needs is no name",
+        ),
+        refused(
+            "escape",
+            needing("\\1b[2Jx.so"),
+            "the name \"\\u{1b}[2Jx.so\" of a shared library",
+        ),
+        refused("zero", needing("x\\00.so"), "the name \"x\\0.so\" of a shared library"),
+        refused(
+            "import",
+            module("(mem-info)", "(import \"env\" \"\\1b[2J\" (func))"),
+            "the name \"\\u{1b}[2J\" of an import has a control character",
+        ),
+        refused(
             "outside",
             placed("(i32.add (global.get $memory) (i32.const -8))"),
             "its data from 4294967288 to 4294967298 would be outside of the 16",
@@ -139,7 +164,6 @@ fn missing() -> Vec<Hostile> {
     let address = "(import \"GOT.func\" \"nobody_has_this\" (global (mut i32)))";
     let gift = "(global $gift i32 (i32.const 8)) (export \"_ZTI4gift\" (global $gift))";
     let gives = format!("(import \"GOT.mem\" \"_ZTI4gift\" (global (mut i32))) {gift}");
-    let needing = |library| module(&format!("(mem-info) (needed \"{library}\")"), "");
     let absent = |library| {
         format!("LinkError: the shared library {library}, which PATH needs, is not there: {REMEDY}")
     };
@@ -162,6 +186,19 @@ fn missing() -> Vec<Hostile> {
     ]
 }
 
+/// A module that needs a library.
+fn needing(library: &str) -> Vec<u8> {
+    module(&format!("(mem-info) (needed \"{library}\")"), "")
+}
+
+/// A module that imports a function that nobody has, and calls it late, or never.
+const LATE: &str = "\
+    (import \"env\" \"nobody_has_this\" (func $nobody (result i32))) \
+    (func (export \"run\") (result i32) (call $nobody))";
+const NEVER: &str = "\
+    (import \"env\" \"nobody_has_this\" (func $nobody (result i32))) \
+    (func $never (result i32) (call $nobody)) (func (export \"run\") (result i32) (i32.const 42))";
+
 /// A module that calls a function that nobody has.
 fn calling(name: &str) -> Vec<u8> {
     module(
@@ -178,6 +215,11 @@ fn a_hostile_module_harms_its_own_request() {
     check(&[]);
 }
 
+#[test]
+fn a_hostile_module_in_an_isolate_of_its_own() {
+    check(&["--isolation", "fresh"]);
+}
+
 /// The dynamic linker of older releases is another.
 #[test]
 fn a_hostile_module_on_an_older_release() {
@@ -188,7 +230,9 @@ fn a_hostile_module_on_an_older_release() {
 fn check(release: &[&str]) {
     let place = Place::new(&[("entry.py", ENTRY), ("wrangler.jsonc", CONFIGURATION)]);
     let modules = [doing(), saying(), missing()].concat();
-    for (name, bytes, _) in &modules {
+    let run = [("late", module("(mem-info)", LATE)), ("never", module("(mem-info)", NEVER))];
+    let files = modules.iter().map(|(name, bytes, _)| (name, bytes));
+    for (name, bytes) in files.chain(run.iter().map(|(name, bytes)| (name, bytes))) {
         let path = place.path().join(format!("python_modules/{name}.so"));
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, bytes).unwrap();
@@ -203,10 +247,19 @@ fn check(release: &[&str]) {
             assert_eq!(answer(&serving, ""), "here");
         }
     }
-    let path = "/session/metadata/python_modules/calls.so";
-    serving.line_with(&format!(
-        "{path} calls the function `nobody_has_this`, which no module defines: {REMEDY}"
-    ));
+    let says = |name: &str| {
+        serving.line_with(&format!(
+            "/session/metadata/python_modules/{name}.so calls the function `nobody_has_this`, which no module defines: \
+             {REMEDY}"
+        ));
+    };
+    says("calls");
+    assert_eq!(answer(&serving, "run/never"), "ran 42");
+    for _ in 0..2 {
+        assert_eq!(answer(&serving, "run/late"), "the worker ended while it was answering");
+        says("late");
+        assert_eq!(answer(&serving, ""), "here");
+    }
 }
 
 /// The body.

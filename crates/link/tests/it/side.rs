@@ -179,6 +179,40 @@ fn what_is_no_side_module() {
     assert!(side_module(&not_valid.unwrap()).is_err());
 }
 
+#[test]
+fn names_that_nobody_can_look_up_or_show() {
+    let library = |name: &str, expected: &str| {
+        let text = format!(
+            r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0)) (needed "{name}"))
+                (import "env" "memory" (memory 1)))"#
+        );
+        refused(&text, &format!("the name {expected}"));
+    };
+    library("", r#""" of a shared library that it needs is no name"#);
+    library("..", r#"".." of a shared library that it needs is a folder"#);
+    library("../a.so", r#""../a.so" of a shared library that it needs is a path, not a name"#);
+    let control = "of a shared library that it needs has a control character";
+    library("a\\00b", &format!(r#""a\0b" {control}"#));
+    library("\\1b[2J", &format!(r#""\u{{1b}}[2J" {control}"#));
+    library("\\u{202e}", &format!(r#""\u{{202e}}" {control}"#));
+    library(&"\\07".repeat(300), &format!(r#""{}…" {control}"#, "\\u{7}".repeat(200)));
+    let symbol = |of: &str, expected: &str| {
+        let text = format!(
+            r#"(module (@dylink.0 (mem-info (memory 0 0) (table 0 0))) (import "env" "memory" (memory 1)) {of})"#
+        );
+        refused(&text, &format!("the name {expected} has a control character"));
+    };
+    symbol(r#"(import "env" "a\0db" (func))"#, r#""a\rb" of an import"#);
+    symbol(r#"(import "e\7f" "a" (func))"#, r#""e\u{7f}" of an import"#);
+    symbol(r#"(func (export "\0a"))"#, r#""\n" of an export"#);
+    // Subsection 5, the places.
+    let place =
+        r#"(module (@custom "dylink.0" "\05\05\01\03a\1bb") (import "env" "memory" (memory 1)))"#;
+    let expected =
+        r#""a\u{1b}b" of a place of the libraries that it needs has a control character"#;
+    refused(place, &format!("the name {expected}"));
+}
+
 /// The error of a module whose `dylink.0` says this of its room, and which puts there what `rest` says.
 #[track_caller]
 fn refused_room(room: &str, rest: &str, expected: &str) {
