@@ -210,13 +210,11 @@ export function layerFileSystem(module, memory) {
   return type;
 }
 
-/// The node with the number `index` of a layer, wherever it is now; `path` is where the layer has it.
+/// The node of a layer at `path`, which is where the layer has it, before it is moved or removed (`overlay.js`).
 export function nodeOf({ FS }, layer, path) {
   const root = roots.get(layer);
   const steps = path.slice(root.mount.mountpoint.length).split("/").filter((name) => name !== "");
-  const step = (directory, name) =>
-    root.mount.changes?.get(entries(directory).get(name).index) ?? FS.lookupNode(directory, name);
-  return steps.reduce(step, root);
+  return steps.reduce((directory, name) => FS.lookupNode(directory, name), root);
 }
 
 /// Memory for what is mapped, {ptr, allocated}: as for an empty file in memory, privately, since what allocates is not to

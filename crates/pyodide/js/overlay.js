@@ -53,15 +53,23 @@ export const isReplaced = (node) =>
 export function overlay({ FS }, memory) {
   const { MEMFS } = FS.filesystems;
 
-  /// Tells the host of a change: of `node` as a whole, or of the entries and the mode of a directory.
+  /// Tells the host of a change: of `node` as a whole, or of the entries and the mode of a directory. What cannot be told
+  /// is not done, so this comes before.
   function change(node, whole) {
     if (node.index === undefined || node.changed === true || node.changed === whole) return;
-    if (!host.layer_change(node.mount.opts.layer, node.index, whole)) {
+    const { layer } = node.mount.opts;
+    findNodes(layer);
+    if (whole && node.name.endsWith(".py")) removeBytecode(node);
+    if (!host.layer_change(layer, node.index, whole)) {
       throw new FS.ErrnoError(ENOSPC);
     }
     node.changed = whole;
-    (node.mount.changes ??= new Map()).set(node.index, node);
-    if (whole && node.name.endsWith(".py")) removeBytecode(node);
+  }
+
+  /// Has the streams that the host opened on a layer find their nodes (`layerfiles.js`), while these are where the layer
+  /// has them. A node that is removed then lives as long as its streams.
+  function findNodes(layer) {
+    FS.streams.filter((stream) => stream?.layer === layer).forEach(({ node }) => node);
   }
 
   /// Python does not compare the bytecode of a layer with its source.

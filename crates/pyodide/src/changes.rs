@@ -51,15 +51,21 @@ pub(crate) fn note(
     node: (u32, NodeIndex),
     change: Change,
 ) -> Result<(), taipan_guest::Error> {
-    let held = scope.hold(NODE_BYTES, "a change of a file layer")?;
+    let known = scope.extensions_mut().of::<Changes>().and_then(|it| it.of(node.0, node.1));
+    if known.is_some_and(|known| known >= change) {
+        return Ok(());
+    }
+    let held = match known {
+        Some(_) => None,
+        None => Some(scope.hold(NODE_BYTES, "a change of a file layer")?),
+    };
     let extensions = scope.extensions_mut();
     if extensions.of::<Changes>().is_none() {
         extensions.insert(Changes::default());
     }
     if let Some(changes) = extensions.of_mut::<Changes>() {
-        let known = changes.nodes.entry(node).or_insert(change);
-        *known = (*known).max(change);
-        changes.held.push(held);
+        changes.nodes.insert(node, change);
+        changes.held.extend(held);
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod limits;
 mod locks;
 mod logs;
 mod outcomes;
+mod overlay;
 mod packages;
 mod passwords;
 mod python;
