@@ -28,7 +28,9 @@ export function serveSideModules(module, imports, webAssembly, end) {
   module.sideModule = (path) => {
     const file = find(module, path);
     if (file !== undefined) {
-      const { node, path: found } = module.FS.lookupPath(file);
+      // A link is the file that it names.
+      const { node } = module.FS.lookupPath(file, { follow: true });
+      const found = module.FS.getPath(node);
       if (isReplaced(node)) {
         throw new WebAssembly.CompileError(`${found} was written over, and no code is compiled while a program runs`);
       }

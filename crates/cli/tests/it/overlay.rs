@@ -83,3 +83,47 @@ fn what_is_removed_while_it_is_open() {
 ";
     check(&worker(5, handler), 2);
 }
+
+/// A module that does nothing: its function of initialisation fails.
+const MODULE: &str = r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 1))
+    (func (export "PyInit_native") (result i32) (i32.const 0)))"#;
+
+/// A native module is loaded through a link to it as by its own name. One that was written over is not.
+#[test]
+fn links_to_native_modules() {
+    let handler = "
+    import importlib
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    def why_not(path):
+        try:
+            module_from_spec(spec_from_file_location('native', str(path)))
+        except (ImportError, SystemError) as error:
+            return str(error)
+
+    native = FOLDER / 'native.so'
+    os.symlink(native, '/tmp/native.so')
+    os.symlink('native.so', '/tmp/again.so')
+    os.symlink(FOLDER, '/tmp/folder')
+    os.symlink('native.so', FOLDER / 'beside.so')
+    os.symlink('/tmp/nowhere.so', '/tmp/broken.so')
+    for path in native, '/tmp/native.so', '/tmp/again.so', '/tmp/folder/native.so', FOLDER / 'beside.so':
+        found = why_not(path)
+        assert found.startswith('initialization of native failed'), (path, found)
+    found = why_not('/tmp/broken.so')
+    assert 'the shared library /tmp/broken.so is not there' in found, found
+    with native.open('ab') as file:
+        file.write(b'more')
+    os.symlink(native, '/tmp/written.so')
+    found = why_not('/tmp/written.so')
+    assert f'{native} was written over' in found, found
+    Path('/tmp/copied.so').write_bytes(native.read_bytes())
+    os.symlink('/tmp/copied.so', '/tmp/to_copied.so')
+    found = why_not('/tmp/to_copied.so')
+    assert '/tmp/copied.so was not compiled at set-up' in found, found
+";
+    let cached = worker(0, handler);
+    let path = cached.worker().join("python_modules/answers/native.so");
+    fs_err::write(path, wat::parse_str(MODULE).unwrap()).unwrap();
+    check(&cached, 1);
+}
