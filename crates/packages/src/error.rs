@@ -167,6 +167,18 @@ pub enum Error {
         /// The name.
         package: String,
     },
+    /// An extension module for another Python.
+    #[error(
+        "{file} of the packages is for CPython 3.{found}, and this is CPython 3.{minor}-wasm32-emscripten"
+    )]
+    OtherPython {
+        /// The file's path.
+        file: String,
+        /// What it is for: the minor version of CPython, and the platform.
+        found: String,
+        /// The minor version that is needed.
+        minor: String,
+    },
     /// A shared library of something else than WebAssembly.
     #[error("{file} of {package} is {found}, not a side module of WebAssembly")]
     Native {
@@ -225,6 +237,9 @@ impl Error {
             Self::TooMuch { .. } => "leave out what the worker does not import",
             Self::Native { .. } => {
                 "the package needs a wheel for Pyodide: choose a version that has one, or another package"
+            }
+            Self::OtherPython { .. } => {
+                "its wheel has other modules than its name says: choose another version, and tell its authors"
             }
             Self::Claimed { .. } => "only one of them can be installed",
             Self::NotLocked { .. } | Self::OtherVersion { .. } | Self::NotInstalled { .. } => {

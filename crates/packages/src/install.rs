@@ -12,6 +12,7 @@ use taipan_store::{Cache, Digest, Progress, Step, write_atomic};
 use taipan_worker::{Packages, packages_path};
 
 use crate::Error;
+use crate::abi::{check_python, minor_of};
 use crate::check::{Expected, check};
 use crate::exclude::leave_out;
 use crate::image::get_or_make;
@@ -91,7 +92,9 @@ pub fn install<'a, P: AsRef<Path>, E: From<Error> + From<taipan_store::Error>>(
                 entries
             }
         };
-        let mut entries = leave_out(check(entries, &expected(lock))?, exclude);
+        let entries = check(entries, &expected(lock))?;
+        check_python(&entries, minor_of(&bundle.python.1))?;
+        let mut entries = leave_out(entries, exclude);
         let is_there = |library: &Entry| entries.iter().any(|entry| entry.path == library.path);
         if let Some(twice) = libraries.iter().find(|library| is_there(library)) {
             let (file, problem) =

@@ -4,6 +4,7 @@
 //! which the guest's own Python has made. Isolates map it. It holds no times, and nothing of the machine that made it, so
 //! the same packages give the same image everywhere.
 
+mod abi;
 mod bytecode;
 mod check;
 mod ephemeral;

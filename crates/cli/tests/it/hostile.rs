@@ -25,6 +25,12 @@ fn hostile_wheels() {
         Wheel { files: &[("answers/native.so", elf)], ..ANSWERS },
         "answers/native.so of answers 1.0 is an ELF file, for Linux on x86-64, not a side module of WebAssembly",
     );
+    let module = b"\0asm\x01\0\0\0\0\x09\x08dylink.0";
+    check(
+        Wheel { files: &[("answers/_x.cpython-312-wasm32-emscripten.so", module)], ..ANSWERS },
+        "answers/_x.cpython-312-wasm32-emscripten.so of the packages is for CPython 3.12-wasm32-emscripten, and this is \
+         CPython 3.14-wasm32-emscripten\n\nhint: its wheel has other modules than its name says",
+    );
     let list = "answers/one.py,sha256=AAAA,3\nanswers-1.0.dist-info/METADATA,,\n";
     check(Wheel { list: Some(list), ..ANSWERS }, "of answers 1.0");
     let other = ("other-1.0.dist-info/METADATA", b"Name: other\nVersion: 1.0\n".as_slice());
