@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use taipan_guest::{Call, CompiledModule, ModuleRecord, Modules, Operation, Output, Throw, join};
 use taipan_pyodide::layer::{Layer, Node};
@@ -96,6 +96,9 @@ impl fmt::Display for OwnModules {
     }
 }
 
+/// The WebAssembly modules of an isolate, by their absolute paths: ready, or why not.
+type Compiled = BTreeMap<String, Result<CompiledModule, String>>;
+
 /// Knows the modules of an isolate.
 #[derive(Clone)]
 pub struct Registry {
@@ -103,8 +106,7 @@ pub struct Registry {
     own: Arc<OwnModules>,
     /// What its files are, and below which paths.
     files: Vec<(String, Arc<Layer<LayerBytes>>)>,
-    /// The WebAssembly modules, by their absolute paths: ready, or why not.
-    compiled: Arc<BTreeMap<String, Result<CompiledModule, String>>>,
+    compiled: Arc<LazyLock<Compiled, Box<dyn FnOnce() -> Compiled + Send>>>,
     /// The symbols that side modules ask for.
     shared: Arc<OnceLock<BTreeSet<String>>>,
 }
@@ -124,15 +126,15 @@ impl Registry {
             builtin,
             own: Arc::new(own),
             files: Vec::new(),
-            compiled: Arc::default(),
+            compiled: when_asked(Compiled::new),
             shared: Arc::default(),
         }
     }
 
-    /// Of a script, with side modules by their absolute paths.
+    /// Of a script, with side modules: `compiled` gives them when the first is asked for.
     #[must_use]
-    pub fn with_compiled(self, compiled: BTreeMap<String, Result<CompiledModule, String>>) -> Self {
-        Self { compiled: Arc::new(compiled), ..self }
+    pub fn with_compiled(self, compiled: impl FnOnce() -> Compiled + Send + 'static) -> Self {
+        Self { compiled: when_asked(compiled), ..self }
     }
 
     /// Of a worker, whose files are those of `layers`, each below its path.
@@ -141,7 +143,7 @@ impl Registry {
         builtin: Javascript,
         own: Arc<OwnModules>,
         layers: &[(Arc<Layer<LayerBytes>>, String)],
-        compiled: BTreeMap<String, Result<CompiledModule, String>>,
+        compiled: Compiled,
     ) -> Self {
         let below = |path: &str| {
             path.strip_prefix(WORKER_DIRECTORY)
@@ -152,7 +154,7 @@ impl Registry {
             builtin,
             own,
             files: files.collect(),
-            compiled: Arc::new(compiled),
+            compiled: when_asked(|| compiled),
             shared: Arc::default(),
         }
     }
@@ -303,6 +305,12 @@ impl Modules for Registry {
         };
         symbol.starts_with(ENTRY_PREFIX) || self.shared.get_or_init(symbols).contains(symbol)
     }
+}
+
+fn when_asked(
+    compiled: impl FnOnce() -> Compiled + Send + 'static,
+) -> Arc<LazyLock<Compiled, Box<dyn FnOnce() -> Compiled + Send>>> {
+    Arc::new(LazyLock::new(Box::new(compiled)))
 }
 
 /// The registry of the isolate that calls, and the name that is its first argument.

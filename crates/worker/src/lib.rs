@@ -12,6 +12,7 @@ mod held;
 mod inspection;
 mod interpreter;
 mod isolates;
+mod listed;
 mod packages;
 mod pool;
 mod resumed;

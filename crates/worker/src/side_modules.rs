@@ -3,6 +3,7 @@
 //! They are side modules (`link/src/side.rs`), and known by the digests of their files: workers share them, and none is
 //! linked again at each start.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +17,10 @@ use taipan_pyodide::LayerBytes;
 use taipan_pyodide::layer::Layer;
 use taipan_runtime::WORKER_DIRECTORY;
 use taipan_store::{Cache, Entry, Held, OnReadOnly, Progress, Step, write_atomic};
+use taipan_webapi::with_causes;
 
 use crate::Error;
+use crate::listed;
 use crate::packages::Packages;
 use crate::settings::Settings;
 use crate::webassembly::{
@@ -40,11 +43,17 @@ fn layers(settings: &Settings) -> Vec<Mounted> {
     [own].into_iter().chain(packages).collect()
 }
 
-/// The side modules of packages, ready to be loaded.
-#[derive(Debug, Default)]
+/// The side modules of a script's packages.
 pub struct SideModules {
-    pub(crate) compiled: Outcomes,
+    /// Gives them, ready to be loaded. Only a script that imports one asks for it.
+    pub(crate) compiled: Box<dyn FnOnce() -> Outcomes + Send>,
     _held: Vec<Held>,
+}
+
+impl fmt::Debug for SideModules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SideModules").field("held", &self._held).finish_non_exhaustive()
+    }
 }
 
 fn mounted(library: &Packages) -> Mounted {
@@ -52,7 +61,8 @@ fn mounted(library: &Packages) -> Mounted {
 }
 
 impl SideModules {
-    /// Compiles the side modules of what a script is given, where the cache does not have them.
+    /// Compiles the side modules of what a script is given, where the cache does not have them. Those that it has are
+    /// compared with what was published when the script imports the first.
     ///
     /// # Errors
     ///
@@ -64,8 +74,30 @@ impl SideModules {
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
         let layers: Vec<_> = libraries.iter().map(|library| mounted(library)).collect();
-        let (compiled, held) = compile(cache, &bundle.program, &layers, progress)?;
-        Ok(Self { compiled, _held: held })
+        let (program, engine) = (bundle.program.clone(), bundle.program.engine());
+        let held = libraries.iter().map(|library| listed::hold(cache, engine, library));
+        if let Some(held) = held.collect::<Option<Vec<_>>>() {
+            let cache = cache.clone();
+            let compiled = Box::new(move || when_asked(&cache, &program, &layers));
+            return Ok(Self { compiled, _held: held.into_iter().flatten().collect() });
+        }
+        let (compiled, held) = compile(cache, &program, &layers, progress)?;
+        for library in libraries {
+            listed::note(cache, engine, library, &compiled)?;
+        }
+        Ok(Self { compiled: Box::new(|| compiled), _held: held })
+    }
+}
+
+/// The side modules that the cache has, while a script runs. One that is damaged is made again.
+fn when_asked(cache: &Cache, program: &Program, layers: &[Mounted]) -> Outcomes {
+    match compile(cache, program, layers, &|_| ()) {
+        // Whoever asked has said that they are kept.
+        Ok((compiled, _held)) => compiled,
+        Err(error) => {
+            let why = |path: &str| format!("{path} cannot be used: {}", with_causes(&error));
+            files(layers).into_iter().map(|(path, _)| (path.clone(), Err(why(&path)))).collect()
+        }
     }
 }
 

@@ -73,6 +73,11 @@ pub(crate) fn key(engine: &Engine, digest: &Digest) -> String {
     digest.iter().fold(prefix(engine), |key, byte| key + &format!("{byte:02x}"))
 }
 
+/// The key of the list of an image's side modules (`listed.rs`).
+pub(crate) fn list_key(engine: &Engine, image: &taipan_store::Digest) -> String {
+    format!("{}list-{image}", prefix(engine))
+}
+
 pub(crate) fn load(
     engine: &Engine,
     files: &Files,

@@ -89,6 +89,20 @@ fn modules_that_are_published_apart() {
     // The cache keeps them.
     fs_err::remove_dir_all(&folder).unwrap();
     assert_eq!(run(&cached, &offline, IMPORT), format!("0\n{PRINTED}"));
+    // A script that imports none of them does not look at their code; what is damaged is made again for one that does.
+    let modules = fs_err::read_dir(cached.cache.join("entries/webassembly")).unwrap();
+    let codes = modules.map(|entry| entry.unwrap().path().join("module.code"));
+    let codes: Vec<_> = codes.filter(|code| code.is_file()).collect();
+    assert_eq!(codes.len(), 4);
+    codes.iter().for_each(|code| write(code, b"damaged"));
+    assert_eq!(run(&cached, &offline, "print(42)"), "0\n42\n");
+    assert!(codes.iter().all(|code| fs_err::read(code).unwrap() == b"damaged"));
+    assert_eq!(run(&cached, &offline, IMPORT), format!("0\n{PRINTED}"));
+    assert!(codes.iter().all(|code| fs_err::read(code).unwrap() != b"damaged"));
+    // One that is gone is made before the script starts.
+    fs_err::remove_dir_all(codes[0].parent().unwrap()).unwrap();
+    assert_eq!(run(&cached, &offline, "print(42)"), "0\n42\n");
+    assert!(codes[0].is_file());
     let python =
         ["--quiet", "--offline", "--pyodide", "0.27.8", "python", "-I", "-S", "-c", IMPORT];
     assert_eq!(cached.run(&python), (Some(0), PRINTED.to_owned()));
