@@ -61,6 +61,7 @@ pub(crate) enum Seal {
 impl Seal {
     /// Compares a file with its seal. It is read from its beginning afterwards.
     pub(crate) fn of(file: &mut File) -> io::Result<Self> {
+        file.rewind()?;
         let length = file.metadata()?.len();
         let Some(sealed) = length.checked_sub(SEAL_BYTES) else { return Ok(Self::Missing) };
         let mut seal = Vec::new();

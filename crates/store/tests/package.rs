@@ -346,11 +346,19 @@ fn an_export_is_a_source() {
     let bytes = fs_err::read(&sound).unwrap();
     bench.put("half", &bytes[..bytes.len() / 2]);
     let at = bytes.windows(FIRST.len()).position(|it| it == FIRST.as_bytes()).unwrap();
-    bench.put("changed", [&bytes[..at], b"THE", &bytes[at + 3..]].concat());
+    let changed = [&bytes[..at], b"THE", &bytes[at + 3..]].concat();
+    // Whoever writes an export can give it a digest that fits.
+    let (archive, _) = changed.split_at(changed.len() - "blake3 \n".len() - 64);
+    bench.put(
+        "forged",
+        [archive, format!("blake3 {}\n", blake3::hash(archive)).as_bytes()].concat(),
+    );
+    bench.put("changed", changed);
     for (name, said) in [
         ("empty", "first is missing from [home]/empty"),
-        ("half", "[home]/half is no export of a bundle"),
-        ("changed", "first from [home]/changed has sha256"),
+        ("half", "[home]/half is a damaged export: its end is missing"),
+        ("changed", "[home]/changed is a damaged export: it is not as it was written"),
+        ("forged", "first from [home]/forged has sha256"),
     ] {
         let refused = bench.fetch(&Source::Export(bench.home.path().join(name)));
         assert!(refused.starts_with(said), "{name}: {refused}");
