@@ -2,7 +2,8 @@
 //! source distribution has them, and says which fail, and why. One that fails unlisted is an error, and so is one that is
 //! listed and does not fail.
 //!
-//! The package is the wheel for WebAssembly. Only the tests come from the source distribution, which pip downloads.
+//! The package is the wheel for WebAssembly. Only the tests come from the source distribution, which pip downloads, unless the
+//! wheel has them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its preparation fails")]
 
@@ -26,7 +27,10 @@ struct Suite {
     /// The package, with its version.
     requirement: String,
     /// Where its source distribution has the tests.
+    #[serde(default)]
     tests: String,
+    /// The module of the wheel that runs the tests by `unittest`, instead of those.
+    module: Option<String>,
     /// Whether the tests look at the source distribution's other files.
     #[serde(default)]
     whole: bool,
@@ -64,20 +68,24 @@ fn suites() -> Vec<PathBuf> {
 fn check(path: &Path) -> Result<(), String> {
     let suite: Suite = toml::from_str(&fs_err::read_to_string(path).unwrap())
         .map_err(|error| error.to_string())?;
-    let source = source(&suite)?;
-    // Alone, so that they do not import the package from its sources, which are not built.
-    let (mounted, tests) = match suite.whole {
-        true => (source, suite.tests.as_str()),
-        false => (source.join(&suite.tests), "."),
-    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_taipan"));
     command.args(["run", "--cpu", "none", "--wall", "none", "--with", PYTEST]);
     for requirement in suite.with.iter().chain([&suite.requirement]) {
         command.args(["--with", requirement]);
     }
-    command.arg("--mount").arg(format!("{}:/suite", mounted.display()));
-    command.arg(Path::new(FOLDER).join("driver.py")).stdin(Stdio::null());
-    command.arg(tests);
+    let driver = Path::new(FOLDER).join("driver.py");
+    command.stdin(Stdio::null());
+    if let Some(module) = &suite.module {
+        command.arg(driver).args(["--module", module]);
+    } else {
+        let source = source(&suite)?;
+        // Alone, so that they do not import the package from its sources, which are not built.
+        let (mounted, tests) = match suite.whole {
+            true => (source, suite.tests.as_str()),
+            false => (source.join(&suite.tests), "."),
+        };
+        command.arg("--mount").arg(format!("{}:/suite", mounted.display())).arg(driver).arg(tests);
+    }
     command.args(suite.left_out.keys().map(|file| format!("--ignore={file}")));
     let output = command.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
