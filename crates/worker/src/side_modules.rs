@@ -123,6 +123,8 @@ pub(crate) fn of_worker(
 enum Told<'a> {
     /// A module is not in the cache.
     Missing,
+    /// It is there, and damaged: what is wrong with it.
+    Damaged(String),
     /// A module of so many bytes is ready, or cannot be used.
     Ended(&'a str, u64, Prepared),
 }
@@ -144,10 +146,10 @@ fn compile(
     let work = || {
         let sender = sender.clone();
         while let Some((path, bytes)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let missing = || drop(sender.send(Told::Missing));
+            let tell = |told| drop(sender.send(told));
             let prepared = taipan_link::check_exceptions(bytes, exceptions)
                 .map_err(link)
-                .and_then(|()| prepare(cache, engine, bytes, missing));
+                .and_then(|()| prepare(cache, engine, bytes, tell));
             // Whoever receives has met an error.
             if sender.send(Told::Ended(path, bytes.len() as u64, prepared)).is_err() {
                 break;
@@ -166,6 +168,7 @@ fn compile(
                     let label = "compiling native modules";
                     progress(Step::Begin { label, bytes_total: Some(total) });
                 }
+                Ok(Told::Damaged(what)) => progress(Step::Damaged { what: &what }),
                 Ok(Told::Ended(path, length, prepared)) => {
                     bytes_done += length;
                     if is_shown {
@@ -195,8 +198,8 @@ fn exceptions(program: &Program) -> Exceptions {
     }
 }
 
-/// Compiles a side module, if the cache does not have it: `missing` is called first.
-fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], missing: impl Fn()) -> Prepared {
+/// Compiles a side module, if the cache does not have it, and does `tell` before.
+fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], tell: impl Fn(Told<'static>)) -> Prepared {
     let (found, max) = (bytes.len() as u64, BYTES_MAX as u64);
     if found > max {
         return Err(link(taipan_link::Error::Limit { what: "bytes of the module", found, max }));
@@ -204,13 +207,18 @@ fn prepare(cache: &Cache, engine: &Engine, bytes: &[u8], missing: impl Fn()) -> 
     let digest = taipan_guest::digest(bytes);
     let entry = cache.entry(WEBASSEMBLY_ENTRIES, &key(engine, &digest))?;
     let build = |staging: &Path| {
-        missing();
+        tell(Told::Missing);
         let module = taipan_link::side_module(bytes).map_err(link)?;
         write_atomic(&staging.join(SIDE_WASM), &module.wasm)?;
         taipan_bundle::compile(engine, &module.code, &staging.join(CODE))
     };
     let held = entry.hold()?;
-    let files = entry.get_or_build(OnReadOnly::Apart, &|_| (), build)?;
+    let damaged = |step: Step<'_>| {
+        if let Step::Damaged { what } = step {
+            tell(Told::Damaged(what.to_owned()));
+        }
+    };
+    let files = entry.get_or_build(OnReadOnly::Apart, &damaged, build)?;
     Ok((load(engine, &files, digest)?, held))
 }
 

@@ -33,7 +33,7 @@ const IMPORTS: &str = r#"
   (import "env" "__table_base" (global $table i32))"#;
 
 /// A module: what its `dylink.0` says, and what it has besides.
-fn module(dylink: &str, rest: &str) -> Vec<u8> {
+pub(crate) fn module(dylink: &str, rest: &str) -> Vec<u8> {
     wat::parse_str(format!("(module (@dylink.0 {dylink}) {IMPORTS} {rest})")).unwrap()
 }
 

@@ -15,6 +15,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::damage::DAMAGES;
 use crate::fixture::Serving;
+use crate::hostile_modules::module;
 use crate::snapshots::{ANSWER_LINE, Cached, write};
 
 /// A worker that answers with what a package says.
@@ -56,6 +57,22 @@ fn damaged_images() {
             assert!(fs_err::read(folder.join(name)).unwrap() == sound, "{name} {what}");
         }
     }
+}
+
+/// The code of native modules is made again as well, with a warning.
+#[test]
+fn damaged_code_of_native_modules() {
+    let cached = Cached::new(WORKER);
+    cached.place.write("python_modules/answers/one.py", "ANSWER = 'the answer is 42'\n");
+    write(&cached.place.path().join("python_modules/side.so"), &module("(mem-info)", ""));
+    cached.create();
+    let entries = fs_err::read_dir(cached.cache.join("entries/webassembly")).unwrap();
+    let code = entries.map(|entry| entry.unwrap().path().join("module.code")).next().unwrap();
+    let (_, damage) = DAMAGES[0];
+    damage(&code);
+    let server = Serving::start(&mut cached.command(&["serve", "--port", "0"]));
+    assert!(server.before.contains(" is damaged: module.code: "), "{}", server.before);
+    assert!(server.get("/", "").ends_with(ANSWER_LINE));
 }
 
 /// Several batches are compiled, which end in another order each time.
