@@ -328,7 +328,7 @@ fn what_is_no_export() {
     let refused = |name: &str, what: &str| {
         format!(
             "75\nerror: cannot use the cache\n  caused by: {name} is no export of a bundle: {what}\n\n\
-             hint: `taipan bundle export` writes one; copy it again\n"
+             hint: `taipan export` and `taipan bundle export` write one; if this was one, copy it again\n"
         )
     };
     assert_eq!(place.run(&["bundle", "import", "empty"]), refused("empty", "it is empty"));
