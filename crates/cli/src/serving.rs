@@ -148,7 +148,7 @@ pub(crate) async fn start(
     let shown = Box::new(move |step: Step<'_>| display.show(step));
     let worker = Worker::start(settings, shown).await?;
     let runs_on = format!("Python {} (Pyodide {})", release.python, release.version);
-    Ok(Service { worker, runs_on, clients })
+    Ok(Service { worker, runs_on, clients, has_triggers: false })
 }
 
 /// The server's settings that both commands share; its observer prints what happens.

@@ -8,6 +8,8 @@ use taipan_webapi::headers;
 use taipan_webapi::requests::{Answer, AnswerBody};
 use taipan_worker::Worker;
 
+use crate::trigger;
+
 /// A worker that serves.
 #[derive(Debug)]
 pub struct Service {
@@ -17,6 +19,8 @@ pub struct Service {
     pub runs_on: String,
     /// What it takes of clients.
     pub clients: Limits,
+    /// Whether requests can have it run as on its schedule (`trigger.rs`).
+    pub has_triggers: bool,
 }
 
 impl Service {
@@ -26,6 +30,9 @@ impl Service {
     }
 
     pub(crate) async fn fetch(&self, request: Request) -> Result<Response, Fault> {
+        if let Some(trigger) = self.has_triggers.then(|| trigger::of(&request.url)).flatten() {
+            return Ok(trigger.run(&self.worker).await);
+        }
         let Request { method, url, headers, body, peer: _, gone: _ } = request;
         let body = (body.length() != Some(0)).then(|| incoming(body));
         let request = Incoming {

@@ -6,6 +6,7 @@
 mod adapter;
 mod current;
 mod routes;
+mod trigger;
 
 pub use adapter::Service;
 pub use current::{Current, State};

@@ -45,6 +45,11 @@ def response(value):
     raise NoAnswer(f"TypeError: the handler returned {name}, not a Response{remedy}")
 
 
+def nothing(_value):
+    """What the outcome of a call is that gives nothing back."""
+    return None
+
+
 class Kind(NamedTuple):
     """A kind of call, as Python has it."""
 
@@ -56,7 +61,7 @@ class Kind(NamedTuple):
     arguments: tuple
     # What they would do, for a module that has neither.
     purpose: str
-    # The class of the SDK that the first argument becomes for a method.
+    # The class of the SDK that the first argument becomes for a method; without one it is converted as for RPC.
     subject: str
     # What the outcome is for JavaScript.
     answer: object
@@ -65,6 +70,7 @@ class Kind(NamedTuple):
 # All of them, by the names that the host has for them (`call.rs`).
 KINDS = {
     "fetch": Kind("fetch", "on_fetch", ("request", "env", "ctx"), "answer requests", "Request", response),
+    "scheduled": Kind("scheduled", "on_scheduled", ("controller", "env", "ctx"), "run on a schedule", "", nothing),
 }
 
 
@@ -79,7 +85,7 @@ def check(found, kind, handler):
     called = (handler, getattr(type(handler), "__call__", None))
     if any(inspect.isgeneratorfunction(it) or inspect.isasyncgenfunction(it) for it in called):
         remedy = "it has to return a Response, which may have `ReadableStream.from_(…)` as its body"
-        raise Unusable(f"{found} is a generator: {remedy}")
+        raise Unusable(f"{found} is a generator: {remedy if kind.answer is response else 'nothing would run it'}")
     parameters = _parameters(handler) or ()
     needs = (it.name for it in parameters if it.kind is it.KEYWORD_ONLY and it.default is it.empty)
     if (named := next(needs, None)) is not None:

@@ -43,6 +43,17 @@ pub enum CallKind {
         /// Its body.
         body: Option<BodyReader>,
     },
+    /// To do what is due at a time of its schedule (`scheduled`).
+    Scheduled(Scheduled),
+}
+
+/// A time of a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scheduled {
+    /// When it was due, in milliseconds since 1970.
+    pub time: f64,
+    /// The expression of the schedule, as the configuration has it; empty for none.
+    pub cron: String,
 }
 
 /// The place of a call at an isolate. It is free again when its last holder drops it.
@@ -61,6 +72,7 @@ impl fmt::Debug for CallKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fetch { .. } => formatter.write_str("Fetch"),
+            Self::Scheduled(_) => formatter.write_str("Scheduled"),
         }
     }
 }
@@ -79,6 +91,9 @@ impl CallKind {
                 let body = adopt(scope, Owner::request(id), body);
                 let told = [(&*method).into(), (&*url).into(), (&*headers).into(), body.into()];
                 tell(scope, "fetch", &told)
+            }
+            Self::Scheduled(Scheduled { time, cron }) => {
+                tell(scope, "scheduled", &[Argument::Number(time), (&*cron).into()])
             }
         }
     }

@@ -34,7 +34,7 @@ mod world;
 
 pub use bindings::{Binding, Bindings, saved_bindings};
 pub use boot::{Boot, boot, on_large_stack};
-pub use call::{Call, CallKind, Incoming, Lease};
+pub use call::{Call, CallKind, Incoming, Lease, Scheduled};
 pub use clock::{Machine, Virtual};
 pub use error::{Error, guest, pyodide};
 pub use event::{Availability, Event, Signal};

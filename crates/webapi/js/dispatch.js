@@ -2,6 +2,7 @@
 // themselves belong to the worker.
 
 import { fetchCall } from "./call_fetch.js";
+import { scheduledCall } from "./call_scheduled.js";
 import { logError } from "./console.js";
 import { createContext, promiseOf } from "./execution_context.js";
 import { fire } from "./event_target.js";
@@ -23,7 +24,7 @@ export { HandlerFault };
  *   send(requestId, entry, outcome): tells the host the answer (`response_start`); → null when all of it is sent, or a
  *     promise of that, and then `entry.stop` ends the rest
  */
-const kinds = { __proto__: null, fetch: fetchCall };
+const kinds = { __proto__: null, fetch: fetchCall, scheduled: scheduledCall };
 
 /** The names of the kinds, which are those of the methods that answer them. */
 export const kindNames = Object.keys(kinds);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
-use taipan_runtime::{Call, CallKind, Event, Incoming, Lease, Log, Record, Signal, late};
+use taipan_runtime::{Call, CallKind, Event, Incoming, Lease, Log, Record, Scheduled, Signal, late};
 use taipan_store::{Entry, Step};
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::requests::{Answer, AnswerBody};
@@ -110,6 +110,15 @@ impl Worker {
         body: Option<BodyReader>,
     ) -> Result<Answer, Fault> {
         self.call(CallKind::Fetch { request, body }).await
+    }
+
+    /// Has the worker do what is due at a time of its schedule.
+    ///
+    /// # Errors
+    ///
+    /// The worker's fault, or the end of its isolate.
+    pub async fn scheduled(&self, due: Scheduled) -> Result<(), Fault> {
+        self.call(CallKind::Scheduled(due)).await.map(drop)
     }
 
     /// Has the worker do what it is asked; its time includes the wait for an isolate.

@@ -138,7 +138,8 @@ async fn start(
 ) -> Result<Service, Failure> {
     let (project, written) = serving::fit(options, project).await?;
     changes.pass_over(written);
-    serving::start(options, guard, project).await
+    let service = serving::start(options, guard, project).await?;
+    Ok(Service { has_triggers: true, ..service })
 }
 
 /// Keeps the last few snapshots of a worker in the cache, and no more: each save makes another.

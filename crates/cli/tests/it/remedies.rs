@@ -313,7 +313,7 @@ fn applications_without_a_handler() {
     assert!(added.starts_with("0\n"), "{added}");
     place.write("entry.py", "from starlette.applications import Starlette\napp = Starlette()\n");
     let refused = run_with_index(&place, &["serve", "--port", "0"]);
-    let expect = "65\nerror: the worker does not start: entry.py defines no entrypoint `Default`, and no function `on_fetch`, which would answer requests; \
+    let expect = "65\nerror: the worker does not start: entry.py defines no entrypoint `Default`, and no function `on_fetch`, which would answer requests, or `on_scheduled`, which would run on a schedule; \
                   `app` is an application of Starlette: write `Default = asgi.entrypoint(app)`, with `from workers import asgi`\n";
     assert_eq!(refused, expect);
 }
