@@ -1,6 +1,6 @@
 // The module "cloudflare:workers" (https://developers.cloudflare.com/workers/runtime-apis/): what there is of it here.
 
-import { replaceImportedEnvironment } from "taipan:webapi/dispatch.js";
+import { overrideEnvironment } from "taipan:webapi/dispatch.js";
 
 export { importedEnvironment as env, waitUntil } from "taipan:webapi/dispatch.js";
 
@@ -9,17 +9,16 @@ export { importedEnvironment as env, waitUntil } from "taipan:webapi/dispatch.js
  * contexts of asynchronous calls here: others that run meanwhile find it as well.
  */
 export function withEnv(environment, run) {
-  const before = replaceImportedEnvironment(environment);
-  const restore = () => { replaceImportedEnvironment(before); };
+  const end = overrideEnvironment(() => environment);
   let result;
   try {
     result = run();
   } catch (error) {
-    restore();
+    end();
     throw error;
   }
-  if (typeof result?.then === "function") return Promise.resolve(result).finally(restore);
-  restore();
+  if (typeof result?.then === "function") return Promise.resolve(result).finally(end);
+  end();
   return result;
 }
 

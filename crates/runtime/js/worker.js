@@ -80,8 +80,10 @@ export function furnish(places, flags) {
   lookIn(first, packages, last);
   dispatch.setEnvironment(makeEnvironment());
   pyodide.registerJsModule("_cloudflare_compat_flags", has);
+  // Each entrypoint calls it: Python's own function is found at the price of the look.
+  const patchWaitUntil = pyodide.pyimport("_taipan.entrypoints").patch_wait_until;
   // A copy: Pyodide 0.26 writes into what it is given.
-  pyodide.registerJsModule("_pyodide_entrypoint_helper", { ...entrypointHelper });
+  pyodide.registerJsModule("_pyodide_entrypoint_helper", { ...entrypointHelper, patchWaitUntil });
   if (has.python_process_pth_files) {
     pyodide.pyimport("site").addsitedir(packages);
   }

@@ -24,6 +24,10 @@ def sdk():
     return module if inspect.isclass(getattr(module, "WorkerEntrypoint", None)) else None
 
 
+def patch_wait_until(_context):
+    """Do nothing, as ``patchWaitUntil`` that the SDK calls: ``waitUntil`` holds what it is given."""
+
+
 def classes_of(module):
     """The entrypoints of ``module``, by name."""
     if (workers := sdk()) is None:

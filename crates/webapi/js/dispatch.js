@@ -35,8 +35,11 @@ const entrypoints = new Map();
 /** The second argument of every handler. */
 export let environment = Object.freeze({});
 
-/** What a module that imports the environment finds. */
+/** What a module that imports the environment finds: that, with all overrides. */
 export let importedEnvironment = environment;
+
+/** Overrides that have begun and not ended: { change(environment) → another, owner: the request in whose name it began }. */
+const overrides = [];
 
 /** request id → { kind, subject, waiting: how much must still settle, canceled: why, stop: ends what is still sent } */
 const active = new Map();
@@ -51,14 +54,33 @@ export function setHandler(kind, handler, entrypoint = "") {
 
 /** Sets what is the second argument of every handler from now on. */
 export function setEnvironment(value) {
-  environment = importedEnvironment = value;
+  environment = value;
+  applyOverrides();
 }
 
-/** Sets what a module finds that imports the environment; returns what it found before. */
-export function replaceImportedEnvironment(value) {
-  const before = importedEnvironment;
-  importedEnvironment = value;
-  return before;
+/** Has modules that import the environment find what `change` makes of it; returns what ends that, as its request's end does. */
+export function overrideEnvironment(change) {
+  const override = { change, owner: host.owner() };
+  overrides.push(override);
+  applyOverrides();
+  return () => endOverrides((other) => other === override);
+}
+
+function applyOverrides() {
+  importedEnvironment = overrides.reduce((value, { change }) => change(value), environment);
+}
+
+function endOverrides(isOver) {
+  const left = overrides.filter((override) => !isOver(override));
+  if (left.length === overrides.length) return;
+  overrides.splice(0, overrides.length, ...left);
+  applyOverrides();
+}
+
+/** Forgets a request that is over; whether it was there. */
+function forget(requestId) {
+  endOverrides(({ owner }) => owner === requestId);
+  return active.delete(requestId);
 }
 
 /** Begins what an entrypoint is asked to do; the rest is told through host operations. */
@@ -86,7 +108,7 @@ export function begin(requestId, name, entrypoint, ...told) {
 export function cancel(requestId, over) {
   const entry = active.get(requestId);
   if (entry === undefined) return;
-  if (over) active.delete(requestId);
+  if (over) forget(requestId);
   const reason = new DOMException("the client has disconnected", "AbortError");
   entry.canceled = reason;
   entry.kind.cancel(entry.subject, reason);
@@ -131,7 +153,7 @@ function isOfClient({ canceled }, error) {
 /** One thing less to wait for. */
 function settle(requestId, entry) {
   entry.waiting--;
-  if (entry.waiting > 0 || !active.delete(requestId)) return;
+  if (entry.waiting > 0 || !forget(requestId)) return;
   host.request_done(requestId);
 }
 

@@ -70,6 +70,18 @@ class Default(Base):
         except KeyError as error:
             return Response(json.dumps([before, during, repr(error), workers.env.NAME]))
 
+    async def patched_at_once(self, _request):
+        """Patches that end in the order in which they began."""
+        both = patch_env(FIRST="1"), patch_env(SECOND="2")
+        for patch in both:
+            patch.__enter__()
+        names = ["FIRST", "SECOND"]
+        seen = [[hasattr(workers.env, name) for name in names]]
+        for patch in both:
+            patch.__exit__(None, None, None)
+            seen.append([hasattr(workers.env, name) for name in names])
+        return Response(str(seen))
+
     async def later(self, _request):
         async def write(text):
             written.append(text)
