@@ -29,7 +29,8 @@ pub(crate) fn of(url: &str) -> Option<Trigger> {
         return None;
     }
     let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
-    let time = value("time").and_then(|time| time.parse().ok()).filter(|time: &f64| time.is_finite());
+    let time =
+        value("time").and_then(|time| time.parse().ok()).filter(|time: &f64| time.is_finite());
     let cron = value("cron").unwrap_or_default().into_owned();
     let due = Scheduled { time: time.unwrap_or_else(now), cron };
     Some(Trigger { due, json: value("format").is_some_and(|format| format == "json") })
@@ -43,7 +44,9 @@ impl Trigger {
             Err(_told) => (StatusCode::INTERNAL_SERVER_ERROR, "exception"),
         };
         let (text, kind) = match self.json {
-            true => (format!("{{\"outcome\":\"{outcome}\",\"noRetry\":false}}"), "application/json"),
+            true => {
+                (format!("{{\"outcome\":\"{outcome}\",\"noRetry\":false}}"), "application/json")
+            }
             false => (outcome.to_owned(), "text/plain"),
         };
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
@@ -64,12 +67,14 @@ mod tests {
 
     #[test]
     fn paths_and_parameters() {
-        let found = of("http://localhost/cdn-cgi/handler/scheduled?cron=*+*+*+*+*&time=1500").unwrap();
+        let found =
+            of("http://localhost/cdn-cgi/handler/scheduled?cron=*+*+*+*+*&time=1500").unwrap();
         let due = Scheduled { time: 1500.0, cron: "* * * * *".to_owned() };
         assert_eq!(found, Trigger { due, json: false });
         let found = of("http://localhost/cdn-cgi/local/scheduled?format=json&time=never").unwrap();
         assert!(found.json && found.due.cron.is_empty() && found.due.time > 1e12);
-        for url in ["http://localhost/", "http://localhost/scheduled", "http://localhost/cdn-cgi/"] {
+        for url in ["http://localhost/", "http://localhost/scheduled", "http://localhost/cdn-cgi/"]
+        {
             assert_eq!(of(url), None, "{url}");
         }
     }

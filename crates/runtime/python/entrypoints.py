@@ -35,7 +35,7 @@ def classes_of(module):
     base = workers.WorkerEntrypoint
     # workerd looks at the same (`collect_entrypoint_classes` of its introspection.py).
     names = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
-    values = {name: getattr(module, name, None) for name in names}
+    values = {name: getattr(module, name, None) for name in names if isinstance(name, str)}
     return {name: it for name, it in values.items() if inspect.isclass(it) and issubclass(it, base) and it is not base}
 
 

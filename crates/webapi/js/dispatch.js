@@ -160,8 +160,14 @@ function settle(requestId, entry) {
 /** What the handler gives: an answer, or a promise of one. */
 function handle(requestId, name, entrypoint, entry) {
   const handler = entrypoints.get(entrypoint)?.[name];
-  if (handler === undefined) return new HandlerFault(`TypeError: the worker has no ${name} handler`, "", "no_handler");
+  if (handler === undefined) return new HandlerFault(whyNoHandler(name), "", "no_handler");
   return handler(entry.subject, environment, createContext((promise) => extend(requestId, entry, promise)));
+}
+
+function whyNoHandler(name) {
+  const others = [...entrypoints].filter(([, handlers]) => name in handlers).map(([entrypoint]) => `\`${entrypoint}\``);
+  const there = others.length > 0 ? `: ${others.join(", ")} would have one, and only the default entrypoint is asked` : "";
+  return `TypeError: the worker has no ${name} handler${there}`;
 }
 
 /** Answers with what the handler gave; throws when it cannot be sent. */

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
-use taipan_runtime::{Call, CallKind, Event, Incoming, Lease, Log, Record, Scheduled, Signal, late};
+use taipan_runtime::{
+    Call, CallKind, Event, Incoming, Lease, Log, Record, Scheduled, Signal, late,
+};
 use taipan_store::{Entry, Step};
 use taipan_webapi::body::BodyReader;
 use taipan_webapi::requests::{Answer, AnswerBody};

@@ -50,6 +50,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
       a test of `cli` compares them",
     ),
     ("python_modules", "crates/pyodide/js/loader.js", "a message in JavaScript"),
+    ("python_modules", "crates/pyodide/python/_taipan/tracebacks.py", "a constant text of Python"),
 ];
 
 impl Owned {

@@ -317,3 +317,27 @@ fn applications_without_a_handler() {
                   `app` is an application of Starlette: write `Default = asgi.entrypoint(app)`, with `from workers import asgi`\n";
     assert_eq!(refused, expect);
 }
+
+/// What goes wrong in a class is told from the user's own code on; and a class that no request asks is named.
+#[test]
+fn classes_of_the_sdk() {
+    let entry = |name: &str| {
+        format!(
+            "from workers import WorkerEntrypoint\nclass {name}(WorkerEntrypoint):\n    def __init__(self, ctx, env):\n        \
+             raise ValueError('oops')\n    def fetch(self, request): ...\n"
+        )
+    };
+    let place = Place::new(&[("entry.py", &entry("Default"))]);
+    place.write("pyproject.toml", &format!("{PROJECT}dependencies = []\n"));
+    assert_eq!(run_with_index(&place, &["lock"]), "0\n");
+    let server = place.serve(&["serve", "--port", "0"]);
+    server.get("/", "");
+    server.line_with("Traceback");
+    let first = server.line_with("");
+    assert!(first.ends_with("/entry.py\", line 4, in __init__"), "{first}");
+    place.write("entry.py", &entry("Other"));
+    let server = place.serve(&["serve", "--port", "0"]);
+    server.get("/", "");
+    let expect = "error: TypeError: the worker has no fetch handler: `Other` would have one, and only the default entrypoint is asked";
+    assert_eq!(server.line_with("TypeError"), expect);
+}

@@ -10,7 +10,12 @@ import sys
 import traceback
 
 LIBRARY = f"/lib/python{sys.version_info.major}.{sys.version_info.minor}/"
-PLUMBING = (*(f"{LIBRARY}{name}/" for name in ("_pyodide", "_taipan", "asyncio", "importlib", "pyodide")), "<frozen ")
+PLUMBING = (
+    *(f"{LIBRARY}{name}/" for name in ("_pyodide", "_taipan", "asyncio", "importlib", "pyodide")),
+    # Cloudflare's SDK, which calls the user's classes.
+    "/session/metadata/python_modules/workers/",
+    "<frozen ",
+)
 # What the user did not call: JavaScript of Taipan, Pyodide and the engine, what a limit raises, and a name that is not there.
 GLUE = (
     "taipan:",
