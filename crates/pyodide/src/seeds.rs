@@ -34,7 +34,7 @@ const KNOWN: &[Known] = &[
     // Where Cloudflare's SDK has pydantic_core draw the last of them.
     Known {
         package: "_workers_sdk_entropy_import_context",
-        file: "python_modules/_workers_sdk_entropy_import_context.py",
+        file: "_workers_sdk_entropy_import_context.py",
         function: "pydantic_core_context",
     },
     Known { package: "jiter", file: "jiter/__init__.py", function: TOP },

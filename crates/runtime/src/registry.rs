@@ -440,11 +440,11 @@ mod tests {
             ("taipan:nothing", "it is Taipan's own"),
             (
                 "pyodide:python",
-                "the built-in modules are cloudflare:workers, pyodide:python-entrypoint-helper",
+                "the built-in modules are cloudflare:sockets, cloudflare:workers, pyodide:python-entrypoint-helper",
             ),
             (
                 "pyodide:nothing",
-                "the built-in modules are cloudflare:workers, pyodide:python-entrypoint-helper",
+                "the built-in modules are cloudflare:sockets, cloudflare:workers, pyodide:python-entrypoint-helper",
             ),
             (
                 "./notes.md",

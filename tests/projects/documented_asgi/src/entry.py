@@ -1,3 +1,5 @@
+"""An application of FastAPI."""
+
 from fastapi import FastAPI, Request
 from workers import asgi
 

@@ -1,3 +1,5 @@
+"""An entrypoint that is a class."""
+
 from workers import Response, WorkerEntrypoint
 
 

@@ -1,3 +1,5 @@
+"""An application of Flask."""
+
 from flask import Flask, request
 from workers import wsgi
 
